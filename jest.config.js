@@ -1,0 +1,35 @@
+'use strict';
+
+/**
+ * Three kinds of test: unit (no privilege), integration (the real kernel), process (child processes).
+ * workerIdleMemoryLimit makes jest start a fresh child process for every file, one at a time: a crash costs one
+ * file, and no two files compete for the same CPU's producer.
+ */
+const transform = {
+  '^.+\\.ts$': [
+    '@swc/jest',
+    {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+      sourceMaps: 'inline',
+    },
+  ],
+};
+
+const project = (displayName) => ({
+  displayName,
+  rootDir: __dirname,
+  testMatch: [`<rootDir>/test/${displayName}/**/*.test.ts`],
+  testEnvironment: 'node',
+  transform,
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build'],
+});
+
+module.exports = {
+  projects: ['unit', 'integration', 'process'].map(project),
+  maxWorkers: 1,
+  workerIdleMemoryLimit: 1,
+  testTimeout: 120_000,
+  collectCoverageFrom: ['lib/**/*.ts'],
+  coverageProvider: 'babel',
+};

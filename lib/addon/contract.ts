@@ -1,0 +1,243 @@
+/**
+ * The typed door between TypeScript and the C++ addon: everything native offers, and nothing else.
+ *
+ * Rules that hold for every function:
+ * - Native is mechanism. It keeps no policy, formats no message and throws nothing: a call answers with its
+ *   result, or with a **negative errno** (`-13` is EACCES). An argument of the wrong type, range or state
+ *   (a closed handle included) answers {@link BAD_ARGUMENT} and nothing is done.
+ * - Handles are opaque, tagged externals. A handle of another kind, or from another environment, is a bad
+ *   argument. A handle that nobody closes is closed by the garbage collector, which is a net and not a plan.
+ *   Every `…Close` is idempotent and answers 0.
+ * - No handle hands out its file descriptor for closing: descriptors are owned in C++ only.
+ */
+
+/** What every native function answers for an argument it does not take. Below any errno (they end at 4095). */
+export const BAD_ARGUMENT = -100_000;
+
+declare const handleKind: unique symbol;
+interface Handle<Kind extends string> {
+  readonly [handleKind]: Kind;
+}
+
+/** A perf event: the descriptor of perf_event_open(2). */
+export type PerfEventHandle = Handle<'perf-event'>;
+/** A mapped ring: the mmap of a perf event, and the one ArrayBuffer over it. */
+export type MappedRingHandle = Handle<'mapped-ring'>;
+/** An epoll set with a timer, watched by the event loop. */
+export type PollerHandle = Handle<'poller'>;
+export type BpfMapHandle = Handle<'bpf-map'>;
+export type BpfProgramHandle = Handle<'bpf-program'>;
+export type BpfLinkHandle = Handle<'bpf-link'>;
+
+/** A result that is either a value or a negative errno. */
+export type OrErrno<T> = T | number;
+
+/** A view whose first bytes are a ring's metadata page (struct perf_event_mmap_page). */
+export type RingMetadata = DataView | Uint8Array;
+
+/** Bits of the first argument of {@link WakeCallback}. */
+export const WAKE_EVENTS = 1;
+export const WAKE_TIMER = 2;
+
+/**
+ * Called on the event loop when the poller woke.
+ * @param reasons WAKE_EVENTS | WAKE_TIMER. Readiness of a perf event is consumed by polling, so on WAKE_EVENTS
+ *   look at every ring's head: no list of ready rings could be trusted.
+ * @param hungUp tokens of events that hung up (their process ended, or they lost their mapping). They were
+ *   taken out of the set already. `undefined` when there are none.
+ */
+export type WakeCallback = (reasons: number, hungUp: number[] | undefined) => void;
+
+export interface NativeAddon {
+  // ------------------------------------------------------------------ perf events: perf_event_open(2)
+
+  /**
+   * @param attr bytes of struct perf_event_attr; attr.size (u32 at 4) must not exceed their number
+   * @param groupFd -1, or a descriptor (not owned)
+   * @param flags PERF_FLAG_*; PERF_FLAG_FD_CLOEXEC is always added
+   */
+  perfEventOpen(
+    attr: Uint8Array,
+    pid: number,
+    cpu: number,
+    groupFd: number,
+    flags: number,
+  ): OrErrno<PerfEventHandle>;
+  /** The descriptor's number, for messages and for `poll`-like use by others. Never close it. */
+  perfEventFd(event: PerfEventHandle): number;
+  /** PERF_EVENT_IOC_ENABLE or PERF_EVENT_IOC_DISABLE. */
+  perfEventEnable(event: PerfEventHandle, enabled: boolean): number;
+  /** PERF_EVENT_IOC_PAUSE_OUTPUT. Not synchronous: a producer that has begun ends its record. */
+  perfEventPauseOutput(event: PerfEventHandle, paused: boolean): number;
+  /** PERF_EVENT_IOC_SET_OUTPUT; `null` detaches. */
+  perfEventSetOutput(event: PerfEventHandle, target: PerfEventHandle | null): number;
+  /** PERF_EVENT_IOC_SET_BPF. */
+  perfEventSetBpf(event: PerfEventHandle, program: BpfProgramHandle): number;
+  /** read(2) into `target`: 64-bit words as read_format asks. Answers the number of words read. */
+  perfEventRead(event: PerfEventHandle, target: BigUint64Array): number;
+  perfEventClose(event: PerfEventHandle): number;
+
+  // ------------------------------------------------------------------ mapped rings: mmap(2)
+
+  /**
+   * Maps 1 + dataPageCount pages of the event, MAP_SHARED. The mapping holds a reference to the event, and
+   * lives until both this handle and the ArrayBuffer are done.
+   * @param dataPageCount a power of two
+   * @param writable false for overwrite mode (the kernel then never waits for data_tail)
+   */
+  ringMap(event: PerfEventHandle, dataPageCount: number, writable: boolean): OrErrno<MappedRingHandle>;
+  /**
+   * The external ArrayBuffer over the whole mapping (metadata page and data); the same object at every call.
+   * -95 (EOPNOTSUPP) where the runtime refuses external buffers (napi_no_external_buffers_allowed) or when
+   * the environment variable PERFRING_NO_EXTERNAL_BUFFERS is set: use ringCopyPublished.
+   * **A store into a data page is SIGBUS.** Never let it, or a view of it, leave the library.
+   */
+  ringBuffer(ring: MappedRingHandle): OrErrno<ArrayBuffer>;
+  /** data_head - data_tail in 64 bits, after an acquire of data_head. More than the capacity: corrupt. */
+  ringAvailable(ring: MappedRingHandle): number;
+  /** Gives `bytes` back to the kernel: data_tail += bytes, released. At most what is available. */
+  ringConsume(ring: MappedRingHandle, bytes: number): number;
+  /** data_tail % capacity. */
+  ringReadOffset(ring: MappedRingHandle): number;
+  /** data_tail = data_head, released; answers the bytes skipped. */
+  ringSkipToHead(ring: MappedRingHandle): number;
+  /** Copies what is published (acquired) to the same offsets of `target`, laid out like the mapping. Answers like ringAvailable. */
+  ringCopyPublished(ring: MappedRingHandle, target: Uint8Array): number;
+  /**
+   * Overwrite mode: copies the whole data area, newest record first, into `target` (its length = capacity):
+   * reads data_head h1, copies capacity bytes from h1 upward (wrapping), fences, reads data_head h2 again.
+   * Answers h1 - h2: how many bytes the kernel wrote meanwhile, at the end of the copy.
+   */
+  ringSnapshot(ring: MappedRingHandle, target: Uint8Array): number;
+  /** Detaches the ArrayBuffer (every view is then length 0) and lets go of the mapping. */
+  ringClose(ring: MappedRingHandle): number;
+
+  // ------------------------------------------------------------------ cursors of rings in memory
+  // For a ring over an ArrayBuffer or SharedArrayBuffer: the same protocol on data_head and data_tail of a
+  // metadata page that the view shows. BAD_ARGUMENT when the view is too short, unaligned or detached.
+
+  cursorAvailable(metadata: RingMetadata): number;
+  cursorConsume(metadata: RingMetadata, bytes: number): number;
+  cursorReadOffset(metadata: RingMetadata, capacityBytes: number): number;
+  cursorSkipToHead(metadata: RingMetadata): number;
+  /** capacity - (data_head - data_tail), after an acquire of data_tail. Negative: corrupt. */
+  cursorFree(metadata: RingMetadata, capacityBytes: number): number;
+  /** Publishes `bytes`: data_head += bytes, released. */
+  cursorPublish(metadata: RingMetadata, bytes: number): number;
+  cursorWriteOffset(metadata: RingMetadata, capacityBytes: number): number;
+
+  // ------------------------------------------------------------------ waking: epoll(7) and timerfd under one uv_poll
+
+  pollerOpen(onWake: WakeCallback): OrErrno<PollerHandle>;
+  /** Adds a mapped ring's event under a token (0 <= token < 2^31). Map first: an unmapped event polls POLLHUP for ever. */
+  pollerAdd(poller: PollerHandle, event: PerfEventHandle, token: number): number;
+  pollerRemove(poller: PollerHandle, event: PerfEventHandle): number;
+  /** Arms the timer: first expiry and interval in microseconds; (0, 0) disarms, interval 0 is one shot. */
+  pollerSetTimer(poller: PollerHandle, firstMicroseconds: number, intervalMicroseconds: number): number;
+  /** Whether the poller keeps the process alive (it does at first). */
+  pollerSetRef(poller: PollerHandle, keepAlive: boolean): number;
+  /** Stops polling and closes. No callback comes after it, even when called inside one. */
+  pollerClose(poller: PollerHandle): number;
+
+  // ------------------------------------------------------------------ bpf(2)
+
+  bpfMapCreate(
+    type: number,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+    flags: number,
+    name: string,
+  ): OrErrno<BpfMapHandle>;
+  /** BPF_OBJ_GET. A pinned program or link answers a handle too: check bpfMapInfo, which then fails. @param fileFlags 0 or BPF_F_RDONLY */
+  bpfMapOpenPinned(path: string, fileFlags: number): OrErrno<BpfMapHandle>;
+  bpfMapOpenId(id: number, openFlags: number): OrErrno<BpfMapHandle>;
+  /** Duplicates the descriptor (F_DUPFD_CLOEXEC): the caller keeps its own. */
+  bpfMapOpenFd(fd: number): OrErrno<BpfMapHandle>;
+  /** BPF_OBJ_GET_INFO_BY_FD. -22 (EINVAL) when the descriptor is no map. */
+  bpfMapInfo(map: BpfMapHandle): OrErrno<BpfMapInfo>;
+  /** The descriptor's number, for an instruction that loads the map. Never close it. */
+  bpfMapFd(map: BpfMapHandle): number;
+  /** BPF_MAP_UPDATE_ELEM of a perf event array: slot `index` = the event. */
+  bpfMapSetEvent(map: BpfMapHandle, index: number, event: PerfEventHandle): number;
+  bpfMapUpdate(map: BpfMapHandle, key: Uint8Array, value: Uint8Array, flags: number): number;
+  /** Copies the value into `value`, which is as long as the map's value (for a per-CPU map: times the possible CPUs). */
+  bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
+  bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
+  bpfMapPin(map: BpfMapHandle, path: string): number;
+  bpfMapClose(map: BpfMapHandle): number;
+
+  /**
+   * BPF_PROG_LOAD.
+   * @param instructions struct bpf_insn, 8 bytes each
+   * @param log where the verifier writes (NUL-terminated text); an empty array asks for no log
+   */
+  bpfProgramLoad(
+    type: number,
+    instructions: Uint8Array,
+    license: string,
+    name: string,
+    log: Uint8Array,
+  ): OrErrno<BpfProgramHandle>;
+  bpfProgramFd(program: BpfProgramHandle): number;
+  /**
+   * BPF_PROG_TEST_RUN. Blocks until it ran `repeat` times.
+   * @param dataIn packet bytes (at least 14) for a tc program; empty for none
+   * @param contextIn ctx_in; empty for none
+   * @param flags BPF_F_TEST_RUN_ON_CPU, with `cpu`
+   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) after a signal, when only a part ran
+   */
+  bpfProgramTestRun(
+    program: BpfProgramHandle,
+    dataIn: Uint8Array,
+    contextIn: Uint8Array,
+    repeat: number,
+    flags: number,
+    cpu: number,
+  ): OrErrno<BpfTestRunResult>;
+  bpfProgramClose(program: BpfProgramHandle): number;
+  /** BPF_RAW_TRACEPOINT_OPEN. Closing the link detaches. */
+  bpfRawTracepointOpen(program: BpfProgramHandle, name: string): OrErrno<BpfLinkHandle>;
+  bpfLinkClose(link: BpfLinkHandle): number;
+
+  // ------------------------------------------------------------------ the host
+
+  /** sysconf(_SC_PAGESIZE). */
+  pageSize(): number;
+  /**
+   * Id of a tracepoint (events/CATEGORY/NAME/id of tracefs), by a mounted tracefs or, where none is visible,
+   * by fsopen("tracefs"), fsconfig, fsmount and openat.
+   */
+  tracepointId(category: string, name: string): number;
+  /** sched_setaffinity of the calling thread. */
+  setThreadAffinity(cpus: number[]): number;
+  /** sched_getaffinity of the calling thread. */
+  getThreadAffinity(): OrErrno<number[]>;
+  /** How many handles of each kind this environment holds open: the ledger of tests. */
+  openHandles(): OpenHandles;
+}
+
+export interface BpfMapInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+}
+
+export interface BpfTestRunResult {
+  readonly returnValue: number;
+  readonly durationNanoseconds: number;
+}
+
+export interface OpenHandles {
+  readonly perfEvents: number;
+  /** Mappings still mapped: a closed ring counts until its ArrayBuffer's finalizer ran as well. */
+  readonly mappings: number;
+  readonly pollers: number;
+  readonly bpfMaps: number;
+  readonly bpfPrograms: number;
+  readonly bpfLinks: number;
+}
