@@ -1,0 +1,112 @@
+import { types } from 'node:util';
+import { PerfRingError } from '../errors';
+
+/** Memory a ring can lie in. */
+export type RingMemory = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;
+
+/** Where a ring's parts lie in its memory: one metadata page, then `dataPageCount` data pages. */
+export interface RingGeometry {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** Offset of the metadata page in `buffer`, bytes; a multiple of 8. */
+  readonly metadataOffset: number;
+  /** Offset of the data area in `buffer`, bytes; a multiple of 8. */
+  readonly dataOffset: number;
+  readonly pageSize: number;
+  readonly dataPageCount: number;
+  /** dataPageCount * pageSize: a power of two, at most 2^30. */
+  readonly capacityBytes: number;
+}
+
+/** Offsets below this limit stay small integers in V8, and two of them add up without overflow. */
+const MAX_CAPACITY_BYTES = 2 ** 30;
+
+/** The metadata page must reach past data_tail; the kernel's never is smaller. */
+const MIN_PAGE_BYTES = 2048;
+
+const isPowerOfTwo = (value: number): boolean => Number.isInteger(value) && Math.log2(value) % 1 === 0;
+
+/**
+ * Checks memory and counts, and answers where the ring's parts lie. Nothing is read or written.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO,
+ *   ERR_PERF_MEMORY_TOO_SHORT, ERR_PERF_MEMORY_UNALIGNED, ERR_PERF_MEMORY_RESIZABLE
+ */
+export function ringGeometry(memory: RingMemory, dataPageCount: number, pageSize: number): RingGeometry {
+  const { buffer, byteOffset, byteLength } = spanOf(memory);
+  if (dataPageCount === 0) {
+    throw new PerfRingError('ERR_PERF_NO_DATA_PAGES', 'a ring needs at least one data page, got 0');
+  }
+  if (!Number.isInteger(dataPageCount) || dataPageCount < 0) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_ARGUMENT',
+      `nPages must be a positive integer, got ${String(dataPageCount)}`,
+    );
+  }
+  if (!isPowerOfTwo(dataPageCount)) {
+    throw new PerfRingError('ERR_PERF_NOT_POWER_OF_TWO', `nPages must be a power of two, got ${dataPageCount}`);
+  }
+  if (!isPowerOfTwo(pageSize)) {
+    throw new PerfRingError(
+      'ERR_PERF_NOT_POWER_OF_TWO',
+      `pageSize must be a power of two, got ${String(pageSize)}`,
+    );
+  }
+  const capacityBytes = dataPageCount * pageSize;
+  if (pageSize < MIN_PAGE_BYTES || capacityBytes > MAX_CAPACITY_BYTES) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_ARGUMENT',
+      `pageSize must be at least ${MIN_PAGE_BYTES} and the data area at most ${MAX_CAPACITY_BYTES} bytes, got ${dataPageCount} pages of ${pageSize}`,
+    );
+  }
+  if (byteOffset % 8 !== 0) {
+    throw new PerfRingError(
+      'ERR_PERF_MEMORY_UNALIGNED',
+      `the memory must begin on an 8-byte boundary of its buffer, begins at ${byteOffset}`,
+    );
+  }
+  if (byteLength < pageSize + capacityBytes) {
+    throw new PerfRingError(
+      'ERR_PERF_MEMORY_TOO_SHORT',
+      `1 + ${dataPageCount} pages of ${pageSize} bytes need ${pageSize + capacityBytes} bytes, the memory has ${byteLength}`,
+    );
+  }
+  return {
+    buffer,
+    metadataOffset: byteOffset,
+    dataOffset: byteOffset + pageSize,
+    pageSize,
+    dataPageCount,
+    capacityBytes,
+  };
+}
+
+function spanOf(memory: RingMemory): {
+  buffer: ArrayBuffer | SharedArrayBuffer;
+  byteOffset: number;
+  byteLength: number;
+} {
+  const view = ArrayBuffer.isView(memory);
+  const buffer: unknown = view ? memory.buffer : memory;
+  // By tag, not by class: a buffer made in another realm (jest, vm) counts.
+  if (!types.isAnyArrayBuffer(buffer)) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_ARGUMENT',
+      'memory must be an ArrayBuffer, a SharedArrayBuffer or a view of one',
+    );
+  }
+  if (isResizable(buffer)) {
+    throw new PerfRingError(
+      'ERR_PERF_MEMORY_RESIZABLE',
+      'the memory is resizable and could shrink under the ring: give an ArrayBuffer or SharedArrayBuffer of fixed length',
+    );
+  }
+  return {
+    buffer,
+    byteOffset: view ? memory.byteOffset : 0,
+    byteLength: memory.byteLength,
+  };
+}
+
+function isResizable(buffer: ArrayBuffer | SharedArrayBuffer): boolean {
+  const flags = buffer as { resizable?: boolean; growable?: boolean };
+  return flags.resizable === true || flags.growable === true;
+}

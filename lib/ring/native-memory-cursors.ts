@@ -1,0 +1,44 @@
+import type { NativeAddon } from '../addon/contract';
+import type { RingGeometry } from './geometry';
+import { cursorResult, type RingCursors } from './ring-cursors';
+
+/** Cursors of a ring in memory, by the native helpers. */
+export class NativeMemoryCursors implements RingCursors {
+  readonly #addon: NativeAddon;
+  readonly #metadata: DataView<ArrayBufferLike>;
+  readonly #capacityBytes: number;
+
+  constructor(addon: NativeAddon, geometry: RingGeometry) {
+    this.#addon = addon;
+    this.#metadata = new DataView(geometry.buffer, geometry.metadataOffset, geometry.pageSize);
+    this.#capacityBytes = geometry.capacityBytes;
+  }
+
+  available(): number {
+    return cursorResult(this.#addon.cursorAvailable(this.#metadata));
+  }
+
+  readOffset(): number {
+    return cursorResult(this.#addon.cursorReadOffset(this.#metadata, this.#capacityBytes));
+  }
+
+  consume(bytes: number): void {
+    cursorResult(this.#addon.cursorConsume(this.#metadata, bytes));
+  }
+
+  skipToHead(): number {
+    return cursorResult(this.#addon.cursorSkipToHead(this.#metadata));
+  }
+
+  free(): number {
+    return cursorResult(this.#addon.cursorFree(this.#metadata, this.#capacityBytes));
+  }
+
+  writeOffset(): number {
+    return cursorResult(this.#addon.cursorWriteOffset(this.#metadata, this.#capacityBytes));
+  }
+
+  publish(bytes: number): void {
+    cursorResult(this.#addon.cursorPublish(this.#metadata, bytes));
+  }
+}

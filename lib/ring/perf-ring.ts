@@ -1,0 +1,415 @@
+import { types } from 'node:util';
+import { HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { addon, addonAvailable } from '../addon/load';
+import { PerfRingError } from '../errors';
+import { AtomicsCursors } from './atomics-cursors';
+import { type RingGeometry, type RingMemory, ringGeometry } from './geometry';
+import { NativeMemoryCursors } from './native-memory-cursors';
+import type { RecordVisitor, RingRecord } from './record';
+import { RecordCursor } from './record-cursor';
+import { framedBytes, RecordWriter } from './record-framing';
+import { SCAN_FAULT, SCAN_THREW, ScanState, scanRecords } from './record-scan';
+import type { RingCursors } from './ring-cursors';
+import { ABSENT, type SampleFormat, sampleFormat } from './sample-format';
+import { LoopCache } from './specialise';
+
+export interface PerfRingOptions {
+  /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
+  readonly format?: SampleFormat;
+  /**
+   * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds.
+   */
+  readonly timeInPayload?: number;
+  /** CPU number, or another label, that records carry; -1 by default. */
+  readonly cpu?: number;
+  /** The two positions; by default native helpers, and Atomics where the addon is not built. */
+  readonly cursors?: RingCursors;
+}
+
+/** The visit's loops, one a visitor; the probe visits nothing. */
+const loops = new LoopCache(scanRecords, (copy) => {
+  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
+  const probe = new RecordCursor(geometry, sampleFormat(), ABSENT, -1);
+  copy(probe, new ScanState(), 8, 1, () => undefined, () => undefined);
+});
+
+/**
+ * Layer 1: the protocol of a perf ring buffer, on any memory laid out as the kernel lays it out: a metadata page
+ * (struct perf_event_mmap_page) with `data_head` at 1024 and `data_tail` at 1032, then a power-of-two data area.
+ *
+ * Reading and writing are batched: one acquire when a batch starts, one release when it finishes. One reader and
+ * one writer may work at once, in different threads over a SharedArrayBuffer; two of one kind may not.
+ *
+ * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h struct perf_event_mmap_page
+ */
+export class PerfRing {
+  readonly pageSize: number;
+  readonly dataPageCount: number;
+  /** Size of the data area, bytes. */
+  readonly capacityBytes: number;
+
+  readonly #cursors: RingCursors;
+  readonly #cursor: RecordCursor;
+  readonly #geometry: RingGeometry;
+  readonly #scan = new ScanState();
+  #writer: RecordWriter | undefined;
+  #closed = false;
+
+  #reading = false;
+  /** A visitor is running: the batch is the visit's. */
+  #visiting = false;
+  /** Bytes available when the read batch started. */
+  #batchBytes = 0;
+  /** Size in the ring of the record under the cursor; 0 when it has not been loaded. */
+  #loaded = 0;
+
+  #writing = false;
+  #writeStart = 0;
+  #writeRoom = 0;
+  #written = 0;
+
+  /** Use {@link PerfRing.initContiguous}, or a storage's `ring`. */
+  private constructor(geometry: RingGeometry, options: PerfRingOptions) {
+    const format = options.format ?? sampleFormat();
+    this.#geometry = geometry;
+    this.pageSize = geometry.pageSize;
+    this.dataPageCount = geometry.dataPageCount;
+    this.capacityBytes = geometry.capacityBytes;
+    this.#cursors =
+      options.cursors ??
+      (addonAvailable() ? new NativeMemoryCursors(addon(), geometry) : new AtomicsCursors(geometry));
+    const timeOffset = timeOffsetOf(format, options.timeInPayload);
+    this.#cursor = new RecordCursor(geometry, format, timeOffset, options.cpu ?? -1);
+  }
+
+  /**
+   * A ring over memory that holds one metadata page and `nPages` data pages.
+   * The memory is used as it is: zeroed memory is an empty ring, a filled one is read on.
+   *
+   * @param memory ArrayBuffer, SharedArrayBuffer, or a view of one that begins on an 8-byte boundary; not resizable
+   * @param nPages data pages: a power of two
+   * @param pageSize bytes a page: a power of two, at least 2048
+   * @throws PerfRingError ERR_PERF_MEMORY_TOO_SHORT, ERR_PERF_MEMORY_UNALIGNED, ERR_PERF_MEMORY_RESIZABLE,
+   *   ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_INVALID_ARGUMENT
+   */
+  static initContiguous(
+    memory: RingMemory,
+    nPages: number,
+    pageSize: number,
+    options: PerfRingOptions = {},
+  ): PerfRing {
+    return new PerfRing(ringGeometry(memory, nPages, pageSize), options);
+  }
+
+  /** CPU number, or label, that records carry. */
+  get cpu(): number {
+    return this.#cursor.cpu;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  // ------------------------------------------------------------------ writing
+
+  /**
+   * Starts a batch of writes: looks (acquire) how much room the reader has given back.
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_RING_CORRUPT, ERR_PERF_READ_ONLY, ERR_PERF_CLOSED
+   */
+  startWriteBatch(): void {
+    this.#checkOpen();
+    if (this.#writing) throw batchOpen('write');
+    const room = this.#cursors.free();
+    if (!(room >= 0 && room <= this.capacityBytes)) throw this.#corruptCursors();
+    this.#writer ??= new RecordWriter(this.#geometry);
+    this.#writeStart = this.#cursors.writeOffset();
+    this.#writeRoom = room;
+    this.#written = 0;
+    this.#writing = true;
+  }
+
+  /**
+   * Writes one record, framed as the kernel frames it. It is seen when the batch finishes.
+   * @param data payload, 1 to 65,516 bytes for a sample (65,520 for other types), and no more than the ring holds
+   * @param type PERF_RECORD_*; PERF_RECORD_SAMPLE by default
+   * @returns the payload's offset in the data area
+   * @throws PerfRingError ERR_PERF_RING_FULL (see {@link hasRoomFor}, {@link tryWrite}), ERR_PERF_EMPTY_WRITE,
+   *   ERR_PERF_RECORD_TOO_LARGE, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_INVALID_ARGUMENT, ERR_PERF_CLOSED; then nothing
+   *   was written
+   */
+  write(data: Uint8Array, type: number = PERF_RECORD_SAMPLE): number {
+    const offset = this.tryWrite(data, type);
+    if (offset < 0) {
+      throw new PerfRingError(
+        'ERR_PERF_RING_FULL',
+        `a record of ${framedBytes(data.length, type)} bytes does not fit into the ${this.#writeRoom - this.#written} left: finish the batch and let the reader catch up`,
+      );
+    }
+    return offset;
+  }
+
+  /** As {@link write}, but a full ring is the value -1 and no throw. */
+  tryWrite(data: Uint8Array, type: number = PERF_RECORD_SAMPLE): number {
+    const writer = this.#checkWriting();
+    if (!types.isUint8Array(data)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'data must be a Uint8Array');
+    }
+    writer.check(data.length, type);
+    const size = framedBytes(data.length, type);
+    if (size > this.#writeRoom - this.#written) return -1;
+    const position = (this.#writeStart + this.#written) & (this.capacityBytes - 1);
+    const offset = writer.write(position, data, type);
+    this.#written += size;
+    return offset;
+  }
+
+  /** Whether a record of `length` payload bytes fits into the batch now. */
+  hasRoomFor(length: number, type: number = PERF_RECORD_SAMPLE): boolean {
+    this.#checkWriting();
+    return framedBytes(length, type) <= this.#writeRoom - this.#written;
+  }
+
+  /** Publishes (release) what the batch wrote. */
+  finishWriteBatch(): void {
+    this.#checkWriting();
+    this.#writing = false;
+    if (this.#written > 0) this.#cursors.publish(this.#written);
+  }
+
+  // ------------------------------------------------------------------ reading
+
+  /**
+   * Starts a batch of reads: looks (acquire) how much is published.
+   * @returns bytes to read in this batch, headers included
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED; ERR_PERF_RING_CORRUPT when data_head and data_tail
+   *   are further apart than the ring is long, see {@link resynchronise}
+   */
+  startReadBatch(): number {
+    this.#checkOpen();
+    if (this.#reading) throw batchOpen('read');
+    const available = this.#cursors.available();
+    if (!(available >= 0 && available <= this.capacityBytes && (available & 7) === 0)) {
+      throw this.#corruptCursors();
+    }
+    const offset = this.#cursors.readOffset();
+    if ((offset & 7) !== 0) throw this.#corruptCursors();
+    this.#scan.position = offset;
+    this.#scan.left = available;
+    this.#batchBytes = available;
+    this.#loaded = 0;
+    this.#reading = true;
+    return available;
+  }
+
+  /** Bytes of the batch that have not been popped, headers included; the capacity when the ring was exactly full. */
+  bytesRemaining(): number {
+    this.#checkReading();
+    return this.#scan.left;
+  }
+
+  /** Payload length of the next record, bytes (a sample's as padded by the kernel). */
+  peekSize(): number {
+    return this.#peek().size;
+  }
+
+  /** PERF_RECORD_* of the next record. */
+  peekType(): number {
+    return this.#peek().type;
+  }
+
+  /**
+   * Copies payload bytes of the next record into `target`, joining a record that wraps.
+   * @param offset where in the payload to begin, bytes
+   * @param length how many bytes; target.length by default
+   * @returns the bytes copied
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when offset + length leaves the payload or the target, ERR_PERF_EMPTY,
+   *   ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED
+   */
+  peekCopy(target: Uint8Array, offset = 0, length?: number): number {
+    const record = this.#peek();
+    if (!types.isUint8Array(target)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
+    }
+    const wanted = length ?? target.length;
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > target.length) {
+      throw new PerfRingError(
+        'ERR_PERF_OUT_OF_RANGE',
+        `length must be 0 to ${target.length}, the target's, got ${String(wanted)}`,
+      );
+    }
+    record.copyTo(wanted === target.length ? target : target.subarray(0, wanted), offset);
+    return wanted;
+  }
+
+  /** The next record, lent until it is popped; null when the batch is read. */
+  peek(): RingRecord | null {
+    this.#checkReading();
+    return this.#scan.left === 0 ? null : this.#peek();
+  }
+
+  /** Steps over the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
+  pop(): void {
+    this.#peek();
+    this.#scan.position = (this.#scan.position + this.#loaded) & (this.capacityBytes - 1);
+    this.#scan.left -= this.#loaded;
+    this.#loaded = 0;
+    this.#cursor.leave();
+  }
+
+  /**
+   * Visits the rest of the batch in place, oldest first, without an object or a native call a record.
+   * A record whose visitor throws is consumed; the error is passed on and the batch stays open where it stopped.
+   *
+   * @param visitor called with each record, lent until it returns; answers false to stop after it
+   * @param options.other gets records that are no samples; `visitor` by default
+   * @param options.limit most records to visit
+   * @returns records visited
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT, with everything before the bad header visited
+   */
+  visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
+    this.#checkReading();
+    if (typeof visitor !== 'function') {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor must be a function');
+    }
+    const { other = visitor, limit = 1073741823 } = options;
+    const state = this.scan(visitor, other, limit);
+    const { records } = state;
+    if (state.outcome === SCAN_THREW) {
+      const { thrown } = state;
+      state.thrown = undefined;
+      throw thrown;
+    }
+    if (state.outcome === SCAN_FAULT) throw this.#corruptHeader();
+    return records;
+  }
+
+  /**
+   * As {@link visit}, for the layers above: answers the scan's state, whatever ended it, and throws nothing of it.
+   * @internal
+   */
+  scan(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
+    this.#checkReading();
+    const state = this.#scan;
+    this.#loaded = 0;
+    this.#visiting = true;
+    loops.loopFor(sample)(this.#cursor, state, this.#cursor.format.rawOffset, limit, sample, other);
+    this.#visiting = false;
+    this.#cursor.leave();
+    loops.saw(sample, state.records);
+    return state;
+  }
+
+  /** Gives back (release) what the batch has popped or visited. What was not is read again by the next batch. */
+  finishReadBatch(): void {
+    this.#checkReading();
+    this.#reading = false;
+    this.#cursor.leave();
+    const consumed = this.#batchBytes - this.#scan.left;
+    if (consumed > 0) this.#cursors.consume(consumed);
+  }
+
+  /**
+   * After ERR_PERF_RING_CORRUPT: skips everything published and goes on at data_head. Ends an open read batch.
+   * @returns bytes skipped, of which nothing can be said
+   */
+  resynchronise(): number {
+    this.#checkOpen();
+    this.#checkNotVisiting();
+    this.#cursor.leave();
+    const consumed = this.#reading ? this.#batchBytes - this.#scan.left : 0;
+    this.#reading = false;
+    return Math.max(0, this.#cursors.skipToHead() - consumed);
+  }
+
+  /** Bytes published and not yet consumed (acquire), whether or not a batch is open. */
+  availableBytes(): number {
+    this.#checkOpen();
+    return this.#cursors.available();
+  }
+
+  /** Ends the ring's use; idempotent. The memory stays its owner's. */
+  close(): void {
+    this.#closed = true;
+    this.#reading = false;
+    this.#writing = false;
+    this.#cursor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #peek(): RecordCursor {
+    this.#checkReading();
+    if (this.#loaded > 0) return this.#cursor;
+    if (this.#scan.left === 0) {
+      throw new PerfRingError('ERR_PERF_EMPTY', 'the batch holds no more records: finish it and start another');
+    }
+    this.#loaded = this.#cursor.load(this.#scan.position, this.#scan.left);
+    if (this.#loaded === 0) throw this.#corruptHeader();
+    return this.#cursor;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+  }
+
+  #checkReading(): void {
+    this.#checkOpen();
+    if (!this.#reading) {
+      throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no read batch is open: call startReadBatch() first');
+    }
+    this.#checkNotVisiting();
+  }
+
+  #checkNotVisiting(): void {
+    if (this.#visiting) {
+      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
+    }
+  }
+
+  #checkWriting(): RecordWriter {
+    this.#checkOpen();
+    if (!this.#writing || this.#writer === undefined) {
+      throw new PerfRingError('ERR_PERF_NO_WRITE_BATCH', 'no write batch is open: call startWriteBatch() first');
+    }
+    return this.#writer;
+  }
+
+  #corruptHeader(): PerfRingError {
+    const { position, left } = this.#scan;
+    const view = new DataView(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
+    const type = view.getUint32(position + HEADER_TYPE, true);
+    const size = view.getUint16(position + HEADER_SIZE, true);
+    return new PerfRingError(
+      'ERR_PERF_RING_CORRUPT',
+      `corrupt header at ${position} of ${this.capacityBytes}: type ${type}, size ${size}, with ${left} bytes available (${this.#cursor.fault}); resynchronise() skips to data_head`,
+    );
+  }
+
+  #corruptCursors(): PerfRingError {
+    return new PerfRingError(
+      'ERR_PERF_RING_CORRUPT',
+      `data_head and data_tail do not lie within ${this.capacityBytes} bytes, on 8-byte boundaries: resynchronise() skips to data_head`,
+    );
+  }
+}
+
+function batchOpen(kind: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_BATCH_OPEN', `a ${kind} batch is open already: finish it first`);
+}
+
+/** Offset of the time from a sample's start, or ABSENT. */
+function timeOffsetOf(format: SampleFormat, timeInPayload: number | undefined): number {
+  if (timeInPayload === undefined) return format.timeOffset;
+  if (!Number.isInteger(timeInPayload) || timeInPayload < 0 || timeInPayload % 4 !== 0) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      `timeInPayload must be a multiple of 4 bytes, got ${String(timeInPayload)}`,
+    );
+  }
+  if (format.rawMoves) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'timeInPayload does not go with PERF_SAMPLE_CALLCHAIN');
+  }
+  return format.rawOffset + 4 + timeInPayload;
+}

@@ -1,0 +1,90 @@
+import { HEADER_BYTES, HEADER_MISC, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import type { RingGeometry } from './geometry';
+
+/** The longest record whose size its u16 can say: the largest multiple of 8 below 65,536. */
+const LARGEST_RECORD_BYTES = 65_528;
+
+const roundUp8 = (value: number): number => Math.ceil(value / 8) * 8;
+
+/** Bytes before the payload: the header, and for a sample its `raw_size`. */
+export function payloadStartOf(type: number): number {
+  return type === PERF_RECORD_SAMPLE ? HEADER_BYTES + 4 : HEADER_BYTES;
+}
+
+/** Bytes a record of `length` payload bytes takes in the ring: what the kernel writes as header.size. */
+export function framedBytes(length: number, type: number): number {
+  return roundUp8(payloadStartOf(type) + length);
+}
+
+/**
+ * Frames records as the kernel does in perf_output_sample() and perf_output_copy(): header, for a sample
+ * `raw_size` = roundup8(n + 4) - 4, payload, zeros up to 8 bytes. Wraps by itself.
+ *
+ * @see https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c perf_output_sample
+ */
+export class RecordWriter {
+  readonly #data: DataView<ArrayBufferLike>;
+  readonly #bytes: Uint8Array<ArrayBufferLike>;
+  readonly #capacityBytes: number;
+
+  constructor(geometry: RingGeometry) {
+    this.#data = new DataView(geometry.buffer, geometry.dataOffset, geometry.capacityBytes);
+    this.#bytes = new Uint8Array(geometry.buffer, geometry.dataOffset, geometry.capacityBytes);
+    this.#capacityBytes = geometry.capacityBytes;
+  }
+
+  /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_EMPTY_WRITE, ERR_PERF_RECORD_TOO_LARGE */
+  check(length: number, type: number): void {
+    if (!Number.isInteger(type) || type < 0 || type > 0xffff_ffff) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `type must be a u32 (PERF_RECORD_*), got ${String(type)}`,
+      );
+    }
+    if (length === 0) {
+      throw new PerfRingError('ERR_PERF_EMPTY_WRITE', 'a record needs at least one byte of payload');
+    }
+    const size = framedBytes(length, type);
+    const largest = Math.min(LARGEST_RECORD_BYTES, this.#capacityBytes);
+    if (size > largest) {
+      throw new PerfRingError(
+        'ERR_PERF_RECORD_TOO_LARGE',
+        `a payload of ${length} bytes makes a record of ${size}; this ring takes at most ${largest}`,
+      );
+    }
+  }
+
+  /**
+   * Writes a checked record for which there is room.
+   * @returns the payload's offset in the data area
+   */
+  write(position: number, data: Uint8Array, type: number): number {
+    const size = framedBytes(data.length, type);
+    const start = payloadStartOf(type);
+    this.#data.setUint32(position + HEADER_TYPE, type, true);
+    this.#data.setUint16(position + HEADER_MISC, 0, true);
+    this.#data.setUint16(position + HEADER_SIZE, size, true);
+    if (type === PERF_RECORD_SAMPLE) this.#data.setUint32(this.#wrap(position + HEADER_BYTES), size - start, true);
+    const payload = this.#wrap(position + start);
+    this.#copy(payload, data);
+    this.#zero(this.#wrap(payload + data.length), size - start - data.length);
+    return payload;
+  }
+
+  #wrap(offset: number): number {
+    return offset & (this.#capacityBytes - 1);
+  }
+
+  #copy(offset: number, data: Uint8Array): void {
+    const first = Math.min(data.length, this.#capacityBytes - offset);
+    this.#bytes.set(first === data.length ? data : data.subarray(0, first), offset);
+    if (first < data.length) this.#bytes.set(data.subarray(first), 0);
+  }
+
+  #zero(offset: number, length: number): void {
+    const first = Math.min(length, this.#capacityBytes - offset);
+    this.#bytes.fill(0, offset, offset + first);
+    this.#bytes.fill(0, 0, length - first);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * A record lent to a visitor: readable in place until the visitor returns (or, in a batch, until the next record).
+ * The same object is lent for every record, so keep values, never the record.
+ *
+ * Offsets count from the start of the payload: for a sample the bytes the program gave to
+ * bpf_perf_event_output (padded by the kernel to 4 mod 8), for other records what follows the 8-byte header.
+ * Every read is little-endian, may be unaligned, and throws ERR_PERF_OUT_OF_RANGE when it would leave the payload.
+ */
+export interface RingRecord {
+  /** PERF_RECORD_*; 9 is PERF_RECORD_SAMPLE, 2 PERF_RECORD_LOST. */
+  readonly type: number;
+  /** header.misc. */
+  readonly misc: number;
+  /** CPU number of the ring, or the label the ring was given; -1 without one. */
+  readonly cpu: number;
+  /** Payload length, bytes. */
+  readonly size: number;
+  /** True when an ordered reader had already delivered a later time. */
+  readonly late: boolean;
+
+  u8(offset: number): number;
+  i8(offset: number): number;
+  u16(offset: number): number;
+  i16(offset: number): number;
+  u32(offset: number): number;
+  i32(offset: number): number;
+  f32(offset: number): number;
+  f64(offset: number): number;
+  /** Exact 64-bit value. Allocates a bigint: about 13 ns. */
+  u64(offset: number): bigint;
+  i64(offset: number): bigint;
+  /** As a number. @throws PerfRingError ERR_PERF_UNSAFE_INTEGER when it exceeds 2^53 - 1 */
+  u64AsNumber(offset: number): number;
+  /** A fixed char[length] field: UTF-8 up to the first NUL. Fields of 16 bytes (comm) are cached. */
+  string(offset: number, length: number): string;
+  /**
+   * Copies payload bytes from `offset` into the whole of `target`.
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when offset + target.length leaves the payload
+   */
+  copyTo(target: Uint8Array, offset?: number): void;
+  /** A copy of the payload that is yours to keep. */
+  bytes(): Uint8Array;
+
+  /** PERF_SAMPLE_TIME, or the payload's time in a ring so configured: nanoseconds; undefined when there is none. */
+  readonly time: bigint | undefined;
+  /** PERF_SAMPLE_TID. */
+  readonly pid: number | undefined;
+  readonly tid: number | undefined;
+  /** PERF_SAMPLE_IP, ADDR, ID (or IDENTIFIER), STREAM_ID, PERIOD. */
+  readonly ip: bigint | undefined;
+  readonly addr: bigint | undefined;
+  readonly id: bigint | undefined;
+  readonly streamId: bigint | undefined;
+  readonly period: bigint | undefined;
+  /** PERF_SAMPLE_CALLCHAIN: instruction pointers, with the kernel's PERF_CONTEXT_* markers; a copy. */
+  callchain(): BigUint64Array | undefined;
+  /** How many samples a PERF_RECORD_LOST reports; 0 for other records. */
+  readonly lost: number;
+}
+
+/** Called for each record, in order. Answering `false` ends the visit after this record. */
+export type RecordVisitor = (record: RingRecord) => unknown;
