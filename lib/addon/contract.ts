@@ -129,7 +129,10 @@ export interface NativeAddon {
   // ------------------------------------------------------------------ waking: epoll(7) and timerfd under one uv_poll
 
   pollerOpen(onWake: WakeCallback): OrErrno<PollerHandle>;
-  /** Adds a mapped ring's event under a token (0 <= token < 2^31). Map first: an unmapped event polls POLLHUP for ever. */
+  /**
+   * Adds a mapped ring's event under a token (0 <= token < 2^31). Map first: an unmapped event hangs up at once.
+   * What the ring held before is not signalled by the kernel, so one wake (WAKE_EVENTS) follows in any case.
+   */
   pollerAdd(poller: PollerHandle, event: PerfEventHandle, token: number): number;
   pollerRemove(poller: PollerHandle, event: PerfEventHandle): number;
   /** Arms the timer: first expiry and interval in microseconds; (0, 0) disarms, interval 0 is one shot. */

@@ -1,0 +1,83 @@
+/**
+ * Loads the addon on first use, so that whoever needs no native function (`--help`, many tests) needs no build.
+ * This is the only importer of `bindings`.
+ */
+
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import bindings from 'bindings';
+import { PerfRingError } from '../errors';
+import type { NativeAddon } from './contract';
+
+/** Two levels up, from lib/addon and from dist/addon alike. */
+const PACKAGE_ROOT = join(__dirname, '..', '..');
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon. The first call loads it: from the path in the environment variable PERFRING_ADDON (a build with
+ * sanitizers, say), and then from nowhere else; or from what was built here (build/Release); or from what came with
+ * the package (prebuilds/linux-ARCH).
+ * @throws PerfRingError ERR_PERF_ADDON_MISSING when none of them loads; `cause` has the reason
+ */
+export function addon(): NativeAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+/** Whether {@link addon} answers. It is loaded if so. */
+export function addonAvailable(): boolean {
+  try {
+    addon();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function load(): NativeAddon {
+  let cause: unknown;
+  for (const path of candidates()) {
+    try {
+      return bindings({
+        bindings: basename(path),
+        module_root: dirname(path),
+        // This path alone: left to itself, `bindings` would prefer a debug build without a word.
+        try: [['module_root', 'bindings']],
+      });
+    } catch (error) {
+      // A file that does not load says more than one that is not there.
+      if (cause === undefined || isNotFound(cause)) cause = error;
+    }
+  }
+  throw new PerfRingError('ERR_PERF_ADDON_MISSING', missingMessage(cause), { cause });
+}
+
+function candidates(): string[] {
+  const { PERFRING_ADDON: chosen } = process.env;
+  if (chosen) return [resolve(chosen)];
+  return [
+    join(PACKAGE_ROOT, 'build', 'Release', 'perfring.node'),
+    join(PACKAGE_ROOT, 'prebuilds', `linux-${process.arch}`, 'perfring.node'),
+  ];
+}
+
+/** `bindings` says so by a list of all it tried; what dlopen(3) says of a file comes as it is. */
+function isNotFound(cause: unknown): boolean {
+  return messageOf(cause).startsWith('Could not locate the bindings file');
+}
+
+function missingMessage(cause: unknown): string {
+  const { PERFRING_ADDON: chosen } = process.env;
+  const reason = isNotFound(cause) ? 'there is none' : messageOf(cause).split('\n', 1)[0];
+  if (chosen) return `cannot load the native addon named by PERFRING_ADDON, ${chosen}: ${reason}`;
+  const installed = PACKAGE_ROOT.includes(`${sep}node_modules${sep}`);
+  const build = installed ? 'npm explore perfring -- npm run build:addon' : 'npm run build:addon';
+  return `cannot load the native addon for linux-${process.arch}: ${reason}; build it with: ${build}`;
+}
+
+function messageOf(cause: unknown): string {
+  // Not `instanceof Error`: under jest the error is of another realm.
+  return typeof cause === 'object' && cause !== null && 'message' in cause
+    ? String(cause.message)
+    : String(cause);
+}

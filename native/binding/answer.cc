@@ -1,0 +1,68 @@
+#include "binding/answer.h"
+
+#include <cerrno>
+#include <vector>
+
+namespace perfring::binding {
+
+napi_value NumberValue(napi_env env, double number) {
+  napi_value value = nullptr;
+  napi_create_double(env, number, &value);
+  return value;
+}
+
+napi_value StringValue(napi_env env, const std::string& text) {
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, text.data(), text.size(), &value);
+  return value;
+}
+
+napi_value ObjectValue(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> properties) {
+  std::vector<napi_property_descriptor> descriptors;
+  descriptors.reserve(properties.size());
+  for (const auto& [name, value] : properties) {
+    napi_property_descriptor descriptor{};
+    descriptor.utf8name = name;
+    descriptor.value = value;
+    descriptor.attributes = napi_default_jsproperty;
+    descriptors.push_back(descriptor);
+  }
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok ||
+      napi_define_properties(env, object, descriptors.size(), descriptors.data()) != napi_ok) {
+    ClearPendingException(env);
+    return nullptr;
+  }
+  return object;
+}
+
+napi_value ArrayValue(napi_env env, std::span<const int> numbers) {
+  napi_value array = nullptr;
+  napi_create_array_with_length(env, numbers.size(), &array);
+  for (uint32_t i = 0; i < numbers.size(); ++i) {
+    // A setter on Array.prototype could refuse.
+    if (napi_set_element(env, array, i, NumberValue(env, numbers[i])) != napi_ok) {
+      ClearPendingException(env);
+      return nullptr;
+    }
+  }
+  return array;
+}
+
+Napi::Value Answer(const Napi::CallbackInfo& info, double number) {
+  return {info.Env(), NumberValue(info.Env(), number)};
+}
+
+Napi::Value AnswerObject(const Napi::CallbackInfo& info, napi_value object) {
+  return object == nullptr ? Answer(info, -ENOMEM) : Napi::Value(info.Env(), object);
+}
+
+void ClearPendingException(napi_env env) {
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending) {
+    napi_value ignored = nullptr;
+    napi_get_and_clear_last_exception(env, &ignored);
+  }
+}
+
+}  // namespace perfring::binding

@@ -1,0 +1,148 @@
+#include "binding/arguments.h"
+
+#include <cmath>
+#include <limits>
+
+#include "binding/answer.h"
+
+namespace perfring::binding {
+
+napi_valuetype Arguments::TypeOf(size_t index) const {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(info_.Env(), info_[index], &type);
+  return type;
+}
+
+std::optional<bool> Arguments::Boolean(size_t index) const {
+  bool value = false;
+  if (napi_get_value_bool(info_.Env(), info_[index], &value) != napi_ok) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+bool Arguments::IsNull(size_t index) const { return TypeOf(index) == napi_null; }
+
+bool Arguments::IsFunction(size_t index) const { return TypeOf(index) == napi_function; }
+
+std::optional<int64_t> Arguments::Integer(size_t index, int64_t minimum, int64_t maximum) const {
+  double value = 0;
+  // napi_get_value_double() takes numbers alone: it converts nothing.
+  if (napi_get_value_double(info_.Env(), info_[index], &value) != napi_ok ||
+      !(value >= static_cast<double>(minimum) && value <= static_cast<double>(maximum)) ||
+      std::trunc(value) != value) {
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(value);
+}
+
+std::optional<int32_t> Arguments::Int32(size_t index) const {
+  using Limits = std::numeric_limits<int32_t>;
+  const std::optional<int64_t> value = Integer(index, Limits::min(), Limits::max());
+  return value ? std::optional(static_cast<int32_t>(*value)) : std::nullopt;
+}
+
+std::optional<uint32_t> Arguments::Uint32(size_t index) const {
+  const std::optional<int64_t> value = Integer(index, 0, std::numeric_limits<uint32_t>::max());
+  return value ? std::optional(static_cast<uint32_t>(*value)) : std::nullopt;
+}
+
+std::optional<std::string> Arguments::String(size_t index, size_t maximum_bytes) const {
+  const napi_env env = info_.Env();
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, info_[index], nullptr, 0, &length) != napi_ok || length > maximum_bytes) {
+    return std::nullopt;
+  }
+  // Node-API writes a NUL after the text.
+  std::string text(length + 1, '\0');
+  if (napi_get_value_string_utf8(env, info_[index], text.data(), text.size(), &length) != napi_ok) {
+    return std::nullopt;
+  }
+  text.resize(length);
+  return text.find('\0') == std::string::npos ? std::optional(std::move(text)) : std::nullopt;
+}
+
+std::optional<std::vector<int>> Arguments::Integers(size_t index, int minimum, int maximum) const {
+  const napi_env env = info_.Env();
+  bool is_array = false;
+  uint32_t length = 0;
+  // More elements than there are values can't be a list of different ones.
+  if (napi_is_array(env, info_[index], &is_array) != napi_ok || !is_array ||
+      napi_get_array_length(env, info_[index], &length) != napi_ok ||
+      static_cast<int64_t>(length) > static_cast<int64_t>(maximum) - minimum + 1) {
+    return std::nullopt;
+  }
+  std::vector<int> values;
+  for (uint32_t i = 0; i < length; ++i) {
+    const Napi::HandleScope scope(info_.Env());
+    napi_value element = nullptr;
+    double value = 0;
+    if (napi_get_element(env, info_[index], i, &element) != napi_ok) {
+      ClearPendingException(env);
+      return std::nullopt;
+    }
+    if (napi_get_value_double(env, element, &value) != napi_ok || !(value >= minimum && value <= maximum) ||
+        std::trunc(value) != value) {
+      return std::nullopt;
+    }
+    values.push_back(static_cast<int>(value));
+  }
+  return values;
+}
+
+bool Arguments::IsDetached(napi_value array_buffer) const {
+  bool detached = false;
+  // Of a SharedArrayBuffer it says no.
+  return napi_is_detached_arraybuffer(info_.Env(), array_buffer, &detached) == napi_ok && detached;
+}
+
+std::optional<Arguments::TypedArray> Arguments::TypedArrayAt(size_t index) const {
+  const napi_env env = info_.Env();
+  bool is_typed_array = false;
+  if (napi_is_typedarray(env, info_[index], &is_typed_array) != napi_ok || !is_typed_array) {
+    return std::nullopt;
+  }
+  // Set before: a kind of array that is younger than this Node-API leaves the type as it is.
+  TypedArray array{napi_int8_array, 0, nullptr};
+  napi_value array_buffer = nullptr;
+  if (napi_get_typedarray_info(env, info_[index], &array.type, &array.length, &array.data, &array_buffer, nullptr) !=
+          napi_ok ||
+      (array.length == 0 && IsDetached(array_buffer))) {
+    return std::nullopt;
+  }
+  return array;
+}
+
+std::optional<std::span<std::byte>> Arguments::Bytes(size_t index) const {
+  const std::optional<TypedArray> array = TypedArrayAt(index);
+  if (!array || array->type != napi_uint8_array) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<std::byte*>(array->data), array->length);
+}
+
+std::optional<std::span<std::byte>> Arguments::ViewBytes(size_t index) const {
+  const napi_env env = info_.Env();
+  bool is_data_view = false;
+  if (napi_is_dataview(env, info_[index], &is_data_view) != napi_ok || !is_data_view) {
+    return Bytes(index);
+  }
+  size_t length = 0;
+  void* data = nullptr;
+  napi_value array_buffer = nullptr;
+  if (napi_get_dataview_info(env, info_[index], &length, &data, &array_buffer, nullptr) != napi_ok ||
+      IsDetached(array_buffer)) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<std::byte*>(data), length);
+}
+
+std::optional<std::span<uint64_t>> Arguments::Words(size_t index) const {
+  const std::optional<TypedArray> array = TypedArrayAt(index);
+  if (!array || array->type != napi_biguint64_array) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<uint64_t*>(array->data), array->length);
+}
+
+}  // namespace perfring::binding

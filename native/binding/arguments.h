@@ -1,0 +1,66 @@
+#ifndef PERFRING_BINDING_ARGUMENTS_H_
+#define PERFRING_BINDING_ARGUMENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "binding/handle.h"
+#include "napi.h"
+
+namespace perfring::binding {
+
+// Number.MAX_SAFE_INTEGER.
+inline constexpr int64_t kMaxInteger = (int64_t{1} << 53) - 1;
+
+// The arguments of a call, each checked as it is taken: nullopt (or null) stands for one of the wrong type, range or
+// state, a missing one included. Nothing here throws, and only Integers() can run JavaScript (getters of an array).
+class Arguments {
+ public:
+  explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
+
+  std::optional<bool> Boolean(size_t index) const;
+  bool IsNull(size_t index) const;
+  bool IsFunction(size_t index) const;
+  // A number without a fraction, minimum <= n <= maximum, both within 2^53.
+  std::optional<int64_t> Integer(size_t index, int64_t minimum, int64_t maximum) const;
+  std::optional<int32_t> Int32(size_t index) const;
+  std::optional<uint32_t> Uint32(size_t index) const;
+  // UTF-8, at most `maximum_bytes` of it, without NUL.
+  std::optional<std::string> String(size_t index, size_t maximum_bytes) const;
+  // An array of integers in the range.
+  std::optional<std::vector<int>> Integers(size_t index, int minimum, int maximum) const;
+
+  // The bytes of a Uint8Array (of a view, of a Uint8Array or DataView). They are there until JavaScript runs again.
+  std::optional<std::span<std::byte>> Bytes(size_t index) const;
+  std::optional<std::span<std::byte>> ViewBytes(size_t index) const;
+  std::optional<std::span<uint64_t>> Words(size_t index) const;
+
+  // The open resource of a handle of this kind.
+  template <typename Resource>
+  std::shared_ptr<Resource> Open(size_t index) const {
+    const Handle<Resource>* const handle = Handle<Resource>::From(info_.Env(), info_[index]);
+    return handle == nullptr ? nullptr : handle->resource();
+  }
+
+ private:
+  struct TypedArray {
+    napi_typedarray_type type;
+    size_t length;
+    void* data;
+  };
+
+  napi_valuetype TypeOf(size_t index) const;
+  std::optional<TypedArray> TypedArrayAt(size_t index) const;
+  bool IsDetached(napi_value array_buffer) const;
+
+  const Napi::CallbackInfo& info_;
+};
+
+}  // namespace perfring::binding
+
+#endif  // PERFRING_BINDING_ARGUMENTS_H_

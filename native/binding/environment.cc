@@ -1,0 +1,49 @@
+#include "binding/environment.h"
+
+#include <cstdlib>
+#include <utility>
+
+namespace perfring::binding {
+namespace {
+
+using Holder = std::shared_ptr<Environment>;
+
+void DeleteHolder(napi_env /*env*/, void* data, void* /*hint*/) { delete static_cast<Holder*>(data); }
+
+}  // namespace
+
+Environment::Environment() : external_buffers_wanted_(std::getenv("PERFRING_NO_EXTERNAL_BUFFERS") == nullptr) {}
+
+Environment* Environment::Attach(napi_env env) {
+  auto holder = std::make_unique<Holder>(std::make_shared<Environment>());
+  Environment* const environment = holder->get();
+  if (napi_set_instance_data(env, holder.get(), DeleteHolder, nullptr) != napi_ok) {
+    return nullptr;
+  }
+  // The finalizer owns it now.
+  static_cast<void>(holder.release());
+  return environment;
+}
+
+std::shared_ptr<Environment> Environment::Of(const Napi::CallbackInfo& info) {
+  void* holder = nullptr;
+  napi_get_instance_data(info.Env(), &holder);
+  return *static_cast<Holder*>(holder);
+}
+
+void Environment::AddMapped(const std::byte* data, size_t length) {
+  const auto first = reinterpret_cast<uintptr_t>(data);
+  mapped_.emplace(first, first + length);
+}
+
+void Environment::RemoveMapped(const std::byte* data) { mapped_.erase(reinterpret_cast<uintptr_t>(data)); }
+
+bool Environment::IsMapped(std::span<const std::byte> bytes) const {
+  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
+  // The last mapping that begins before the bytes end is the only one that can reach into them: mappings
+  // do not overlap.
+  auto after = mapped_.lower_bound(first + bytes.size());
+  return after != mapped_.begin() && (--after)->second > first;
+}
+
+}  // namespace perfring::binding

@@ -1,0 +1,57 @@
+#ifndef PERFRING_BINDING_MAPPED_RING_H_
+#define PERFRING_BINDING_MAPPED_RING_H_
+
+#include <memory>
+
+#include "binding/environment.h"
+#include "napi.h"
+#include "system/mapped_ring.h"
+
+namespace perfring::binding {
+
+// A ring's mapping, in the ledger of its environment while it is mapped. It is co-owned by the handle and by the
+// ArrayBuffer over it: ArrayBuffer.prototype.transfer() makes an alias that outlives a detach.
+class RingMemory {
+ public:
+  RingMemory(std::shared_ptr<Environment> environment, system::MappedRing ring);
+  ~RingMemory();
+  RingMemory(const RingMemory&) = delete;
+  RingMemory& operator=(const RingMemory&) = delete;
+
+  const system::MappedRing& ring() const { return ring_; }
+  Environment& environment() const { return *count_.environment(); }
+
+ private:
+  OpenCount count_;
+  system::MappedRing ring_;
+};
+
+// An open ring: its memory, and the one ArrayBuffer over it.
+class OpenRing {
+ public:
+  static constexpr napi_type_tag kTypeTag = {0xe27c6d05a9184fb3, 0x93b1f82d4c60e7a5};
+
+  OpenRing(napi_env env, std::shared_ptr<RingMemory> memory) : env_(env), memory_(std::move(memory)) {}
+  // Detaches the ArrayBuffer, unless that has been done elsewhere, and lets go of the memory.
+  ~OpenRing();
+  OpenRing(const OpenRing&) = delete;
+  OpenRing& operator=(const OpenRing&) = delete;
+
+  const RingMemory& memory() const { return *memory_; }
+
+  // The same object at each call. Null where the runtime takes no external memory.
+  napi_value ArrayBuffer();
+
+ private:
+  napi_env env_;
+  std::shared_ptr<RingMemory> memory_;
+  // Strong: a second ArrayBuffer over the same memory must not be made while the first can still be reached.
+  // It is no leak, for nothing leads from the ArrayBuffer back to the handle.
+  napi_ref array_buffer_ = nullptr;
+};
+
+void ExportMappedRing(Napi::Env env, Napi::Object exports);
+
+}  // namespace perfring::binding
+
+#endif  // PERFRING_BINDING_MAPPED_RING_H_

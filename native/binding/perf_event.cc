@@ -1,0 +1,133 @@
+#include "binding/perf_event.h"
+
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "binding/answer.h"
+#include "binding/arguments.h"
+#include "binding/bpf.h"
+#include "binding/handle.h"
+
+namespace perfring::binding {
+
+OpenPerfEvent::~OpenPerfEvent() {
+  for (const std::weak_ptr<system::EpollSet>& watcher : watchers_) {
+    if (const std::shared_ptr<system::EpollSet> set = watcher.lock()) {
+      // -ENOENT where it hung up before.
+      set->Remove(event_.fd());
+    }
+  }
+}
+
+int OpenPerfEvent::Watch(const std::shared_ptr<system::EpollSet>& set, uint32_t token) {
+  const int status = set->Add(event_.fd(), token);
+  if (status == 0) {
+    // It may be there from before, if it hung up since.
+    Forget(set);
+    watchers_.emplace_back(set);
+  }
+  return status;
+}
+
+int OpenPerfEvent::Unwatch(const std::shared_ptr<system::EpollSet>& set) {
+  Forget(set);
+  return set->Remove(event_.fd());
+}
+
+void OpenPerfEvent::Forget(const std::shared_ptr<system::EpollSet>& set) {
+  std::erase_if(watchers_, [&set](const std::weak_ptr<system::EpollSet>& watcher) {
+    return watcher.expired() || watcher.lock() == set;
+  });
+}
+
+namespace {
+
+Napi::Value PerfEventOpen(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto attr = arguments.Bytes(0);
+  const auto pid = arguments.Int32(1);
+  const auto cpu = arguments.Int32(2);
+  const auto group_fd = arguments.Int32(3);
+  const auto flags = arguments.Uint32(4);
+  if (!attr || !pid || !cpu || !group_fd || !flags || !system::PerfEvent::HoldsAttribute(*attr)) {
+    return BadArgument(info);
+  }
+  auto event = system::PerfEvent::Open(*attr, *pid, *cpu, *group_fd, *flags);
+  if (!event.ok()) {
+    return Answer(info, event.error());
+  }
+  auto opened = std::make_shared<OpenPerfEvent>(Environment::Of(info), std::move(event.value()));
+  return AnswerObject(info, Handle<OpenPerfEvent>::New(info.Env(), std::move(opened)));
+}
+
+Napi::Value PerfEventFd(const Napi::CallbackInfo& info) {
+  const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
+  return opened ? Answer(info, opened->event().fd()) : BadArgument(info);
+}
+
+Napi::Value PerfEventEnable(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenPerfEvent>(0);
+  const auto enabled = arguments.Boolean(1);
+  return opened && enabled ? Answer(info, opened->event().SetEnabled(*enabled)) : BadArgument(info);
+}
+
+Napi::Value PerfEventPauseOutput(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenPerfEvent>(0);
+  const auto paused = arguments.Boolean(1);
+  return opened && paused ? Answer(info, opened->event().SetOutputPaused(*paused)) : BadArgument(info);
+}
+
+Napi::Value PerfEventSetOutput(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenPerfEvent>(0);
+  const auto target = arguments.Open<OpenPerfEvent>(1);
+  if (!opened || (!target && !arguments.IsNull(1))) {
+    return BadArgument(info);
+  }
+  return Answer(info, opened->event().SetOutput(target ? &target->event() : nullptr));
+}
+
+Napi::Value PerfEventSetBpf(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenPerfEvent>(0);
+  const auto program = arguments.Open<OpenBpfProgram>(1);
+  return opened && program ? Answer(info, opened->event().SetProgram(program->program.fd())) : BadArgument(info);
+}
+
+Napi::Value PerfEventRead(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenPerfEvent>(0);
+  const auto words = arguments.Words(1);
+  if (!opened || !words) {
+    return BadArgument(info);
+  }
+  auto count = opened->event().Read(*words);
+  return Answer(info, count.ok() ? static_cast<double>(count.value()) : count.error());
+}
+
+Napi::Value PerfEventClose(const Napi::CallbackInfo& info) {
+  auto* const handle = Handle<OpenPerfEvent>::From(info.Env(), info[0]);
+  if (handle == nullptr) {
+    return BadArgument(info);
+  }
+  handle->Close();
+  return Answer(info, 0);
+}
+
+}  // namespace
+
+void ExportPerfEvent(Napi::Env env, Napi::Object exports) {
+  Export<PerfEventOpen>(env, exports, "perfEventOpen");
+  Export<PerfEventFd>(env, exports, "perfEventFd");
+  Export<PerfEventEnable>(env, exports, "perfEventEnable");
+  Export<PerfEventPauseOutput>(env, exports, "perfEventPauseOutput");
+  Export<PerfEventSetOutput>(env, exports, "perfEventSetOutput");
+  Export<PerfEventSetBpf>(env, exports, "perfEventSetBpf");
+  Export<PerfEventRead>(env, exports, "perfEventRead");
+  Export<PerfEventClose>(env, exports, "perfEventClose");
+}
+
+}  // namespace perfring::binding

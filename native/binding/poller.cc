@@ -1,0 +1,259 @@
+#include "binding/poller.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "binding/answer.h"
+#include "binding/arguments.h"
+#include "binding/handle.h"
+
+namespace perfring::binding {
+namespace {
+
+uv_poll_t* AsPoll(std::byte* storage) { return reinterpret_cast<uv_poll_t*>(storage); }
+uv_handle_t* AsHandle(std::byte* storage) { return reinterpret_cast<uv_handle_t*>(storage); }
+
+}  // namespace
+
+Poller::Poller(napi_env env, std::shared_ptr<Environment> environment, system::EpollSet set, system::Timer timer)
+    : env_(env),
+      count_(std::in_place, std::move(environment), &OpenResources::pollers),
+      set_(std::make_shared<system::EpollSet>(std::move(set))),
+      timer_(std::move(timer)) {}
+
+Poller::~Poller() = default;
+
+system::OrErrno<std::shared_ptr<Poller>> Poller::Open(napi_env env, std::shared_ptr<Environment> environment,
+                                                      napi_value on_wake) {
+  auto set = system::EpollSet::Open();
+  if (!set.ok()) {
+    return system::Errno{set.error()};
+  }
+  auto timer = system::Timer::Open();
+  if (!timer.ok()) {
+    return system::Errno{timer.error()};
+  }
+  auto poller =
+      std::make_shared<Poller>(env, std::move(environment), std::move(set.value()), std::move(timer.value()));
+  if (!poller->Start(on_wake)) {
+    poller->Close();
+    return system::Errno{-ENOMEM};
+  }
+  return poller;
+}
+
+bool Poller::Start(napi_value on_wake) {
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
+      // Without it a worker that exits would find handles in its loop, and abort the process.
+      napi_add_async_cleanup_hook(env_, OnEnvironmentExit, this, &cleanup_hook_) != napi_ok) {
+    return false;
+  }
+  self_ = shared_from_this();
+  napi_value name = StringValue(env_, "perfring.poller");
+  return napi_create_reference(env_, on_wake, 1, &on_wake_) == napi_ok &&
+         napi_async_init(env_, nullptr, name, &async_context_) == napi_ok &&
+         StartPolling(loop, set_poll_, set_->fd()) && StartPolling(loop, timer_poll_, timer_->fd());
+}
+
+bool Poller::StartPolling(uv_loop_t* loop, PollStorage& storage, int fd) {
+  auto allocated = std::make_unique<std::byte[]>(uv_handle_size(UV_POLL));  // NOLINT(modernize-avoid-c-arrays)
+  if (uv_poll_init(loop, AsPoll(allocated.get()), fd) != 0) {
+    return false;
+  }
+  storage = std::move(allocated);
+  ++live_polls_;
+  uv_handle_set_data(AsHandle(storage.get()), this);
+  return uv_poll_start(AsPoll(storage.get()), UV_READABLE, OnReadable) == 0;
+}
+
+void Poller::SetKeepAlive(bool keep_alive) {
+  for (const PollStorage* const poll : {&set_poll_, &timer_poll_}) {
+    keep_alive ? uv_ref(AsHandle(poll->get())) : uv_unref(AsHandle(poll->get()));
+  }
+}
+
+void Poller::Close() {
+  if (closed()) {
+    return;
+  }
+  count_.reset();
+  for (const PollStorage* const poll : {&set_poll_, &timer_poll_}) {
+    if (*poll != nullptr) {
+      uv_poll_stop(AsPoll(poll->get()));
+      uv_close(AsHandle(poll->get()), OnClosed);
+    }
+  }
+  // Stopped, libuv has forgotten the descriptors: they may go.
+  set_.reset();
+  timer_.reset();
+  if (live_polls_ == 0) {
+    Release();
+  }
+}
+
+void Poller::OnClosed(uv_handle_t* handle) {
+  auto* const poller = static_cast<Poller*>(uv_handle_get_data(handle));
+  if (--poller->live_polls_ == 0) {
+    poller->Release();
+  }
+}
+
+void Poller::OnEnvironmentExit(napi_async_cleanup_hook_handle /*hook*/, void* poller) {
+  // The environment waits until Release() removes the hook.
+  static_cast<Poller*>(poller)->Close();
+}
+
+void Poller::Release() {
+  const std::shared_ptr<Poller> last = std::move(self_);
+  if (async_context_ != nullptr) {
+    napi_async_destroy(env_, async_context_);
+  }
+  if (on_wake_ != nullptr) {
+    napi_delete_reference(env_, on_wake_);
+  }
+  // At the end: the environment may go with it.
+  if (cleanup_hook_ != nullptr) {
+    napi_remove_async_cleanup_hook(cleanup_hook_);
+  }
+}
+
+void Poller::OnReadable(uv_poll_t* poll, int /*status*/, int /*events*/) {
+  auto* const handle = reinterpret_cast<uv_handle_t*>(poll);
+  // The callback may close the poller.
+  const auto poller = static_cast<Poller*>(uv_handle_get_data(handle))->shared_from_this();
+  if (!poller->closed()) {
+    poller->Wake(poll == AsPoll(poller->set_poll_.get()));
+  }
+}
+
+void Poller::Wake(bool events_ready) {
+  std::vector<uint32_t> hung_up;
+  uint32_t reasons = 0;
+  if (events_ready) {
+    reasons |= kWakeEvents;
+    set_->TakeHungUp(hung_up);
+  }
+  // When both are ready one call tells of both, and libuv's second callback finds the expiry taken.
+  if (timer_->TakeExpiry()) {
+    reasons |= kWakeTimer;
+  }
+  if (reasons != 0) {
+    Call(reasons, hung_up);
+  }
+}
+
+void Poller::Call(uint32_t reasons, std::span<const uint32_t> hung_up) {
+  const Napi::HandleScope scope(env_);
+  napi_value receiver = nullptr;
+  napi_value on_wake = nullptr;
+  napi_value tokens = nullptr;
+  napi_get_global(env_, &receiver);
+  napi_get_reference_value(env_, on_wake_, &on_wake);
+  if (hung_up.empty()) {
+    napi_get_undefined(env_, &tokens);
+  } else {
+    const std::vector<int> numbers(hung_up.begin(), hung_up.end());
+    tokens = ArrayValue(env_, numbers);
+  }
+  const std::array<napi_value, 2> arguments = {NumberValue(env_, reasons), tokens};
+  if (napi_make_callback(env_, async_context_, receiver, on_wake, arguments.size(), arguments.data(), nullptr) ==
+      napi_ok) {
+    return;
+  }
+  bool pending = false;
+  napi_value error = nullptr;
+  // None is pending when the environment is ending and runs no JavaScript any more.
+  if (napi_is_exception_pending(env_, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env_, &error) == napi_ok) {
+    // As for every callback of node: 'uncaughtException', or the end of the process. The poller lives on.
+    napi_fatal_exception(env_, error);
+  }
+}
+
+namespace {
+
+constexpr int64_t kMaxToken = (int64_t{1} << 31) - 1;
+// Some 30 years: far enough from what the kernel's clock can count.
+constexpr int64_t kMaxMicroseconds = 1'000'000'000'000'000;
+
+// Null as well when the environment's end closed it behind the handle's back.
+std::shared_ptr<OpenPoller> PollerAt(const Arguments& arguments, size_t index) {
+  auto opened = arguments.Open<OpenPoller>(index);
+  return opened && !opened->poller().closed() ? opened : nullptr;
+}
+
+Napi::Value PollerOpen(const Napi::CallbackInfo& info) {
+  if (!Arguments(info).IsFunction(0)) {
+    return BadArgument(info);
+  }
+  auto poller = Poller::Open(info.Env(), Environment::Of(info), info[0]);
+  if (!poller.ok()) {
+    return Answer(info, poller.error());
+  }
+  return AnswerObject(info, Handle<OpenPoller>::New(info.Env(), std::make_shared<OpenPoller>(poller.value())));
+}
+
+Napi::Value PollerAdd(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = PollerAt(arguments, 0);
+  const auto event = arguments.Open<OpenPerfEvent>(1);
+  const auto token = arguments.Integer(2, 0, kMaxToken);
+  return opened && event && token ? Answer(info, opened->poller().Add(*event, static_cast<uint32_t>(*token)))
+                                  : BadArgument(info);
+}
+
+Napi::Value PollerRemove(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = PollerAt(arguments, 0);
+  const auto event = arguments.Open<OpenPerfEvent>(1);
+  return opened && event ? Answer(info, opened->poller().Remove(*event)) : BadArgument(info);
+}
+
+Napi::Value PollerSetTimer(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = PollerAt(arguments, 0);
+  const auto first = arguments.Integer(1, 0, kMaxMicroseconds);
+  const auto interval = arguments.Integer(2, 0, kMaxMicroseconds);
+  // An interval without a first expiry would disarm in silence.
+  if (!opened || !first || !interval || (*first == 0 && *interval != 0)) {
+    return BadArgument(info);
+  }
+  return Answer(info,
+                opened->poller().SetTimer(static_cast<uint64_t>(*first), static_cast<uint64_t>(*interval)));
+}
+
+Napi::Value PollerSetRef(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = PollerAt(arguments, 0);
+  const auto keep_alive = arguments.Boolean(1);
+  if (!opened || !keep_alive) {
+    return BadArgument(info);
+  }
+  opened->poller().SetKeepAlive(*keep_alive);
+  return Answer(info, 0);
+}
+
+Napi::Value PollerClose(const Napi::CallbackInfo& info) {
+  auto* const handle = Handle<OpenPoller>::From(info.Env(), info[0]);
+  if (handle == nullptr) {
+    return BadArgument(info);
+  }
+  handle->Close();
+  return Answer(info, 0);
+}
+
+}  // namespace
+
+void ExportPoller(Napi::Env env, Napi::Object exports) {
+  Export<PollerOpen>(env, exports, "pollerOpen");
+  Export<PollerAdd>(env, exports, "pollerAdd");
+  Export<PollerRemove>(env, exports, "pollerRemove");
+  Export<PollerSetTimer>(env, exports, "pollerSetTimer");
+  Export<PollerSetRef>(env, exports, "pollerSetRef");
+  Export<PollerClose>(env, exports, "pollerClose");
+}
+
+}  // namespace perfring::binding

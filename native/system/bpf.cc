@@ -1,0 +1,252 @@
+#include "system/bpf.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "system/host.h"
+
+namespace perfring::system {
+namespace {
+
+// Zero throughout: the kernel refuses bits it does not know, and an older one accepts what is longer and zero.
+bpf_attr EmptyAttribute() {
+  bpf_attr attribute;
+  std::memset(&attribute, 0, sizeof(attribute));
+  return attribute;
+}
+
+long Bpf(bpf_cmd command, bpf_attr& attribute) {
+  return ::syscall(SYS_bpf, command, &attribute, sizeof(attribute));
+}
+
+OrErrno<UniqueFd> BpfForFd(bpf_cmd command, bpf_attr& attribute) {
+  const long fd = Bpf(command, attribute);
+  if (fd < 0) {
+    return LastErrno();
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
+uint32_t LengthOf(size_t length) { return static_cast<uint32_t>(length); }
+
+// An empty span is handed over as a null pointer: some commands refuse an address with a length of 0.
+uint64_t AddressOf(std::span<const std::byte> bytes) {
+  return bytes.empty() ? 0 : AddressOf(static_cast<const void*>(bytes.data()));
+}
+
+template <size_t Size>
+void CopyName(char (&target)[Size], const std::string& name) {  // NOLINT(modernize-avoid-c-arrays): the kernel's
+  std::memcpy(target, name.data(), std::min(name.size(), Size - 1));
+}
+
+bool IsPerCpu(uint32_t type) {
+  return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+         type == BPF_MAP_TYPE_LRU_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
+}
+
+// As bpf_map_value_size() in kernel/bpf/syscall.c.
+size_t ValueLength(const BpfMapInfo& info) {
+  constexpr size_t kWord = 8;
+  return IsPerCpu(info.type) ? (info.value_size + kWord - 1) / kWord * kWord * PossibleCpuCount() : info.value_size;
+}
+
+}  // namespace
+
+BpfMap::BpfMap(UniqueFd fd) : fd_(std::move(fd)) {
+  OrErrno<BpfMapInfo> info = Info();
+  if (info.ok()) {
+    is_map_ = true;
+    type_ = info.value().type;
+    key_length_ = info.value().key_size;
+    value_length_ = ValueLength(info.value());
+  }
+}
+
+OrErrno<BpfMap> BpfMap::Create(const BpfMapOptions& options) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_type = options.type;
+  attribute.key_size = options.key_size;
+  attribute.value_size = options.value_size;
+  attribute.max_entries = options.max_entries;
+  attribute.map_flags = options.flags;
+  CopyName(attribute.map_name, options.name);
+  OrErrno<UniqueFd> fd = BpfForFd(BPF_MAP_CREATE, attribute);
+  if (!fd.ok()) {
+    return Errno{fd.error()};
+  }
+  return BpfMap(std::move(fd.value()));
+}
+
+OrErrno<BpfMap> BpfMap::OpenPinned(const std::string& path, uint32_t file_flags) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.pathname = AddressOf(path.c_str());
+  attribute.file_flags = file_flags;
+  OrErrno<UniqueFd> fd = BpfForFd(BPF_OBJ_GET, attribute);
+  if (!fd.ok()) {
+    return Errno{fd.error()};
+  }
+  return BpfMap(std::move(fd.value()));
+}
+
+OrErrno<BpfMap> BpfMap::OpenId(uint32_t id, uint32_t open_flags) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_id = id;
+  attribute.open_flags = open_flags;
+  OrErrno<UniqueFd> fd = BpfForFd(BPF_MAP_GET_FD_BY_ID, attribute);
+  if (!fd.ok()) {
+    return Errno{fd.error()};
+  }
+  return BpfMap(std::move(fd.value()));
+}
+
+OrErrno<BpfMap> BpfMap::OpenFd(int fd) {
+  UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (duplicate.get() < 0) {
+    return LastErrno();
+  }
+  return BpfMap(std::move(duplicate));
+}
+
+bool BpfMap::IsMap() const {
+  // Info() can't tell: programs and links answer it too, each with a struct of its own. The first key can: a
+  // descriptor of anything else is EINVAL, and every map that has keys fails otherwise, at the latest because there is
+  // no room for the key.
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_fd = static_cast<uint32_t>(fd());
+  return Bpf(BPF_MAP_GET_NEXT_KEY, attribute) == 0 || errno != EINVAL;
+}
+
+OrErrno<BpfMapInfo> BpfMap::Info() const {
+  if (!IsMap()) {
+    return Errno{-EINVAL};
+  }
+  bpf_map_info info;
+  // Zero first: an older kernel fills less of it.
+  std::memset(&info, 0, sizeof(info));
+  bpf_attr attribute = EmptyAttribute();
+  attribute.info.bpf_fd = static_cast<uint32_t>(fd());
+  attribute.info.info_len = sizeof(info);
+  attribute.info.info = AddressOf(&info);
+  if (Bpf(BPF_OBJ_GET_INFO_BY_FD, attribute) != 0) {
+    return LastErrno();
+  }
+  return BpfMapInfo{.type = info.type,
+                    .id = info.id,
+                    .key_size = info.key_size,
+                    .value_size = info.value_size,
+                    .max_entries = info.max_entries,
+                    .flags = info.map_flags,
+                    .name = std::string(info.name, ::strnlen(info.name, sizeof(info.name)))};
+}
+
+int BpfMap::SetEvent(uint32_t index, int event_fd) const {
+  if (type_ != BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
+    return -EINVAL;
+  }
+  return Update(std::as_bytes(std::span(&index, 1)), std::as_bytes(std::span(&event_fd, 1)), BPF_ANY);
+}
+
+int BpfMap::Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags) const {
+  if (!TakesKey(key.size()) || !TakesValue(value.size())) {
+    return -EINVAL;
+  }
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_fd = static_cast<uint32_t>(fd());
+  attribute.key = AddressOf(key);
+  attribute.value = AddressOf(value);
+  attribute.flags = flags;
+  return StatusOf(Bpf(BPF_MAP_UPDATE_ELEM, attribute));
+}
+
+int BpfMap::Lookup(std::span<const std::byte> key, std::span<std::byte> value) const {
+  if (!TakesKey(key.size()) || !TakesValue(value.size())) {
+    return -EINVAL;
+  }
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_fd = static_cast<uint32_t>(fd());
+  attribute.key = AddressOf(key);
+  attribute.value = AddressOf(value);
+  return StatusOf(Bpf(BPF_MAP_LOOKUP_ELEM, attribute));
+}
+
+int BpfMap::Delete(std::span<const std::byte> key) const {
+  if (!TakesKey(key.size())) {
+    return -EINVAL;
+  }
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_fd = static_cast<uint32_t>(fd());
+  attribute.key = AddressOf(key);
+  return StatusOf(Bpf(BPF_MAP_DELETE_ELEM, attribute));
+}
+
+int BpfMap::Pin(const std::string& path) const {
+  if (!is_map_) {
+    return -EINVAL;
+  }
+  bpf_attr attribute = EmptyAttribute();
+  attribute.pathname = AddressOf(path.c_str());
+  attribute.bpf_fd = static_cast<uint32_t>(fd());
+  return StatusOf(Bpf(BPF_OBJ_PIN, attribute));
+}
+
+OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> instructions,
+                                     const std::string& license, const std::string& name,
+                                     std::span<std::byte> log) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.prog_type = type;
+  attribute.insns = AddressOf(instructions);
+  attribute.insn_cnt = LengthOf(instructions.size() / sizeof(bpf_insn));
+  attribute.license = AddressOf(license.c_str());
+  CopyName(attribute.prog_name, name);
+  if (!log.empty()) {
+    attribute.log_level = 1;
+    attribute.log_buf = AddressOf(log);
+    attribute.log_size = LengthOf(log.size());
+  }
+  // The verifier gives up with EAGAIN when a signal is pending; a profiler's timer must not fail the load.
+  for (int attempts = 5;; --attempts) {
+    OrErrno<UniqueFd> fd = BpfForFd(BPF_PROG_LOAD, attribute);
+    if (fd.ok()) {
+      return BpfProgram(std::move(fd.value()));
+    }
+    if (fd.error() != -EAGAIN || attempts == 1) {
+      return Errno{fd.error()};
+    }
+  }
+}
+
+OrErrno<BpfTestRunResult> BpfProgram::TestRun(const BpfTestRunOptions& options) const {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.test.prog_fd = static_cast<uint32_t>(fd());
+  attribute.test.data_in = AddressOf(options.data_in);
+  attribute.test.data_size_in = LengthOf(options.data_in.size());
+  attribute.test.ctx_in = AddressOf(options.context_in);
+  attribute.test.ctx_size_in = LengthOf(options.context_in.size());
+  attribute.test.repeat = options.repeat;
+  attribute.test.flags = options.flags;
+  attribute.test.cpu = options.cpu;
+  if (Bpf(BPF_PROG_TEST_RUN, attribute) != 0) {
+    return LastErrno();
+  }
+  return BpfTestRunResult{.return_value = attribute.test.retval, .duration_nanoseconds = attribute.test.duration};
+}
+
+OrErrno<BpfLink> BpfLink::OpenRawTracepoint(const BpfProgram& program, const std::string& name) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.raw_tracepoint.name = AddressOf(name.c_str());
+  attribute.raw_tracepoint.prog_fd = static_cast<uint32_t>(program.fd());
+  OrErrno<UniqueFd> fd = BpfForFd(BPF_RAW_TRACEPOINT_OPEN, attribute);
+  if (!fd.ok()) {
+    return Errno{fd.error()};
+  }
+  return BpfLink(std::move(fd.value()));
+}
+
+}  // namespace perfring::system

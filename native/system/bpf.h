@@ -1,0 +1,123 @@
+#ifndef PERFRING_SYSTEM_BPF_H_
+#define PERFRING_SYSTEM_BPF_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "system/system_error.h"
+#include "system/unique_fd.h"
+
+namespace perfring::system {
+
+// The longest names the kernel takes, without the NUL.
+inline constexpr size_t kMaxBpfNameLength = 15;
+inline constexpr size_t kMaxLicenseLength = 127;
+inline constexpr size_t kMaxRawTracepointNameLength = 127;
+
+struct BpfMapOptions {
+  uint32_t type;
+  uint32_t key_size;
+  uint32_t value_size;
+  uint32_t max_entries;
+  uint32_t flags;
+  std::string name;
+};
+
+struct BpfMapInfo {
+  uint32_t type;
+  uint32_t id;
+  uint32_t key_size;
+  uint32_t value_size;
+  uint32_t max_entries;
+  uint32_t flags;
+  std::string name;
+};
+
+// A BPF map: its descriptor, and how long its keys and values are, so that the kernel is never handed a key or a
+// value that is shorter than what it will read or write.
+//
+// The Open functions take what they find: a pinned program or link opens too. Info() of such a one is -EINVAL, and
+// so is every operation. Queues and stacks, which have no keys, count as no map.
+class BpfMap {
+ public:
+  static OrErrno<BpfMap> Create(const BpfMapOptions& options);
+  static OrErrno<BpfMap> OpenPinned(const std::string& path, uint32_t file_flags);
+  static OrErrno<BpfMap> OpenId(uint32_t id, uint32_t open_flags);
+  // Duplicates `fd`; the caller keeps its own.
+  static OrErrno<BpfMap> OpenFd(int fd);
+
+  int fd() const { return fd_.get(); }
+  OrErrno<BpfMapInfo> Info() const;
+
+  // Whether key and value are as long as the map has them: for a per-CPU map a value is one multiple of 8 bytes for
+  // each possible CPU. True for what is no map, where the kernel refuses before it reads either.
+  bool TakesKey(size_t key_length) const { return !is_map_ || key_length == key_length_; }
+  bool TakesValue(size_t value_length) const { return !is_map_ || value_length == value_length_; }
+
+  // Each answers 0 or a negative errno; -EINVAL for lengths that the map does not take.
+
+  // Puts an event into a slot of a perf event array. -EINVAL for a map of another type: an ordinary one would take
+  // the descriptor's number as data.
+  int SetEvent(uint32_t index, int event_fd) const;
+  int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags) const;
+  int Lookup(std::span<const std::byte> key, std::span<std::byte> value) const;
+  int Delete(std::span<const std::byte> key) const;
+  int Pin(const std::string& path) const;
+
+ private:
+  explicit BpfMap(UniqueFd fd);
+
+  bool IsMap() const;
+
+  UniqueFd fd_;
+  bool is_map_ = false;
+  uint32_t type_ = 0;
+  size_t key_length_ = 0;
+  size_t value_length_ = 0;
+};
+
+struct BpfTestRunOptions {
+  std::span<const std::byte> data_in;
+  std::span<const std::byte> context_in;
+  uint32_t repeat;
+  uint32_t flags;
+  uint32_t cpu;
+};
+
+struct BpfTestRunResult {
+  uint32_t return_value;
+  uint32_t duration_nanoseconds;
+};
+
+class BpfProgram {
+ public:
+  // `log` takes the verifier's text, NUL-terminated; an empty one asks for none.
+  static OrErrno<BpfProgram> Load(uint32_t type, std::span<const std::byte> instructions,
+                                  const std::string& license, const std::string& name, std::span<std::byte> log);
+
+  int fd() const { return fd_.get(); }
+  // Blocks until the program ran `repeat` times, or a signal came (-EINTR).
+  OrErrno<BpfTestRunResult> TestRun(const BpfTestRunOptions& options) const;
+
+ private:
+  explicit BpfProgram(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+};
+
+// A program attached to a raw tracepoint, as long as this lives.
+class BpfLink {
+ public:
+  static OrErrno<BpfLink> OpenRawTracepoint(const BpfProgram& program, const std::string& name);
+
+ private:
+  explicit BpfLink(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+};
+
+}  // namespace perfring::system
+
+#endif  // PERFRING_SYSTEM_BPF_H_

@@ -1,0 +1,35 @@
+#ifndef PERFRING_SYSTEM_MEMORY_MAPPING_H_
+#define PERFRING_SYSTEM_MEMORY_MAPPING_H_
+
+#include <cstddef>
+
+#include "system/system_error.h"
+
+namespace perfring::system {
+
+// The one owner of a shared mapping: mmap(2) at its birth, munmap(2) at its end.
+class MemoryMapping {
+ public:
+  // Maps `length` bytes of `fd`, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed before it.
+  static OrErrno<MemoryMapping> Map(int fd, size_t length, bool writable);
+
+  MemoryMapping(MemoryMapping&& other) noexcept;
+  MemoryMapping& operator=(MemoryMapping&& other) noexcept;
+  MemoryMapping(const MemoryMapping&) = delete;
+  MemoryMapping& operator=(const MemoryMapping&) = delete;
+  ~MemoryMapping();
+
+  std::byte* data() const { return data_; }
+  size_t length() const { return length_; }
+
+ private:
+  MemoryMapping(std::byte* data, size_t length) : data_(data), length_(length) {}
+  void Unmap();
+
+  std::byte* data_;
+  size_t length_;
+};
+
+}  // namespace perfring::system
+
+#endif  // PERFRING_SYSTEM_MEMORY_MAPPING_H_

@@ -1,0 +1,142 @@
+/**
+ * Does what a fresh clone needs before anything else runs, and nothing the second time: dependencies, the addon,
+ * and the compiled TypeScript. Uses no dependency, since it runs before there are any.
+ *
+ * `node scripts/setup.mjs`, or setup() from another script. It writes to stderr, one line for each step that it
+ * really does: the stdout of `npm start` carries samples alone.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BuildError, buildAddon } from './build-addon.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const STAMPS = join(ROOT, '.setup');
+
+/** A step that failed: one line, and the output of the tool that says why. */
+export class SetupError extends Error {
+  constructor(message, output = '') {
+    super(message);
+    this.output = output;
+  }
+}
+
+/** @throws SetupError */
+export function setup() {
+  installDependencies();
+  step('addon', 'building the addon', addonInputs(), join(ROOT, 'build/Release/perfring.node'), () => {
+    try {
+      buildAddon();
+    } catch (error) {
+      if (error instanceof BuildError) throw new SetupError(error.message, error.output);
+      throw error;
+    }
+  });
+  step('typescript', 'compiling the TypeScript', typescriptInputs(), join(ROOT, 'dist'), () => {
+    // Else what was renamed in lib would stay in dist under its old name.
+    rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], 'the TypeScript does not compile');
+  });
+}
+
+/** setup() for scripts: a failure is told on stderr and ends the process with 1. */
+export function setupOrExit() {
+  try {
+    setup();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`${error.output}${error.output && '\n'}setup: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+function installDependencies() {
+  if (dependenciesAreInstalled()) return;
+  say('installing the dependencies (npm ci)');
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const clean = spawn('npm', ['ci', ...quiet]);
+  if (!clean.failed) return;
+  // npm ci insists on a lock that names the optional packages of every platform, and a registry that does not have
+  // them all makes none such. npm install takes the versions of the same lock, and is content.
+  if (!clean.output.includes('EUSAGE')) throw new SetupError('npm ci failed', clean.output);
+  run('npm', ['install', '--no-save', ...quiet], 'npm install failed');
+}
+
+/**
+ * Whether node_modules holds what package-lock.json asks for: npm keeps a copy of what it installed there.
+ * Optional packages may be missing, being for other machines.
+ */
+function dependenciesAreInstalled() {
+  const installedLock = join(ROOT, 'node_modules/.package-lock.json');
+  if (!existsSync(installedLock)) return false;
+  const wanted = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages;
+  const installed = JSON.parse(readFileSync(installedLock, 'utf8')).packages;
+  return Object.entries(wanted).every(([path, { integrity, optional, version }]) => {
+    const found = installed[path];
+    if (path === '' || (found === undefined && optional)) return true;
+    return found !== undefined && found.version === version && found.integrity === integrity;
+  });
+}
+
+/** The binary is of Node-API, so that one serves every version of Node; the headers come with the dependencies. */
+function addonInputs() {
+  return [
+    ...filesUnder('native'),
+    'CMakeLists.txt',
+    'binding.gyp',
+    'scripts/build-addon.mjs',
+    'package-lock.json',
+  ];
+}
+
+function typescriptInputs() {
+  return [...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+}
+
+/** Does a step when its inputs have changed since it was last done, or its output is gone. */
+function step(name, description, inputs, output, action) {
+  const stamp = join(STAMPS, name);
+  const hash = hashOf(inputs);
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  say(description);
+  action();
+  mkdirSync(STAMPS, { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+function hashOf(files) {
+  const hash = createHash('sha256').update(`${process.versions.node.split('.')[0]} ${process.arch}\0`);
+  for (const file of files) {
+    const content = readFileSync(join(ROOT, file));
+    hash.update(`${file}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+function filesUnder(directory) {
+  return readdirSync(join(ROOT, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(ROOT.length + 1))
+    .sort();
+}
+
+function run(command, args, failure) {
+  const { failed, output } = spawn(command, args);
+  if (failed) throw new SetupError(failure, output);
+}
+
+function spawn(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
+  const output = result.error === undefined ? `${result.stdout}${result.stderr}` : String(result.error);
+  return { failed: result.status !== 0, output };
+}
+
+function say(line) {
+  process.stderr.write(`setup: ${line}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) setupOrExit();
