@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   ERR_PERF_RECORD_TOO_LARGE: 'the record can never fit: it exceeds the ring, or the u16 size of its header',
   ERR_PERF_RING_FULL: 'there is no room for the record now',
   ERR_PERF_OUT_OF_RANGE: 'the span leaves the record',
+  ERR_PERF_UNSAFE_INTEGER: 'a 64-bit value exceeds what a number holds exactly',
   ERR_PERF_EMPTY: 'there is no record here',
   ERR_PERF_NO_WRITE_BATCH: 'writing needs startWriteBatch() first',
   ERR_PERF_NO_READ_BATCH: 'reading needs startReadBatch() first',

@@ -1,0 +1,86 @@
+import { addon } from '../addon/load';
+import type { NativeAddon } from '../addon/contract';
+import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_TRACEPOINT } from '../abi/bpf';
+import { PerfRingError } from '../errors';
+import type { Attachment } from './bpf-link';
+import { BpfProgram } from './bpf-program';
+import type { PerfEventArray } from './perf-event-array';
+import { BUILTIN_PROGRAMS } from './programs';
+import {
+  type AttachPoint,
+  type BuiltinOptions,
+  type BuiltinProgram,
+  checkBuiltinOptions,
+} from './programs/builtin-program';
+
+/** A built-in program that runs. */
+export interface AttachedProgram extends Attachment {
+  /** What it is, and the layout of its samples. */
+  readonly builtin: BuiltinProgram;
+}
+
+/**
+ * Loads a built-in program that writes to the array, and attaches it.
+ * @param name `sched_switch`, … of {@link BUILTIN_PROGRAMS}
+ * @param array to be kept open while the program runs, with events in its slots
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION
+ * @throws what {@link BpfProgram.load} and its attach methods throw; nothing is left behind then
+ */
+export function attachBuiltin(
+  name: string,
+  array: PerfEventArray,
+  options: BuiltinOptions = {},
+  native: NativeAddon = addon(),
+): AttachedProgram {
+  const builtin = builtinNamed(name);
+  checkBuiltinOptions(builtin, options);
+  const program = loadBuiltin(builtin, array, options, native);
+  try {
+    const attachment = attach(program, builtin.attach);
+    return {
+      builtin,
+      get closed() {
+        return attachment.closed;
+      },
+      close: () => attachment.close(),
+      [Symbol.dispose]: () => attachment.close(),
+    };
+  } finally {
+    // Attached, the program lives by what it is attached to: its own descriptor is not needed any more.
+    program.close();
+  }
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, with the names there are */
+export function builtinNamed(name: string): BuiltinProgram {
+  const builtin = BUILTIN_PROGRAMS.find((program) => program.name === name);
+  if (builtin !== undefined) return builtin;
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `there is no built-in program ${name}; there are ${BUILTIN_PROGRAMS.map((program) => program.name).join(', ')}`,
+  );
+}
+
+function loadBuiltin(
+  builtin: BuiltinProgram,
+  array: PerfEventArray,
+  options: BuiltinOptions,
+  native: NativeAddon,
+): BpfProgram {
+  const isRaw = builtin.attach.kind === 'raw_tracepoint';
+  return BpfProgram.load(
+    {
+      type: isRaw ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_TRACEPOINT,
+      instructions: builtin.build(array, options),
+      // 15 characters are all the kernel keeps.
+      name: builtin.name.slice(0, 15),
+    },
+    native,
+  );
+}
+
+function attach(program: BpfProgram, point: AttachPoint): Attachment {
+  return point.kind === 'raw_tracepoint'
+    ? program.attachRawTracepoint(point.name)
+    : program.attachTracepoint(point.category, point.name);
+}

@@ -1,0 +1,36 @@
+import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
+
+/** Something a program is attached to. */
+export interface Attachment {
+  readonly closed: boolean;
+  /** Detaches. Idempotent. A run of the program that has begun on another CPU still ends. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** A BPF link: the program is attached while its descriptor is open. */
+export class BpfLink implements Attachment {
+  readonly #native: NativeAddon;
+  readonly #handle: BpfLinkHandle;
+  #closed = false;
+
+  /** Made by {@link BpfProgram.attachRawTracepoint}. */
+  constructor(native: NativeAddon, handle: BpfLinkHandle) {
+    this.#native = native;
+    this.#handle = handle;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.bpfLinkClose(this.#handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

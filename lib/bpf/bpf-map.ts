@@ -1,0 +1,262 @@
+import { addon } from '../addon/load';
+import type { BpfMapHandle, BpfMapInfo, NativeAddon } from '../addon/contract';
+import {
+  BPF_ANY,
+  BPF_F_RDONLY,
+  BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  BPF_MAP_TYPE_PERCPU_ARRAY,
+  BPF_MAP_TYPE_PERCPU_HASH,
+  BPF_OBJ_NAME_LEN,
+} from '../abi/bpf';
+import { isErrno } from '../abi/errno';
+import { PerfRingError } from '../errors';
+import { possibleCpus } from '../host/cpu-list';
+import { permissionAdvice } from '../host/permission-advice';
+import { bpfError } from './bpf-error';
+
+export interface BpfMapOptions {
+  /** BPF_MAP_TYPE_* */
+  readonly type: number;
+  /** bytes */
+  readonly keySize: number;
+  /** bytes */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_*; 0 by default */
+  readonly flags?: number;
+  /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
+  readonly name?: string;
+}
+
+export interface BpfMapOpenOptions {
+  /** Opens with BPF_F_RDONLY: lookups and info work, changes answer EPERM. The pin needs only read permission. */
+  readonly readOnly?: boolean;
+}
+
+/** Values of these hold one part for each possible CPU, each rounded up to 8 bytes. */
+const PER_CPU_TYPES: ReadonlySet<number> = new Set([
+  BPF_MAP_TYPE_PERCPU_ARRAY,
+  BPF_MAP_TYPE_PERCPU_HASH,
+  BPF_MAP_TYPE_LRU_PERCPU_HASH,
+]);
+
+/**
+ * A BPF map, by a descriptor of its own. Keys and values are bytes in the machine's order. Every method but
+ * `close` throws ERR_PERF_CLOSED after it.
+ *
+ * @see https://man7.org/linux/man-pages/man2/bpf.2.html
+ */
+export class BpfMap {
+  readonly info: BpfMapInfo;
+  readonly #native: NativeAddon;
+  readonly #handle: BpfMapHandle;
+  #closed = false;
+
+  private constructor(native: NativeAddon, handle: BpfMapHandle, info: BpfMapInfo) {
+    this.#native = native;
+    this.#handle = handle;
+    this.info = info;
+  }
+
+  /** @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF */
+  static create(options: BpfMapOptions, native: NativeAddon = addon()): BpfMap {
+    const { type, keySize, valueSize, maxEntries, flags = 0, name = '' } = options;
+    checkObjectName(name);
+    const what = `creating a map (type ${type}, key ${keySize} bytes, value ${valueSize} bytes, ${maxEntries} entries, flags ${flags})`;
+    const handle = native.bpfMapCreate(type, keySize, valueSize, maxEntries, flags, name);
+    if (typeof handle === 'number') {
+      throw bpfError(handle, 'bpf(BPF_MAP_CREATE)', what, {
+        EINVAL: 'the kernel takes no map of that shape',
+        E2BIG: 'the map would be too large',
+      });
+    }
+    return BpfMap.#adopt(native, handle, 'the new map');
+  }
+
+  /**
+   * Opens a map that was pinned in a bpf file system.
+   * @throws PerfSystemError of bpf(BPF_OBJ_GET), ENOENT or EACCES for instance
+   * @throws PerfRingError ERR_PERF_MAP_TYPE when something else is pinned there
+   */
+  static openPinned(path: string, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
+    const handle = native.bpfMapOpenPinned(path, options.readOnly === true ? BPF_F_RDONLY : 0);
+    if (typeof handle === 'number') {
+      throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${path}`, {
+        ENOENT: 'nothing is there; see: bpftool map show pinned',
+        EACCES: 'its file permissions forbid it, or it is not in a bpf file system',
+        EINVAL: 'that is no BPF object; maps are pinned in a bpf file system, as a rule /sys/fs/bpf',
+        EPERM: permissionAdvice(['CAP_BPF']),
+      });
+    }
+    return BpfMap.#adopt(native, handle, `what is pinned at ${path}`);
+  }
+
+  /**
+   * Opens a map by the number that bpftool shows. Needs CAP_SYS_ADMIN.
+   * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the number
+   */
+  static openById(id: number, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
+    const handle = native.bpfMapOpenId(id, options.readOnly === true ? BPF_F_RDONLY : 0);
+    if (typeof handle === 'number') {
+      throw bpfError(handle, 'bpf(BPF_MAP_GET_FD_BY_ID)', `opening the map with id ${id}`, {
+        ENOENT: 'no map has that id; see: bpftool map list',
+        EPERM: permissionAdvice(['CAP_SYS_ADMIN']),
+      });
+    }
+    return BpfMap.#adopt(native, handle, `map ${id}`);
+  }
+
+  /**
+   * Duplicates a descriptor of a map; the caller keeps its own. Both are the same open file of the map.
+   * @throws PerfSystemError EBADF when the descriptor is not open
+   * @throws PerfRingError ERR_PERF_MAP_TYPE when it is no map
+   */
+  static openByFd(fd: number, native: NativeAddon = addon()): BpfMap {
+    const handle = native.bpfMapOpenFd(fd);
+    if (typeof handle === 'number') {
+      throw bpfError(handle, 'fcntl(F_DUPFD_CLOEXEC)', `duplicating file descriptor ${fd}`, {
+        EBADF: 'it is not open',
+      });
+    }
+    return BpfMap.#adopt(native, handle, `file descriptor ${fd}`);
+  }
+
+  /** A handle becomes a map only when the kernel says that it is one. */
+  static #adopt(native: NativeAddon, handle: BpfMapHandle, what: string): BpfMap {
+    const info = native.bpfMapInfo(handle);
+    if (typeof info !== 'number') return new BpfMap(native, handle, info);
+    native.bpfMapClose(handle);
+    if (!isErrno(info, 'EINVAL'))
+      throw bpfError(info, 'bpf(BPF_OBJ_GET_INFO_BY_FD)', `asking what ${what} is`);
+    throw new PerfRingError('ERR_PERF_MAP_TYPE', `${what} is no BPF map; see: bpftool map list`);
+  }
+
+  /** The handle, for native calls that take a map. */
+  get handle(): BpfMapHandle {
+    this.#checkOpen();
+    return this.#handle;
+  }
+
+  /** The descriptor's number, for an instruction that loads the map. Never close it. */
+  get fd(): number {
+    this.#checkOpen();
+    return this.#native.bpfMapFd(this.#handle);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Bytes of one value as lookups and updates see it: for a per-CPU map the parts of all possible CPUs. */
+  get valueBytes(): number {
+    const { type, valueSize } = this.info;
+    return PER_CPU_TYPES.has(type) ? Math.ceil(valueSize / 8) * 8 * possibleCpus().length : valueSize;
+  }
+
+  /**
+   * @param value where the bytes go, `valueBytes` long; a new array when it is left out
+   * @returns the array with the value; `null` when the key is not there
+   * @throws PerfSystemError of bpf(BPF_MAP_LOOKUP_ELEM)
+   */
+  lookup(key: Uint8Array, value: Uint8Array = new Uint8Array(this.valueBytes)): Uint8Array | null {
+    this.#checkKey(key);
+    this.#checkValue(value);
+    const answer = this.#native.bpfMapLookup(this.#handle, key, value);
+    if (answer === 0) return value;
+    if (isErrno(answer, 'ENOENT')) return null;
+    throw bpfError(answer, 'bpf(BPF_MAP_LOOKUP_ELEM)', `looking up a key of map ${this.#title}`, {
+      ENOTSUPP: 'maps of this type cannot be read',
+    });
+  }
+
+  /**
+   * @param flags BPF_ANY, …
+   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past its end
+   */
+  update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
+    this.#checkKey(key);
+    this.#checkValue(value);
+    const answer = this.#native.bpfMapUpdate(this.#handle, key, value, flags);
+    if (answer === 0) return;
+    throw bpfError(answer, 'bpf(BPF_MAP_UPDATE_ELEM)', `updating map ${this.#title}`, {
+      EPERM: 'the map, or this descriptor of it, is read-only',
+      E2BIG: `the key is past its ${this.info.maxEntries} entries, or the map is full`,
+    });
+  }
+
+  /**
+   * @returns whether the key was there
+   * @throws PerfSystemError of bpf(BPF_MAP_DELETE_ELEM)
+   */
+  delete(key: Uint8Array): boolean {
+    this.#checkKey(key);
+    const answer = this.#native.bpfMapDelete(this.#handle, key);
+    if (answer === 0) return true;
+    if (isErrno(answer, 'ENOENT')) return false;
+    throw bpfError(answer, 'bpf(BPF_MAP_DELETE_ELEM)', `deleting a key of map ${this.#title}`, {
+      EINVAL: 'maps of this type keep all their keys',
+      EPERM: 'the map, or this descriptor of it, is read-only',
+    });
+  }
+
+  /**
+   * Pins the map: it lives on under this path after every descriptor is closed, until the file is removed.
+   * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
+   */
+  pin(path: string): void {
+    this.#checkOpen();
+    const answer = this.#native.bpfMapPin(this.#handle, path);
+    if (answer === 0) return;
+    throw bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning map ${this.#title} at ${path}`, {
+      EEXIST: 'something is there already',
+      ENOENT: 'its directory does not exist',
+      EPERM:
+        'its directory is not in a bpf file system (mount one: mount -t bpf bpf /sys/fs/bpf), or CAP_BPF is missing',
+    });
+  }
+
+  /** Closes the descriptor. Idempotent. The map lives on while a program, a pin or another descriptor holds it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.bpfMapClose(this.#handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get #title(): string {
+    return this.info.name === '' ? `${this.info.id}` : `${this.info.id} "${this.info.name}"`;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', `map ${this.#title} was used after close()`);
+  }
+
+  #checkKey(key: Uint8Array): void {
+    this.#checkOpen();
+    checkBytes('key', key, this.info.keySize, this.#title);
+  }
+
+  #checkValue(value: Uint8Array): void {
+    checkBytes('value', value, this.valueBytes, this.#title);
+  }
+}
+
+function checkBytes(what: string, bytes: Uint8Array, length: number, title: string): void {
+  if (bytes.length === length) return;
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `a ${what} of map ${title} has ${length} bytes, got ${bytes.length}`,
+  );
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what the kernel does not take as the name of a map or program */
+export function checkObjectName(name: string): void {
+  if (/^[A-Za-z0-9_.]*$/.test(name) && name.length < BPF_OBJ_NAME_LEN) return;
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `"${name}" is no name for the kernel: up to ${BPF_OBJ_NAME_LEN - 1} letters, digits, _ or .`,
+  );
+}

@@ -1,0 +1,215 @@
+import { addon } from '../addon/load';
+import type { BpfMapInfo, NativeAddon, PerfEventHandle } from '../addon/contract';
+import { BPF_F_PRESERVE_ELEMS, BPF_MAP_TYPE_PERF_EVENT_ARRAY } from '../abi/bpf';
+import { PerfRingError } from '../errors';
+import { possibleCpus } from '../host/cpu-list';
+import { bpfError } from './bpf-error';
+import { BpfMap } from './bpf-map';
+
+export interface PerfEventArrayOptions {
+  /** Slots; by default one for each CPU number up to the highest possible one. */
+  readonly maxEntries?: number;
+  /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
+  readonly name?: string;
+}
+
+/**
+ * A BPF_MAP_TYPE_PERF_EVENT_ARRAY: slot = CPU number, value = the perf event that takes the samples of programs
+ * running on that CPU.
+ *
+ * The kernel ties a slot to the open file of the map through which it was filled, and empties it when that file is
+ * released. So one array object keeps one descriptor from open to close, and fills through it. Filling a slot that
+ * another reader had filled takes it over, and neither the kernel nor this class can tell: slots cannot be read.
+ *
+ * @see perf_event_fd_array_release() in https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/arraymap.c
+ */
+export class PerfEventArray {
+  readonly #native: NativeAddon;
+  readonly #map: BpfMap;
+  /** Closing the descriptor does not empty the slots: the map preserves them, or somebody else shares its open file. */
+  readonly #outlivesClose: boolean;
+  readonly #filled = new Set<number>();
+
+  private constructor(native: NativeAddon, map: BpfMap, sharesOpenFile: boolean) {
+    this.#native = native;
+    this.#map = map;
+    this.#outlivesClose = sharesOpenFile || (map.info.flags & BPF_F_PRESERVE_ELEMS) !== 0;
+  }
+
+  /**
+   * @throws PerfRingError ERR_PERF_MAP_TOO_SMALL when `maxEntries` leaves out a possible CPU
+   * @throws PerfSystemError EPERM without CAP_BPF
+   */
+  static create(options: PerfEventArrayOptions = {}, native: NativeAddon = addon()): PerfEventArray {
+    const { maxEntries = slotsNeeded(), name = '' } = options;
+    const shape = { type: BPF_MAP_TYPE_PERF_EVENT_ARRAY, keySize: 4, valueSize: 4, maxEntries, name };
+    return PerfEventArray.#adopt(native, BpfMap.create(shape, native), false, 'the new map');
+  }
+
+  /**
+   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfSystemError see {@link BpfMap.openPinned}
+   */
+  static openPinned(path: string, native: NativeAddon = addon()): PerfEventArray {
+    return PerfEventArray.#adopt(
+      native,
+      BpfMap.openPinned(path, {}, native),
+      false,
+      `the map pinned at ${path}`,
+    );
+  }
+
+  /**
+   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfSystemError see {@link BpfMap.openById}
+   */
+  static openById(id: number, native: NativeAddon = addon()): PerfEventArray {
+    return PerfEventArray.#adopt(native, BpfMap.openById(id, {}, native), false, `map ${id}`);
+  }
+
+  /**
+   * The caller keeps its own descriptor. It is the same open file, so the slots filled here are emptied one by one
+   * on close.
+   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfSystemError see {@link BpfMap.openByFd}
+   */
+  static openByFd(fd: number, native: NativeAddon = addon()): PerfEventArray {
+    return PerfEventArray.#adopt(
+      native,
+      BpfMap.openByFd(fd, native),
+      true,
+      `the map of file descriptor ${fd}`,
+    );
+  }
+
+  static #adopt(native: NativeAddon, map: BpfMap, sharesOpenFile: boolean, what: string): PerfEventArray {
+    try {
+      checkShape(map.info, what);
+      return new PerfEventArray(native, map, sharesOpenFile);
+    } catch (error) {
+      map.close();
+      throw error;
+    }
+  }
+
+  get info(): BpfMapInfo {
+    return this.#map.info;
+  }
+
+  /** The descriptor's number, for an instruction that loads the map. Never close it. */
+  get fd(): number {
+    return this.#map.fd;
+  }
+
+  get closed(): boolean {
+    return this.#map.closed;
+  }
+
+  /**
+   * Programs on that CPU write to the event from now on; the slot's event before, if any, gets nothing more. Map the
+   * event's ring first: output to an event without one is refused.
+   * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU: the kernel takes any, and the program then fails
+   * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
+   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM)
+   */
+  set(cpu: number, event: PerfEventHandle): void {
+    this.#checkCpu(cpu);
+    const answer = this.#native.bpfMapSetEvent(this.#map.handle, cpu, event);
+    if (answer < 0) {
+      throw bpfError(
+        answer,
+        'bpf(BPF_MAP_UPDATE_ELEM)',
+        `putting the event of CPU ${cpu} into map ${this.info.id}`,
+        {
+          EPERM: 'the map, or this descriptor of it, is read-only',
+        },
+      );
+    }
+    this.#filled.add(cpu);
+  }
+
+  /**
+   * Empties the slot, whoever filled it.
+   * @returns whether an event was in it
+   * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
+   * @throws PerfSystemError of bpf(BPF_MAP_DELETE_ELEM)
+   */
+  clear(cpu: number): boolean {
+    this.#checkCpu(cpu);
+    const wasFilled = this.#map.delete(slotKey(cpu));
+    this.#filled.delete(cpu);
+    return wasFilled;
+  }
+
+  /** See {@link BpfMap.pin}. The slots filled here are emptied on close all the same. */
+  pin(path: string): void {
+    this.#map.pin(path);
+  }
+
+  /**
+   * Empties the slots that were filled through this object and closes the descriptor. Idempotent; every step is
+   * attempted, then the first failure thrown.
+   */
+  close(): void {
+    if (this.#map.closed) return;
+    let failure: { readonly error: unknown } | undefined;
+    // Where the kernel empties them itself it leaves alone what another reader has put in since; clear() would not.
+    if (this.#outlivesClose) {
+      for (const cpu of [...this.#filled]) {
+        try {
+          this.clear(cpu);
+        } catch (error) {
+          failure ??= { error };
+        }
+      }
+    }
+    this.#map.close();
+    if (failure !== undefined) throw failure.error;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #checkCpu(cpu: number): void {
+    if (Number.isInteger(cpu) && cpu >= 0 && cpu < this.info.maxEntries) return;
+    throw new PerfRingError(
+      'ERR_PERF_NO_SUCH_CPU',
+      `map ${this.info.id} has slots for CPU 0 to ${this.info.maxEntries - 1}, got ${cpu}`,
+    );
+  }
+}
+
+function slotsNeeded(): number {
+  return Math.max(...possibleCpus()) + 1;
+}
+
+/**
+ * Checked before anything is put in: array and hash maps would take an event's descriptor as plain data without an
+ * error, and a map with too few slots fails only inside the program.
+ */
+function checkShape(info: BpfMapInfo, what: string): void {
+  if (info.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
+    throw new PerfRingError(
+      'ERR_PERF_MAP_TYPE',
+      `${what} is of type ${info.type}, not a perf event array (${BPF_MAP_TYPE_PERF_EVENT_ARRAY}); see: bpftool map list`,
+    );
+  }
+  if (info.keySize !== 4 || info.valueSize !== 4) {
+    throw new PerfRingError(
+      'ERR_PERF_MAP_TYPE',
+      `${what} has keys of ${info.keySize} and values of ${info.valueSize} bytes; a perf event array of this library has 4 and 4`,
+    );
+  }
+  const needed = slotsNeeded();
+  if (info.maxEntries < needed) {
+    throw new PerfRingError(
+      'ERR_PERF_MAP_TOO_SMALL',
+      `${what} has ${info.maxEntries} slots, but CPUs up to ${needed - 1} are possible; create it with max_entries ${needed}`,
+    );
+  }
+}
+
+function slotKey(cpu: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(cpu).buffer);
+}

@@ -1,0 +1,49 @@
+import { PerfRingError } from '../../errors';
+import type { SampleLayout } from '../../layout/sample-layout';
+
+/** Where a built-in program attaches. */
+export type AttachPoint =
+  | { readonly kind: 'raw_tracepoint'; readonly name: string }
+  | { readonly kind: 'tracepoint'; readonly category: string; readonly name: string };
+
+/** What a built-in program samples. Process ids are those of the host, also inside a container. */
+export interface BuiltinOptions {
+  /** Only this process: its id, which the kernel calls tgid. */
+  readonly tgid?: number;
+  /** Every process but this one, so that a collector does not observe itself. */
+  readonly excludeTgid?: number;
+  /** sys_enter: only the call with this number, as <asm/unistd.h> has it. */
+  readonly syscall?: number;
+}
+
+/** A program that comes with the library. Every sample of it begins with the fields of {@link SAMPLE_HEADER}. */
+export interface BuiltinProgram {
+  readonly name: string;
+  /** One line, for lists. */
+  readonly description: string;
+  readonly attach: AttachPoint;
+  readonly layout: SampleLayout;
+  /** Which options it takes. */
+  readonly options: readonly (keyof BuiltinOptions)[];
+  /** @returns its instructions, writing to the perf event array behind `map.fd` */
+  build(map: { readonly fd: number }, options: BuiltinOptions): Uint8Array;
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_OPTION for an option the program does not take, or no whole number */
+export function checkBuiltinOptions(program: BuiltinProgram, options: BuiltinOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!(program.options as readonly string[]).includes(name)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `the built-in program ${program.name} takes no option ${name}; it takes ${program.options.join(', ')}`,
+      );
+    }
+    if (!Number.isInteger(value) || value < 0 || value > 0x7fff_ffff) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `${name} must be a whole number from 0 to 2147483647, got ${String(value)}`,
+      );
+    }
+  }
+}

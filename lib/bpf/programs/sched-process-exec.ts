@@ -1,0 +1,56 @@
+import { BPF_FUNC_get_current_uid_gid, BPF_FUNC_probe_read_kernel_str } from '../../abi/bpf';
+import { add, and, assemble, call, load, mov, store, zeroStack } from '../instructions';
+import { defineLayout } from '../../layout/sample-layout';
+import type { BuiltinProgram } from './builtin-program';
+import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
+
+const FILENAME_BYTES = 256;
+
+const LAYOUT = defineLayout([
+  ...SAMPLE_HEADER,
+  /** Its user. */
+  { name: 'uid', kind: 'u32' },
+  /** The thread that called execve: another than pid when it was not the first of its process. */
+  { name: 'old_pid', kind: 'u32' },
+  /** As it was given to execve, cut off at 255 bytes. */
+  { name: 'filename', kind: `char[${FILENAME_BYTES}]` },
+]);
+
+/** Fields of the tracepoint: __data_loc char[] filename, pid_t pid, pid_t old_pid, after 8 common bytes. */
+const DATA_LOC_FILENAME = 8;
+const OLD_PID = 16;
+/** A __data_loc word: where the data begins, from the context, in the low half; its length in the high half. */
+const DATA_LOC_OFFSET_MASK = 0xffff;
+
+const AT = -LAYOUT.size;
+const FILENAME_AT = AT + SAMPLE_HEADER_BYTES + 8;
+
+/**
+ * One sample for each program that begins by execve, after it is certain to run: comm is the new name.
+ * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_process_exec)
+ */
+export const schedProcessExec: BuiltinProgram = {
+  name: 'sched_process_exec',
+  description: 'a process begins a new program, with its file name',
+  attach: { kind: 'tracepoint', category: 'sched', name: 'sched_process_exec' },
+  layout: LAYOUT,
+  options: ['tgid', 'excludeTgid'],
+  build: (map, options) =>
+    assemble([
+      ...beginSample(AT, options),
+      call(BPF_FUNC_get_current_uid_gid),
+      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
+      load('u32', 'r1', 'r6', OLD_PID),
+      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r1'),
+      // The string ends before the field does; what follows must not be what the stack held.
+      ...zeroStack(FILENAME_AT, FILENAME_BYTES),
+      load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
+      and('r3', DATA_LOC_OFFSET_MASK),
+      add('r3', 'r6'),
+      mov('r1', 'r10'),
+      add('r1', FILENAME_AT),
+      mov('r2', FILENAME_BYTES),
+      call(BPF_FUNC_probe_read_kernel_str),
+      ...emitSample(map, AT, LAYOUT.size),
+    ]),
+};

@@ -1,0 +1,45 @@
+import { isAtLeast, kernelVersion } from '../../host/kernel-version';
+import { assemble, load, store } from '../instructions';
+import { defineLayout } from '../../layout/sample-layout';
+import type { BuiltinProgram } from './builtin-program';
+import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
+
+const LAYOUT = defineLayout([
+  ...SAMPLE_HEADER,
+  /** 1 when it was made to leave, 0 when it left by itself. */
+  { name: 'preempt', kind: 'u32' },
+  /** TASK_* bits: none when it could go on at once, 1 interruptible, 2 uninterruptible; all of them before Linux 5.18. */
+  { name: 'prev_state', kind: 'u32' },
+]);
+
+/** Arguments of the raw tracepoint, 8 bytes each: (bool preempt, prev, next, unsigned int prev_state). */
+const PREEMPT = 0;
+const PREV_STATE = 24;
+
+const AT = -LAYOUT.size;
+
+/**
+ * One sample for each time a thread leaves a CPU; the header's thread is the one that leaves.
+ * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_switch)
+ */
+export const schedSwitch: BuiltinProgram = {
+  name: 'sched_switch',
+  description: 'a thread leaves a CPU',
+  attach: { kind: 'raw_tracepoint', name: 'sched_switch' },
+  layout: LAYOUT,
+  options: ['tgid', 'excludeTgid'],
+  build: (map, options) =>
+    assemble([
+      ...beginSample(AT, options),
+      load('u64', 'r1', 'r6', PREEMPT),
+      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r1'),
+      ...prevState(AT + SAMPLE_HEADER_BYTES + 4),
+      ...emitSample(map, AT, LAYOUT.size),
+    ]),
+};
+
+/** The fourth argument came with Linux 5.18; a program that reads more arguments than there are cannot attach. */
+function prevState(at: number) {
+  if (!isAtLeast(kernelVersion(), 5, 18)) return [store('u32', 'r10', at, 0xffff_ffff)];
+  return [load('u64', 'r1', 'r6', PREV_STATE), store('u32', 'r10', at, 'r1')];
+}

@@ -1,0 +1,197 @@
+/** The single checks of {@link diagnose}. Each looks at one thing and may throw; the caller turns that into a note. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NativeAddon } from '../addon/contract';
+import type { Capability } from '../abi/capability';
+import { allows, type ProcessCapabilities } from '../host/capabilities';
+import { formatCpuList, onlineCpus, possibleCpus } from '../host/cpu-list';
+import type { HostPaths } from '../host/host-paths';
+import { isAtLeast, kernelVersion } from '../host/kernel-version';
+import { largestRingBytes, memoryLimit } from '../host/memory-limit';
+import { mountOf, tracefsCommand } from '../host/mounts';
+import { readInteger, readText } from '../host/read-text';
+import { asRoot, type Check } from './check';
+
+// ---------------------------------------------------------------------- the machine
+
+export function kernel(): Check {
+  const version = kernelVersion();
+  const check = { name: 'kernel', needed: true };
+  if (!isAtLeast(version, 5, 8)) {
+    return { ...check, status: 'missing', value: `${version.release}; Linux 5.8 or later is needed` };
+  }
+  if (!isAtLeast(version, 6, 0)) {
+    const value = `${version.release}; before 6.0 losses are known only from LOST records`;
+    return { ...check, status: 'note', value };
+  }
+  return { ...check, status: 'ok', value: version.release };
+}
+
+export function architecture(): Check {
+  const isKnown = process.arch === 'x64' || process.arch === 'arm64';
+  return {
+    name: 'architecture',
+    status: isKnown ? 'ok' : 'note',
+    value: isKnown ? process.arch : `${process.arch}, where nobody has tried it`,
+    needed: true,
+  };
+}
+
+/** @param failure why it did not load, or `null` */
+export function addon(failure: string | null): Check {
+  const check = { name: 'addon', needed: true };
+  if (failure === null) return { ...check, status: 'ok', value: 'loaded' };
+  const isInstalled = __dirname.includes('/node_modules/');
+  const mend = isInstalled ? 'npm explore perfring -- npm run build:addon' : 'npm run build:addon';
+  return { ...check, status: 'missing', value: failure, mend };
+}
+
+export function possible(paths: HostPaths): Check {
+  return { name: 'CPUs possible', status: 'ok', value: formatCpuList(possibleCpus(paths)), needed: true };
+}
+
+export function online(paths: HostPaths): Check {
+  return { name: 'CPUs online', status: 'ok', value: formatCpuList(onlineCpus(paths)), needed: true };
+}
+
+// ---------------------------------------------------------------------- permission
+
+/** Capability -> what may be done with it. */
+const PURPOSES = {
+  CAP_BPF: 'create maps and load programs',
+  CAP_PERFMON: 'open events on every CPU and attach programs',
+  CAP_IPC_LOCK: 'have rings of any size',
+  CAP_SYS_ADMIN: 'open maps by id, and tracefs where it is not mounted',
+} as const satisfies Partial<Record<Capability, string>>;
+
+type CheckedCapability = keyof typeof PURPOSES;
+
+export const CHECKED_CAPABILITIES = Object.keys(PURPOSES) as CheckedCapability[];
+
+export function capability(name: CheckedCapability, capabilities: ProcessCapabilities | null): Check {
+  const needed = name === 'CAP_BPF' || name === 'CAP_PERFMON';
+  const check = { name, needed };
+  const purpose = PURPOSES[name];
+  if (capabilities === null)
+    return { ...check, status: 'note', value: 'cannot be told: /proc is not readable' };
+  if (allows(capabilities.effective, name)) {
+    const by = capabilities.effective.has(name) ? '' : ', by CAP_SYS_ADMIN';
+    return { ...check, status: 'ok', value: `may ${purpose}${by}` };
+  }
+  const status = needed ? 'missing' : 'note';
+  if (!allows(capabilities.bounding, name)) {
+    const value = `may not ${purpose}, nor gain that in this container or service`;
+    return { ...check, status, value, mend: `docker run --cap-add=${name.replace('CAP_', '')} …` };
+  }
+  return { ...check, status, value: `may not ${purpose}`, mend: commandThatGives(name) };
+}
+
+/** CAP_SYS_ADMIN is nearly root: nothing to give to an interpreter for good. */
+function commandThatGives(name: CheckedCapability): string {
+  if (name !== 'CAP_SYS_ADMIN') {
+    return asRoot(`setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep ${shellQuote(process.execPath)}`);
+  }
+  const command = [process.execPath, ...process.argv.slice(1, 2)].map(shellQuote).join(' ');
+  return asRoot(`${command} collect`);
+}
+
+export function perfEventParanoid(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
+  const check = { name: 'perf_event_paranoid', needed: false };
+  const level = readInteger(join(paths.proc, 'sys/kernel/perf_event_paranoid'));
+  if (level === null) return { ...check, status: 'note', value: 'not there: a kernel without perf events?' };
+  if (level <= 0) return { ...check, status: 'ok', value: `${level}: events on every CPU for everybody` };
+  const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_PERFMON');
+  const value = `${level}: events on every CPU need CAP_PERFMON`;
+  return { ...check, status: isAllowed ? 'ok' : 'note', value };
+}
+
+export function unprivilegedBpfDisabled(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
+  const check = { name: 'unprivileged_bpf_disabled', needed: false };
+  const level = readInteger(join(paths.proc, 'sys/kernel/unprivileged_bpf_disabled'));
+  if (level === null) return { ...check, status: 'note', value: 'not there: a kernel without bpf(2)?' };
+  const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_BPF');
+  const value =
+    level === 0 ? '0: maps for everybody, tracing needs CAP_BPF' : `${level}: bpf(2) needs CAP_BPF`;
+  return { ...check, status: isAllowed ? 'ok' : 'note', value };
+}
+
+export function seccomp(paths: HostPaths): Check {
+  const mode = /^Seccomp:\s*(\d)$/m.exec(readText(join(paths.proc, 'self/status')) ?? '')?.[1];
+  const check = { name: 'seccomp', needed: false };
+  if (mode === undefined) return { ...check, status: 'note', value: 'cannot be told' };
+  if (mode === '0') return { ...check, status: 'ok', value: 'no filter' };
+  const value = 'a filter is active; whether it lets perf_event_open and bpf through was tried, see there';
+  return { ...check, status: 'note', value };
+}
+
+// ---------------------------------------------------------------------- memory
+
+export function lockedMemory(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
+  const limit = memoryLimit(onlineCpus(paths).length, capabilities, paths);
+  const value =
+    limit.unlimitedBy === null
+      ? `${inKibibytes(limit.userBytes)} for the user, then ${inKibibytes(limit.processBytes)} for the process`
+      : `no limit, by ${limit.unlimitedBy}`;
+  return { name: 'locked memory', status: 'ok', value, needed: true };
+}
+
+/** Rings below this lose samples in bursts. */
+const COMFORTABLE_RING_BYTES = 256 * 1024;
+
+export function largestRing(
+  capabilities: ProcessCapabilities | null,
+  paths: HostPaths,
+  native: NativeAddon | null,
+): Check {
+  const check = { name: 'largest ring', needed: true };
+  if (native === null) return { ...check, status: 'note', value: 'cannot be told without the addon' };
+  const cpuCount = onlineCpus(paths).length;
+  const bytes = largestRingBytes(memoryLimit(cpuCount, capabilities, paths), cpuCount, native.pageSize());
+  if (bytes >= COMFORTABLE_RING_BYTES)
+    return { ...check, status: 'ok', value: `${inKibibytes(bytes)} for each CPU` };
+  const status = bytes === 0 ? 'missing' : 'note';
+  const mend = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
+  return { ...check, status, value: `${inKibibytes(bytes)} for each CPU`, mend };
+}
+
+// ---------------------------------------------------------------------- file systems
+
+export function btf(paths: HostPaths): Check {
+  const isThere = existsSync(join(paths.sys, 'kernel/btf/vmlinux'));
+  const value = isThere ? 'vmlinux is there' : 'not there; no built-in program needs it, compiled ones may';
+  return { name: 'BTF', status: isThere ? 'ok' : 'note', value, needed: false };
+}
+
+export function tracefs(paths: HostPaths, native: NativeAddon | null): Check {
+  const check = { name: 'tracefs', needed: false };
+  const mount = mountOf('tracefs', paths);
+  if ((native?.tracepointId('sched', 'sched_process_exec') ?? -1) >= 0) {
+    const value = mount === null ? 'not mounted, but to be had without' : `mounted at ${mount}`;
+    return { ...check, status: 'ok', value };
+  }
+  const value = mount === null ? 'not mounted' : `mounted at ${mount}, for root and its group alone`;
+  return {
+    ...check,
+    status: 'note',
+    value: `${value}; sched_process_exec needs it`,
+    mend: asRoot(tracefsCommand(paths)),
+  };
+}
+
+export function bpffs(paths: HostPaths): Check {
+  const check = { name: 'bpffs', needed: false };
+  const mount = mountOf('bpf', paths);
+  if (mount !== null) return { ...check, status: 'ok', value: `mounted at ${mount}` };
+  const mend = asRoot('mount -t bpf bpf /sys/fs/bpf');
+  return { ...check, status: 'note', value: 'not mounted; only pinned maps need it', mend };
+}
+
+function inKibibytes(bytes: number): string {
+  return Number.isFinite(bytes) ? `${Math.floor(bytes / 1024)} KiB` : 'any size';
+}
+
+/** Nothing but what no shell reads stays unquoted. */
+function shellQuote(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,106 @@
+import type { MappedRingHandle, NativeAddon, PerfEventHandle } from '../addon/contract';
+import { isErrno, systemError } from '../abi/errno';
+import {
+  encodePerfEventAttr,
+  PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_SAMPLE_RAW,
+  PERF_TYPE_SOFTWARE,
+} from '../abi/perf-event';
+import { attachBuiltin } from '../bpf/attach-builtin';
+import { PerfEventArray } from '../bpf/perf-event-array';
+import { DEFAULT_BUILTIN } from '../bpf/programs';
+import { onlineCpus } from '../host/cpu-list';
+import { permissionAdvice } from '../host/permission-advice';
+
+/** What came of one part of the trial: `not tried` when a part before failed that it builds on. */
+export type Outcome = 'worked' | 'not tried' | { readonly failure: unknown };
+
+/** How far a real collection came. */
+export interface Trial {
+  /** perf_event_open on every online CPU. */
+  readonly perfEvents: Outcome;
+  /** A ring mapped on each of these events. */
+  readonly rings: Outcome;
+  /** A perf event array created, and its slots filled with these events. */
+  readonly array: Outcome;
+  /** The default built-in program loaded and attached. */
+  readonly program: Outcome;
+}
+
+/**
+ * Does all that a collection does before the first sample, and undoes it.
+ * @param dataPageCount of each ring, a power of two
+ */
+export function tryCollection(native: NativeAddon, dataPageCount: number): Trial {
+  const events = new Map<number, PerfEventHandle>();
+  const rings: MappedRingHandle[] = [];
+  let array: PerfEventArray | undefined;
+  try {
+    const perfEvents = attempt(() => {
+      for (const cpu of onlineCpus()) events.set(cpu, openEvent(native, cpu));
+    });
+    const mapped = after(perfEvents, () => {
+      for (const [cpu, event] of events) rings.push(mapRing(native, cpu, event, dataPageCount));
+    });
+    // Without the events, too: whether bpf(2) works is worth knowing then.
+    const filled = attempt(() => {
+      array = PerfEventArray.create({ name: 'perfring_trial' }, native);
+      for (const [cpu, event] of events) array.set(cpu, event);
+    });
+    const program = after(filled, () => {
+      if (array !== undefined) attachBuiltin(DEFAULT_BUILTIN.name, array, {}, native).close();
+    });
+    return { perfEvents, rings: mapped, array: filled, program };
+  } finally {
+    array?.close();
+    for (const ring of rings) native.ringClose(ring);
+    for (const event of events.values()) native.perfEventClose(event);
+  }
+}
+
+function attempt(step: () => void): Outcome {
+  try {
+    step();
+    return 'worked';
+  } catch (failure) {
+    return { failure };
+  }
+}
+
+function after(before: Outcome, step: () => void): Outcome {
+  return before === 'worked' ? attempt(step) : 'not tried';
+}
+
+function openEvent(native: NativeAddon, cpu: number): PerfEventHandle {
+  const attr = encodePerfEventAttr({
+    type: PERF_TYPE_SOFTWARE,
+    config: PERF_COUNT_SW_BPF_OUTPUT,
+    sample_type: PERF_SAMPLE_RAW,
+    sample_period: 1,
+    wakeup_events: 1,
+  });
+  const event = native.perfEventOpen(attr, -1, cpu, -1, 0);
+  if (typeof event !== 'number') return event;
+  // The kernel itself answers EACCES for want of a capability: EPERM and ENOSYS come from a filter.
+  const isFiltered = isErrno(event, 'EPERM') || isErrno(event, 'ENOSYS');
+  const advice = isErrno(event, 'EACCES')
+    ? permissionAdvice(['CAP_PERFMON'])
+    : isFiltered
+      ? 'a seccomp filter or a security module denies it'
+      : 'it failed';
+  throw systemError(event, 'perf_event_open', `on CPU ${cpu}: ${advice}`);
+}
+
+function mapRing(
+  native: NativeAddon,
+  cpu: number,
+  event: PerfEventHandle,
+  dataPageCount: number,
+): MappedRingHandle {
+  const ring = native.ringMap(event, dataPageCount, true);
+  if (typeof ring !== 'number') return ring;
+  const advice = isErrno(ring, 'EPERM')
+    ? 'past the limit of locked memory; use smaller rings, or see CAP_IPC_LOCK'
+    : 'it failed';
+  throw systemError(ring, 'mmap', `a ring of ${dataPageCount} data pages on CPU ${cpu}: ${advice}`);
+}

@@ -1,0 +1,92 @@
+/**
+ * CPU lists as the kernel writes them, and the CPUs of this machine. A CPU's number is its name: lists may have
+ * gaps, and possible CPUs may be offline.
+ *
+ * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/admin-guide/cputopology.rst
+ */
+
+import { join } from 'node:path';
+import { PerfRingError } from '../errors';
+import { HOST_PATHS, type HostPaths } from './host-paths';
+import { readText } from './read-text';
+
+/** No kernel is built for more; the guard keeps `0-4000000000` from filling memory. */
+const HIGHEST_CPU = 65_535;
+
+/**
+ * @param text `0-3,5`; spaces around numbers are fine; the empty list is the empty text
+ * @returns the CPU numbers, ascending, each once
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT naming the part that is no CPU number and no ascending range
+ */
+export function parseCpuList(text: string): number[] {
+  if (text.trim() === '') return [];
+  const cpus = new Set<number>();
+  for (const part of text.split(',')) {
+    const range = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
+    if (range === null) {
+      throw invalid(
+        `CPU list "${text}": "${part.trim()}" is no CPU number and no range; write it like 0-3,5`,
+      );
+    }
+    const first = Number(range[1]);
+    const last = range[2] === undefined ? first : Number(range[2]);
+    if (last < first) {
+      throw invalid(`CPU list "${text}": the range "${part.trim()}" goes down; write ${last}-${first}`);
+    }
+    if (last > HIGHEST_CPU)
+      throw invalid(`CPU list "${text}": ${last} is past the highest CPU number, ${HIGHEST_CPU}`);
+    for (let cpu = first; cpu <= last; cpu++) cpus.add(cpu);
+  }
+  return [...cpus].sort((one, other) => one - other);
+}
+
+/** @returns the list as the kernel writes it: `0-3,5` */
+export function formatCpuList(cpus: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const cpu of [...new Set(cpus)].sort((one, other) => one - other)) {
+    const range = ranges.at(-1);
+    if (range !== undefined && range[1] === cpu - 1) range[1] = cpu;
+    else ranges.push([cpu, cpu]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
+/**
+ * The CPUs that run now.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc tells
+ */
+export function onlineCpus(paths: HostPaths = HOST_PATHS): number[] {
+  return cpusOf('online', paths);
+}
+
+/**
+ * The CPUs that can ever run until the next boot: as many as per-CPU map values have, and the keys of a perf event
+ * array. Without sysfs these are the online ones, which is all /proc tells.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc tells
+ */
+export function possibleCpus(paths: HostPaths = HOST_PATHS): number[] {
+  return cpusOf('possible', paths);
+}
+
+function cpusOf(name: 'online' | 'possible', paths: HostPaths): number[] {
+  const file = join(paths.sys, 'devices/system/cpu', name);
+  const list = readText(file);
+  if (list !== null && list !== '') return parseCpuList(list);
+  const cpus = onlineCpusOfProcStat(paths);
+  if (cpus.length > 0) return cpus;
+  // The affinity of this thread would be a guess that leaves CPUs out without a word: a cpuset hides them.
+  throw new PerfRingError(
+    'ERR_PERF_NOT_SUPPORTED',
+    `cannot tell which CPUs are ${name}: neither ${file} nor ${join(paths.proc, 'stat')} can be read; mount sysfs: mount -t sysfs sysfs ${paths.sys}`,
+  );
+}
+
+/** /proc/stat has one line `cpu3 …` for each online CPU. */
+function onlineCpusOfProcStat(paths: HostPaths): number[] {
+  const stat = readText(join(paths.proc, 'stat')) ?? '';
+  return [...stat.matchAll(/^cpu(\d+) /gm)].map((line) => Number(line[1]));
+}
+
+function invalid(message: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', message);
+}

@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as bpf from '../../../lib/abi/bpf';
+import { CAPABILITIES } from '../../../lib/abi/capability';
+import * as perfEvent from '../../../lib/abi/perf-event';
+import { ATTR_FLAG_BITS, encodePerfEventAttr, type PerfEventAttr } from '../../../lib/abi/perf-event';
+
+/** Names of lib/abi that stand for an offset or a size, which the header has no name for -> how C asks. */
+const EXPRESSIONS: Readonly<Record<string, string>> = {
+  MMAP_PAGE_DATA_HEAD: 'offsetof(struct perf_event_mmap_page, data_head)',
+  MMAP_PAGE_DATA_TAIL: 'offsetof(struct perf_event_mmap_page, data_tail)',
+  MMAP_PAGE_DATA_OFFSET: 'offsetof(struct perf_event_mmap_page, data_offset)',
+  MMAP_PAGE_DATA_SIZE: 'offsetof(struct perf_event_mmap_page, data_size)',
+  HEADER_TYPE: 'offsetof(struct perf_event_header, type)',
+  HEADER_MISC: 'offsetof(struct perf_event_header, misc)',
+  HEADER_SIZE: 'offsetof(struct perf_event_header, size)',
+  HEADER_BYTES: 'sizeof(struct perf_event_header)',
+  BPF_INSN_BYTES: 'sizeof(struct bpf_insn)',
+  BPF_INSN_CODE: 'offsetof(struct bpf_insn, code)',
+  // The two bit fields of one byte have no offset of their own: they follow the opcode.
+  BPF_INSN_REGS: 'offsetof(struct bpf_insn, code) + sizeof(__u8)',
+  BPF_INSN_OFF: 'offsetof(struct bpf_insn, off)',
+  BPF_INSN_IMM: 'offsetof(struct bpf_insn, imm)',
+};
+
+const HEADERS = [
+  '#include <linux/perf_event.h>',
+  '#include <linux/bpf.h>',
+  '#include <linux/capability.h>',
+  '#include <time.h>',
+  '#include <cstddef>',
+  '#include <cstdio>',
+  '#include <cstring>',
+].join('\n');
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'perfring-abi-'));
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+/** Compiles and runs a main() body; answers what it printed, one line each. */
+function runCpp(name: string, body: string): string[] {
+  const source = join(directory, `${name}.cc`);
+  const program = join(directory, name);
+  writeFileSync(source, `${HEADERS}\nint main() {\n${body}\n}\n`);
+  const { CXX = 'g++' } = process.env;
+  execFileSync(CXX, ['-O0', '-o', program, source], { stdio: 'pipe' });
+  return execFileSync(program, { encoding: 'utf8' }).trim().split('\n');
+}
+
+function numbersOf(module: object): [string, number][] {
+  return Object.entries(module).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+}
+
+describe('lib/abi', () => {
+  it.each([
+    ['perf-event.ts', numbersOf(perfEvent)],
+    ['bpf.ts', numbersOf(bpf)],
+  ])('%s has the numbers of the compiled headers', (file, numbers) => {
+    const body = numbers
+      .map(([name]) => `std::printf("${name} %lld\\n", (long long)(${EXPRESSIONS[name] ?? name}));`)
+      .join('\n');
+    const printed = runCpp(file.replace('.ts', ''), body);
+    expect(printed).toEqual(numbers.map(([name, number]) => `${name} ${number}`));
+    expect(numbers.length).toBeGreaterThan(50);
+  });
+
+  it('capability.ts has the bits of the compiled header, in their order', () => {
+    const body = CAPABILITIES.map((name) => `std::printf("%d\\n", ${name});`).join('\n');
+    expect(runCpp('capability', body).map(Number)).toEqual(CAPABILITIES.map((_name, bit) => bit));
+  });
+
+  describe('encodePerfEventAttr', () => {
+    const flags = Object.keys(ATTR_FLAG_BITS) as (keyof typeof ATTR_FLAG_BITS)[];
+    const words: PerfEventAttr = {
+      type: 0xfedcba98,
+      config: 0x1122334455667788n,
+      sample_period: 0xffffffffffffffffn,
+      sample_type: 0x0101010101n,
+      read_format: 31,
+      wakeup_events: 0x87654321,
+      bp_type: 3,
+      config1: 0x1234n,
+      config2: 0x5678n,
+      branch_sample_type: 9n,
+      sample_regs_user: 10n,
+      sample_stack_user: 4096,
+      clockid: -2,
+      sample_regs_intr: 11n,
+      aux_watermark: 12,
+      sample_max_stack: 0xabcd,
+    };
+
+    it('lays every word and every flag out as the compiler does', () => {
+      const cases: PerfEventAttr[] = [
+        words,
+        ...flags
+          .filter((flag) => flag !== 'freq' && flag !== 'watermark')
+          .map((flag) => ({ type: 1, config: 10, [flag]: true })),
+        { type: 1, config: 10, freq: true, sample_freq: 99 },
+        { type: 1, config: 10, watermark: true, wakeup_watermark: 4096 },
+      ];
+      const body = [
+        'static struct perf_event_attr attr;',
+        ...cases.flatMap((attr) => [
+          'std::memset(&attr, 0, sizeof attr);',
+          'attr.size = PERF_ATTR_SIZE_VER5;',
+          ...Object.entries(attr).map(([field, value]) =>
+            typeof value === 'boolean'
+              ? `attr.${field} = 1;`
+              : `attr.${field} = ${value}${BigInt(value) > 0x7fffffffn ? 'ull' : ''};`,
+          ),
+          'for (int i = 0; i < PERF_ATTR_SIZE_VER5; i++) std::printf("%02x", ((unsigned char *)&attr)[i]);',
+          'std::printf("\\n");',
+        ]),
+      ].join('\n');
+      expect(runCpp('attr', body)).toEqual(
+        cases.map((attr) => Buffer.from(encodePerfEventAttr(attr)).toString('hex')),
+      );
+    });
+  });
+});

@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errnoNumber } from '../../../lib/abi/errno';
+import type { OpenHandles } from '../../../lib/addon/contract';
+import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
+
+const SUPPORT = join(__dirname, '../../support');
+const DOCTOR = ['-r', join(SUPPORT, 'register-typescript.cjs'), join(SUPPORT, 'doctor-main.ts')];
+const NOBODY = '65534';
+
+interface Report extends Diagnosis {
+  readonly handles: OpenHandles;
+}
+
+function run(program: string, args: readonly string[]): Report {
+  return JSON.parse(execFileSync(program, args, { encoding: 'utf8' })) as Report;
+}
+
+function statusOf(report: Diagnosis, name: string): string {
+  const check = report.checks.find((one) => one.name === name);
+  return `${check?.status}: ${check?.value}`;
+}
+
+afterAll(expectNothingLeft);
+
+describeWith(READER_CAPABILITIES, 'diagnose', () => {
+  it('finds this machine ready, and leaves nothing behind', () => {
+    const { ready, checks } = diagnose({ dataPageCount: 8 });
+    expect(checks.filter((check) => check.needed && check.status === 'missing')).toEqual([]);
+    expect(ready).toBe(true);
+  });
+
+  describeWith(['CAP_SETUID', 'CAP_SETGID'], 'as a user without capabilities', () => {
+    it('names both capabilities, and the command that gives them', () => {
+      const report = run(process.execPath, [...DOCTOR, NOBODY]);
+      expect(report.ready).toBe(false);
+      for (const name of READER_CAPABILITIES) {
+        expect(report.checks.find((check) => check.name === name)).toMatchObject({
+          status: 'missing',
+          needed: true,
+          mend: expect.stringMatching(/^sudo setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep \//),
+        });
+      }
+      expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);
+      expect(statusOf(report, 'bpf')).toMatch(/^missing: bpf\(BPF_MAP_CREATE\) EPERM: .*CAP_BPF/);
+      expect(statusOf(report, 'program')).toMatch(/^note: not tried/);
+      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+    });
+  });
+
+  describe('under a seccomp filter', () => {
+    const PERF_EVENT_OPEN = process.arch === 'arm64' ? 241 : 298;
+    const BPF = process.arch === 'arm64' ? 280 : 321;
+    let directory: string;
+
+    beforeAll(() => {
+      directory = mkdtempSync(join(tmpdir(), 'perfring-seccomp-'));
+      execFileSync('g++', ['-o', join(directory, 'deny-syscall'), join(SUPPORT, 'deny-syscall.cc')]);
+    });
+
+    afterAll(() => {
+      rmSync(directory, { recursive: true });
+    });
+
+    const denying = (syscall: number, errno: string): Report =>
+      run(join(directory, 'deny-syscall'), [
+        String(syscall),
+        String(errnoNumber(errno)),
+        process.execPath,
+        ...DOCTOR,
+      ]);
+
+    it.each(['EPERM', 'ENOSYS'])(
+      'tells perf_event_open that is denied with %s from a missing capability',
+      (errno) => {
+        const report = denying(PERF_EVENT_OPEN, errno);
+        expect(report.ready).toBe(false);
+        expect(statusOf(report, 'CAP_PERFMON')).toMatch(/^ok/);
+        expect(statusOf(report, 'perf_event_open')).toMatch(
+          new RegExp(`^missing: perf_event_open ${errno}: .*seccomp`),
+        );
+        expect(statusOf(report, 'bpf')).toMatch(/^ok/);
+        expect(statusOf(report, 'seccomp')).toMatch(/^note: a filter is active/);
+        expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+      },
+    );
+
+    it.each(['EPERM', 'ENOSYS'])('tells bpf that is denied with %s from a missing capability', (errno) => {
+      const report = denying(BPF, errno);
+      expect(report.ready).toBe(false);
+      expect(statusOf(report, 'CAP_BPF')).toMatch(/^ok/);
+      expect(statusOf(report, 'perf_event_open')).toMatch(/^ok/);
+      expect(statusOf(report, 'bpf')).toMatch(
+        new RegExp(`^missing: bpf\\(BPF_MAP_CREATE\\) ${errno}: .*seccomp`),
+      );
+      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+    });
+  });
+});

@@ -1,0 +1,51 @@
+import { errnoNumber } from '../../../lib/abi/errno';
+import { BAD_ARGUMENT, type BpfMapHandle } from '../../../lib/addon/contract';
+import { BpfMap } from '../../../lib/bpf/bpf-map';
+import { answers, fakeNative } from '../../support/fake-native';
+
+const HANDLE = {} as BpfMapHandle;
+
+describe('BpfMap', () => {
+  const shape = { type: 1, keySize: 4, valueSize: 8, maxEntries: 2 };
+
+  it.each([
+    ['EPERM', /CAP_BPF/],
+    ['ENOSYS', /has no bpf\(2\)/],
+    ['EMFILE', /ulimit -n/],
+    ['ENOMEM', /out of memory/],
+    ['EBUSY', /flags 0\) failed$/],
+  ])('names %s of bpf(BPF_MAP_CREATE) and says what to do', (code, message) => {
+    expect(() => BpfMap.create(shape, fakeNative({ bpfMapCreate: answers(code) }))).toThrow(
+      expect.objectContaining({
+        code,
+        errno: -errnoNumber(code),
+        syscall: 'bpf(BPF_MAP_CREATE)',
+        message: expect.stringMatching(message),
+      }),
+    );
+  });
+
+  it('turns a bad argument into an error of misuse', () => {
+    expect(() => BpfMap.openById(-1, {}, fakeNative({ bpfMapOpenId: () => BAD_ARGUMENT }))).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }),
+    );
+  });
+
+  it('closes what turns out to be no map', () => {
+    const bpfMapClose = jest.fn();
+    const native = fakeNative({ bpfMapOpenPinned: () => HANDLE, bpfMapInfo: answers('EINVAL'), bpfMapClose });
+    expect(() => BpfMap.openPinned('/sys/fs/bpf/program', {}, native)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PERF_MAP_TYPE',
+        message: expect.stringContaining('/sys/fs/bpf/program is no BPF map'),
+      }),
+    );
+    expect(bpfMapClose).toHaveBeenCalledWith(HANDLE);
+  });
+
+  it('asks for a read-only descriptor when it is told to', () => {
+    const bpfMapOpenPinned = jest.fn(answers('ENOENT'));
+    expect(() => BpfMap.openPinned('/p', { readOnly: true }, fakeNative({ bpfMapOpenPinned }))).toThrow();
+    expect(bpfMapOpenPinned).toHaveBeenCalledWith('/p', 8);
+  });
+});

@@ -1,0 +1,59 @@
+import type { BpfProgramHandle, NativeAddon } from '../../../lib/addon/contract';
+import { BpfProgram } from '../../../lib/bpf/bpf-program';
+import { fakeNative } from '../../support/fake-native';
+
+describe('BpfProgram', () => {
+  const instructions = new Uint8Array(8);
+  const program = {} as BpfProgramHandle;
+
+  /** Answers one result after the other, and writes that into the log. */
+  function loader(results: readonly unknown[], text = ''): { logs: number[]; native: NativeAddon } {
+    let call = 0;
+    const logs: number[] = [];
+    const bpfProgramLoad = (_t: number, _i: Uint8Array, _l: string, _n: string, log: Uint8Array): unknown => {
+      logs.push(log.length);
+      log.set(Buffer.from(`${text}\0`).subarray(0, log.length));
+      return results[call++];
+    };
+    return { logs, native: fakeNative({ bpfProgramLoad }) };
+  }
+
+  it('asks for no log when all is well', () => {
+    const { logs, native } = loader([program]);
+    BpfProgram.load({ type: 17, instructions }, native);
+    expect(logs).toEqual([0]);
+  });
+
+  it('asks again with a log, and with a longer one while it is too short', () => {
+    const { logs, native } = loader([-22, -28, -28, -22], 'R1 is bad\nprocessed 1 insns');
+    expect(() => BpfProgram.load({ type: 17, instructions, name: 'p' }, native)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PERF_PROGRAM_REJECTED',
+        message: 'the verifier refused program "p": R1 is bad',
+        log: 'R1 is bad\nprocessed 1 insns',
+      }),
+    );
+    expect(logs).toEqual([0, 65_536, 262_144, 1_048_576]);
+  });
+
+  it('ends with what it has when no log is long enough', () => {
+    const { logs, native } = loader(Array(10).fill(-28), 'x');
+    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_PROGRAM_REJECTED' }),
+    );
+    expect(logs.at(-1)).toBe(16_777_216);
+  });
+
+  it('takes a second try that succeeds', () => {
+    const { native } = loader([-11, program]);
+    expect(BpfProgram.load({ type: 17, instructions }, native).closed).toBe(false);
+  });
+
+  it('wants no log of what is not permitted', () => {
+    const { logs, native } = loader([-1]);
+    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+      expect.objectContaining({ code: 'EPERM', message: expect.stringMatching(/CAP_BPF|CAP_PERFMON/) }),
+    );
+    expect(logs).toEqual([0]);
+  });
+});

@@ -1,0 +1,159 @@
+import { errnoNumber } from '../../../lib/abi/errno';
+import type { NativeAddon } from '../../../lib/addon/contract';
+import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
+import { FakeHost } from '../../support/fake-host';
+import { answers, fakeNative } from '../../support/fake-native';
+
+const HANDLE = {};
+
+/** An addon on a machine where everything works, but for what a test changes. */
+function machine(functions: Partial<Record<keyof NativeAddon, unknown>> = {}) {
+  const closed: string[] = [];
+  const closing = (kind: string) => () => {
+    closed.push(kind);
+    return 0;
+  };
+  const native = fakeNative({
+    pageSize: () => 4096,
+    tracepointId: () => 300,
+    perfEventOpen: () => HANDLE,
+    perfEventClose: closing('event'),
+    ringMap: () => HANDLE,
+    ringClose: closing('ring'),
+    bpfMapCreate: (type: number, keySize: number, valueSize: number, maxEntries: number) => {
+      Object.assign(HANDLE, { type, id: 1, keySize, valueSize, maxEntries, flags: 0, name: '' });
+      return HANDLE;
+    },
+    bpfMapInfo: () => HANDLE,
+    bpfMapFd: () => 3,
+    bpfMapSetEvent: () => 0,
+    bpfMapClose: closing('map'),
+    bpfProgramLoad: () => HANDLE,
+    bpfProgramClose: closing('program'),
+    bpfRawTracepointOpen: () => HANDLE,
+    bpfLinkClose: closing('link'),
+    ...functions,
+  });
+  return { closed, loadAddon: () => native };
+}
+
+const check = (diagnosis: Diagnosis, name: string) => diagnosis.checks.find((one) => one.name === name);
+
+describe('diagnose', () => {
+  it('is ready when a collection works, and has undone it', () => {
+    const { closed, loadAddon } = machine();
+    const diagnosis = diagnose({ loadAddon });
+    expect(diagnosis.ready).toBe(true);
+    expect([...new Set(closed)].sort()).toEqual(['event', 'link', 'map', 'program', 'ring']);
+  });
+
+  it('has one line for everything that matters, with a command where something is missing', () => {
+    const { checks } = diagnose({ loadAddon: machine().loadAddon });
+    expect(checks.map((one) => one.name)).toEqual([
+      'kernel',
+      'architecture',
+      'addon',
+      'CAP_BPF',
+      'CAP_PERFMON',
+      'CAP_IPC_LOCK',
+      'CAP_SYS_ADMIN',
+      'perf_event_paranoid',
+      'unprivileged_bpf_disabled',
+      'locked memory',
+      'largest ring',
+      'BTF',
+      'tracefs',
+      'bpffs',
+      'seccomp',
+      'CPUs possible',
+      'CPUs online',
+      'perf_event_open',
+      'rings',
+      'bpf',
+      'program',
+    ]);
+    for (const { value, mend } of checks) {
+      expect(value).not.toMatch(/\n/);
+      if (mend !== undefined) expect(mend).toMatch(/^(sudo )?\w/);
+    }
+  });
+
+  it('is not ready without the addon, and says how to build it', () => {
+    const diagnosis = diagnose({
+      loadAddon: () => {
+        throw new Error('no such file');
+      },
+    });
+    expect(diagnosis.ready).toBe(false);
+    expect(check(diagnosis, 'addon')).toMatchObject({
+      status: 'missing',
+      value: 'no such file',
+      mend: 'npm run build:addon',
+    });
+    expect(check(diagnosis, 'program')).toBeUndefined();
+  });
+
+  it.each([
+    ['perfEventOpen', 'EACCES', 'perf_event_open', /CAP_PERFMON/, ['rings']],
+    [
+      'perfEventOpen',
+      'EPERM',
+      'perf_event_open',
+      /EPERM: on CPU \d+: a seccomp filter or a security module/,
+      ['rings'],
+    ],
+    ['perfEventOpen', 'ENOSYS', 'perf_event_open', /seccomp/, ['rings']],
+    ['perfEventOpen', 'EMFILE', 'perf_event_open', /EMFILE/, ['rings']],
+    ['ringMap', 'EPERM', 'rings', /limit of locked memory/, []],
+    ['bpfMapCreate', 'EPERM', 'bpf', /CAP_BPF/, ['program']],
+    ['bpfMapCreate', 'ENOSYS', 'bpf', /seccomp/, ['program']],
+    ['bpfProgramLoad', 'EPERM', 'program', /CAP_/, []],
+    ['bpfRawTracepointOpen', 'EPERM', 'program', /CAP_/, []],
+  ] as const)(
+    'is not ready when %s answers %s, and tries nothing that builds on it',
+    (call, errno, name, why, untried) => {
+      const { closed, loadAddon } = machine({ [call]: answers(errno) });
+      const diagnosis = diagnose({ loadAddon });
+      expect(diagnosis.ready).toBe(false);
+      expect(check(diagnosis, name)).toMatchObject({
+        status: 'missing',
+        needed: true,
+        value: expect.stringMatching(why),
+      });
+      expect(
+        diagnosis.checks.filter((one) => one.value.startsWith('not tried')).map((one) => one.name),
+      ).toEqual(untried);
+      expect(closed.includes('map')).toBe(call !== 'bpfMapCreate');
+    },
+  );
+
+  it('has rings of the size asked for in the trial', () => {
+    const ringMap = jest.fn((_event: unknown, _dataPageCount: number) => -errnoNumber('EPERM'));
+    diagnose({ loadAddon: machine({ ringMap }).loadAddon, dataPageCount: 256 });
+    expect(ringMap.mock.calls[0]?.[1]).toBe(256);
+  });
+
+  it('throws on no machine: not where /proc and /sys are empty, nor where every native call throws', () => {
+    const host = new FakeHost();
+    try {
+      const { paths } = host;
+      const empty = diagnose({ paths, loadAddon: machine({ tracepointId: answers('ENODEV') }).loadAddon });
+      expect(check(empty, 'CPUs online')).toMatchObject({
+        status: 'note',
+        value: expect.stringMatching(/cannot be told/),
+      });
+      expect(check(empty, 'CAP_BPF')).toMatchObject({ status: 'note' });
+      expect(check(empty, 'tracefs')).toMatchObject({
+        status: 'note',
+        mend: expect.stringContaining('mount'),
+      });
+      expect(check(empty, 'seccomp')).toMatchObject({ status: 'note' });
+
+      const broken = diagnose({ paths, loadAddon: () => fakeNative({}) });
+      expect(broken.ready).toBe(false);
+      expect(check(broken, 'perf_event_open')?.status).toBe('missing');
+    } finally {
+      host.remove();
+    }
+  });
+});

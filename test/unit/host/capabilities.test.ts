@@ -1,0 +1,43 @@
+import { allows, parseCapabilities, processCapabilities } from '../../../lib/host/capabilities';
+import { FakeHost } from '../../support/fake-host';
+
+let host: FakeHost;
+
+beforeEach(() => {
+  host = new FakeHost();
+});
+
+afterEach(() => {
+  host.remove();
+});
+
+describe('processCapabilities', () => {
+  it('names the bits of /proc/self/status', () => {
+    host.write(
+      'proc/self/status',
+      'Name:\tnode\nCapPrm:\t0000000000000000\nCapEff:\t000000c000004000\nCapBnd:\t000001ffffffffff\n',
+    );
+    const capabilities = processCapabilities(host.paths);
+    expect([...(capabilities?.effective ?? [])]).toEqual(['CAP_IPC_LOCK', 'CAP_PERFMON', 'CAP_BPF']);
+    expect(capabilities?.bounding.size).toBe(41);
+  });
+
+  it('leaves out bits that have no name yet', () => {
+    expect(parseCapabilities('ffffffffffffffff').size).toBe(41);
+  });
+
+  it('is null where /proc tells nothing', () => {
+    expect(processCapabilities(host.paths)).toBeNull();
+    host.write('proc/self/status', 'Name:\tnode\n');
+    expect(processCapabilities(host.paths)).toBeNull();
+  });
+});
+
+describe('allows', () => {
+  it('takes CAP_SYS_ADMIN for CAP_BPF and CAP_PERFMON, as the kernel does, and for nothing else', () => {
+    const effective = new Set(['CAP_SYS_ADMIN'] as const);
+    expect(allows(effective, 'CAP_BPF')).toBe(true);
+    expect(allows(effective, 'CAP_PERFMON')).toBe(true);
+    expect(allows(effective, 'CAP_IPC_LOCK')).toBe(false);
+  });
+});
