@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
-import type { RingCursors } from './ring-cursors';
+import { headMovedBack, type RingCursors } from './ring-cursors';
 
 /** data_head and data_tail of struct perf_event_mmap_page, side by side at 1024. */
 const DATA_HEAD_OFFSET = 1024;
@@ -29,8 +29,11 @@ export class AtomicsCursors implements RingCursors {
   }
 
   consume(bytes: number): void {
+    const words = this.#words();
+    const tail = Atomics.load(words, TAIL);
+    if (BigInt.asUintN(64, Atomics.load(words, HEAD) - tail) < BigInt(bytes)) throw headMovedBack();
     // Release; pairs with the load of data_tail in the writer's free().
-    Atomics.store(this.#words(), TAIL, Atomics.load(this.#cursors, TAIL) + BigInt(bytes));
+    Atomics.store(words, TAIL, tail + BigInt(bytes));
   }
 
   skipToHead(): number {

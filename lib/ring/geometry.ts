@@ -1,5 +1,6 @@
-import { types } from 'node:util';
 import { PerfRingError } from '../errors';
+import { shown } from './shown';
+import { spanOfMemory, type ViewSpan } from './view-span';
 
 /** Memory a ring can lie in. */
 export type RingMemory = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;
@@ -38,17 +39,23 @@ export function ringGeometry(memory: RingMemory, dataPageCount: number, pageSize
   if (!Number.isInteger(dataPageCount) || dataPageCount < 0) {
     throw new PerfRingError(
       'ERR_PERF_INVALID_ARGUMENT',
-      `nPages must be a positive integer, got ${String(dataPageCount)}`,
+      `nPages must be a positive integer, got ${shown(dataPageCount)}`,
     );
   }
   if (!isPowerOfTwo(dataPageCount)) {
-    throw new PerfRingError('ERR_PERF_NOT_POWER_OF_TWO', `nPages must be a power of two, got ${dataPageCount}`);
-  }
-  if (!isPowerOfTwo(pageSize)) {
     throw new PerfRingError(
       'ERR_PERF_NOT_POWER_OF_TWO',
-      `pageSize must be a power of two, got ${String(pageSize)}`,
+      `nPages must be a power of two, got ${dataPageCount}`,
     );
+  }
+  if (!Number.isInteger(pageSize) || pageSize <= 0) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_ARGUMENT',
+      `pageSize must be a positive integer, got ${shown(pageSize)}`,
+    );
+  }
+  if (!isPowerOfTwo(pageSize)) {
+    throw new PerfRingError('ERR_PERF_NOT_POWER_OF_TWO', `pageSize must be a power of two, got ${pageSize}`);
   }
   const capacityBytes = dataPageCount * pageSize;
   if (pageSize < MIN_PAGE_BYTES || capacityBytes > MAX_CAPACITY_BYTES) {
@@ -79,31 +86,21 @@ export function ringGeometry(memory: RingMemory, dataPageCount: number, pageSize
   };
 }
 
-function spanOf(memory: RingMemory): {
-  buffer: ArrayBuffer | SharedArrayBuffer;
-  byteOffset: number;
-  byteLength: number;
-} {
-  const view = ArrayBuffer.isView(memory);
-  const buffer: unknown = view ? memory.buffer : memory;
-  // By tag, not by class: a buffer made in another realm (jest, vm) counts.
-  if (!types.isAnyArrayBuffer(buffer)) {
+function spanOf(memory: RingMemory): ViewSpan {
+  const span = spanOfMemory(memory);
+  if (span === undefined) {
     throw new PerfRingError(
       'ERR_PERF_INVALID_ARGUMENT',
       'memory must be an ArrayBuffer, a SharedArrayBuffer or a view of one',
     );
   }
-  if (isResizable(buffer)) {
+  if (isResizable(span.buffer)) {
     throw new PerfRingError(
       'ERR_PERF_MEMORY_RESIZABLE',
       'the memory is resizable and could shrink under the ring: give an ArrayBuffer or SharedArrayBuffer of fixed length',
     );
   }
-  return {
-    buffer,
-    byteOffset: view ? memory.byteOffset : 0,
-    byteLength: memory.byteLength,
-  };
+  return span;
 }
 
 function isResizable(buffer: ArrayBuffer | SharedArrayBuffer): boolean {

@@ -1,6 +1,6 @@
-import type { NativeAddon } from '../addon/contract';
+import { BAD_ARGUMENT, type NativeAddon } from '../addon/contract';
 import type { RingGeometry } from './geometry';
-import { cursorResult, type RingCursors } from './ring-cursors';
+import { cursorResult, headMovedBack, type RingCursors } from './ring-cursors';
 
 /** Cursors of a ring in memory, by the native helpers. */
 export class NativeMemoryCursors implements RingCursors {
@@ -23,7 +23,10 @@ export class NativeMemoryCursors implements RingCursors {
   }
 
   consume(bytes: number): void {
-    cursorResult(this.#addon.cursorConsume(this.#metadata, bytes));
+    if (this.#addon.cursorConsume(this.#metadata, bytes) !== BAD_ARGUMENT) return;
+    // Throws when the memory is gone. If it is not, `bytes` was more than data_head - data_tail.
+    this.available();
+    throw headMovedBack();
   }
 
   skipToHead(): number {

@@ -11,7 +11,9 @@ import { framedBytes, RecordWriter } from './record-framing';
 import { SCAN_FAULT, SCAN_THREW, ScanState, scanRecords } from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { ABSENT, type SampleFormat, sampleFormat } from './sample-format';
+import { shown } from './shown';
 import { LoopCache } from './specialise';
+import { byteLengthOf, partOf } from './view-span';
 
 export interface PerfRingOptions {
   /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
@@ -26,11 +28,30 @@ export interface PerfRingOptions {
   readonly cursors?: RingCursors;
 }
 
+/** What {@link PerfRing.skipFault} stepped over. */
+export interface SkippedFault {
+  /** `truncated`: one sample past the 64 KiB law. `corrupt`: everything up to the head. */
+  readonly kind: 'truncated' | 'corrupt';
+  readonly skippedBytes: number;
+  /** ERR_PERF_RING_CORRUPT, naming position and header. */
+  readonly error: PerfRingError;
+}
+
+/** More records than a ring can hold; a small integer for V8. */
+const NO_LIMIT = 2 ** 30 - 1;
+
 /** The visit's loops, one a visitor; the probe visits nothing. */
 const loops = new LoopCache(scanRecords, (copy) => {
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
   const probe = new RecordCursor(geometry, sampleFormat(), ABSENT, -1);
-  copy(probe, new ScanState(), 8, 1, () => undefined, () => undefined);
+  copy(
+    probe,
+    new ScanState(),
+    8,
+    1,
+    () => undefined,
+    () => undefined,
+  );
 });
 
 /**
@@ -98,6 +119,7 @@ export class PerfRing {
     pageSize: number,
     options: PerfRingOptions = {},
   ): PerfRing {
+    checkOptions(options);
     return new PerfRing(ringGeometry(memory, nPages, pageSize), options);
   }
 
@@ -110,6 +132,11 @@ export class PerfRing {
     return this.#closed;
   }
 
+  /** Whether a read batch is open. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
   // ------------------------------------------------------------------ writing
 
   /**
@@ -120,9 +147,10 @@ export class PerfRing {
     this.#checkOpen();
     if (this.#writing) throw batchOpen('write');
     const room = this.#cursors.free();
-    if (!(room >= 0 && room <= this.capacityBytes)) throw this.#corruptCursors();
+    const start = this.#cursors.writeOffset();
+    if (!this.#isDistance(room) || start % 8 !== 0) throw this.#corruptCursors();
     this.#writer ??= new RecordWriter(this.#geometry);
-    this.#writeStart = this.#cursors.writeOffset();
+    this.#writeStart = start;
     this.#writeRoom = room;
     this.#written = 0;
     this.#writing = true;
@@ -142,7 +170,7 @@ export class PerfRing {
     if (offset < 0) {
       throw new PerfRingError(
         'ERR_PERF_RING_FULL',
-        `a record of ${framedBytes(data.length, type)} bytes does not fit into the ${this.#writeRoom - this.#written} left: finish the batch and let the reader catch up`,
+        `a record of ${framedBytes(byteLengthOf(data), type)} bytes does not fit into the ${this.#writeRoom - this.#written} left: finish the batch and let the reader catch up`,
       );
     }
     return offset;
@@ -154,18 +182,27 @@ export class PerfRing {
     if (!types.isUint8Array(data)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'data must be a Uint8Array');
     }
-    writer.check(data.length, type);
-    const size = framedBytes(data.length, type);
+    const length = byteLengthOf(data);
+    writer.check(length, type);
+    const size = framedBytes(length, type);
     if (size > this.#writeRoom - this.#written) return -1;
     const position = (this.#writeStart + this.#written) & (this.capacityBytes - 1);
-    const offset = writer.write(position, data, type);
+    const offset = writer.write(position, data, length, type);
     this.#written += size;
     return offset;
   }
 
-  /** Whether a record of `length` payload bytes fits into the batch now. */
+  /**
+   * Whether a record of `length` payload bytes fits into the batch now.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_CLOSED; ERR_PERF_EMPTY_WRITE,
+   *   ERR_PERF_RECORD_TOO_LARGE for what never fits
+   */
   hasRoomFor(length: number, type: number = PERF_RECORD_SAMPLE): boolean {
-    this.#checkWriting();
+    const writer = this.#checkWriting();
+    if (!Number.isInteger(length) || length < 0) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `length must be bytes, got ${shown(length)}`);
+    }
+    writer.check(length, type);
     return framedBytes(length, type) <= this.#writeRoom - this.#written;
   }
 
@@ -188,11 +225,8 @@ export class PerfRing {
     this.#checkOpen();
     if (this.#reading) throw batchOpen('read');
     const available = this.#cursors.available();
-    if (!(available >= 0 && available <= this.capacityBytes && (available & 7) === 0)) {
-      throw this.#corruptCursors();
-    }
     const offset = this.#cursors.readOffset();
-    if ((offset & 7) !== 0) throw this.#corruptCursors();
+    if (!this.#isDistance(available) || offset % 8 !== 0) throw this.#corruptCursors();
     this.#scan.position = offset;
     this.#scan.left = available;
     this.#batchBytes = available;
@@ -230,14 +264,15 @@ export class PerfRing {
     if (!types.isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
-    const wanted = length ?? target.length;
-    if (!Number.isInteger(wanted) || wanted < 0 || wanted > target.length) {
+    const room = byteLengthOf(target);
+    const wanted = length ?? room;
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > room) {
       throw new PerfRingError(
         'ERR_PERF_OUT_OF_RANGE',
-        `length must be 0 to ${target.length}, the target's, got ${String(wanted)}`,
+        `length must be 0 to ${room}, the target's, got ${shown(wanted)}`,
       );
     }
-    record.copyTo(wanted === target.length ? target : target.subarray(0, wanted), offset);
+    record.copyTo(wanted === room ? target : partOf(target, 0, wanted), offset);
     return wanted;
   }
 
@@ -264,15 +299,24 @@ export class PerfRing {
    * @param options.other gets records that are no samples; `visitor` by default
    * @param options.limit most records to visit
    * @returns records visited
-   * @throws PerfRingError ERR_PERF_RING_CORRUPT, with everything before the bad header visited
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT, with everything before the bad header visited;
+   *   ERR_PERF_CLOSED when the memory is detached under the visit; ERR_PERF_BUSY inside a visitor;
+   *   ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH
    */
   visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
     this.#checkReading();
-    if (typeof visitor !== 'function') {
-      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor must be a function');
+    checkOptions(options);
+    const { other = visitor, limit = NO_LIMIT } = options;
+    if (typeof visitor !== 'function' || typeof other !== 'function') {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
     }
-    const { other = visitor, limit = 1073741823 } = options;
-    const state = this.scan(visitor, other, limit);
+    if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `limit must be a number of records, got ${shown(limit)}`,
+      );
+    }
+    const state = this.scan(visitor, other, Math.min(limit, NO_LIMIT));
     const { records } = state;
     if (state.outcome === SCAN_THREW) {
       const { thrown } = state;
@@ -292,11 +336,59 @@ export class PerfRing {
     const state = this.#scan;
     this.#loaded = 0;
     this.#visiting = true;
-    loops.loopFor(sample)(this.#cursor, state, this.#cursor.format.rawOffset, limit, sample, other);
-    this.#visiting = false;
-    this.#cursor.leave();
+    try {
+      loops.loopFor(sample)(this.#cursor, state, this.#cursor.format.rawOffset, limit, sample, other);
+    } finally {
+      // The loop passes nothing on, but calling it may exhaust the stack.
+      this.#visiting = false;
+      this.#cursor.leave();
+    }
+    if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
     loops.saw(sample, state.records);
     return state;
+  }
+
+  /**
+   * The cursor and the position of the batch, for a merge that moves them itself.
+   * @internal
+   */
+  get cursor(): RecordCursor {
+    return this.#cursor;
+  }
+
+  /** @internal */
+  get scanState(): ScanState {
+    return this.#scan;
+  }
+
+  /**
+   * Lends the batch to a merge, or takes it back: what the ring had loaded is forgotten.
+   * @internal
+   */
+  lend(lent: boolean): void {
+    this.#visiting = lent;
+    this.#loaded = 0;
+    this.#cursor.leave();
+  }
+
+  /**
+   * After a header could not be read in this batch: steps over the record when only its length was cut short by the
+   * u16 of its header, else over the rest of the batch, of which nothing can be said.
+   */
+  skipFault(): SkippedFault {
+    this.#checkReading();
+    const error = this.#corruptHeader();
+    const { fault } = this.#cursor;
+    const state = this.#scan;
+    const size = this.#headerSize();
+    // The header is read anew: a hostile writer may have changed it, and every step must lead on.
+    const truncated = fault === 'truncated' && size >= 8 && size % 8 === 0 && size <= state.left;
+    const skippedBytes = truncated ? size : state.left;
+    state.position = (state.position + skippedBytes) & (this.capacityBytes - 1);
+    state.left -= skippedBytes;
+    this.#loaded = 0;
+    this.#cursor.leave();
+    return { kind: truncated ? 'truncated' : 'corrupt', skippedBytes, error };
   }
 
   /** Gives back (release) what the batch has popped or visited. What was not is read again by the next batch. */
@@ -310,7 +402,7 @@ export class PerfRing {
 
   /**
    * After ERR_PERF_RING_CORRUPT: skips everything published and goes on at data_head. Ends an open read batch.
-   * @returns bytes skipped, of which nothing can be said
+   * @returns bytes skipped, of which nothing can be said; the capacity when data_head and data_tail made no sense
    */
   resynchronise(): number {
     this.#checkOpen();
@@ -318,13 +410,24 @@ export class PerfRing {
     this.#cursor.leave();
     const consumed = this.#reading ? this.#batchBytes - this.#scan.left : 0;
     this.#reading = false;
-    return Math.max(0, this.#cursors.skipToHead() - consumed);
+    const skipped = this.#cursors.skipToHead();
+    return this.#isDistance(skipped) ? Math.max(0, skipped - consumed) : this.capacityBytes;
   }
 
-  /** Bytes published and not yet consumed (acquire), whether or not a batch is open. */
+  /**
+   * Bytes published and not yet consumed (acquire), whether or not a batch is open.
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT as {@link startReadBatch}, ERR_PERF_CLOSED
+   */
   availableBytes(): number {
     this.#checkOpen();
-    return this.#cursors.available();
+    const available = this.#cursors.available();
+    if (!this.#isDistance(available)) throw this.#corruptCursors();
+    return available;
+  }
+
+  /** Bytes published and neither popped nor visited (acquire), whether or not a batch is open. */
+  unreadBytes(): number {
+    return this.availableBytes() - (this.#reading ? this.#batchBytes - this.#scan.left : 0);
   }
 
   /** Ends the ring's use; idempotent. The memory stays its owner's. */
@@ -343,11 +446,23 @@ export class PerfRing {
     this.#checkReading();
     if (this.#loaded > 0) return this.#cursor;
     if (this.#scan.left === 0) {
-      throw new PerfRingError('ERR_PERF_EMPTY', 'the batch holds no more records: finish it and start another');
+      throw new PerfRingError(
+        'ERR_PERF_EMPTY',
+        'the batch holds no more records: finish it and start another',
+      );
     }
-    this.#loaded = this.#cursor.load(this.#scan.position, this.#scan.left);
+    try {
+      this.#loaded = this.#cursor.load(this.#scan.position, this.#scan.left);
+    } catch (error) {
+      throw this.#cursor.explain(error);
+    }
     if (this.#loaded === 0) throw this.#corruptHeader();
     return this.#cursor;
+  }
+
+  /** Whether data_head and data_tail can be so far apart. */
+  #isDistance(bytes: number): boolean {
+    return bytes >= 0 && bytes <= this.capacityBytes && bytes % 8 === 0;
   }
 
   #checkOpen(): void {
@@ -371,20 +486,34 @@ export class PerfRing {
   #checkWriting(): RecordWriter {
     this.#checkOpen();
     if (!this.#writing || this.#writer === undefined) {
-      throw new PerfRingError('ERR_PERF_NO_WRITE_BATCH', 'no write batch is open: call startWriteBatch() first');
+      throw new PerfRingError(
+        'ERR_PERF_NO_WRITE_BATCH',
+        'no write batch is open: call startWriteBatch() first',
+      );
     }
     return this.#writer;
   }
 
   #corruptHeader(): PerfRingError {
     const { position, left } = this.#scan;
-    const view = new DataView(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
-    const type = view.getUint32(position + HEADER_TYPE, true);
-    const size = view.getUint16(position + HEADER_SIZE, true);
+    const type = this.#dataView().getUint32(position + HEADER_TYPE, true);
+    const size = this.#headerSize();
     return new PerfRingError(
       'ERR_PERF_RING_CORRUPT',
       `corrupt header at ${position} of ${this.capacityBytes}: type ${type}, size ${size}, with ${left} bytes available (${this.#cursor.fault}); resynchronise() skips to data_head`,
     );
+  }
+
+  #headerSize(): number {
+    return this.#dataView().getUint16(this.#scan.position + HEADER_SIZE, true);
+  }
+
+  #dataView(): DataView<ArrayBufferLike> {
+    try {
+      return new DataView(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
+    } catch (error) {
+      throw this.#cursor.explain(error);
+    }
   }
 
   #corruptCursors(): PerfRingError {
@@ -392,6 +521,12 @@ export class PerfRing {
       'ERR_PERF_RING_CORRUPT',
       `data_head and data_tail do not lie within ${this.capacityBytes} bytes, on 8-byte boundaries: resynchronise() skips to data_head`,
     );
+  }
+}
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `options must be an object, got ${shown(options)}`);
   }
 }
 
@@ -405,11 +540,14 @@ function timeOffsetOf(format: SampleFormat, timeInPayload: number | undefined): 
   if (!Number.isInteger(timeInPayload) || timeInPayload < 0 || timeInPayload % 4 !== 0) {
     throw new PerfRingError(
       'ERR_PERF_INVALID_OPTION',
-      `timeInPayload must be a multiple of 4 bytes, got ${String(timeInPayload)}`,
+      `timeInPayload must be a multiple of 4 bytes, got ${shown(timeInPayload)}`,
     );
   }
   if (format.rawMoves) {
-    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'timeInPayload does not go with PERF_SAMPLE_CALLCHAIN');
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      'timeInPayload does not go with PERF_SAMPLE_CALLCHAIN',
+    );
   }
   return format.rawOffset + 4 + timeInPayload;
 }

@@ -11,7 +11,9 @@ import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
 import type { RingRecord } from './record';
 import { ABSENT, type SampleFormat } from './sample-format';
+import { shown } from './shown';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
+import { bufferLength, byteLengthOf } from './view-span';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
@@ -50,7 +52,8 @@ export class RecordCursor implements RingRecord {
   #scratch: DataView | undefined;
   #scratchBytes: Buffer | undefined;
   #bytes: Buffer;
-  #payloadStart = HEADER_BYTES;
+  /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
+  #payloadStart = 0;
   readonly #strings = new StringCache();
 
   constructor(geometry: RingGeometry, format: SampleFormat, timeOffset: number, cpu: number) {
@@ -113,7 +116,8 @@ export class RecordCursor implements RingRecord {
     let rawOffset = this.format.rawOffset;
     if (this.format.rawMoves) {
       const chain = this.format.callchainOffset;
-      const length = chain + 8 <= size ? this.view.getUint32(start + chain, true) : size;
+      const whole = chain + 8 <= size && this.view.getUint32(start + chain + 4, true) === 0;
+      const length = whole ? this.view.getUint32(start + chain, true) : size;
       rawOffset += Math.min(length, size) * 8;
     }
     const room = size - rawOffset - 4;
@@ -136,6 +140,7 @@ export class RecordCursor implements RingRecord {
   /** Stands nowhere: reads are out of range until the next load. */
   leave(): void {
     this.size = 0;
+    this.#payloadStart = 0;
     this.late = false;
     this.repeats = false;
   }
@@ -154,7 +159,8 @@ export class RecordCursor implements RingRecord {
 
   /** THE place where a record that wraps is made whole: both parts go to the scratch, its header at 0. */
   #join(position: number, size: number): void {
-    const scratch = (this.#scratchBytes ??= Buffer.alloc(MAX_RECORD_BYTES));
+    this.#scratchBytes ??= Buffer.alloc(MAX_RECORD_BYTES);
+    const scratch = this.#scratchBytes;
     this.#scratch ??= new DataView(scratch.buffer, scratch.byteOffset, scratch.byteLength);
     const first = this.capacityBytes - position;
     this.#dataBytes.copy(scratch, 0, position, this.capacityBytes);
@@ -166,6 +172,7 @@ export class RecordCursor implements RingRecord {
   // ------------------------------------------------------------------ RingRecord
 
   get misc(): number {
+    if (this.#payloadStart === 0) return 0;
     return this.view.getUint16(this.base - this.#payloadStart + HEADER_MISC, true);
   }
 
@@ -231,8 +238,9 @@ export class RecordCursor implements RingRecord {
     if (typeof offset !== 'number' || typeof length !== 'number') this.#outOfRange(offset, length);
     if (!(offset >= 0) || !(length >= 0) || offset > this.size - length) this.#outOfRange(offset, length);
     if (length === CACHED_STRING_BYTES) {
-      return this.#strings.read(this.view, this.#bytes, this.base + offset);
+      return this.#strings.read(this.view, this.base + offset);
     }
+    this.#checkAttached();
     return decodeFixedString(this.#bytes, this.base + offset, length);
   }
 
@@ -240,14 +248,16 @@ export class RecordCursor implements RingRecord {
     if (!types.isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
-    const length = target.byteLength;
+    const length = byteLengthOf(target);
     if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - length) {
       this.#outOfRange(offset, length);
     }
+    this.#checkAttached();
     this.#bytes.copy(target, 0, this.base + offset, this.base + offset + length);
   }
 
   bytes(): Uint8Array {
+    this.#checkAttached();
     const copy = new Uint8Array(this.size);
     this.#bytes.copy(copy, 0, this.base, this.base + this.size);
     return copy;
@@ -299,16 +309,19 @@ export class RecordCursor implements RingRecord {
 
   get lost(): number {
     if (this.type !== PERF_RECORD_LOST || this.size < 16) return 0;
-    return this.view.getUint32(this.base + 12, true) * 4_294_967_296 + this.view.getUint32(this.base + 8, true);
+    return (
+      this.view.getUint32(this.base + 12, true) * 4_294_967_296 + this.view.getUint32(this.base + 8, true)
+    );
   }
 
   #isSample(): boolean {
-    return this.type === PERF_RECORD_SAMPLE && this.size > 0;
+    return this.type === PERF_RECORD_SAMPLE && this.#payloadStart > 0;
   }
 
   /** A field of the record, counted from its start: present in samples that are long enough for it. */
   #fieldAt(offset: number, bytes: number): number {
-    if (offset === ABSENT || !this.#isSample() || offset + bytes > this.#payloadStart + this.size) return ABSENT;
+    if (offset === ABSENT || !this.#isSample() || offset + bytes > this.#payloadStart + this.size)
+      return ABSENT;
     return this.base - this.#payloadStart + offset;
   }
 
@@ -322,10 +335,30 @@ export class RecordCursor implements RingRecord {
     return at === ABSENT ? undefined : this.view.getBigUint64(at, true);
   }
 
+  /**
+   * What to throw for what a visitor, or a load, threw: a read of detached memory is a TypeError of the engine's,
+   * without a code, and becomes ERR_PERF_CLOSED with it as the cause. Here, so that reads need no check of their own.
+   */
+  explain(thrown: unknown): unknown {
+    if (this.#attached() || !types.isNativeError(thrown) || thrown.name !== 'TypeError' || 'code' in thrown) {
+      return thrown;
+    }
+    return detached(thrown);
+  }
+
+  /** Copies from detached memory would not throw: they would copy nothing. */
+  #checkAttached(): void {
+    if (this.#bytes.length === 0) throw detached();
+  }
+
+  #attached(): boolean {
+    return bufferLength(this.words.buffer) > 0;
+  }
+
   #outOfRange(offset: unknown, length: unknown): never {
     throw new PerfRingError(
       'ERR_PERF_OUT_OF_RANGE',
-      `bytes ${String(offset)} to +${String(length)} leave the payload of ${this.size} bytes; a record is readable only until its visitor returns`,
+      `bytes ${shown(offset)} to +${shown(length)} leave the payload of ${this.size} bytes; a record is readable only until its visitor returns`,
     );
   }
 
@@ -335,4 +368,12 @@ export class RecordCursor implements RingRecord {
       `the 64-bit value at offset ${offset} exceeds 2^53 - 1: read it with u64()`,
     );
   }
+}
+
+function detached(cause?: unknown): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_CLOSED',
+    'the memory of the ring was detached while it was read: do not transfer it before close()',
+    { cause },
+  );
 }

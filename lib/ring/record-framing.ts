@@ -1,6 +1,8 @@
 import { HEADER_BYTES, HEADER_MISC, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
+import { shown } from './shown';
+import { partOf } from './view-span';
 
 /** The longest record whose size its u16 can say: the largest multiple of 8 below 65,536. */
 const LARGEST_RECORD_BYTES = 65_528;
@@ -27,11 +29,13 @@ export class RecordWriter {
   readonly #data: DataView<ArrayBufferLike>;
   readonly #bytes: Uint8Array<ArrayBufferLike>;
   readonly #capacityBytes: number;
+  readonly #largestBytes: number;
 
   constructor(geometry: RingGeometry) {
     this.#data = new DataView(geometry.buffer, geometry.dataOffset, geometry.capacityBytes);
     this.#bytes = new Uint8Array(geometry.buffer, geometry.dataOffset, geometry.capacityBytes);
     this.#capacityBytes = geometry.capacityBytes;
+    this.#largestBytes = Math.min(LARGEST_RECORD_BYTES, geometry.capacityBytes);
   }
 
   /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_EMPTY_WRITE, ERR_PERF_RECORD_TOO_LARGE */
@@ -39,36 +43,41 @@ export class RecordWriter {
     if (!Number.isInteger(type) || type < 0 || type > 0xffff_ffff) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
-        `type must be a u32 (PERF_RECORD_*), got ${String(type)}`,
+        `type must be a u32 (PERF_RECORD_*), got ${shown(type)}`,
       );
     }
     if (length === 0) {
       throw new PerfRingError('ERR_PERF_EMPTY_WRITE', 'a record needs at least one byte of payload');
     }
     const size = framedBytes(length, type);
-    const largest = Math.min(LARGEST_RECORD_BYTES, this.#capacityBytes);
-    if (size > largest) {
+    if (size > this.#largestBytes) {
       throw new PerfRingError(
         'ERR_PERF_RECORD_TOO_LARGE',
-        `a payload of ${length} bytes makes a record of ${size}; this ring takes at most ${largest}`,
+        `a payload of ${length} bytes makes a record of ${size}; this ring takes at most ${this.#largestBytes}`,
       );
     }
   }
 
   /**
    * Writes a checked record for which there is room.
+   * @param length of `data`, as it was checked
    * @returns the payload's offset in the data area
+   * @throws PerfRingError ERR_PERF_CLOSED when the memory was detached
    */
-  write(position: number, data: Uint8Array, type: number): number {
-    const size = framedBytes(data.length, type);
+  write(position: number, data: Uint8Array, length: number, type: number): number {
+    if (this.#bytes.length === 0) {
+      throw new PerfRingError('ERR_PERF_CLOSED', 'the memory of the ring was detached');
+    }
+    const size = framedBytes(length, type);
     const start = payloadStartOf(type);
     this.#data.setUint32(position + HEADER_TYPE, type, true);
     this.#data.setUint16(position + HEADER_MISC, 0, true);
     this.#data.setUint16(position + HEADER_SIZE, size, true);
-    if (type === PERF_RECORD_SAMPLE) this.#data.setUint32(this.#wrap(position + HEADER_BYTES), size - start, true);
+    if (type === PERF_RECORD_SAMPLE)
+      this.#data.setUint32(this.#wrap(position + HEADER_BYTES), size - start, true);
     const payload = this.#wrap(position + start);
-    this.#copy(payload, data);
-    this.#zero(this.#wrap(payload + data.length), size - start - data.length);
+    this.#copy(payload, data, length);
+    this.#zero(this.#wrap(payload + length), size - start - length);
     return payload;
   }
 
@@ -76,10 +85,14 @@ export class RecordWriter {
     return offset & (this.#capacityBytes - 1);
   }
 
-  #copy(offset: number, data: Uint8Array): void {
-    const first = Math.min(data.length, this.#capacityBytes - offset);
-    this.#bytes.set(first === data.length ? data : data.subarray(0, first), offset);
-    if (first < data.length) this.#bytes.set(data.subarray(first), 0);
+  #copy(offset: number, data: Uint8Array, length: number): void {
+    const first = Math.min(length, this.#capacityBytes - offset);
+    if (first === length) {
+      this.#bytes.set(data, offset);
+    } else {
+      this.#bytes.set(partOf(data, 0, first), offset);
+      this.#bytes.set(partOf(data, first, length - first), 0);
+    }
   }
 
   #zero(offset: number, length: number): void {

@@ -16,7 +16,10 @@ export interface RingCursors {
   available(): number;
   /** data_tail modulo the capacity. */
   readOffset(): number;
-  /** Releases data_tail + bytes: the writer may reuse them. */
+  /**
+   * Releases data_tail + bytes: the writer may reuse them.
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT when data_head is no longer that far ahead; nothing is released
+   */
   consume(bytes: number): void;
   /** Releases data_tail = data_head; answers the bytes skipped. */
   skipToHead(): number;
@@ -34,4 +37,12 @@ export function cursorResult(result: number): number {
     throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed, or its memory was detached');
   }
   return result;
+}
+
+/** A writer only ever moves data_head on: what was published cannot be taken back. */
+export function headMovedBack(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_RING_CORRUPT',
+    'data_head moved back behind what was read: resynchronise() skips to data_head',
+  );
 }

@@ -18,6 +18,7 @@ import {
   PERF_SAMPLE_TIME,
 } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { shown } from './shown';
 
 /** No field of that kind in the record. */
 export const ABSENT = -1;
@@ -76,6 +77,8 @@ const READ_FORMAT_WORDS = [
  * @throws PerfRingError ERR_PERF_INVALID_OPTION
  */
 export function sampleFormat(sampleType: number = PERF_SAMPLE_RAW, readFormat = 0): SampleFormat {
+  checkBits('sample_type', sampleType);
+  checkBits('read_format', readFormat);
   if ((sampleType & PERF_SAMPLE_RAW) === 0) {
     throw new PerfRingError(
       'ERR_PERF_INVALID_OPTION',
@@ -109,4 +112,10 @@ export function sampleFormat(sampleType: number = PERF_SAMPLE_RAW, readFormat = 
     rawOffset: offset,
     rawMoves: callchainOffset !== ABSENT,
   };
+}
+
+function checkBits(name: string, bits: number): void {
+  if (!Number.isInteger(bits) || bits < 0 || bits > 0xffff_ffff) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `${name} must be a u32, got ${shown(bits)}`);
+  }
 }

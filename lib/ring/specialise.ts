@@ -17,7 +17,10 @@ let copies = 0;
  * @param loop names nothing outside itself
  * @param works tries a copy on nothing; a copy that throws there is not used
  */
-export function copyOf<Loop extends (...args: never[]) => void>(loop: Loop, works: (copy: Loop) => void): Loop {
+export function copyOf<Loop extends (...args: never[]) => void>(
+  loop: Loop,
+  works: (copy: Loop) => void,
+): Loop {
   try {
     // The number makes the source unique: V8 shares feedback between equal sources.
     const copy = new Function(`return (${loop.toString()}) // ${copies++}`)() as Loop;

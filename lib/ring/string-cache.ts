@@ -17,9 +17,11 @@ export function decodeFixedString(bytes: Buffer, start: number, length: number):
 export class StringCache {
   readonly #keys = new Int32Array(SLOTS * 4);
   readonly #values: string[] = new Array<string>(SLOTS).fill('');
+  /** The words of the key, to be decoded: a hostile writer may have changed the ring's since they were read. */
+  readonly #missed = Buffer.alloc(CACHED_STRING_BYTES);
 
-  /** @param start of 16 bytes in `view`, which shows the same memory as `bytes` */
-  read(view: DataView<ArrayBufferLike>, bytes: Buffer, start: number): string {
+  /** @param start of 16 bytes in `view` */
+  read(view: DataView<ArrayBufferLike>, start: number): string {
     const a = view.getInt32(start, true);
     const b = view.getInt32(start + 4, true);
     const c = view.getInt32(start + 8, true);
@@ -31,7 +33,12 @@ export class StringCache {
     if (keys[at] === a && keys[at + 1] === b && keys[at + 2] === c && keys[at + 3] === d) {
       return this.#values[slot] as string;
     }
-    const value = decodeFixedString(bytes, start, CACHED_STRING_BYTES);
+    const missed = this.#missed;
+    missed.writeInt32LE(a, 0);
+    missed.writeInt32LE(b, 4);
+    missed.writeInt32LE(c, 8);
+    missed.writeInt32LE(d, 12);
+    const value = decodeFixedString(missed, 0, CACHED_STRING_BYTES);
     keys[at] = a;
     keys[at + 1] = b;
     keys[at + 2] = c;

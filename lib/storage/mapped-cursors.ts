@@ -44,3 +44,49 @@ export class MappedCursors implements RingCursors {
 function readOnly(): PerfRingError {
   return new PerfRingError('ERR_PERF_READ_ONLY', 'the kernel writes this ring: it can only be read');
 }
+
+/**
+ * Cursors where no ArrayBuffer may lie over a mapping (Electron, other sandboxed builds): asking what is available
+ * copies it to the same offsets of a buffer of ours, natively and in bulk.
+ */
+export class CopyingCursors implements RingCursors {
+  readonly #addon: NativeAddon;
+  readonly #ring: MappedRingHandle;
+  readonly #copy: Uint8Array;
+  readonly #mapped: MappedCursors;
+
+  constructor(addon: NativeAddon, ring: MappedRingHandle, copy: ArrayBuffer, mapped: MappedCursors) {
+    this.#addon = addon;
+    this.#ring = ring;
+    this.#copy = new Uint8Array(copy);
+    this.#mapped = mapped;
+  }
+
+  available(): number {
+    return cursorResult(this.#addon.ringCopyPublished(this.#ring, this.#copy));
+  }
+
+  readOffset(): number {
+    return this.#mapped.readOffset();
+  }
+
+  consume(bytes: number): void {
+    this.#mapped.consume(bytes);
+  }
+
+  skipToHead(): number {
+    return this.#mapped.skipToHead();
+  }
+
+  free(): number {
+    return this.#mapped.free();
+  }
+
+  writeOffset(): number {
+    return this.#mapped.writeOffset();
+  }
+
+  publish(): void {
+    this.#mapped.publish();
+  }
+}

@@ -1,0 +1,214 @@
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { PerfRingError } from '../errors';
+import type { TurnLimits } from './options';
+import { RecordBatch } from './record-batch';
+import type { Turn } from './turn';
+import { type OwnedRecord, ownedRecord } from './visitors';
+
+export interface ConsumerParts {
+  readonly turn: Turn;
+  readonly limits: Required<TurnLimits>;
+  /** Bytes consumed so far, of all rings. */
+  readonly consumed: () => number;
+  /** After each turn, whatever it delivered. */
+  readonly afterTurn: () => void;
+  /** Whether the process should live on for this reader: while somebody waits. */
+  readonly keepAlive: (alive: boolean) => void;
+  /** The last record has been delivered: free the rings. */
+  readonly ended: () => void;
+  /** How long programs may still be writing after the slots were emptied. */
+  readonly settleMilliseconds: number;
+}
+
+/**
+ * The one who reads asynchronously: waits for a wake, takes a turn, hands out what it found, and lets the event loop
+ * go on after every turn. There is one at a time, or none.
+ */
+export class Consumer {
+  readonly #parts: ConsumerParts;
+  #active = false;
+  /** Something may lie in the rings that no turn has looked for. */
+  #awake = true;
+  #wakeUp: (() => void) | undefined;
+  #ended = false;
+  #draining = false;
+  #drained: Promise<void> = Promise.resolve();
+  #resolveDrained: (() => void) | undefined;
+
+  constructor(parts: ConsumerParts) {
+    this.#parts = parts;
+  }
+
+  get active(): boolean {
+    return this.#active;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Resolves when a close that drains has freed everything; at once when there is none. */
+  get drained(): Promise<void> {
+    return this.#drained;
+  }
+
+  /** @throws PerfRingError ERR_PERF_BUSY */
+  checkFree(): void {
+    if (this.#active) {
+      throw new PerfRingError('ERR_PERF_BUSY', 'another consumer reads: end its loop, or its stream, first');
+    }
+  }
+
+  /** There may be something to read. */
+  wake(): void {
+    this.#awake = true;
+    this.#wakeUp?.();
+  }
+
+  /** As {@link wake}, from outside of the event loop's polling. */
+  hurry(): void {
+    this.wake();
+  }
+
+  /** The rings are gone. */
+  end(): void {
+    this.#ended = true;
+    this.#wakeUp?.();
+    this.#resolveDrained?.();
+  }
+
+  /** Delivers what is left, then frees the rings. */
+  drainAndEnd(): Promise<void> {
+    if (this.#draining) return this.#drained;
+    this.#draining = true;
+    this.#drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+    this.wake();
+    return this.#drained;
+  }
+
+  /** @param limits of each batch; the reader's by default */
+  async *batches(
+    signal: AbortSignal | undefined,
+    limits: Required<TurnLimits> = this.#parts.limits,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const { turn } = this.#parts;
+    this.#enter();
+    let batch: RecordBatch | undefined;
+    try {
+      for (;;) {
+        await this.#waitForWake(signal);
+        if (this.#ended || signal?.aborted === true) return;
+        this.#awake = false;
+        turn.begin();
+        if (turn.more) {
+          batch = new RecordBatch(turn, limits, this.#parts.consumed);
+          yield batch;
+          batch.end();
+          const more = turn.begun && turn.more;
+          this.#finishTurn();
+          if (more || this.#draining) this.#awake = true;
+          // Whatever the load, timers and other input have their turn.
+          await nextTurn();
+        } else {
+          this.#finishTurn();
+          if (this.#draining && !turn.holdsBack && (await this.#settled())) return;
+        }
+      }
+    } finally {
+      batch?.end();
+      this.#leave();
+    }
+  }
+
+  async read(options: { timeoutMilliseconds?: number; signal?: AbortSignal }): Promise<OwnedRecord | null> {
+    const { timeoutMilliseconds, signal } = options;
+    if (timeoutMilliseconds !== undefined && !(timeoutMilliseconds >= 0)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `timeoutMilliseconds must be 0 or more, got ${String(timeoutMilliseconds)}`,
+      );
+    }
+    signal?.throwIfAborted();
+    const { turn } = this.#parts;
+    const deadline = performance.now() + (timeoutMilliseconds ?? Number.POSITIVE_INFINITY);
+    this.#enter();
+    try {
+      for (;;) {
+        if (this.#ended) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+        signal?.throwIfAborted();
+        this.#awake = false;
+        turn.begin();
+        const record = turn.next();
+        const owned = record === null ? undefined : ownedRecord(record);
+        this.#finishTurn();
+        if (owned !== undefined) return owned;
+        if (this.#draining && !turn.holdsBack && (await this.#settled())) continue;
+        const left = deadline - performance.now();
+        if (left <= 0) return null;
+        await this.#waitForWake(signal, left);
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #enter(): void {
+    if (this.#ended) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+    this.checkFree();
+    this.#active = true;
+    this.#awake = true;
+  }
+
+  #leave(): void {
+    this.#finishTurn();
+    this.#active = false;
+    // Nobody is left to take the rest.
+    if (this.#draining && !this.#ended) this.#parts.ended();
+  }
+
+  #finishTurn(): void {
+    const { turn } = this.#parts;
+    if (!turn.begun) return;
+    turn.finish();
+    this.#parts.afterTurn();
+  }
+
+  /** Programs that were writing when the slots were emptied have ended. @returns whether nothing more came */
+  async #settled(): Promise<boolean> {
+    const { turn, settleMilliseconds } = this.#parts;
+    await pause(settleMilliseconds);
+    if (this.#ended) return true;
+    turn.begin();
+    const { more } = turn;
+    this.#finishTurn();
+    if (more) {
+      this.#awake = true;
+      return false;
+    }
+    this.#parts.ended();
+    return true;
+  }
+
+  async #waitForWake(signal: AbortSignal | undefined, milliseconds?: number): Promise<void> {
+    if (this.#awake || this.#ended || signal?.aborted === true) return;
+    this.#parts.keepAlive(true);
+    let timer: NodeJS.Timeout | undefined;
+    let wakeUp: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve) => {
+        wakeUp = resolve;
+        this.#wakeUp = resolve;
+        signal?.addEventListener('abort', resolve as () => void, { once: true });
+        if (milliseconds !== undefined && milliseconds < 2 ** 31)
+          timer = setTimeout(resolve, Math.ceil(milliseconds));
+      });
+    } finally {
+      this.#wakeUp = undefined;
+      clearTimeout(timer);
+      if (wakeUp !== undefined) signal?.removeEventListener('abort', wakeUp);
+      if (!this.#ended) this.#parts.keepAlive(false);
+    }
+  }
+}

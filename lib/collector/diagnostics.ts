@@ -1,0 +1,20 @@
+import { channel } from 'node:diagnostics_channel';
+
+/**
+ * What a reader tells through node:diagnostics_channel, to whoever subscribed; costs nothing without subscribers.
+ * Every message has `reader` (the PerfMapReader) and, but for open and close, `cpu`.
+ */
+export const channels = {
+  /** { reader, cpus } */
+  open: channel('perfring:open'),
+  /** { reader, stats } */
+  close: channel('perfring:close'),
+  /** { reader, cpu, lost, total, ringTooSmall }: samples that the kernel could not write */
+  loss: channel('perfring:loss'),
+  /** { reader, cpu, kind, skippedBytes, error }: a header that could not be, or a sample past 64 KiB */
+  fault: channel('perfring:fault'),
+  /** { reader, cpu, wakes }: the waking and the quiet event changed places */
+  swap: channel('perfring:swap'),
+  /** { reader, cpu, online }: a ring was opened or retired because its CPU came or went */
+  cpu: channel('perfring:cpu'),
+} as const;

@@ -1,0 +1,237 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL, PERF_SAMPLE_TIME } from '../abi/perf-event';
+import type { NativeAddon } from '../addon/contract';
+import { addon } from '../addon/load';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import { RingReader } from '../reader/ring-reader';
+import { PerfRing } from '../ring/perf-ring';
+import type { RecordVisitor } from '../ring/record';
+import { MAX_RECORD_BYTES } from '../ring/record-cursor';
+import { type SampleFormat, sampleFormat } from '../ring/sample-format';
+import { MmapRingStorage } from '../storage/mmap-ring-storage';
+import type { CustomAttributes } from '../storage/perf-event';
+import { resolveOptions } from './options';
+
+export interface FlightRecorderOptions {
+  /** CPUs to record; those online by default. */
+  readonly cpus?: readonly number[];
+  /** Bytes of each ring's data area: a power of two of pages; 256 KiB by default. */
+  readonly bufferBytes?: number;
+  /** In place of `bufferBytes`: bytes for all rings together. */
+  readonly memoryBytes?: number;
+  /** More perf_event_attr fields; PERF_SAMPLE_TIME is added to `sample_type`. */
+  readonly attributes?: CustomAttributes;
+  /**
+   * The longest record that may come, header included: so much of the oldest end of a ring is left out of a snapshot,
+   * where a program may be writing. By default a quarter of the ring, at most 64 KiB.
+   */
+  readonly largestRecordBytes?: number;
+}
+
+/** A program that had read its slot before it was changed may still be writing. */
+const LAST_WRITERS_MILLISECONDS = 2;
+
+/**
+ * Rings that overwrite their oldest records and are never read, until something has happened and one wants to see what
+ * went before. Producers never wait, lose nothing new, and pay no wake.
+ *
+ * @see "Writing samples into buffer" in
+ *   https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
+ */
+export class FlightRecorder {
+  readonly #native: NativeAddon;
+  readonly #array: PerfEventArray;
+  readonly #open: (cpu: number) => MmapRingStorage;
+  readonly #margin: number;
+  readonly #format: SampleFormat;
+  readonly cpus: readonly number[];
+  #rings: MmapRingStorage[] = [];
+  #closed = false;
+
+  private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
+    const { largestRecordBytes, ...readerOptions } = options;
+    const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
+    const capacity = resolved.dataPageCount * resolved.pageSize;
+    if (largestRecordBytes !== undefined && !(largestRecordBytes >= 8 && largestRecordBytes <= capacity)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${String(largestRecordBytes)}`,
+      );
+    }
+    this.#native = native;
+    this.#array = array;
+    this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
+    const attributes = { ...resolved.attributes, write_backward: true };
+    this.#format = sampleFormat(
+      Number(attributes.sample_type) | PERF_SAMPLE_TIME | sampleFormat().sampleType,
+    );
+    this.#open = (cpu) =>
+      MmapRingStorage.open(
+        { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
+        this.#native,
+      );
+    this.cpus = resolved.cpus ?? [...resolved.onlineCpus()].sort((one, other) => one - other);
+    this.#rings = this.#openAll();
+    try {
+      for (const ring of this.#rings) array.set(ring.event.cpu, ring.event.handle);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens an overwriting ring for each CPU and puts it into the CPU's slot: all, or nothing.
+   * @throws as PerfMapReader.open
+   */
+  static open(
+    array: PerfEventArray,
+    options: FlightRecorderOptions = {},
+    native: NativeAddon = addon(),
+  ): FlightRecorder {
+    return new FlightRecorder(array, options, native);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * What the rings hold, without stopping any producer. No record in it is torn: the end that programs were writing
+   * meanwhile is left out.
+   */
+  snapshot(): FlightSnapshot {
+    this.#checkOpen();
+    return new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring, this.#margin)));
+  }
+
+  /**
+   * Puts fresh rings in and answers all that the old ones hold. Every record is in one snapshot or the next: there is no
+   * moment that neither sees.
+   */
+  async rotate(): Promise<FlightSnapshot> {
+    this.#checkOpen();
+    const old = this.#rings;
+    const fresh = this.#openAll();
+    try {
+      for (const ring of fresh) this.#array.set(ring.event.cpu, ring.event.handle);
+    } catch (error) {
+      for (const ring of fresh) ring.close();
+      throw error;
+    }
+    this.#rings = fresh;
+    try {
+      await pause(LAST_WRITERS_MILLISECONDS);
+      // Nobody writes any more: no margin is needed.
+      return new FlightSnapshot(old.map((ring) => this.#copy(ring, 0)));
+    } finally {
+      for (const ring of old) ring.close();
+    }
+  }
+
+  /** Empties the slots and frees the rings; idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      if (!this.#array.closed) for (const ring of this.#rings) this.#array.clear(ring.event.cpu);
+    } finally {
+      for (const ring of this.#rings) ring.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #openAll(): MmapRingStorage[] {
+    const rings: MmapRingStorage[] = [];
+    try {
+      for (const cpu of this.cpus) rings.push(this.#open(cpu));
+      return rings;
+    } catch (error) {
+      for (const ring of rings) ring.close();
+      throw error;
+    }
+  }
+
+  /** The ring's records, oldest first, as a ring in memory. */
+  #copy(storage: MmapRingStorage, margin: number): RingCopy {
+    const { pageSize, dataPageCount } = storage;
+    const capacity = pageSize * dataPageCount;
+    const newestFirst = new Uint8Array(capacity);
+    const overwritten = storage.snapshot(newestFirst);
+    const sizes = recordSizes(newestFirst, Math.max(0, capacity - overwritten - margin));
+    const memory = new ArrayBuffer(pageSize + capacity);
+    const data = new Uint8Array(memory, pageSize);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let from = 0;
+    let to = total;
+    for (const size of sizes) {
+      to -= size;
+      data.set(newestFirst.subarray(from, from + size), to);
+      from += size;
+    }
+    new DataView(memory).setBigUint64(MMAP_PAGE_DATA_HEAD, BigInt(total), true);
+    const ring = PerfRing.initContiguous(memory, dataPageCount, pageSize, {
+      format: this.#format,
+      cpu: storage.event.cpu,
+    });
+    return { ring, metadata: new DataView(memory, 0, pageSize), records: sizes.length };
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the flight recorder was closed');
+  }
+}
+
+interface RingCopy {
+  readonly ring: PerfRing;
+  readonly metadata: DataView;
+  readonly records: number;
+}
+
+/** Sizes of the whole records from the newest on: up to where nothing was ever written, or `valid` ends. */
+function recordSizes(newestFirst: Uint8Array, valid: number): number[] {
+  const view = new DataView(newestFirst.buffer, newestFirst.byteOffset, newestFirst.byteLength);
+  const sizes: number[] = [];
+  for (let offset = 0; offset + 8 <= valid; ) {
+    const size = view.getUint16(offset + HEADER_SIZE, true);
+    if (size < 8 || size % 8 !== 0 || offset + size > valid) break;
+    sizes.push(size);
+    offset += size;
+  }
+  return sizes;
+}
+
+/** Copies of flight-recorder rings: yours, and independent of the recorder. */
+export class FlightSnapshot {
+  readonly #copies: readonly RingCopy[];
+  /** Records in it, of all CPUs. */
+  readonly records: number;
+
+  /** @internal */
+  constructor(copies: readonly RingCopy[]) {
+    this.#copies = copies;
+    this.records = copies.reduce((sum, copy) => sum + copy.records, 0);
+  }
+
+  /**
+   * Visits the records of all CPUs in time order, oldest first; again at every call.
+   * @returns records visited
+   */
+  visit(visitor: RecordVisitor): number {
+    const reader = new RingReader({ live: false });
+    for (const { ring, metadata } of this.#copies) {
+      metadata.setBigUint64(MMAP_PAGE_DATA_TAIL, 0n, true);
+      reader.addRing(ring);
+    }
+    reader.start();
+    try {
+      return reader.visit(visitor);
+    } finally {
+      reader.finish();
+    }
+  }
+}

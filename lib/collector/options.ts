@@ -1,0 +1,257 @@
+import { PERF_SAMPLE_TIME } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import { onlineCpus, possibleCpus } from '../host/cpu-list';
+import { checkDataPageCount } from '../storage/mmap-ring-storage';
+import type { CustomAttributes } from '../storage/perf-event';
+
+/**
+ * How a reader learns that samples wait.
+ * - `'moderated'`: each sample wakes at low rates; under load a timer does, see `latencyMicroseconds`. The default.
+ * - `{ everyEvents: n }`: the kernel wakes after every n samples.
+ * - `{ everyBytes: n }`: the kernel wakes when n bytes lie unread in a ring.
+ * - `'manual'`: nothing wakes; call {@link PerfMapReader.drain}.
+ */
+export type Wakeup =
+  | 'moderated'
+  | 'manual'
+  | { readonly everyEvents: number }
+  | { readonly everyBytes: number };
+
+/** Bounds of one turn, after which the event loop goes on; whichever comes first. */
+export interface TurnLimits {
+  /** 65,536 by default. */
+  readonly records?: number;
+  /** Unbounded by default. */
+  readonly bytes?: number;
+  /** 1,000 by default. Checked between chunks of records. */
+  readonly microseconds?: number;
+}
+
+export interface PerfMapReaderOptions {
+  /** CPUs to read; by default those online, and those that come online later. */
+  readonly cpus?: readonly number[];
+  /** Bytes of each ring's data area: a power of two of pages; 256 KiB by default. */
+  readonly bufferBytes?: number;
+  /** In place of `bufferBytes`: bytes for all rings together, metadata pages included, spread evenly. */
+  readonly memoryBytes?: number;
+  /**
+   * `'cpu'` (default): ring by ring, each in its own order. `'time'`: one stream in time order; costs the producer
+   * about 100 ns a sample for PERF_SAMPLE_TIME, and holds samples back for up to `slackNanoseconds`.
+   */
+  readonly order?: 'cpu' | 'time';
+  /** For `order: 'time'`; see RingReaderOptions. 2 ms by default. */
+  readonly slackNanoseconds?: number;
+  /** For `order: 'time'`: payload offset of a u64 by bpf_ktime_get_ns(), in place of PERF_SAMPLE_TIME. */
+  readonly timeInPayload?: number;
+  readonly wakeup?: Wakeup;
+  /** For `wakeup: 'moderated'`: the longest a sample waits under load, 50 to 1,000,000; 1,000 by default. */
+  readonly latencyMicroseconds?: number;
+  /** Bounds of each turn of asynchronous delivery. */
+  readonly turn?: TurnLimits;
+  /** More perf_event_attr fields, `sample_type` among them, by their kernel names. */
+  readonly attributes?: CustomAttributes;
+  /** Told of losses when they are seen. A diagnostics channel, `perfring:loss`, tells as well. */
+  readonly onLoss?: (loss: LossReport) => void;
+  /** Which CPUs are online, for machines where they come and go; /sys/devices/system/cpu/online by default. */
+  readonly onlineCpus?: () => readonly number[];
+}
+
+/** Samples a ring's CPU could not write. */
+export interface LossReport {
+  readonly cpu: number;
+  /** Samples lost since the last report. */
+  readonly lost: number;
+  /** Samples lost since the reader was opened. */
+  readonly total: number;
+  /** True when samples did not fit although the ring was empty: no reader is fast enough for that. */
+  readonly ringTooSmall: boolean;
+}
+
+/** Options with every choice made. */
+export interface ResolvedOptions {
+  /** The CPUs asked for; undefined: whichever are online. */
+  readonly cpus: readonly number[] | undefined;
+  readonly dataPageCount: number;
+  readonly pageSize: number;
+  readonly order: 'cpu' | 'time';
+  readonly slackNanoseconds: number;
+  readonly timeInPayload: number | undefined;
+  readonly wakeup: Wakeup;
+  readonly latencyMicroseconds: number;
+  readonly turn: Required<TurnLimits>;
+  readonly attributes: CustomAttributes;
+  readonly onLoss: ((loss: LossReport) => void) | undefined;
+  readonly onlineCpus: () => readonly number[];
+}
+
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof PerfMapReaderOptions>([
+  'cpus',
+  'bufferBytes',
+  'memoryBytes',
+  'order',
+  'slackNanoseconds',
+  'timeInPayload',
+  'wakeup',
+  'latencyMicroseconds',
+  'turn',
+  'attributes',
+  'onLoss',
+  'onlineCpus',
+]);
+
+const DEFAULT_BUFFER_BYTES = 256 * 1024;
+const DEFAULT_SLACK_NANOSECONDS = 2e6;
+const DEFAULT_LATENCY_MICROSECONDS = 1000;
+export const DEFAULT_TURN: Required<TurnLimits> = {
+  records: 65_536,
+  bytes: Number.MAX_SAFE_INTEGER,
+  microseconds: 1000,
+};
+
+/**
+ * Checks every option before anything is opened.
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NO_SUCH_CPU
+ */
+export function resolveOptions(options: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw invalid('options must be an object');
+  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.has(name));
+  if (unknown !== undefined)
+    throw invalid(`there is no option ${unknown}; there are ${[...KNOWN_OPTIONS].join(', ')}`);
+  const order = options.order ?? 'cpu';
+  if (order !== 'cpu' && order !== 'time')
+    throw invalid(`order must be 'cpu' or 'time', got ${String(order)}`);
+  for (const name of ['slackNanoseconds', 'timeInPayload'] as const) {
+    if (options[name] !== undefined && order !== 'time') throw invalid(`${name} needs order: 'time'`);
+  }
+  const online = options.onlineCpus ?? (() => onlineCpus());
+  if (typeof online !== 'function') throw invalid('onlineCpus must be a function');
+  if (options.onLoss !== undefined && typeof options.onLoss !== 'function')
+    throw invalid('onLoss must be a function');
+  const cpus = checkCpus(options.cpus, options.onlineCpus === undefined);
+  const wakeup = checkWakeup(options.wakeup ?? 'moderated', options);
+  const dataPageCount = checkSize(options, pageSize, cpus?.length ?? Math.max(1, online().length));
+  if (typeof wakeup === 'object' && 'everyBytes' in wakeup && wakeup.everyBytes >= dataPageCount * pageSize) {
+    throw invalid(
+      `wakeup.everyBytes (${wakeup.everyBytes}) must be below the ring's ${dataPageCount * pageSize} bytes, or nothing would ever wake`,
+    );
+  }
+  return {
+    cpus,
+    dataPageCount,
+    pageSize,
+    order,
+    slackNanoseconds: integer(
+      options.slackNanoseconds ?? DEFAULT_SLACK_NANOSECONDS,
+      'slackNanoseconds',
+      0,
+      1e12,
+    ),
+    timeInPayload: options.timeInPayload,
+    wakeup,
+    latencyMicroseconds: integer(
+      options.latencyMicroseconds ?? DEFAULT_LATENCY_MICROSECONDS,
+      'latencyMicroseconds',
+      50,
+      1e6,
+    ),
+    turn: checkTurn(options.turn ?? {}),
+    attributes: attributesFor(options, order),
+    onLoss: options.onLoss,
+    onlineCpus: online,
+  };
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+export function checkTurn(turn: TurnLimits): Required<TurnLimits> {
+  if (typeof turn !== 'object' || turn === null) throw invalid('turn must be an object');
+  const limits = { ...DEFAULT_TURN, ...turn };
+  for (const name of ['records', 'bytes', 'microseconds'] as const) {
+    if (!(limits[name] >= 1)) throw invalid(`turn.${name} must be 1 or more, got ${String(limits[name])}`);
+  }
+  return limits;
+}
+
+function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
+  const custom = options.attributes ?? {};
+  if (typeof custom !== 'object' || custom === null) throw invalid('attributes must be an object');
+  if (order === 'cpu' || options.timeInPayload !== undefined) return custom;
+  return { ...custom, sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_TIME };
+}
+
+function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly number[] | undefined {
+  if (cpus === undefined) return undefined;
+  if (!Array.isArray(cpus) || cpus.length === 0)
+    throw invalid('cpus must be a list of at least one CPU number');
+  const possible = real ? new Set(possibleCpus()) : undefined;
+  for (const cpu of cpus as readonly unknown[]) {
+    if (!Number.isInteger(cpu) || (cpu as number) < 0) {
+      throw invalid(`cpus must be CPU numbers, got ${String(cpu)}`);
+    }
+    if (possible !== undefined && !possible.has(cpu as number)) {
+      throw new PerfRingError(
+        'ERR_PERF_NO_SUCH_CPU',
+        `there is no CPU ${String(cpu)}; there are ${[...possible].join(', ')}`,
+      );
+    }
+  }
+  return [...new Set(cpus as readonly number[])].sort((one, other) => one - other);
+}
+
+function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
+  if (options.latencyMicroseconds !== undefined && wakeup !== 'moderated') {
+    throw invalid(`latencyMicroseconds needs wakeup: 'moderated'`);
+  }
+  if (wakeup === 'moderated' || wakeup === 'manual') return wakeup;
+  if (typeof wakeup === 'object' && wakeup !== null && Object.keys(wakeup).length === 1) {
+    if ('everyEvents' in wakeup) {
+      return { everyEvents: integer(wakeup.everyEvents, 'wakeup.everyEvents', 1, 0xffff_ffff) };
+    }
+    if ('everyBytes' in wakeup) {
+      return { everyBytes: integer(wakeup.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };
+    }
+  }
+  throw invalid(`wakeup must be 'moderated', 'manual', { everyEvents: n } or { everyBytes: n }`);
+}
+
+function checkSize(options: PerfMapReaderOptions, pageSize: number, rings: number): number {
+  const { bufferBytes, memoryBytes } = options;
+  if (memoryBytes !== undefined) {
+    if (bufferBytes !== undefined)
+      throw invalid('give bufferBytes (each ring) or memoryBytes (all rings), not both');
+    return pagesWithin(integer(memoryBytes, 'memoryBytes', 1, Number.MAX_SAFE_INTEGER), rings, pageSize);
+  }
+  const bytes = integer(bufferBytes ?? Math.max(DEFAULT_BUFFER_BYTES, pageSize), 'bufferBytes', 1, 2 ** 30);
+  if (bytes % pageSize !== 0) {
+    throw invalid(`bufferBytes must be a multiple of the page size (${pageSize}), got ${bytes}`);
+  }
+  const pages = bytes / pageSize;
+  if (Math.log2(pages) % 1 !== 0) {
+    const below = 2 ** Math.floor(Math.log2(pages)) * pageSize;
+    throw new PerfRingError(
+      'ERR_PERF_NOT_POWER_OF_TWO',
+      `bufferBytes must be a power of two of pages, got ${bytes}; the nearest are ${below} and ${below * 2}`,
+    );
+  }
+  checkDataPageCount(pages);
+  return pages;
+}
+
+/** The most pages each of `rings` rings can have, a power of two, with a metadata page each. */
+function pagesWithin(memoryBytes: number, rings: number, pageSize: number): number {
+  const pages = Math.floor(memoryBytes / rings / pageSize) - 1;
+  if (pages < 1) {
+    throw invalid(
+      `memoryBytes (${memoryBytes}) does not hold ${rings} rings: each takes at least two pages, ${2 * pageSize * rings} bytes in all`,
+    );
+  }
+  return Math.min(2 ** Math.floor(Math.log2(pages)), 2 ** 30 / pageSize);
+}
+
+function integer(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw invalid(`${name} must be a whole number from ${least} to ${most}, got ${String(value)}`);
+}
+
+function invalid(message: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_INVALID_OPTION', message);
+}

@@ -1,0 +1,367 @@
+import type { Readable } from 'node:stream';
+import { WAKE_EVENTS, type NativeAddon } from '../addon/contract';
+import { addon } from '../addon/load';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import type { SkippedFault } from '../ring/perf-ring';
+import { type ReaderStats, statsOf } from './accounts';
+import { Consumer } from './consumer';
+import type { CpuRing } from './cpu-ring';
+import { channels } from './diagnostics';
+import { FlushWaiters } from './flush-waiters';
+import { type Metric, metricsOf } from './metrics';
+import {
+  checkTurn,
+  DEFAULT_TURN,
+  type PerfMapReaderOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type TurnLimits,
+} from './options';
+import { readableOf } from './readable';
+import { type RecordBatch, visitWithin } from './record-batch';
+import { RingSet } from './ring-set';
+import { makeTurn, type Turn } from './turn';
+import type { OwnedRecord, Visitors } from './visitors';
+import { Waker } from './waker';
+
+/** However quiet the rings, they are looked at this often: a record can be committed without a wake. */
+const BACKSTOP_MICROSECONDS = 100_000;
+const LOSS_CHECK_MILLISECONDS = 100;
+const CPU_CHECK_MILLISECONDS = 1000;
+/** A program that had read its slot before it was emptied may still be writing. */
+const LAST_WRITERS_MILLISECONDS = 2;
+
+/**
+ * Layer 4: one ring per CPU on one perf event array, read as one stream.
+ *
+ * Read it by `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by
+ * {@link drain}; one at a time. Whoever is slow makes the kernel count losses, never this process grow.
+ */
+export class PerfMapReader implements AsyncIterable<RecordBatch> {
+  readonly #options: ResolvedOptions;
+  readonly #rings: RingSet;
+  readonly #turn: Turn;
+  readonly #waker: Waker | undefined;
+  readonly #consumer: Consumer;
+  readonly #flushes = new FlushWaiters();
+  #closed = false;
+  #inDrain = false;
+  #paused = false;
+  #holdsBack = false;
+  #lossCheckedAt = 0;
+  #cpusCheckedAt = 0;
+
+  private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
+    this.#options = options;
+    this.#turn = makeTurn(options, (ring, fault) => this.#reportFault(ring, fault));
+    this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
+    this.#rings = new RingSet(native, array, options, this.#waker);
+    this.#consumer = new Consumer({
+      turn: this.#turn,
+      limits: options.turn,
+      consumed: () => this.#rings.consumedBytes,
+      afterTurn: () => this.#afterTurn(),
+      keepAlive: (alive) => this.#waker?.keepAlive(alive),
+      ended: () => this.#closeNow(),
+      settleMilliseconds: LAST_WRITERS_MILLISECONDS,
+    });
+    try {
+      this.#rings.open();
+      this.#turn.setRings(this.#rings.list);
+      this.#schedule();
+    } catch (error) {
+      this.#closed = true;
+      this.#rings.close();
+      this.#waker?.close();
+      throw error;
+    }
+    channels.open.publish({ reader: this, cpus: this.cpus });
+  }
+
+  /**
+   * Opens a ring for each CPU and puts it into the CPU's slot: all, or nothing. CPUs that are offline are left out, and
+   * taken in when they come online.
+   * @param array stays the caller's; keep it open as long as the reader
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION and others of the options, before anything is opened;
+   *   ERR_PERF_CPU_OFFLINE for a CPU asked for by number
+   * @throws PerfSystemError EACCES, EPERM, EMFILE, ENOMEM, …
+   */
+  static open(
+    array: PerfEventArray,
+    options: PerfMapReaderOptions = {},
+    native: NativeAddon = addon(),
+  ): PerfMapReader {
+    const resolved = resolveOptions(options, native.pageSize());
+    if (array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
+    return new PerfMapReader(array, resolved, native);
+  }
+
+  /** CPUs with a ring now, ascending. */
+  get cpus(): readonly number[] {
+    return this.#rings.list.map((ring) => ring.cpu);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  // ------------------------------------------------------------------ delivery
+
+  /**
+   * Visits, in place and at once, what lies in the rings when it is called.
+   * @param visitors a function for the samples, or { sample, lost, other }; `false` stops after that record
+   * @param limits unbounded in time by default
+   * @returns records visited
+   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another
+   *   consumer reads, ERR_PERF_CLOSED
+   */
+  drain(visitors: Visitors, limits: TurnLimits = {}): number {
+    this.#checkOpen();
+    this.#consumer.checkFree();
+    if (this.#inDrain)
+      throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
+    const within = checkTurn({
+      ...DEFAULT_TURN,
+      records: Number.MAX_SAFE_INTEGER,
+      microseconds: Number.MAX_SAFE_INTEGER,
+      ...limits,
+    });
+    this.#inDrain = true;
+    this.#turn.begin();
+    try {
+      return visitWithin(this.#turn, visitors, within, () => this.#rings.consumedBytes);
+    } finally {
+      this.#inDrain = false;
+      this.#turn.finish();
+      this.#afterTurn();
+    }
+  }
+
+  /** As {@link batches}. */
+  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+    return this.batches();
+  }
+
+  /**
+   * Batches as they come, each readable in place until the next is asked for. Ends when the reader is closed.
+   * @param options.signal ends it too; what it has not delivered stays in the rings
+   * @throws PerfRingError ERR_PERF_BUSY while another consumer reads, ERR_PERF_CLOSED; ERR_PERF_INVALID_OPTION with
+   *   wakeup: 'manual', where nothing would ever come
+   */
+  batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    this.#checkAsync();
+    return this.#consumer.batches(options.signal);
+  }
+
+  /**
+   * A stream in object mode, of copies. It stops reading while its buffer is full: the rings fill, and the kernel
+   * counts what it cannot write.
+   * @param options.highWaterMark records buffered; 256 by default
+   */
+  readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): Readable {
+    this.#checkAsync();
+    return readableOf(this.#consumer, options);
+  }
+
+  /**
+   * The next sample, as a copy.
+   * @param options.timeoutMilliseconds how long to wait for one; without end by default
+   * @returns null at the deadline
+   * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
+   */
+  read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
+    this.#checkAsync();
+    return this.#consumer.read(options);
+  }
+
+  /**
+   * Resolves when everything published before the call has been delivered. It hurries the consumer along; without one
+   * it waits for the next.
+   * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; the signal's reason
+   */
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#checkOpen();
+    const delivered = this.#flushes.wait(this.#rings.list, options.signal);
+    this.#flushes.check();
+    this.#consumer.hurry();
+    return delivered;
+  }
+
+  // ------------------------------------------------------------------ control
+
+  /** Takes the rings out of the map: programs write nowhere, and nobody counts what they would have written. */
+  pause(): void {
+    this.#checkOpen();
+    this.#paused = true;
+    this.#rings.emptySlots();
+  }
+
+  /** Puts the rings back. */
+  resume(): void {
+    this.#checkOpen();
+    this.#paused = false;
+    this.#rings.fillSlots();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * Opens rings for CPUs that came online, and reads to their end, then closes, those of CPUs that went offline. Done
+   * by itself once a second.
+   */
+  refresh(): void {
+    this.#checkOpen();
+    if (this.#turn.begun) return;
+    const changes = this.#rings.refresh(this.#paused);
+    if (changes.length === 0) return;
+    this.#turn.setRings(this.#rings.list);
+    for (const change of changes) channels.cpu.publish({ reader: this, ...change });
+  }
+
+  /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
+  stats(): ReaderStats {
+    if (!this.#closed) this.#checkLosses(performance.now());
+    return statsOf(this.#rings.accounts);
+  }
+
+  /** The same counts as an exporter takes them, see {@link formatOpenMetrics}. */
+  metrics(): Metric[] {
+    return metricsOf(this.stats());
+  }
+
+  /**
+   * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a loop over
+   * batches, twice.
+   * @param options.drain after the slots are emptied, delivers the rest to the consumer that is reading, then frees; the
+   *   promise resolves after that. Without a consumer nobody is there to take the rest.
+   * @throws the first failure, after every step has been tried
+   */
+  close(options: { drain?: boolean } = {}): Promise<void> {
+    if (this.#closed) return this.#consumer.drained;
+    if (options.drain === true && this.#consumer.active) {
+      this.#rings.emptySlots();
+      this.#turn.endOfWriting();
+      return this.#consumer.drainAndEnd();
+    }
+    try {
+      this.#closeNow();
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#closeNow();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #closeNow(): void {
+    if (this.#closed) return;
+    this.#checkLosses(performance.now());
+    this.#closed = true;
+    try {
+      this.#rings.close();
+    } finally {
+      this.#waker?.close();
+      this.#flushes.end();
+      this.#consumer.end();
+      channels.close.publish({ reader: this, stats: statsOf(this.#rings.accounts) });
+    }
+  }
+
+  // ------------------------------------------------------------------ waking
+
+  readonly #onWake = (reasons: number, hungUp: readonly number[]): void => {
+    if (this.#closed) return;
+    const now = performance.now();
+    const byEvent = (reasons & WAKE_EVENTS) !== 0;
+    let found = false;
+    for (const ring of this.#rings.list) {
+      const available = ring.look();
+      if (available > 0) {
+        found = true;
+        ring.account.wakeups++;
+      }
+      this.#moderate(ring, available, now);
+      if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
+    }
+    if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
+      this.#cpusCheckedAt = now;
+      this.refresh();
+    }
+    if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
+    if (found || this.#holdsBack) this.#consumer.wake();
+    this.#schedule();
+  };
+
+  #moderate(ring: CpuRing, available: number, now: number): void {
+    const { moderator } = ring;
+    // Half full: losses may be under way, and are to be told when they happen.
+    if (available * 2 >= ring.ring.capacityBytes) this.#reportLoss(ring, available);
+    if (moderator === undefined) return;
+    const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
+    if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
+      this.#rings.setWakes(ring, !busy);
+      channels.swap.publish({ reader: this, cpu: ring.cpu, wakes: !busy });
+    }
+  }
+
+  /** Arms the timer for the next thing that no wake announces. */
+  #schedule(): void {
+    if (this.#closed || this.#waker === undefined) return;
+    let microseconds = BACKSTOP_MICROSECONDS;
+    const timed = this.#rings.list.some((ring) => ring.timedLooksOwed > 0 || (ring.moderator?.busy ?? false));
+    if (timed) microseconds = Math.min(microseconds, this.#options.latencyMicroseconds);
+    if (this.#holdsBack && this.#consumer.active) {
+      microseconds = Math.min(microseconds, Math.max(50, this.#options.slackNanoseconds / 1000));
+    }
+    this.#waker.every(microseconds);
+  }
+
+  #afterTurn(): void {
+    this.#flushes.check();
+    if (this.#closed) return;
+    const heldBack = this.#holdsBack;
+    this.#holdsBack = this.#turn.holdsBack;
+    if (this.#rings.retireEmptied()) this.#turn.setRings(this.#rings.list);
+    if (this.#holdsBack !== heldBack) this.#schedule();
+  }
+
+  // ------------------------------------------------------------------ accounts
+
+  #checkLosses(now: number): void {
+    this.#lossCheckedAt = now;
+    for (const ring of this.#rings.list) this.#reportLoss(ring, ring.look());
+  }
+
+  #reportLoss(ring: CpuRing, available: number): void {
+    const report = ring.checkLoss(available);
+    if (report === undefined) return;
+    channels.loss.publish({ reader: this, ...report });
+    this.#options.onLoss?.(report);
+  }
+
+  #reportFault(ring: CpuRing, fault: SkippedFault): void {
+    channels.fault.publish({ reader: this, cpu: ring.cpu, ...fault });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+  }
+
+  #checkAsync(): void {
+    this.#checkOpen();
+    if (this.#waker === undefined) {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `wakeup: 'manual' wakes nobody: call drain()`);
+    }
+    this.#consumer.checkFree();
+    if (this.#inDrain) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
+  }
+}

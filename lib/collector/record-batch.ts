@@ -1,0 +1,97 @@
+import { PerfRingError } from '../errors';
+import type { RingRecord } from '../ring/record';
+import type { TurnLimits } from './options';
+import { checkTurn } from './options';
+import type { Turn } from './turn';
+import { splitVisitors, type Visitors } from './visitors';
+
+/** First records of a visit bounded in time: enough to learn what one costs. */
+const FIRST_CHUNK = 256;
+const LARGEST_CHUNK = 16_384;
+
+/**
+ * Visits within bounds of records, bytes and time. The clock is read between chunks, which grow and shrink with what a
+ * record costs.
+ * @param consumed bytes consumed so far, of all rings
+ */
+export function visitWithin(
+  turn: Turn,
+  visitors: Visitors,
+  limits: Required<TurnLimits>,
+  consumed: () => number,
+): number {
+  const { sample, other } = splitVisitors(visitors);
+  const start = performance.now();
+  const startBytes = consumed();
+  const budget = limits.microseconds / 1000;
+  let records = 0;
+  let chunk = FIRST_CHUNK;
+  for (;;) {
+    const visited = turn.visit(sample, other, Math.min(chunk, limits.records - records));
+    records += visited;
+    if (visited === 0 || turn.stopped || records >= limits.records) return records;
+    const bytes = consumed() - startBytes;
+    if (bytes >= limits.bytes) return records;
+    const elapsed = performance.now() - start;
+    if (elapsed >= budget) return records;
+    const affordable = ((budget - elapsed) / Math.max(elapsed, 1e-3)) * records;
+    const roomy = ((limits.bytes - bytes) / bytes) * records;
+    chunk = Math.max(1, Math.min(LARGEST_CHUNK, Math.floor(affordable), Math.ceil(roomy)));
+  }
+}
+
+/**
+ * What one look at the rings found, readable in place until the next batch is asked for. Nothing is copied and
+ * nothing is lost: records that are not visited stay in their rings and come again with the next batch.
+ */
+export class RecordBatch implements Iterable<RingRecord> {
+  readonly #turn: Turn;
+  readonly #limits: Required<TurnLimits>;
+  readonly #consumed: () => number;
+  #open = true;
+
+  /** @internal */
+  constructor(turn: Turn, limits: Required<TurnLimits>, consumed: () => number) {
+    this.#turn = turn;
+    this.#limits = limits;
+    this.#consumed = consumed;
+  }
+
+  /**
+   * Visits the records in place: the fast way.
+   * @param visitors a function for the samples, or { sample, lost, other }; `false` stops after that record
+   * @param limits those of the reader by default
+   * @returns records visited
+   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_CLOSED for a batch
+   *   whose time is over
+   */
+  forEach(visitors: Visitors, limits?: TurnLimits): number {
+    this.#checkOpen();
+    const within = limits === undefined ? this.#limits : checkTurn({ ...this.#limits, ...limits });
+    return visitWithin(this.#turn, visitors, within, this.#consumed);
+  }
+
+  /** The samples, one by one, each lent until the next. */
+  *[Symbol.iterator](): Iterator<RingRecord> {
+    for (let records = 0; records < this.#limits.records; records++) {
+      this.#checkOpen();
+      const record = this.#turn.next();
+      if (record === null) return;
+      yield record;
+    }
+  }
+
+  /** @internal */
+  end(): void {
+    this.#open = false;
+  }
+
+  #checkOpen(): void {
+    if (!this.#open || !this.#turn.begun) {
+      throw new PerfRingError(
+        'ERR_PERF_CLOSED',
+        'the batch is over: its records could be read until the next was asked for',
+      );
+    }
+  }
+}

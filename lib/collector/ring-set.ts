@@ -1,0 +1,180 @@
+import type { NativeAddon } from '../addon/contract';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import { CpuAccount } from './accounts';
+import { CpuRing } from './cpu-ring';
+import type { ResolvedOptions } from './options';
+import type { Waker } from './waker';
+
+/** A CPU that came or went. */
+export interface CpuChange {
+  readonly cpu: number;
+  readonly online: boolean;
+}
+
+/**
+ * The rings of a reader, by CPU number, and their slots in the array. A CPU's number is its key, whatever its place in
+ * a list: sparse and offline CPUs are normal.
+ */
+export class RingSet {
+  readonly #native: NativeAddon;
+  readonly #array: PerfEventArray;
+  readonly #options: ResolvedOptions;
+  readonly #waker: Waker | undefined;
+  readonly #accounts = new Map<number, CpuAccount>();
+  /** Samples of each ring that had come at its last look, read or not. */
+  readonly #arrived = new WeakMap<CpuRing, number>();
+  #list: CpuRing[] = [];
+  #closedBytes = 0;
+
+  constructor(
+    native: NativeAddon,
+    array: PerfEventArray,
+    options: ResolvedOptions,
+    waker: Waker | undefined,
+  ) {
+    this.#native = native;
+    this.#array = array;
+    this.#options = options;
+    this.#waker = waker;
+  }
+
+  /** The rings, by CPU number. */
+  get list(): readonly CpuRing[] {
+    return this.#list;
+  }
+
+  get accounts(): Iterable<CpuAccount> {
+    return this.#accounts.values();
+  }
+
+  /** Bytes visited or skipped in all rings, since the reader was opened. */
+  get consumedBytes(): number {
+    let bytes = this.#closedBytes;
+    for (const ring of this.#list) bytes += ring.consumedBytes;
+    return bytes;
+  }
+
+  /** Every CPU asked for, or every one online; what has been opened is the caller's to close when this throws. */
+  open(): void {
+    const online = new Set(this.#options.onlineCpus());
+    const wanted = this.#options.cpus ?? [...online].sort((one, other) => one - other);
+    for (const cpu of wanted) {
+      if (!online.has(cpu)) {
+        throw new PerfRingError(
+          'ERR_PERF_CPU_OFFLINE',
+          `CPU ${cpu} is offline: bring it online or leave it out`,
+        );
+      }
+    }
+    for (const cpu of wanted) this.#add(cpu);
+    if (this.#list.length === 0) throw new PerfRingError('ERR_PERF_CPU_OFFLINE', 'no CPU is online');
+    this.fillSlots();
+  }
+
+  /** @param paused whether new rings stay out of the map */
+  refresh(paused: boolean): CpuChange[] {
+    const online = new Set(this.#options.onlineCpus());
+    const wanted = new Set(this.#options.cpus?.filter((cpu) => online.has(cpu)) ?? online);
+    const changes: CpuChange[] = [];
+    for (const ring of this.#list) {
+      if (wanted.has(ring.cpu) || ring.retiring) continue;
+      ring.retiring = true;
+      this.#array.clear(ring.cpu);
+      this.#waker?.unwatch(ring.polled);
+      changes.push({ cpu: ring.cpu, online: false });
+    }
+    this.retireEmptied();
+    for (const cpu of [...wanted].sort((one, other) => one - other)) {
+      if (this.#list.some((ring) => ring.cpu === cpu) || !this.#addIfOnline(cpu)) continue;
+      if (!paused) this.#list.find((ring) => ring.cpu === cpu)?.fillSlot(this.#array);
+      changes.push({ cpu, online: true });
+    }
+    return changes;
+  }
+
+  /** Closes rings of offline CPUs that have been read to their end. @returns whether there were any */
+  retireEmptied(): boolean {
+    const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
+    for (const ring of emptied) {
+      ring.checkLoss(0);
+      this.#closedBytes += ring.consumedBytes;
+      ring.close();
+    }
+    if (emptied.length > 0) this.#list = this.#list.filter((ring) => !emptied.includes(ring));
+    return emptied.length > 0;
+  }
+
+  fillSlots(): void {
+    for (const ring of this.#list) if (!ring.retiring) ring.fillSlot(this.#array);
+  }
+
+  emptySlots(): void {
+    for (const ring of this.#list) this.#array.clear(ring.cpu);
+  }
+
+  setWakes(ring: CpuRing, wakes: boolean): void {
+    if (!ring.retiring) ring.setWakes(this.#array, wakes);
+  }
+
+  /** Samples that came into the ring since its last look, by what lies in it and what was read. */
+  arrivedSamples(ring: CpuRing, available: number): number {
+    const { account } = ring;
+    const arrived = account.received + available / account.meanRecordBytes;
+    const before = this.#arrived.get(ring) ?? account.received;
+    this.#arrived.set(ring, arrived);
+    return Math.max(0, arrived - before);
+  }
+
+  /** Slots, then polling, then the rings; every step is tried, then the first failure thrown. */
+  close(): void {
+    let failure: { readonly error: unknown } | undefined;
+    const attempt = (step: () => void): void => {
+      try {
+        step();
+      } catch (error) {
+        failure ??= { error };
+      }
+    };
+    for (const ring of this.#list) {
+      // A closed array has emptied them itself.
+      if (!this.#array.closed) attempt(() => this.#array.clear(ring.cpu));
+      attempt(() => this.#waker?.unwatch(ring.polled));
+      attempt(() => ring.close());
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  #add(cpu: number): void {
+    const account = this.#accounts.get(cpu) ?? this.#newAccount(cpu);
+    const ring = CpuRing.open(this.#native, cpu, this.#options, account);
+    this.#accounts.set(cpu, account);
+    this.#list.push(ring);
+    this.#list.sort((one, other) => one.cpu - other.cpu);
+    this.#waker?.watch(ring.polled);
+  }
+
+  /** A CPU may go offline between being seen and being opened. */
+  #addIfOnline(cpu: number): boolean {
+    try {
+      this.#add(cpu);
+      return true;
+    } catch (error) {
+      if (isOffline(error)) return false;
+      throw error;
+    }
+  }
+
+  #newAccount(cpu: number): CpuAccount {
+    return new CpuAccount(cpu, this.#options.dataPageCount * this.#options.pageSize);
+  }
+}
+
+function isOffline(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    (error.code === 'ERR_PERF_CPU_OFFLINE' || error.code === 'ERR_PERF_NO_SUCH_CPU')
+  );
+}

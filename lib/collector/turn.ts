@@ -1,0 +1,334 @@
+import { PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { RingReader } from '../reader/ring-reader';
+import type { PerfRing, SkippedFault } from '../ring/perf-ring';
+import type { RecordVisitor, RingRecord } from '../ring/record';
+import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
+import type { CpuRing } from './cpu-ring';
+import type { ResolvedOptions } from './options';
+
+/** Told of what was stepped over. */
+export type FaultReport = (ring: CpuRing, fault: SkippedFault) => void;
+
+/** One look at all rings, and the delivery of what it found: begin, visit or next as often as wanted, finish. */
+export interface Turn {
+  /** Acquires every ring's head. @returns bytes found */
+  begin(): number;
+  /**
+   * Visits up to `limit` records and counts them. What the visitor throws is passed on, its record consumed.
+   * @returns records visited; `stopped` and `more` then tell how it ended
+   */
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number;
+  /** The next sample, lent until the next call; null when nothing is due. */
+  next(): RingRecord | null;
+  /** The visitor asked to stop. */
+  readonly stopped: boolean;
+  /** Records remain that are due. */
+  readonly more: boolean;
+  /** Records remain that are not due yet (order: 'time'). */
+  readonly holdsBack: boolean;
+  readonly begun: boolean;
+  /** Gives back what was visited, in every ring that is still open. */
+  finish(): void;
+  /** The rings changed; not within a turn. */
+  setRings(rings: readonly CpuRing[]): void;
+  /** Producers are off: nothing needs to be held back any more. */
+  endOfWriting(): void;
+}
+
+export function makeTurn(options: ResolvedOptions, onFault: FaultReport): Turn {
+  return options.order === 'time' ? new TimeOrderTurn(options, onFault) : new CpuOrderTurn(onFault);
+}
+
+/** Records of one ring before the next ring has its turn. */
+const FAIR_SHARE = 8192;
+
+/** Passes on what is no sample, and counts what LOST records report: all there is before Linux 6.0. */
+class LostCounter {
+  readonly #ringOf: (cpu: number) => CpuRing | undefined;
+  #other: RecordVisitor | undefined;
+  #counting: RecordVisitor = () => undefined;
+
+  constructor(ringOf: (cpu: number) => CpuRing | undefined) {
+    this.#ringOf = ringOf;
+  }
+
+  counting(other: RecordVisitor): RecordVisitor {
+    if (this.#other !== other) {
+      this.#other = other;
+      this.#counting = (record) => {
+        this.count(record);
+        return other(record);
+      };
+    }
+    return this.#counting;
+  }
+
+  count(record: RingRecord): void {
+    const ring = record.type === PERF_RECORD_LOST ? this.#ringOf(record.cpu) : undefined;
+    if (ring !== undefined) ring.account.lostByRecords += record.lost;
+  }
+}
+
+function countFault(ring: CpuRing, fault: SkippedFault): void {
+  ring.consumedBytes += fault.skippedBytes;
+  if (fault.kind === 'truncated') ring.account.truncated++;
+  else ring.account.corrupt++;
+}
+
+function beginRings(rings: readonly CpuRing[], onFault: FaultReport): number {
+  let found = 0;
+  for (const ring of rings) {
+    if (ring.ring.closed) continue;
+    try {
+      const available = ring.ring.startReadBatch();
+      ring.account.sawAvailable(available);
+      found += available;
+    } catch (error) {
+      // Head and tail cannot be: nothing in the ring can be trusted.
+      const skippedBytes = ring.ring.resynchronise();
+      const fault = { kind: 'corrupt', skippedBytes, error } as SkippedFault;
+      countFault(ring, fault);
+      onFault(ring, fault);
+      ring.ring.startReadBatch();
+    }
+  }
+  return found;
+}
+
+/** Ring by ring, each in its own order, each its fair share. */
+class CpuOrderTurn implements Turn {
+  #rings: readonly CpuRing[] = [];
+  /** Where the last visit stopped: the others come first next time. */
+  #first = 0;
+  #current: CpuRing | undefined;
+  readonly #lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu));
+  begun = false;
+  stopped = false;
+  readonly holdsBack = false;
+  readonly #onFault: FaultReport;
+
+  constructor(onFault: FaultReport) {
+    this.#onFault = onFault;
+  }
+
+  setRings(rings: readonly CpuRing[]): void {
+    this.#rings = rings;
+    this.#first = 0;
+  }
+
+  begin(): number {
+    this.begun = true;
+    return beginRings(this.#rings, this.#onFault);
+  }
+
+  get more(): boolean {
+    return this.#rings.some(hasMore);
+  }
+
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    this.#step();
+    this.stopped = false;
+    let records = 0;
+    let idle = 0;
+    const count = this.#rings.length;
+    while (idle < count && records < limit) {
+      const ring = this.#rings[this.#first] as CpuRing;
+      if (!hasMore(ring)) {
+        idle++;
+        this.#first = (this.#first + 1) % count;
+        continue;
+      }
+      idle = 0;
+      const before = ring.ring.scanState.left;
+      const state = ring.ring.scan(sample, this.#lost.counting(other), Math.min(FAIR_SHARE, limit - records));
+      records += state.records;
+      tally(ring, before - state.left, state.records - state.others, state.others);
+      if (state.outcome === SCAN_THREW) {
+        const { thrown } = state;
+        state.thrown = undefined;
+        throw thrown;
+      }
+      if (ring.ring.closed) break;
+      if (state.outcome === SCAN_STOPPED) {
+        this.stopped = true;
+        break;
+      }
+      if (state.outcome === SCAN_FAULT) this.#skip(ring);
+      if (state.outcome === SCAN_LIMIT || state.left === 0) this.#first = (this.#first + 1) % count;
+    }
+    return records;
+  }
+
+  next(): RingRecord | null {
+    this.#step();
+    for (;;) {
+      const ring = this.#rings.find(hasMore);
+      if (ring === undefined) return null;
+      const before = ring.ring.scanState.left;
+      let record: RingRecord | null;
+      try {
+        record = ring.ring.peek();
+      } catch {
+        this.#skip(ring);
+        continue;
+      }
+      if (record !== null && record.type === PERF_RECORD_SAMPLE) {
+        this.#current = ring;
+        return record;
+      }
+      if (record !== null) this.#lost.count(record);
+      ring.ring.pop();
+      tally(ring, before - ring.ring.scanState.left, 0, 1);
+    }
+  }
+
+  finish(): void {
+    this.#step();
+    this.begun = false;
+    for (const { ring } of this.#rings) if (!ring.closed && ring.reading) ring.finishReadBatch();
+  }
+
+  endOfWriting(): void {}
+
+  /** Steps over the sample that next() lent. */
+  #step(): void {
+    const ring = this.#current;
+    this.#current = undefined;
+    if (ring === undefined || ring.ring.closed) return;
+    const before = ring.ring.scanState.left;
+    ring.ring.pop();
+    tally(ring, before - ring.ring.scanState.left, 1, 0);
+  }
+
+  #skip(ring: CpuRing): void {
+    const fault = ring.ring.skipFault();
+    countFault(ring, fault);
+    this.#onFault(ring, fault);
+  }
+}
+
+function hasMore({ ring }: CpuRing): boolean {
+  return !ring.closed && ring.reading && ring.scanState.left > 0;
+}
+
+function tally(ring: CpuRing, bytes: number, samples: number, others: number): void {
+  const { account } = ring;
+  ring.consumedBytes += bytes;
+  account.bytes += bytes;
+  account.received += samples;
+  account.others += others;
+}
+
+/** All rings as one stream, by time. */
+class TimeOrderTurn implements Turn {
+  #rings: readonly CpuRing[] = [];
+  readonly #byRing = new Map<PerfRing, CpuRing>();
+  readonly #reader: RingReader;
+  readonly #lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu));
+  /** Bytes of each ring that no tally has counted yet. */
+  #left: number[] = [];
+  #lent = false;
+  begun = false;
+  stopped = false;
+
+  constructor(options: ResolvedOptions, onFault: FaultReport) {
+    this.#reader = new RingReader({
+      slackNanoseconds: options.slackNanoseconds,
+      onFault: (ring, fault) => {
+        const owner = this.#byRing.get(ring);
+        if (owner === undefined) return;
+        // What was skipped is no delivery: keep it out of the next tally.
+        const index = this.#rings.indexOf(owner);
+        this.#left[index] = (this.#left[index] ?? 0) - fault.skippedBytes;
+        countFault(owner, fault);
+        onFault(owner, fault);
+      },
+    });
+  }
+
+  setRings(rings: readonly CpuRing[]): void {
+    for (const { ring } of this.#rings)
+      if (!rings.some((kept) => kept.ring === ring)) this.#reader.removeRing(ring);
+    for (const { ring } of rings)
+      if (!this.#rings.some((known) => known.ring === ring)) this.#reader.addRing(ring);
+    this.#byRing.clear();
+    for (const ring of rings) this.#byRing.set(ring.ring, ring);
+    // The reader keeps the order in which rings were added: its lanes are asked by index.
+    this.#rings = this.#reader.rings.map((ring) => this.#byRing.get(ring) as CpuRing);
+  }
+
+  begin(): number {
+    this.begun = true;
+    this.#reader.start();
+    let found = 0;
+    this.#left = this.#rings.map((ring) => {
+      const { left } = ring.ring.scanState;
+      ring.account.sawAvailable(left);
+      found += left;
+      return left;
+    });
+    return found;
+  }
+
+  get more(): boolean {
+    return this.begun && !this.#reader.isEmpty();
+  }
+
+  get holdsBack(): boolean {
+    return this.#reader.holdsBack;
+  }
+
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    this.#step();
+    this.stopped = false;
+    try {
+      return this.#reader.visit(sample, { other: this.#lost.counting(other), limit });
+    } finally {
+      this.stopped = this.#reader.stopped;
+      this.#tally();
+    }
+  }
+
+  next(): RingRecord | null {
+    this.#step();
+    for (;;) {
+      const record = this.#reader.peek();
+      if (record === null) return null;
+      this.#lent = true;
+      if (record.type === PERF_RECORD_SAMPLE) return record;
+      this.#lost.count(record);
+      this.#step();
+    }
+  }
+
+  finish(): void {
+    this.#step();
+    this.begun = false;
+    this.#reader.finish();
+  }
+
+  endOfWriting(): void {
+    this.#reader.endOfWriting();
+  }
+
+  #step(): void {
+    if (!this.#lent) return;
+    this.#lent = false;
+    this.#reader.pop();
+    this.#tally();
+  }
+
+  #tally(): void {
+    for (const [index, ring] of this.#rings.entries()) {
+      const lane = this.#reader.lanes[index];
+      if (lane === undefined) continue;
+      const { left } = ring.ring.scanState;
+      tally(ring, (this.#left[index] ?? left) - left, lane.records - lane.others, lane.others);
+      ring.account.late += lane.late;
+      this.#left[index] = left;
+      lane.records = 0;
+      lane.others = 0;
+      lane.late = 0;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { PERF_RECORD_LOST } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import type { RecordVisitor, RingRecord } from '../ring/record';
+
+/** Who gets which records. A function alone gets the samples. Answering `false` ends the visit after that record. */
+export type Visitors =
+  | RecordVisitor
+  | {
+      /** PERF_RECORD_SAMPLE. */
+      readonly sample?: RecordVisitor;
+      /** PERF_RECORD_LOST: `record.lost` samples were not written before the next one. */
+      readonly lost?: RecordVisitor;
+      /** Every other type, and lost records where `lost` is absent. */
+      readonly other?: RecordVisitor;
+    };
+
+const nobody: RecordVisitor = () => undefined;
+
+/** Samples, and all the rest. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function splitVisitors(visitors: Visitors): { sample: RecordVisitor; other: RecordVisitor } {
+  if (typeof visitors === 'function') return { sample: visitors, other: nobody };
+  if (typeof visitors !== 'object' || visitors === null) throw invalid();
+  const { sample = nobody, lost, other = nobody } = visitors;
+  for (const visitor of [sample, lost ?? nobody, other]) if (typeof visitor !== 'function') throw invalid();
+  if (lost === undefined) return { sample, other };
+  return { sample, other: (record) => (record.type === PERF_RECORD_LOST ? lost : other)(record) };
+}
+
+function invalid(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    'visitors must be a function, or { sample, lost, other } of functions',
+  );
+}
+
+/** A record of yours to keep. */
+export interface OwnedRecord {
+  readonly cpu: number;
+  /** PERF_RECORD_*. */
+  readonly type: number;
+  /** Nanoseconds of CLOCK_MONOTONIC, where the ring has times. */
+  readonly time: bigint | undefined;
+  readonly late: boolean;
+  /** The payload, as the kernel padded it. */
+  readonly data: Uint8Array;
+}
+
+export function ownedRecord(record: RingRecord): OwnedRecord {
+  const { cpu, type, time, late } = record;
+  return { cpu, type, time, late, data: record.bytes() };
+}

@@ -1,0 +1,55 @@
+import { errnoName, systemError } from '../abi/errno';
+import type { NativeAddon, PollerHandle } from '../addon/contract';
+import { PerfRingError } from '../errors';
+import type { PerfEvent } from '../storage/perf-event';
+
+/**
+ * What wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop.
+ * Readiness of a perf event is consumed by polling, so a wake says only that one should look, at every ring.
+ */
+export class Waker {
+  readonly #native: NativeAddon;
+  readonly #poller: PollerHandle;
+  #intervalMicroseconds = 0;
+
+  /**
+   * @param onWake `reasons` of WAKE_EVENTS | WAKE_TIMER; `hungUp`: CPUs whose event hung up and is watched no more
+   * @throws PerfSystemError EMFILE, ENOMEM
+   */
+  constructor(native: NativeAddon, onWake: (reasons: number, hungUp: readonly number[]) => void) {
+    this.#native = native;
+    const poller = native.pollerOpen((reasons, hungUp) => onWake(reasons, hungUp ?? []));
+    if (typeof poller === 'number') {
+      throw systemError(poller, 'epoll_create1', `cannot watch rings: ${errnoName(poller)}; see ulimit -n`);
+    }
+    this.#poller = poller;
+    // Only a consumer that waits keeps the process alive.
+    native.pollerSetRef(poller, false);
+  }
+
+  /** Map the event's ring first: without one it hangs up for ever. */
+  watch(event: PerfEvent): void {
+    const result = this.#native.pollerAdd(this.#poller, event.handle, event.cpu);
+    if (result < 0) throw systemError(result, 'epoll_ctl', `cannot watch the ring of CPU ${event.cpu}`);
+  }
+
+  unwatch(event: PerfEvent): void {
+    this.#native.pollerRemove(this.#poller, event.handle);
+  }
+
+  /** Wakes every so often from now on; 0 stops. Free when nothing changes. */
+  every(microseconds: number): void {
+    if (microseconds === this.#intervalMicroseconds) return;
+    this.#intervalMicroseconds = microseconds;
+    const result = this.#native.pollerSetTimer(this.#poller, microseconds, microseconds);
+    if (result < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+  }
+
+  keepAlive(alive: boolean): void {
+    this.#native.pollerSetRef(this.#poller, alive);
+  }
+
+  close(): void {
+    this.#native.pollerClose(this.#poller);
+  }
+}

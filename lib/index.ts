@@ -1,0 +1,46 @@
+/** The public surface, in the README's order. */
+
+export { PerfMapReader } from './collector/perf-map-reader';
+export type { LossReport, PerfMapReaderOptions, TurnLimits, Wakeup } from './collector/options';
+export type { RecordBatch } from './collector/record-batch';
+export type { OwnedRecord, Visitors } from './collector/visitors';
+export type { Accounts, CpuAccounts, ReaderStats } from './collector/accounts';
+export { formatOpenMetrics, type Metric } from './collector/metrics';
+export { FlightRecorder, type FlightRecorderOptions, type FlightSnapshot } from './collector/flight-recorder';
+
+export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';
+export { BUILTIN_PROGRAMS, DEFAULT_BUILTIN } from './bpf/programs';
+export type { BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
+export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
+export { BpfMap } from './bpf/bpf-map';
+export { BpfProgram } from './bpf/bpf-program';
+export { ProgramRejectedError } from './bpf/program-rejected-error';
+export * as bpf from './bpf/instructions';
+
+export { decoderFor, type FieldValue } from './layout/sample-decoder';
+export {
+  defineLayout,
+  type FieldDefinition,
+  type SampleField,
+  type SampleLayout,
+} from './layout/sample-layout';
+
+export { RingReader, type RingReaderOptions } from './reader/ring-reader';
+export { Dispatcher, type DispatcherOptions, type Subscriber } from './reader/dispatcher';
+
+export { MemoryRingStorage, type MemoryRingStorageOptions } from './storage/memory-ring-storage';
+export { MmapRingStorage, type MmapRingStorageOptions } from './storage/mmap-ring-storage';
+export type { CustomAttributes, EventWakeup } from './storage/perf-event';
+export type { RingStorage } from './storage/ring-storage';
+
+export { PerfRing, type PerfRingOptions, type SkippedFault } from './ring/perf-ring';
+export type { RecordVisitor, RingRecord } from './ring/record';
+export type { RingMemory } from './ring/geometry';
+export { type SampleFormat, sampleFormat } from './ring/sample-format';
+
+export { diagnose, type Diagnosis, type DiagnosisOptions } from './doctor/readiness';
+export type { Check } from './doctor/check';
+export { formatCpuList, onlineCpus, parseCpuList, possibleCpus } from './host/cpu-list';
+
+export { ERROR_CODES, PerfRingError, type PerfRingErrorCode, PerfSystemError } from './errors';
+export * as kernel from './abi/perf-event';

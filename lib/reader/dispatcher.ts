@@ -1,0 +1,149 @@
+import { PERF_RECORD_LOST } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import type { RecordVisitor, RingRecord } from '../ring/record';
+
+export interface DispatcherOptions {
+  /** Payload offset of the message type, bytes; 0 by default. */
+  readonly typeOffset?: number;
+  /** Width of the message type, bytes; 4 by default. */
+  readonly typeBytes?: 1 | 2 | 4;
+  /**
+   * Told what a subscriber threw. Without it the error is thrown again in a microtask, where it becomes an
+   * uncaught exception: no record is lost by it either way.
+   */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A record lent to a subscriber until it returns. */
+export type Subscriber = (record: RingRecord) => void;
+
+/**
+ * Sends each record to who subscribed to its kind: samples by a message type in their payload, lost records, other
+ * record types. Give its {@link visitors} to a reader's `drain`.
+ */
+export class Dispatcher {
+  readonly #byMessage = new Map<number, Subscriber[]>();
+  readonly #byRecord = new Map<number, Subscriber[]>();
+  readonly #unknownMessages = new Map<number, number>();
+  readonly #unknownRecords = new Map<number, number>();
+  readonly #typeOffset: number;
+  readonly #typeBytes: 1 | 2 | 4;
+  readonly #onError: (error: unknown) => void;
+  #tooShort = 0;
+
+  /** For `drain`: samples to the subscribers of their type, the rest to those of their record type. */
+  readonly visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
+
+  /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+  constructor(options: DispatcherOptions = {}) {
+    const { typeOffset = 0, typeBytes = 4, onError = throwLater } = options;
+    if (!Number.isInteger(typeOffset) || typeOffset < 0) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `typeOffset must be 0 or more, got ${String(typeOffset)}`,
+      );
+    }
+    if (![1, 2, 4].includes(typeBytes)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `typeBytes must be 1, 2 or 4, got ${String(typeBytes)}`,
+      );
+    }
+    this.#typeOffset = typeOffset;
+    this.#typeBytes = typeBytes;
+    this.#onError = onError;
+    this.visitors = {
+      sample: (record) => this.#dispatchSample(record),
+      other: (record) => this.#deliver(this.#byRecord, this.#unknownRecords, record.type, record),
+    };
+  }
+
+  /** Samples whose payload has that message type. @returns a function that ends the subscription */
+  onMessage(type: number, subscriber: Subscriber): () => void {
+    return subscribe(this.#byMessage, type, subscriber);
+  }
+
+  /** PERF_RECORD_LOST: `record.lost` samples of `record.cpu` were not written. */
+  onLost(subscriber: Subscriber): () => void {
+    return subscribe(this.#byRecord, PERF_RECORD_LOST, subscriber);
+  }
+
+  /** Records of another PERF_RECORD_* type. */
+  onRecord(type: number, subscriber: Subscriber): () => void {
+    return subscribe(this.#byRecord, type, subscriber);
+  }
+
+  /** Samples whose message type nobody subscribed to: type -> count. */
+  get unknownMessages(): ReadonlyMap<number, number> {
+    return this.#unknownMessages;
+  }
+
+  /** Records of a PERF_RECORD_* type nobody subscribed to: type -> count. */
+  get unknownRecords(): ReadonlyMap<number, number> {
+    return this.#unknownRecords;
+  }
+
+  /** Samples too short to hold a message type. */
+  get tooShort(): number {
+    return this.#tooShort;
+  }
+
+  #dispatchSample(record: RingRecord): void {
+    if (record.size < this.#typeOffset + this.#typeBytes) {
+      this.#tooShort++;
+      return;
+    }
+    this.#deliver(this.#byMessage, this.#unknownMessages, this.#messageType(record), record);
+  }
+
+  #messageType(record: RingRecord): number {
+    if (this.#typeBytes === 4) return record.u32(this.#typeOffset);
+    return this.#typeBytes === 2 ? record.u16(this.#typeOffset) : record.u8(this.#typeOffset);
+  }
+
+  #deliver(
+    subscribers: ReadonlyMap<number, Subscriber[]>,
+    unknown: Map<number, number>,
+    type: number,
+    record: RingRecord,
+  ): void {
+    const list = subscribers.get(type);
+    if (list === undefined) {
+      unknown.set(type, (unknown.get(type) ?? 0) + 1);
+      return;
+    }
+    for (const subscriber of list) {
+      try {
+        subscriber(record);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+}
+
+function subscribe(table: Map<number, Subscriber[]>, type: number, subscriber: Subscriber): () => void {
+  if (!Number.isInteger(type) || type < 0 || type > 0xffff_ffff) {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a type is a u32, got ${String(type)}`);
+  }
+  if (typeof subscriber !== 'function') {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a subscriber must be a function');
+  }
+  // A new list each time: one that is being walked stays as it is.
+  table.set(type, [...(table.get(type) ?? []), subscriber]);
+  let subscribed = true;
+  return () => {
+    if (!subscribed) return;
+    subscribed = false;
+    const list = [...(table.get(type) ?? [])];
+    list.splice(list.indexOf(subscriber), 1);
+    if (list.length === 0) table.delete(type);
+    else table.set(type, list);
+  };
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,56 @@
+import { PerfRingError } from '../errors';
+import { PerfRing, type PerfRingOptions } from '../ring/perf-ring';
+import type { RingStorage } from './ring-storage';
+
+export interface MemoryRingStorageOptions extends PerfRingOptions {
+  /** Data pages: a power of two. */
+  readonly dataPageCount: number;
+  /** Bytes a page: a power of two, at least 2048; 4096 by default (memory has no page size of its own). */
+  readonly pageSize?: number;
+  /** A SharedArrayBuffer, for a reader and a writer in different threads. */
+  readonly shared?: boolean;
+  /** Memory of yours in place of new memory: a recording to replay, or another thread's ring. */
+  readonly memory?: ArrayBuffer | SharedArrayBuffer;
+}
+
+const DEFAULT_PAGE_BYTES = 4096;
+
+/** A ring in plain or shared memory: for tests, threads and replay. */
+export class MemoryRingStorage implements RingStorage {
+  readonly ring: PerfRing;
+  readonly dataPageCount: number;
+  readonly pageSize: number;
+  readonly fileDescriptor = -1;
+  readonly unsafeMemory: ArrayBuffer | SharedArrayBuffer;
+
+  /** @throws PerfRingError as {@link PerfRing.initContiguous}, and ERR_PERF_INVALID_OPTION for a size no memory has */
+  constructor(options: MemoryRingStorageOptions) {
+    const { dataPageCount, pageSize = DEFAULT_PAGE_BYTES, shared = false, memory, ...ringOptions } = options;
+    this.unsafeMemory = memory ?? allocate((1 + dataPageCount) * pageSize, shared);
+    this.ring = PerfRing.initContiguous(this.unsafeMemory, dataPageCount, pageSize, ringOptions);
+    this.dataPageCount = dataPageCount;
+    this.pageSize = pageSize;
+  }
+
+  get closed(): boolean {
+    return this.ring.closed;
+  }
+
+  close(): void {
+    this.ring.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function allocate(bytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+  try {
+    return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+  } catch (cause) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cannot allocate a ring of ${String(bytes)} bytes`, {
+      cause,
+    });
+  }
+}

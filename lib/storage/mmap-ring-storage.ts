@@ -1,0 +1,160 @@
+import { errnoName, isErrno, systemError } from '../abi/errno';
+import type { PerfEventAttr } from '../abi/perf-event';
+import { BAD_ARGUMENT, type MappedRingHandle, type NativeAddon } from '../addon/contract';
+import { addon } from '../addon/load';
+import { PerfRingError } from '../errors';
+import { permissionAdvice } from '../host/permission-advice';
+import { PerfRing } from '../ring/perf-ring';
+import { sampleFormat } from '../ring/sample-format';
+import { CopyingCursors, MappedCursors } from './mapped-cursors';
+import { bpfOutputAttr, type CustomAttributes, type EventWakeup, PerfEvent } from './perf-event';
+import type { RingStorage } from './ring-storage';
+
+export interface MmapRingStorageOptions {
+  /** CPU whose samples the ring takes; -1 for the CPUs `pid` runs on. */
+  readonly cpu: number;
+  /** -1 for every process (needs CAP_PERFMON), 0 for this one, or a process id; -1 by default. */
+  readonly pid?: number;
+  /** Data pages: a power of two. All are locked in memory at once. */
+  readonly dataPageCount: number;
+  /** `{ everyEvents: 1 }` by default: each sample wakes. */
+  readonly wakeup?: EventWakeup;
+  /** Attributes beside the ring's own, `sample_type` among them: PERF_SAMPLE_RAW is added. */
+  readonly attributes?: CustomAttributes;
+  /** Payload offset of a u64 in nanoseconds, for rings whose samples have no PERF_SAMPLE_TIME. */
+  readonly timeInPayload?: number;
+}
+
+/**
+ * A ring the kernel writes: a perf event of one CPU, and the mapping of its buffer.
+ *
+ * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
+ */
+export class MmapRingStorage implements RingStorage {
+  readonly ring: PerfRing;
+  readonly dataPageCount: number;
+  readonly pageSize: number;
+  /** True where the runtime refuses external buffers: what is published is then copied natively. */
+  readonly copies: boolean;
+  readonly #native: NativeAddon;
+  readonly #mapping: MappedRingHandle;
+  readonly #memory: ArrayBuffer;
+  #closed = false;
+
+  private constructor(
+    readonly event: PerfEvent,
+    attr: PerfEventAttr,
+    options: MmapRingStorageOptions,
+  ) {
+    const { native } = event;
+    const { dataPageCount, timeInPayload } = options;
+    const pageSize = native.pageSize();
+    const mapping = native.ringMap(event.handle, dataPageCount, attr.write_backward !== true);
+    if (typeof mapping === 'number') throw mapError(mapping, dataPageCount, pageSize);
+    try {
+      const memory = native.ringBuffer(mapping);
+      this.copies = typeof memory === 'number';
+      if (typeof memory === 'number') {
+        if (!isErrno(memory, 'EOPNOTSUPP')) throw mapError(memory, dataPageCount, pageSize);
+        this.#memory = new ArrayBuffer((1 + dataPageCount) * pageSize);
+      } else {
+        this.#memory = memory;
+      }
+      const mapped = new MappedCursors(native, mapping);
+      this.ring = PerfRing.initContiguous(this.#memory, dataPageCount, pageSize, {
+        cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
+        format: sampleFormat(Number(attr.sample_type), Number(attr.read_format ?? 0)),
+        cpu: event.cpu,
+        ...(timeInPayload === undefined ? {} : { timeInPayload }),
+      });
+    } catch (error) {
+      native.ringClose(mapping);
+      throw error;
+    }
+    this.#native = native;
+    this.#mapping = mapping;
+    this.dataPageCount = dataPageCount;
+    this.pageSize = pageSize;
+  }
+
+  /**
+   * Opens the event and maps its ring: both, or neither.
+   * @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_CPU_OFFLINE,
+   *   ERR_PERF_NO_SUCH_CPU, ERR_PERF_ADDON_MISSING
+   * @throws PerfSystemError of perf_event_open(2) or mmap(2)
+   */
+  static open(options: MmapRingStorageOptions, native: NativeAddon = addon()): MmapRingStorage {
+    checkDataPageCount(options.dataPageCount);
+    const attr = bpfOutputAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);
+    const event = PerfEvent.open(native, attr, options.cpu, options.pid);
+    try {
+      return new MmapRingStorage(event, attr, options);
+    } catch (error) {
+      event.close();
+      throw error;
+    }
+  }
+
+  get fileDescriptor(): number {
+    return this.event.fileDescriptor;
+  }
+
+  get unsafeMemory(): ArrayBuffer {
+    return this.#memory;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Overwrite mode: copies the data area, newest record first, into `target`.
+   * @param target as long as the data area
+   * @returns bytes at the end of the copy that the kernel may have overwritten meanwhile
+   */
+  snapshot(target: Uint8Array): number {
+    const result = this.#native.ringSnapshot(this.#mapping, target);
+    if (result < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+    return result;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.ring.close();
+    this.#native.ringClose(this.#mapping);
+    this.event.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Before anything is opened. @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO */
+export function checkDataPageCount(dataPageCount: number): void {
+  if (dataPageCount === 0) {
+    throw new PerfRingError('ERR_PERF_NO_DATA_PAGES', 'dataPageCount must be at least 1, got 0');
+  }
+  if (!Number.isInteger(dataPageCount) || dataPageCount < 0 || Math.log2(dataPageCount) % 1 !== 0) {
+    throw new PerfRingError(
+      'ERR_PERF_NOT_POWER_OF_TWO',
+      `dataPageCount must be a power of two, got ${String(dataPageCount)}`,
+    );
+  }
+}
+
+function mapError(result: number, dataPageCount: number, pageSize: number): Error {
+  const what = `a ring of ${dataPageCount} pages of ${pageSize} bytes, and its metadata page,`;
+  if (result === BAD_ARGUMENT) {
+    return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what} cannot be mapped: the event is closed`);
+  }
+  const advice: Readonly<Record<string, () => string>> = {
+    // mmap says EPERM, not ENOMEM, past the limits of locked memory.
+    EPERM: () =>
+      `${what} exceeds the memory this user may lock: take smaller rings, raise kernel.perf_event_mlock_kb or ulimit -l; lifting the limit ${permissionAdvice(['CAP_IPC_LOCK'])}`,
+    ENOMEM: () => `${what} does not fit into memory: take smaller rings`,
+    EINVAL: () => `the kernel does not map ${what.replace(/,$/, '')}`,
+  };
+  return systemError(result, 'mmap', advice[errnoName(result)]?.() ?? `${what} could not be mapped`);
+}

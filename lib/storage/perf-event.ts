@@ -1,0 +1,166 @@
+import { errnoName, isErrno, systemError } from '../abi/errno';
+import {
+  CLOCK_MONOTONIC,
+  encodePerfEventAttr,
+  PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_FORMAT_LOST,
+  PERF_SAMPLE_RAW,
+  PERF_TYPE_SOFTWARE,
+  type PerfEventAttr,
+} from '../abi/perf-event';
+import { BAD_ARGUMENT, type NativeAddon, type PerfEventHandle } from '../addon/contract';
+import { PerfRingError } from '../errors';
+import { possibleCpus } from '../host/cpu-list';
+import { permissionAdvice } from '../host/permission-advice';
+
+/** When the kernel wakes a reader that polls. */
+export type EventWakeup =
+  /** After every so many samples; 1 wakes for each. */
+  | { readonly everyEvents: number }
+  /** When so many bytes lie unread; below the ring's size. */
+  | { readonly everyBytes: number }
+  /** Not before half the ring is full. */
+  | 'half-full';
+
+/** Attributes beside those this library sets; the kernel's names. `sample_type` adds to what is needed. */
+export type CustomAttributes = Partial<
+  Omit<PerfEventAttr, 'wakeup_events' | 'wakeup_watermark' | 'watermark'>
+>;
+
+/** The perf_event_attr of a ring for bpf_perf_event_output. */
+export function bpfOutputAttr(wakeup: EventWakeup, custom: CustomAttributes = {}): PerfEventAttr {
+  return {
+    type: PERF_TYPE_SOFTWARE,
+    config: PERF_COUNT_SW_BPF_OUTPUT,
+    sample_period: 1,
+    // Comparable with bpf_ktime_get_ns(), where PERF_SAMPLE_TIME is asked for.
+    use_clockid: true,
+    clockid: CLOCK_MONOTONIC,
+    ...custom,
+    sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_RAW,
+    ...wakeupAttr(wakeup),
+  };
+}
+
+function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
+  // A watermark of 0 is the kernel's default: half the ring.
+  if (wakeup === 'half-full') return { watermark: true, wakeup_watermark: 0 };
+  if ('everyBytes' in wakeup) return { watermark: true, wakeup_watermark: wakeup.everyBytes };
+  return { wakeup_events: wakeup.everyEvents };
+}
+
+/**
+ * One open perf event of one CPU.
+ *
+ * @see https://man7.org/linux/man-pages/man2/perf_event_open.2.html
+ */
+export class PerfEvent {
+  /** Whether the kernel counts lost samples for read(2): Linux 6.0 and later. */
+  readonly countsLost: boolean;
+  readonly #words: BigUint64Array;
+
+  private constructor(
+    readonly native: NativeAddon,
+    readonly handle: PerfEventHandle,
+    readonly cpu: number,
+    countsLost: boolean,
+    words: number,
+  ) {
+    this.countsLost = countsLost;
+    this.#words = new BigUint64Array(words);
+  }
+
+  /**
+   * @param pid -1 for every process (needs CAP_PERFMON), 0 for this one, or a process id
+   * @throws PerfSystemError of perf_event_open(2): EACCES, EMFILE, …; PerfRingError ERR_PERF_CPU_OFFLINE,
+   *   ERR_PERF_NO_SUCH_CPU
+   */
+  static open(native: NativeAddon, attr: PerfEventAttr, cpu: number, pid = -1): PerfEvent {
+    const asked = Number(attr.read_format ?? 0);
+    for (const format of [asked | PERF_FORMAT_LOST, asked]) {
+      const bytes = encodePerfEventAttr({ ...attr, read_format: format });
+      const result = native.perfEventOpen(bytes, pid, cpu, -1, 0);
+      if (typeof result !== 'number') {
+        const countsLost = (format & PERF_FORMAT_LOST) !== 0;
+        return new PerfEvent(native, result, cpu, countsLost, 1 + bitCount(format));
+      }
+      // EINVAL: a kernel before 6.0 does not know PERF_FORMAT_LOST.
+      if (!isErrno(result, 'EINVAL') || format === asked) throw openError(result, cpu, pid);
+    }
+    throw openError(BAD_ARGUMENT, cpu, pid);
+  }
+
+  get fileDescriptor(): number {
+    return this.native.perfEventFd(this.handle);
+  }
+
+  /**
+   * Samples the kernel could not write, since the event was opened. Exact and immediate; counted too are those
+   * refused while output is paused.
+   * @returns undefined where the kernel does not count them
+   */
+  readLost(): number | undefined {
+    if (!this.countsLost) return undefined;
+    const words = this.native.perfEventRead(this.handle, this.#words);
+    if (words < 0) throw this.#error(words, 'read', 'reading the counters');
+    // PERF_FORMAT_LOST is the last word of struct read_format.
+    return Number(this.#words[words - 1]);
+  }
+
+  /** Writes into the other event's ring from now on; `null` detaches. */
+  setOutput(target: PerfEvent | null): void {
+    const result = this.native.perfEventSetOutput(this.handle, target?.handle ?? null);
+    if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_SET_OUTPUT)', 'sharing the ring');
+  }
+
+  /** No more output while paused: samples are refused and counted as lost. Not synchronous. */
+  pauseOutput(paused: boolean): void {
+    const result = this.native.perfEventPauseOutput(this.handle, paused);
+    if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)', 'pausing output');
+  }
+
+  close(): void {
+    this.native.perfEventClose(this.handle);
+  }
+
+  #error(result: number, syscall: string, what: string): Error {
+    if (result === BAD_ARGUMENT) {
+      return new PerfRingError('ERR_PERF_CLOSED', `${what} of CPU ${this.cpu}: the perf event was closed`);
+    }
+    return systemError(result, syscall, `${what} of CPU ${this.cpu} failed`);
+  }
+}
+
+function bitCount(value: number): number {
+  let count = 0;
+  for (let rest = value; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+/** What each errno of perf_event_open(2) means here, and what to do. */
+function openError(result: number, cpu: number, pid: number): Error {
+  const what = `a perf event on CPU ${cpu}${pid === -1 ? '' : ` of process ${pid}`}`;
+  if (result === BAD_ARGUMENT) {
+    return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what}: cpu and pid must be integers`);
+  }
+  if (isErrno(result, 'ENODEV')) {
+    return new PerfRingError(
+      'ERR_PERF_CPU_OFFLINE',
+      `CPU ${cpu} is offline: bring it online or leave it out`,
+    );
+  }
+  if (isErrno(result, 'EINVAL') && cpu >= 0 && !possibleCpus().includes(cpu)) {
+    return new PerfRingError('ERR_PERF_NO_SUCH_CPU', `there is no CPU ${cpu}`);
+  }
+  const advice: Readonly<Record<string, () => string>> = {
+    EACCES: () => `${what} ${permissionAdvice(['CAP_PERFMON'])}`,
+    EPERM: () => `${what} ${permissionAdvice(['CAP_PERFMON'])}`,
+    ENOSYS: () => 'this kernel, or the seccomp filter of this container, has no perf_event_open(2)',
+    EMFILE: () => `${what}: this process has too many open files; raise its limit: ulimit -n`,
+    ENFILE: () => `${what}: the machine has too many open files; raise it: sysctl fs.file-max`,
+    ENOMEM: () => `${what}: the kernel is out of memory, or past the memory limit of this control group`,
+    ESRCH: () => `process ${pid} does not exist`,
+    EINVAL: () => `the kernel does not take these attributes for ${what}`,
+  };
+  return systemError(result, 'perf_event_open', advice[errnoName(result)]?.() ?? `${what} failed`);
+}
