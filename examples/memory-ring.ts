@@ -1,0 +1,20 @@
+// The protocol alone, in plain memory: no privilege, no kernel. A writer and a reader share one ring.
+import { MemoryRingStorage } from 'perfring';
+
+const storage = new MemoryRingStorage({ dataPageCount: 4, shared: true });
+const { ring } = storage;
+const text = new TextEncoder();
+
+ring.startWriteBatch();
+for (const word of ['one', 'acquire', 'one', 'release', 'a', 'batch']) ring.write(text.encode(word));
+ring.finishWriteBatch();
+
+const words: string[] = [];
+ring.startReadBatch();
+ring.visit((record) => {
+  words.push(record.string(0, record.size));
+});
+ring.finishReadBatch();
+console.log(words.join(' '));
+
+storage.close();

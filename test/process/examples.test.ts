@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeWith } from '../support/privilege';
+
+const ROOT = join(__dirname, '../..');
+
+function runExample(name: string): string {
+  const loader = join(ROOT, 'test/support/register-typescript.cjs');
+  const run = spawnSync(process.execPath, ['--require', loader, join(ROOT, 'examples', name)], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  expect({ status: run.status, signal: run.signal, stderr: run.stderr }).toEqual({
+    status: 0,
+    signal: null,
+    stderr: '',
+  });
+  return run.stdout;
+}
+
+describe('the examples', () => {
+  it('memory-ring.ts writes and reads a ring without privilege', () => {
+    expect(runExample('memory-ring.ts')).toBe('one acquire one release a batch\n');
+  });
+
+  it('read-samples.ts is the program the README shows', () => {
+    const program = readFileSync(join(ROOT, 'examples/read-samples.ts'), 'utf8');
+    const shown = program.slice(program.indexOf('import'));
+    expect(readFileSync(join(ROOT, 'README.md'), 'utf8')).toContain(shown);
+  });
+});
+
+describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that need privilege', () => {
+  it('read-samples.ts shows samples and counts', () => {
+    const lines = runExample('read-samples.ts').trimEnd().split('\n');
+    expect(lines.join('\n')).toMatch(/comm: '/);
+    expect(lines.at(-1)).toMatch(/^[1-9]\d* samples received, \d+ lost$/);
+  });
+
+  it('own-program.ts receives each of its 1,000 numbers once', () => {
+    expect(runExample('own-program.ts')).toBe('1000 samples of type 9, sum 499500\n');
+  });
+
+  it('flight-recorder.ts finds records in order of time', () => {
+    expect(runExample('flight-recorder.ts')).toMatch(/^[1-9]\d* records, in order of time\n$/);
+  });
+});

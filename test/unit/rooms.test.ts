@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+
+const LIB = join(__dirname, '../../lib');
+
+/** Which rooms a room may import. Files at the top of lib are rooms of their own. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  abi: ['errors'],
+  addon: ['errors'],
+  host: ['abi', 'errors'],
+  ring: ['abi', 'addon', 'errors'],
+  layout: ['ring', 'errors'],
+  storage: ['ring', 'addon', 'host', 'abi', 'errors'],
+  reader: ['ring', 'abi', 'errors'],
+  bpf: ['layout', 'addon', 'host', 'abi', 'errors'],
+  collector: ['reader', 'bpf', 'storage', 'ring', 'addon', 'host', 'abi', 'errors'],
+  doctor: ['bpf', 'storage', 'addon', 'host', 'abi', 'errors'],
+  index: ['collector', 'doctor', 'reader', 'bpf', 'storage', 'ring', 'layout', 'host', 'abi', 'errors'],
+  cli: ['index'],
+};
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+}
+
+const roomOf = (file: string): string =>
+  (relative(LIB, file).split(sep)[0] as string).replace(/\.ts$/, '');
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const paths = [...text.matchAll(/(?:from|import\(|require\()\s*'(\.[^']*)'/g)].map((match) => match[1] as string);
+  return paths.map((path) => resolve(file, '..', path));
+}
+
+describe('the rooms of lib', () => {
+  const files = filesOf(LIB);
+
+  it('are all in the table', () => {
+    expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+  });
+
+  it.each(Object.keys(MAY_IMPORT))('%s imports only what it may', (room) => {
+    const strays = files
+      .filter((file) => roomOf(file) === room)
+      .flatMap((file) => importsOf(file).map((target) => ({ file: relative(LIB, file), target: roomOf(target) })))
+      .filter(({ target }) => target !== room && !(MAY_IMPORT[room] ?? []).includes(target));
+    expect(strays).toEqual([]);
+  });
+
+  it('import the addon through its own room alone', () => {
+    const importers = files.filter((file) => /from 'bindings'/.test(readFileSync(file, 'utf8')));
+    expect(importers.map((file) => relative(LIB, file))).toEqual([join('addon', 'load.ts')]);
+  });
+
+  it('hold no circle of files', () => {
+    const graph = new Map(files.map((file) => [file, valueImportsOf(file)]));
+    expect(circleIn(graph)).toEqual([]);
+  });
+});
+
+/** What a file needs when it is loaded: types do not count. */
+function valueImportsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8').replace(/(?:import|export) type [^;]*;/g, '');
+  return [...text.matchAll(/from\s*'(\.[^']*)'/g)].map((match) => {
+    const target = resolve(file, '..', match[1] as string);
+    return [`${target}.ts`, join(target, 'index.ts')].find((path) => filesSet.has(path)) ?? target;
+  });
+}
+const filesSet = new Set(filesOf(LIB));
+
+function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const walk = (file: string): string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return [];
+    path.push(file);
+    for (const next of graph.get(file) ?? []) {
+      const circle = walk(next);
+      if (circle.length > 0) return circle;
+    }
+    path.pop();
+    done.add(file);
+    return [];
+  };
+  for (const file of graph.keys()) {
+    const circle = walk(file);
+    if (circle.length > 0) return circle.map((name) => relative(LIB, name));
+  }
+  return [];
+}
