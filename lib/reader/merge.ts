@@ -28,7 +28,7 @@ export class Lane {
 /** What a merge reads and leaves behind. */
 export class MergeState {
   /** A binary heap by (time, index), the first `count` of it. */
-  heap: Lane[] = [];
+  readonly heap: Lane[] = [];
   count = 0;
   /** Nothing later than this may be delivered. */
   boundHigh = 0xffff_ffff;
@@ -50,6 +50,12 @@ export class MergeState {
 }
 
 /**
+ * Visits records up to the bound.
+ * @param limit most records to visit
+ */
+export type Merge = (limit: number, sample: RecordVisitor, other: RecordVisitor) => void;
+
+/**
  * Visits the records of many rings in time order, up to the bound. THE loop of the merge.
  *
  * The ring with the earliest record stays current while its times do not pass the next ring's: a run costs no heap
@@ -58,220 +64,236 @@ export class MergeState {
  *
  * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it.
  */
-export function mergeRecords(
-  merge: MergeState,
-  limit: number,
-  sample: RecordVisitor,
-  other: RecordVisitor,
-): void {
+export function mergeOf(merge: MergeState): Merge {
   const heap = merge.heap;
-  let count = merge.count;
-  let boundHigh = merge.boundHigh;
-  let boundLow = merge.boundLow;
-  let lastHigh = merge.lastHigh;
-  let lastLow = merge.lastLow;
-  let records = 0;
-  let others = 0;
-  let late = 0;
-  let outcome = 0;
-  while (count > 0 && outcome === 0) {
-    const lane = heap[0] as Lane;
-    let high = lane.high;
-    let low = lane.low;
-    if (high > boundHigh || (high === boundHigh && low > boundLow)) break;
-    // Up to where this ring may run: the next ring's time, exclusive when that ring comes first at equal times.
-    let limitHigh = boundHigh;
-    let limitLow = boundLow;
-    if (count > 1) {
-      let next = heap[1] as Lane;
-      if (count > 2) {
-        const third = heap[2] as Lane;
-        if (
-          third.high < next.high ||
-          (third.high === next.high &&
-            (third.low < next.low || (third.low === next.low && third.index < next.index)))
-        ) {
-          next = third;
-        }
-      }
-      let nextHigh = next.high;
-      let nextLow = next.low;
-      if (next.index < lane.index) {
-        if (nextLow > 0) nextLow -= 1;
-        else {
-          nextLow = 0xffff_ffff;
-          nextHigh -= 1;
-        }
-      }
-      if (nextHigh < limitHigh || (nextHigh === limitHigh && nextLow < limitLow)) {
-        limitHigh = nextHigh;
-        limitLow = nextLow;
-      }
-    }
-    const cursor = lane.cursor;
-    const words = cursor.words;
-    const capacity = cursor.capacityBytes;
-    const mask = capacity - 1;
-    const rawOffset = cursor.format.rawOffset;
-    const timeOffset = cursor.timeOffset;
-    let position = lane.position;
-    let end = lane.end;
-    let size = lane.size;
-    let raw = lane.raw;
-    let step = size;
-    const recordsBefore = records;
-    const othersBefore = others;
-    const lateBefore = late;
-    try {
-      for (;;) {
-        // ---- stand on the record at `position`, whose time is (high, low)
-        if (
-          (words[(position + 4) >> 2] as number) >>> 16 === size &&
-          position + size <= capacity &&
-          position + size <= end &&
-          words[position >> 2] === 9 &&
-          words[(position + rawOffset) >> 2] === raw
-        ) {
-          cursor.base = position + rawOffset + 4;
-          step = size;
-        } else {
-          step = cursor.load(position, end - position);
-          if (step === 0) {
-            outcome = 3;
-            break;
-          }
-          size = cursor.repeats ? step : -1;
-          raw = cursor.size | 0;
-        }
-        position += step;
-        if (position >= capacity) {
-          position -= capacity;
-          end -= capacity;
-        }
-        records++;
-        if (high > lastHigh || (high === lastHigh && low >= lastLow)) {
-          lastHigh = high;
-          lastLow = low;
-          cursor.late = false;
-        } else {
-          cursor.late = true;
-          late++;
-        }
-        // ---- visit it
-        if (cursor.type === 9) {
-          if (sample(cursor) === false) outcome = 2;
-        } else {
-          others++;
-          size = -1;
-          if (other(cursor) === false) outcome = 2;
-        }
-        if (cursor.closed) outcome = 2;
-        // ---- the time of the next one
-        if (position < end) {
-          if (timeOffset >= 0 && words[position >> 2] === 9) {
-            const at = (position + timeOffset) & mask;
-            high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
-            low = (words[at >> 2] as number) >>> 0;
-            if (high > limitHigh || (high === limitHigh && low > limitLow)) break;
-          }
-        } else {
-          break;
-        }
-        if (outcome !== 0) break;
-        if (records >= limit) {
-          outcome = 1;
-          break;
-        }
-      }
-    } catch (error) {
-      outcome = 4;
-      merge.thrown = error;
-    }
-    lane.position = position;
-    lane.end = end;
-    lane.size = size;
-    lane.raw = raw;
-    lane.records += records - recordsBefore;
-    lane.others += others - othersBefore;
-    lane.late += late - lateBefore;
-    lane.state.position = position;
-    lane.state.left = end - position;
-    if (outcome === 3) {
-      merge.count = count;
-      break;
-    }
-    if (outcome === 4 && position < end && timeOffset >= 0 && words[position >> 2] === 9) {
-      const at = (position + timeOffset) & mask;
-      high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
-      low = (words[at >> 2] as number) >>> 0;
-    }
-    // ---- the ring's new place in the heap
-    let moving = lane;
-    if (position < end) {
-      // A time from the future is no time of this clock: the record keeps its place in its ring.
-      if (high > merge.futureHigh || (high === merge.futureHigh && low > merge.futureLow)) {
-        high = lane.high;
-        low = lane.low;
-      }
-      lane.high = high;
-      lane.low = low;
-    } else {
-      lane.high = high;
-      lane.low = low;
-      let newestHigh = high;
-      let newestLow = low;
-      if (
-        newestHigh < merge.quietHigh ||
-        (newestHigh === merge.quietHigh && newestLow < merge.quietLow) ||
-        newestHigh > merge.futureHigh ||
-        (newestHigh === merge.futureHigh && newestLow > merge.futureLow)
-      ) {
-        newestHigh = merge.quietHigh;
-        newestLow = merge.quietLow;
-      }
-      if (newestHigh < boundHigh || (newestHigh === boundHigh && newestLow < boundLow)) {
-        boundHigh = newestHigh;
-        boundLow = newestLow;
-      }
-      count--;
-      moving = heap[count] as Lane;
-      heap[count] = lane;
-    }
-    let hole = 0;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= count) break;
-      let least = heap[child] as Lane;
-      if (child + 1 < count) {
-        const right = heap[child + 1] as Lane;
-        if (
-          right.high < least.high ||
-          (right.high === least.high &&
-            (right.low < least.low || (right.low === least.low && right.index < least.index)))
-        ) {
-          least = right;
-          child++;
-        }
-      }
-      if (
-        moving.high < least.high ||
-        (moving.high === least.high &&
-          (moving.low < least.low || (moving.low === least.low && moving.index < least.index)))
-      ) {
+  return (limit, sample, other) => {
+    let count = merge.count;
+    let boundHigh = merge.boundHigh;
+    let boundLow = merge.boundLow;
+    let lastHigh = merge.lastHigh;
+    let lastLow = merge.lastLow;
+    let records = 0;
+    let others = 0;
+    let late = 0;
+    let outcome = 0;
+    while (count > 0 && outcome === 0) {
+      if (records >= limit) {
+        outcome = 1;
         break;
       }
-      heap[hole] = least;
-      hole = child;
+      const lane = heap[0] as Lane;
+      let high = lane.high;
+      let low = lane.low;
+      if (high > boundHigh || (high === boundHigh && low > boundLow)) break;
+      // Up to where this ring may run: the next ring's time, exclusive when that ring comes first at equal times.
+      let limitHigh = boundHigh;
+      let limitLow = boundLow;
+      if (count > 1) {
+        let next = heap[1] as Lane;
+        if (count > 2) {
+          const third = heap[2] as Lane;
+          if (
+            third.high < next.high ||
+            (third.high === next.high &&
+              (third.low < next.low || (third.low === next.low && third.index < next.index)))
+          ) {
+            next = third;
+          }
+        }
+        let nextHigh = next.high;
+        let nextLow = next.low;
+        if (next.index < lane.index) {
+          if (nextLow > 0) nextLow -= 1;
+          else {
+            nextLow = 0xffff_ffff;
+            nextHigh -= 1;
+          }
+        }
+        if (nextHigh < limitHigh || (nextHigh === limitHigh && nextLow < limitLow)) {
+          limitHigh = nextHigh;
+          limitLow = nextLow;
+        }
+      }
+      const cursor = lane.cursor;
+      const words = cursor.words;
+      const capacity = cursor.capacityBytes;
+      const mask = capacity - 1;
+      const rawOffset = cursor.format.rawOffset;
+      const timeOffset = cursor.timeOffset;
+      const timeEnd = timeOffset + 8;
+      let position = lane.position;
+      let end = lane.end;
+      let size = lane.size;
+      let raw = lane.raw;
+      let step = size;
+      let record = cursor;
+      const recordsBefore = records;
+      const othersBefore = others;
+      const lateBefore = late;
+      try {
+        for (;;) {
+          // ---- stand on the record at `position`, whose time is (high, low)
+          if (
+            (words[(position + 4) >> 2] as number) >>> 16 === size &&
+            position + size <= capacity &&
+            position + size <= end &&
+            words[position >> 2] === 9 &&
+            words[(position + rawOffset) >> 2] === raw
+          ) {
+            cursor.base = position + rawOffset + 4;
+            step = size;
+            record = cursor;
+          } else {
+            step = cursor.load(position, end - position);
+            if (step === 0) {
+              outcome = 3;
+              break;
+            }
+            record = cursor.current;
+            size = cursor.repeats ? step : -1;
+            raw = cursor.size | 0;
+          }
+          position += step;
+          if (position >= capacity) {
+            position -= capacity;
+            end -= capacity;
+          }
+          records++;
+          if (high > lastHigh || (high === lastHigh && low >= lastLow)) {
+            lastHigh = high;
+            lastLow = low;
+            record.late = false;
+          } else if (record.type === 9 && timeOffset >= 0 && timeEnd <= step) {
+            record.late = true;
+            late++;
+          } else {
+            record.late = false;
+          }
+          // ---- visit it
+          if (record.type === 9) {
+            if (sample(record) === false) outcome = 2;
+          } else {
+            others++;
+            if (other(record) === false) outcome = 2;
+          }
+          if (cursor.closed === true) outcome = 2;
+          // ---- the time of the next one
+          if (position < end) {
+            if (
+              timeOffset >= 0 &&
+              words[position >> 2] === 9 &&
+              (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
+            ) {
+              const at = (position + timeOffset) & mask;
+              high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
+              low = (words[at >> 2] as number) >>> 0;
+              if (high > limitHigh || (high === limitHigh && low > limitLow)) break;
+            }
+          } else {
+            break;
+          }
+          if (outcome !== 0) break;
+          if (records >= limit) {
+            outcome = 1;
+            break;
+          }
+        }
+      } catch (error) {
+        outcome = 4;
+        merge.thrown = error;
+      }
+      lane.position = position;
+      lane.end = end;
+      lane.size = size;
+      lane.raw = raw;
+      lane.records += records - recordsBefore;
+      lane.others += others - othersBefore;
+      lane.late += late - lateBefore;
+      lane.state.position = position;
+      lane.state.left = end - position;
+      if (outcome === 3) {
+        merge.count = count;
+        break;
+      }
+      if (
+        outcome === 4 &&
+        position < end &&
+        timeOffset >= 0 &&
+        words[position >> 2] === 9 &&
+        (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
+      ) {
+        const at = (position + timeOffset) & mask;
+        high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
+        low = (words[at >> 2] as number) >>> 0;
+      }
+      // ---- the ring's new place in the heap
+      let moving = lane;
+      if (position < end) {
+        // A time from the future is no time of this clock: the record keeps its place in its ring.
+        if (high > merge.futureHigh || (high === merge.futureHigh && low > merge.futureLow)) {
+          high = lastHigh;
+          low = lastLow;
+        }
+        lane.high = high;
+        lane.low = low;
+      } else {
+        lane.high = high;
+        lane.low = low;
+        let newestHigh = high;
+        let newestLow = low;
+        if (
+          newestHigh < merge.quietHigh ||
+          (newestHigh === merge.quietHigh && newestLow < merge.quietLow) ||
+          newestHigh > merge.futureHigh ||
+          (newestHigh === merge.futureHigh && newestLow > merge.futureLow)
+        ) {
+          newestHigh = merge.quietHigh;
+          newestLow = merge.quietLow;
+        }
+        if (newestHigh < boundHigh || (newestHigh === boundHigh && newestLow < boundLow)) {
+          boundHigh = newestHigh;
+          boundLow = newestLow;
+        }
+        count--;
+        moving = heap[count] as Lane;
+        heap[count] = lane;
+      }
+      let hole = 0;
+      for (;;) {
+        let child = 2 * hole + 1;
+        if (child >= count) break;
+        let least = heap[child] as Lane;
+        if (child + 1 < count) {
+          const right = heap[child + 1] as Lane;
+          if (
+            right.high < least.high ||
+            (right.high === least.high &&
+              (right.low < least.low || (right.low === least.low && right.index < least.index)))
+          ) {
+            least = right;
+            child++;
+          }
+        }
+        if (
+          moving.high < least.high ||
+          (moving.high === least.high &&
+            (moving.low < least.low || (moving.low === least.low && moving.index < least.index)))
+        ) {
+          break;
+        }
+        heap[hole] = least;
+        hole = child;
+      }
+      if (count > 0) heap[hole] = moving;
     }
-    if (count > 0) heap[hole] = moving;
-  }
-  merge.count = count;
-  merge.boundHigh = boundHigh;
-  merge.boundLow = boundLow;
-  merge.lastHigh = lastHigh;
-  merge.lastLow = lastLow;
-  merge.records = records;
-  merge.others = others;
-  merge.late = late;
-  merge.outcome = outcome;
+    merge.count = count;
+    merge.boundHigh = boundHigh;
+    merge.boundLow = boundLow;
+    merge.lastHigh = lastHigh;
+    merge.lastLow = lastLow;
+    merge.records = records;
+    merge.others = others;
+    merge.late = late;
+    merge.outcome = outcome;
+  };
 }

@@ -1,3 +1,4 @@
+import { HEADER_MISC, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { PerfRing, SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
@@ -5,8 +6,8 @@ import { RecordCursor } from '../ring/record-cursor';
 import { ringGeometry } from '../ring/geometry';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW, ScanState } from '../ring/record-scan';
 import { ABSENT, sampleFormat } from '../ring/sample-format';
-import { LoopCache } from '../ring/specialise';
-import { Lane, MergeState, mergeRecords } from './merge';
+import { LoopCache, LoopCopies } from '../ring/specialise';
+import { Lane, type Merge, MergeState, mergeOf } from './merge';
 
 export interface RingReaderOptions {
   /**
@@ -39,18 +40,13 @@ function monotonicClock(): number {
   return seconds * 1e9 + nanoseconds;
 }
 
-const loops = new LoopCache(mergeRecords, (copy) => {
+const merges = new LoopCopies(mergeOf, (factory) => {
   const probe = new MergeState();
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  probe.heap = [new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1), new ScanState(), 0)];
+  probe.heap.push(new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1), new ScanState(), 0));
   probe.count = 1;
   // An empty ring: its first header is a fault, and everything before that has been tried.
-  copy(
-    probe,
-    1,
-    () => undefined,
-    () => undefined,
-  );
+  factory(probe)(1, nobody, nobody);
 });
 
 /**
@@ -67,6 +63,8 @@ export class RingReader {
   readonly #lanes: Lane[] = [];
   readonly #rings: PerfRing[] = [];
   readonly #merge = new MergeState();
+  readonly #sharedMerge: Merge = mergeOf(this.#merge);
+  readonly #loops = new LoopCache(this.#sharedMerge, (visitor) => merges.copyFor(visitor)(this.#merge));
   readonly #slack: number;
   #live: boolean;
   readonly #clock: () => number;
@@ -108,6 +106,7 @@ export class RingReader {
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'finish() the pass before removing a ring');
     const at = this.#rings.indexOf(ring);
     if (at === -1) return;
+    this.#merge.count = 0;
     this.#rings.splice(at, 1);
     const before = this.#lanes;
     this.#lanes.length = 0;
@@ -135,7 +134,8 @@ export class RingReader {
   }
 
   /**
-   * Starts a pass: reads the clock, then acquires every ring's head.
+   * Starts a pass: reads the clock, then acquires every ring's head. With `onFault` a ring whose data_head and
+   * data_tail cannot be is skipped to its head, and left out of the pass when that does not mend it.
    * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT; no ring is then left in a batch
    */
   start(): void {
@@ -146,9 +146,9 @@ export class RingReader {
     merge.count = 0;
     for (const [index, ring] of this.#rings.entries()) {
       try {
-        ring.startReadBatch();
+        this.#begin(ring);
       } catch (error) {
-        for (const begun of this.#rings.slice(0, index)) begun.finishReadBatch();
+        for (const begun of this.#rings.slice(0, index)) if (begun.reading) begun.finishReadBatch();
         throw error;
       }
     }
@@ -162,9 +162,12 @@ export class RingReader {
     return this.#due() === undefined;
   }
 
-  /** Whether records wait in the rings for their time: look again after the slack. */
+  /**
+   * Whether nothing is due any more, and yet records wait in the rings for their time: look again after the slack.
+   * Of the last pass, when none is open.
+   */
   get holdsBack(): boolean {
-    return this.#started && this.#merge.count > 0;
+    return this.#merge.count > 0 && this.#due() === undefined;
   }
 
   /**
@@ -181,33 +184,61 @@ export class RingReader {
     return this.#rings[this.#checkDue().index] as PerfRing;
   }
 
-  /** The next record, lent until the next call; null when nothing is due. */
+  /**
+   * The next record, lent until the next call; null when nothing is due.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH; ERR_PERF_RING_CORRUPT without `onFault`
+   */
   peek(): RingRecord | null {
+    this.#checkNotVisiting();
     this.#checkStarted();
-    const lane = this.#due();
-    if (lane === undefined) return null;
-    lane.size = -1;
-    return (this.#rings[lane.index] as PerfRing).peek();
+    for (;;) {
+      const lane = this.#due();
+      if (lane === undefined) return null;
+      lane.size = -1;
+      try {
+        const record = (this.#rings[lane.index] as PerfRing).peek();
+        lane.cursor.current.late = this.#isLate(lane);
+        return record;
+      } catch (error) {
+        if (!isCorrupt(error)) throw error;
+        this.#skipOrThrow();
+      }
+    }
   }
 
   /** Steps over the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
   pop(): void {
-    this.#checkDue();
-    this.visit(() => undefined, { limit: 1 });
+    this.peek();
+    const lane = this.#checkDue();
+    const ring = this.#rings[lane.index] as PerfRing;
+    // One record touches one ring: the others need not be lent.
+    ring.lend(true);
+    this.#sharedMerge(1, nobody, nobody);
+    ring.lend(false);
+    lane.size = -1;
+    this.#lateTotal += this.#merge.late;
   }
 
   /**
    * Visits what is due in time order, in place, without an object or a native call a record.
    * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; false stops after it
    * @param options.other gets records that are no samples; `visitor` by default
+   * @param options.limit most records to visit
    * @returns records visited
    * @throws what the visitor throws: its record is consumed, and the pass stays open; PerfRingError
-   *   ERR_PERF_RING_CORRUPT without `onFault`
+   *   ERR_PERF_RING_CORRUPT without `onFault`, ERR_PERF_BUSY inside a visitor, ERR_PERF_INVALID_ARGUMENT,
+   *   ERR_PERF_NO_READ_BATCH
    */
   visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
-    const { other = visitor, limit = Number.MAX_SAFE_INTEGER } = options;
-    if (typeof visitor !== 'function') {
-      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor must be a function');
+    const { other = visitor, limit = Number.POSITIVE_INFINITY } = options;
+    if (typeof visitor !== 'function' || typeof other !== 'function') {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
+    }
+    if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit >= 0)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `limit must be a number of records, got ${String(limit)}`,
+      );
     }
     let records = 0;
     for (;;) {
@@ -219,12 +250,15 @@ export class RingReader {
         throw thrown;
       }
       if (merge.outcome !== SCAN_FAULT) return records;
-      const fault = this.skipFault();
-      if (fault === undefined) return records;
-      if (this.#onFault === undefined) throw fault.error;
-      this.#onFault(fault.ring, fault);
-      if (records >= limit) return records;
+      this.#skipOrThrow();
     }
+  }
+
+  #skipOrThrow(): void {
+    const fault = this.#skipFault();
+    if (fault === undefined) return;
+    if (this.#onFault === undefined) throw fault.error;
+    this.#onFault(fault.ring, fault);
   }
 
   /**
@@ -233,20 +267,18 @@ export class RingReader {
    */
   merge(visitor: RecordVisitor, other: RecordVisitor, limit: number): MergeState {
     this.#checkStarted();
+    this.#checkNotVisiting();
     const merge = this.#merge;
-    if (this.#visiting) {
-      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the pass is its until it returns');
-    }
     this.#visiting = true;
     for (const ring of this.#rings) ring.lend(true);
     try {
-      loops.loopFor(visitor)(merge, limit, visitor, other);
+      this.#loops.loopFor(visitor)(limit, visitor, other);
     } finally {
       this.#visiting = false;
       for (const ring of this.#rings) ring.lend(false);
       for (const lane of this.#lanes) lane.size = -1;
     }
-    loops.saw(visitor, merge.records);
+    this.#loops.saw(visitor, merge.records);
     this.#lateTotal += merge.late;
     return merge;
   }
@@ -254,9 +286,8 @@ export class RingReader {
   /**
    * After a fault: steps over what cannot be read in the ring it was found in.
    * @returns undefined when the ring was closed meanwhile
-   * @internal
    */
-  skipFault(): (SkippedFault & { readonly ring: PerfRing }) | undefined {
+  #skipFault(): (SkippedFault & { readonly ring: PerfRing }) | undefined {
     const lane = this.#merge.heap[0];
     const ring = lane && this.#rings[lane.index];
     if (lane === undefined || ring === undefined) return undefined;
@@ -270,9 +301,6 @@ export class RingReader {
    */
   endOfWriting(): void {
     this.#live = false;
-    const merge = this.#merge;
-    merge.futureHigh = 0xffff_ffff;
-    merge.futureLow = 0xffff_ffff;
   }
 
   /** What was delivered, ring by ring. @internal */
@@ -283,16 +311,33 @@ export class RingReader {
   /** Ends the pass: gives back what was visited. Rings closed meanwhile are left alone. */
   finish(): void {
     this.#checkStarted();
-    if (this.#visiting) {
-      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the pass is its until it returns');
-    }
+    this.#checkNotVisiting();
     this.#started = false;
-    for (const ring of this.#rings) if (!ring.closed) ring.finishReadBatch();
+    for (const ring of this.#rings) if (ring.reading) ring.finishReadBatch();
+  }
+
+  #begin(ring: PerfRing): void {
+    try {
+      ring.startReadBatch();
+    } catch (error) {
+      if (this.#onFault === undefined || !isCorrupt(error)) throw error;
+      this.#onFault(ring, { kind: 'corrupt', skippedBytes: ring.resynchronise(), error });
+      try {
+        ring.startReadBatch();
+      } catch (again) {
+        // The head itself cannot be: the other rings go on without this one.
+        if (!isCorrupt(again)) throw again;
+      }
+    }
   }
 
   #setClock(): void {
     const merge = this.#merge;
-    if (!this.#live) return;
+    if (!this.#live) {
+      // A ring that has run out vouches for all time, and no time is too late.
+      merge.quietHigh = merge.quietLow = merge.futureHigh = merge.futureLow = 0xffff_ffff;
+      return;
+    }
     const now = this.#clock();
     [merge.quietHigh, merge.quietLow] = words(now - this.#slack);
     [merge.futureHigh, merge.futureLow] = words(now + Math.max(this.#slack, FUTURE_NANOSECONDS));
@@ -305,14 +350,14 @@ export class RingReader {
     merge.boundLow = merge.futureLow;
     merge.heap.length = 0;
     for (const lane of this.#lanes) {
-      if ((this.#rings[lane.index] as PerfRing).closed) continue;
+      if (!(this.#rings[lane.index] as PerfRing).reading) continue;
       lane.position = lane.state.position;
       lane.end = lane.state.position + lane.state.left;
       lane.size = -1;
       if (lane.state.left > 0) {
         this.#readTime(lane);
         merge.heap.push(lane);
-      } else if (this.#live) {
+      } else {
         this.#bound(lane);
       }
     }
@@ -320,16 +365,20 @@ export class RingReader {
     merge.heap.sort(compareLanes);
   }
 
-  /** Time of the lane's next record, where it has one that this clock can have given. */
+  /** Time of the lane's next record. A record without one, or with one of no clock, keeps its place. */
   #readTime(lane: Lane): void {
     const { cursor, position } = lane;
-    if (cursor.timeOffset === ABSENT || cursor.words[position >> 2] !== 9) return;
+    if (!hasTime(cursor, position)) return;
     const mask = cursor.capacityBytes - 1;
     const at = (position + cursor.timeOffset) & mask;
     const low = (cursor.words[at >> 2] ?? 0) >>> 0;
     const high = (cursor.words[((at + 4) & mask) >> 2] ?? 0) >>> 0;
-    const { futureHigh, futureLow } = this.#merge;
-    if (high > futureHigh || (high === futureHigh && low > futureLow)) return;
+    const { futureHigh, futureLow, lastHigh, lastLow } = this.#merge;
+    if (high > futureHigh || (high === futureHigh && low > futureLow)) {
+      lane.high = lastHigh;
+      lane.low = lastLow;
+      return;
+    }
     lane.high = high;
     lane.low = low;
   }
@@ -347,8 +396,16 @@ export class RingReader {
     }
   }
 
+  /** Whether a record of a later time than the lane's next one has been delivered. */
+  #isLate({ cursor, position, high, low }: Lane): boolean {
+    const { lastHigh, lastLow } = this.#merge;
+    return (high < lastHigh || (high === lastHigh && low < lastLow)) && hasTime(cursor, position);
+  }
+
   #due(): Lane | undefined {
     const merge = this.#merge;
+    // A visitor closed the ring.
+    if (this.#started && merge.count > 0 && merge.heap[0]?.cursor.closed === true) this.#gather();
     const lane = merge.count > 0 ? merge.heap[0] : undefined;
     if (lane === undefined) return undefined;
     const beyond =
@@ -365,10 +422,28 @@ export class RingReader {
     return lane;
   }
 
+  #checkNotVisiting(): void {
+    if (this.#visiting) {
+      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the pass is its until it returns');
+    }
+  }
+
   #checkStarted(): void {
     if (!this.#started)
       throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no pass is open: call start() first');
   }
+}
+
+const nobody: RecordVisitor = () => undefined;
+
+function isCorrupt(error: unknown): error is PerfRingError {
+  return (error as { code?: unknown } | null)?.code === 'ERR_PERF_RING_CORRUPT';
+}
+
+/** Whether the record at `position` is a sample that is long enough for the ring's time. */
+function hasTime({ timeOffset, words }: RecordCursor, position: number): boolean {
+  const longEnough = (words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16 >= timeOffset + 8;
+  return timeOffset !== ABSENT && words[position >> 2] === PERF_RECORD_SAMPLE && longEnough;
 }
 
 function words(nanoseconds: number): [high: number, low: number] {

@@ -8,11 +8,11 @@ import { NativeMemoryCursors } from './native-memory-cursors';
 import type { RecordVisitor, RingRecord } from './record';
 import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
-import { SCAN_FAULT, SCAN_THREW, ScanState, scanRecords } from './record-scan';
+import { SCAN_FAULT, SCAN_THREW, type Scan, ScanState, scanOf } from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { ABSENT, type SampleFormat, sampleFormat } from './sample-format';
 import { shown } from './shown';
-import { LoopCache } from './specialise';
+import { LoopCache, LoopCopies } from './specialise';
 import { byteLengthOf, partOf } from './view-span';
 
 export interface PerfRingOptions {
@@ -40,14 +40,10 @@ export interface SkippedFault {
 /** More records than a ring can hold; a small integer for V8. */
 const NO_LIMIT = 2 ** 30 - 1;
 
-/** The visit's loops, one a visitor; the probe visits nothing. */
-const loops = new LoopCache(scanRecords, (copy) => {
-  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  const probe = new RecordCursor(geometry, sampleFormat(), ABSENT, -1);
-  copy(
-    probe,
+const scans = new LoopCopies(scanOf, (factory) => {
+  const probe = new RecordCursor(ringGeometry(new ArrayBuffer(4096), 1, 2048), sampleFormat(), ABSENT, -1);
+  factory(probe)(
     new ScanState(),
-    8,
     1,
     () => undefined,
     () => undefined,
@@ -71,6 +67,7 @@ export class PerfRing {
 
   readonly #cursors: RingCursors;
   readonly #cursor: RecordCursor;
+  readonly #scans: LoopCache<Scan>;
   readonly #geometry: RingGeometry;
   readonly #scan = new ScanState();
   #writer: RecordWriter | undefined;
@@ -100,7 +97,9 @@ export class PerfRing {
       options.cursors ??
       (addonAvailable() ? new NativeMemoryCursors(addon(), geometry) : new AtomicsCursors(geometry));
     const timeOffset = timeOffsetOf(format, options.timeInPayload);
-    this.#cursor = new RecordCursor(geometry, format, timeOffset, options.cpu ?? -1);
+    const cursor = new RecordCursor(geometry, format, timeOffset, options.cpu ?? -1);
+    this.#cursor = cursor;
+    this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)(cursor));
   }
 
   /**
@@ -337,14 +336,14 @@ export class PerfRing {
     this.#loaded = 0;
     this.#visiting = true;
     try {
-      loops.loopFor(sample)(this.#cursor, state, this.#cursor.format.rawOffset, limit, sample, other);
+      this.#scans.loopFor(sample)(state, limit, sample, other);
     } finally {
       // The loop passes nothing on, but calling it may exhaust the stack.
       this.#visiting = false;
       this.#cursor.leave();
     }
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
-    loops.saw(sample, state.records);
+    this.#scans.saw(sample, state.records);
     return state;
   }
 
@@ -444,7 +443,7 @@ export class PerfRing {
 
   #peek(): RecordCursor {
     this.#checkReading();
-    if (this.#loaded > 0) return this.#cursor;
+    if (this.#loaded > 0) return this.#cursor.current;
     if (this.#scan.left === 0) {
       throw new PerfRingError(
         'ERR_PERF_EMPTY',
@@ -457,7 +456,7 @@ export class PerfRing {
       throw this.#cursor.explain(error);
     }
     if (this.#loaded === 0) throw this.#corruptHeader();
-    return this.#cursor;
+    return this.#cursor.current;
   }
 
   /** Whether data_head and data_tail can be so far apart. */

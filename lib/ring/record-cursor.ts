@@ -18,16 +18,24 @@ import { bufferLength, byteLengthOf } from './view-span';
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
 
+/** The part of a ring's geometry that records lie in. */
+type DataArea = Pick<RingGeometry, 'buffer' | 'dataOffset' | 'capacityBytes'>;
+
 /** Why {@link RecordCursor.load} refused a header. */
 export type HeaderFault = 'size' | 'beyond-available' | 'raw-size' | 'truncated' | 'closed';
 
 /**
- * Stands on one record of a ring: checks its header, joins it when it wraps, and reads its payload in place.
- * The scan of lib/ring/record-scan.ts moves it by `base` alone while headers repeat.
+ * Stands on one record of a ring: checks its header and reads its payload in place. The scan of
+ * lib/ring/record-scan.ts moves it by `base` alone while headers repeat. A record that wraps is joined in a scratch,
+ * over which a second cursor stands: so that what a cursor reads from never changes, and is constant to V8.
  */
 export class RecordCursor implements RingRecord {
-  // What the scan sets. `view` shows the data area, or the scratch while a record that wraps is joined there.
-  view: DataView<ArrayBufferLike>;
+  /** The data area, or the scratch. */
+  readonly view: DataView<ArrayBufferLike>;
+  /** The data area as 64-bit words: a header is one. */
+  readonly doubles: Float64Array<ArrayBufferLike>;
+  /** Who stands on the record that was loaded: this cursor, or, for a record that wraps, the one over the scratch. */
+  current: RecordCursor = this;
   /** Start of the payload in `view`. */
   base = 0;
   /** Payload length, bytes; 0 while the cursor stands nowhere, so that every read is out of range. */
@@ -47,23 +55,19 @@ export class RecordCursor implements RingRecord {
   /** Offset of the time in a sample from the record's start; ABSENT without one. */
   readonly timeOffset: number;
 
-  readonly #data: DataView<ArrayBufferLike>;
-  readonly #dataBytes: Buffer;
-  #scratch: DataView | undefined;
-  #scratchBytes: Buffer | undefined;
-  #bytes: Buffer;
+  readonly #bytes: Buffer;
+  #joined: RecordCursor | undefined;
   /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
   #payloadStart = 0;
   readonly #strings = new StringCache();
 
-  constructor(geometry: RingGeometry, format: SampleFormat, timeOffset: number, cpu: number) {
+  constructor(geometry: DataArea, format: SampleFormat, timeOffset: number, cpu: number) {
     const { buffer, dataOffset, capacityBytes } = geometry;
     this.words = new Int32Array(buffer, dataOffset, capacityBytes >> 2);
-    this.#data = new DataView(buffer, dataOffset, capacityBytes);
+    this.doubles = new Float64Array(buffer, dataOffset, capacityBytes >> 3);
+    this.view = new DataView(buffer, dataOffset, capacityBytes);
     // Buffer.from takes any array buffer; its type does not say so.
-    this.#dataBytes = Buffer.from(buffer as ArrayBuffer, dataOffset, capacityBytes);
-    this.#bytes = this.#dataBytes;
-    this.view = this.#data;
+    this.#bytes = Buffer.from(buffer as ArrayBuffer, dataOffset, capacityBytes);
     this.capacityBytes = capacityBytes;
     this.format = format;
     this.timeOffset = timeOffset;
@@ -83,11 +87,11 @@ export class RecordCursor implements RingRecord {
       this.fault = 'closed';
       return 0;
     }
-    const data = this.#data;
-    const type = data.getUint32(position + HEADER_TYPE, true);
-    const size = data.getUint16(position + HEADER_SIZE, true);
+    const type = this.view.getUint32(position + HEADER_TYPE, true);
+    const size = this.view.getUint16(position + HEADER_SIZE, true);
     this.size = 0;
     this.repeats = false;
+    this.current = this;
     if (size < HEADER_BYTES || (size & 7) !== 0) {
       this.fault = 'size';
       return 0;
@@ -96,20 +100,13 @@ export class RecordCursor implements RingRecord {
       this.fault = 'beyond-available';
       return 0;
     }
-    let start = position;
-    if (position + size > this.capacityBytes) {
-      start = 0;
-      this.#join(position, size);
-    } else {
-      this.view = data;
-      this.#bytes = this.#dataBytes;
-    }
+    if (position + size > this.capacityBytes) return this.#loadJoined(position, size);
     this.type = type;
     if (type !== PERF_RECORD_SAMPLE) {
-      this.#stand(start, HEADER_BYTES, size - HEADER_BYTES);
+      this.#stand(position, HEADER_BYTES, size - HEADER_BYTES);
       return size;
     }
-    return this.#loadSample(start, size);
+    return this.#loadSample(position, size);
   }
 
   #loadSample(start: number, size: number): number {
@@ -133,12 +130,14 @@ export class RecordCursor implements RingRecord {
       return 0;
     }
     this.#stand(start, rawOffset + 4, rawSize);
-    this.repeats = this.view === this.#data && !this.format.rawMoves;
+    this.repeats = !this.format.rawMoves;
     return size;
   }
 
   /** Stands nowhere: reads are out of range until the next load. */
   leave(): void {
+    this.#joined?.leave();
+    this.current = this;
     this.size = 0;
     this.#payloadStart = 0;
     this.late = false;
@@ -158,15 +157,23 @@ export class RecordCursor implements RingRecord {
   }
 
   /** THE place where a record that wraps is made whole: both parts go to the scratch, its header at 0. */
-  #join(position: number, size: number): void {
-    this.#scratchBytes ??= Buffer.alloc(MAX_RECORD_BYTES);
-    const scratch = this.#scratchBytes;
-    this.#scratch ??= new DataView(scratch.buffer, scratch.byteOffset, scratch.byteLength);
+  #loadJoined(position: number, size: number): number {
+    this.#joined ??= this.#makeJoined();
+    const joined = this.#joined;
+    const scratch = joined.#bytes;
     const first = this.capacityBytes - position;
-    this.#dataBytes.copy(scratch, 0, position, this.capacityBytes);
-    this.#dataBytes.copy(scratch, first, 0, size - first);
-    this.view = this.#scratch;
-    this.#bytes = scratch;
+    this.#bytes.copy(scratch, 0, position, this.capacityBytes);
+    this.#bytes.copy(scratch, first, 0, size - first);
+    // Checked there, as any record: a hostile writer may have changed the header meanwhile.
+    const loaded = joined.load(0, size);
+    this.fault = joined.fault;
+    this.current = joined;
+    return loaded;
+  }
+
+  #makeJoined(): RecordCursor {
+    const geometry = { buffer: new ArrayBuffer(MAX_RECORD_BYTES), dataOffset: 0, capacityBytes: MAX_RECORD_BYTES };
+    return new RecordCursor(geometry, this.format, this.timeOffset, this.cpu);
   }
 
   // ------------------------------------------------------------------ RingRecord
@@ -229,9 +236,15 @@ export class RecordCursor implements RingRecord {
   u64AsNumber(offset: number): number {
     if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 8) this.#outOfRange(offset, 8);
     const at = this.base + offset;
-    const high = this.view.getUint32(at + 4, true);
-    if (high > 0x1f_ffff) this.#unsafeInteger(offset);
-    return high * 4_294_967_296 + this.view.getUint32(at, true);
+    const high = this.view.getInt32(at + 4, true);
+    const low = this.view.getInt32(at, true);
+    // Small numbers stay integers: to V8 a double costs more than the read.
+    return high === 0 && low >= 0 ? low : this.#wide(offset, high, low);
+  }
+
+  #wide(offset: number, high: number, low: number): number {
+    if (high >>> 0 > 0x1f_ffff) this.#unsafeInteger(offset);
+    return high * 4_294_967_296 + (low >>> 0);
   }
 
   string(offset: number, length: number): string {
