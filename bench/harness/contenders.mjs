@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const subjects = fileURLToPath(new URL('../subjects', import.meta.url));
+const node = (program) => [process.execPath, join(subjects, program)];
+
+/** The one that ratios are against: what nearly every C program on this ring runs. */
+export const BASE = 'libbpf sample_cb';
+
+/**
+ * Who takes part in which row, ours first. `variant` goes into the question; a peer that was not built is left out.
+ * @param {ReturnType<import('./build.mjs').buildAll>} built
+ */
+export function contenders(built) {
+  const ours = (name, program, variant) => built.perfring && { name, command: node(program), variant };
+  const libbpf = (name, variant) => built.libbpf && { name, command: [built.libbpf], variant };
+  const cilium = (name, variant) => built.cilium && { name, command: [built.cilium], variant };
+  const overfilled = (contender) => contender && { ...contender, overfill: 64 };
+  const collect = built.perfring && {
+    name: 'perfring collect',
+    command: [process.execPath, join(subjects, '../../dist/cli/main.js'), 'collect'],
+    startedBy: (map) => ['--map-id', String(map), '--format', 'ndjson', '--count', '1'],
+    byFirstLine: true,
+  };
+  const nothing = { name: 'node, nothing', command: node('nothing.mjs') };
+  const present = (list) => list.filter(Boolean);
+  return {
+    drain: present([
+      ours('perfring drain', 'drain.mjs', 'drain'),
+      ours('PerfRing visit', 'drain.mjs', 'ring'),
+      ours('js raw scan', 'raw-scan.mjs', 'scan'),
+      libbpf(BASE, 'sample'),
+      libbpf('libbpf event_cb', 'raw'),
+      cilium('cilium Read', 'read'),
+      cilium('cilium ReadInto', 'readinto'),
+    ]),
+    cliff: present([
+      ours('perfring drain', 'drain.mjs', 'drain'),
+      ours('a closure a call', 'drain.mjs', 'closures'),
+      ours('5 other visitors', 'drain.mjs', 'mixed'),
+      overfilled(ours('lost records', 'drain.mjs', 'drain')),
+      ours('for await', 'drain.mjs', 'batches'),
+      libbpf(BASE, 'sample'),
+    ]),
+    copy: present([
+      ours('perfring copyTo', 'drain.mjs', 'copy'),
+      ours('perfring bytes()', 'drain.mjs', 'bytes'),
+      libbpf(BASE, 'copy'),
+      cilium('cilium Read', 'read'),
+    ]),
+    merge: present([ours('perfring merge', 'merge.mjs')]),
+    stream: present([
+      ours('perfring', 'stream.mjs'),
+      libbpf('libbpf', 'sample'),
+      cilium('cilium/ebpf', 'readinto'),
+    ]),
+    start: present([
+      ours('perfring', 'stream.mjs'),
+      collect,
+      built.perfring && nothing,
+      libbpf('libbpf'),
+      cilium('cilium/ebpf'),
+    ]),
+  };
+}

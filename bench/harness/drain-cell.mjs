@@ -1,0 +1,108 @@
+import { summary } from './statistics.mjs';
+import { Subject } from './subject.mjs';
+
+/** Each timed answer is over at least so many bytes of records, in as many fills of the ring as that takes. */
+const BYTES_A_ROUND = 8 << 20;
+
+/** What a sample of that payload takes in the ring: header, raw_size, payload, to 8 bytes. */
+export function recordBytes(payload) {
+  return 8 + Math.ceil((payload + 4) / 8) * 8;
+}
+
+/**
+ * One cell of a drain table: the contenders take turns, round by round, each round beginning with the next of them.
+ * Each has a process, a map and an open ring of its own for the whole cell. A turn fills and drains the ring once
+ * unmeasured, for what the others' turns took from the caches, and then measures.
+ * @returns {Promise<{ name: string, nanoseconds: object | null, perRound: number[], discarded: number }[]>}
+ *   nanoseconds a record. A turn that missed or lost a record measured something else: it is discarded and counted.
+ */
+export async function drainCell(bench, contenders, { payload, ringBytes, rounds, warmupRounds }) {
+  const records = Math.floor((ringBytes - 1) / recordBytes(payload)); // the kernel never fills the last byte
+  const cycles = Math.ceil(BYTES_A_ROUND / ringBytes);
+  const seats = [];
+  const attempt = async (seat, what) => {
+    if (seat.failed) return;
+    try {
+      await what(seat);
+    } catch (error) {
+      seat.failed = true;
+      bench.fault(error);
+    }
+  };
+  try {
+    for (const contender of contenders) {
+      const seat = takeSeat(bench, contender);
+      seats.push(seat);
+      await attempt(seat, () => openRing(bench, seat, payload, ringBytes));
+    }
+    for (let round = -warmupRounds; round < rounds; round++) {
+      for (let turn = 0; turn < seats.length; turn++) {
+        await attempt(seats[(turn + round + warmupRounds) % seats.length], async (seat) => {
+          const nanoseconds = await takeTurn(seat, records, cycles);
+          if (round >= 0) seat.perRound.push(nanoseconds);
+        });
+      }
+    }
+    for (const seat of seats) await attempt(seat, ({ reader }) => reader.ask({ do: 'close' }));
+  } finally {
+    await Promise.all(seats.flatMap(({ reader, source }) => [reader.end(), source.end()]));
+  }
+  return seats.map(({ contender, perRound }) => {
+    const whole = perRound.filter(Number.isFinite);
+    return {
+      name: contender.name,
+      nanoseconds: whole.length === 0 ? null : summary(whole),
+      perRound,
+      discarded: perRound.length - whole.length,
+    };
+  });
+}
+
+function takeSeat(bench, contender) {
+  const { name, command } = contender;
+  return {
+    contender,
+    reader: new Subject({ name, command, cpu: bench.cpus.reader }),
+    source: new Subject({
+      name: `producer for ${name}`,
+      command: [bench.built.producer],
+      cpu: bench.cpus.producer,
+    }),
+    perRound: [],
+    failed: false,
+  };
+}
+
+async function openRing(bench, { contender, reader, source }, payload, ringBytes) {
+  const loaded = await source.ask({ do: 'load', payload });
+  const { variant } = contender;
+  await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
+}
+
+/** Nanoseconds a record, or NaN when not every record came. */
+async function takeTurn({ reader, contender }, records, cycles) {
+  const { overfill = 0 } = contender;
+  await reader.ask({ do: 'drain', records: records + overfill, cycles: 1 });
+  const measured = await reader.ask({ do: 'drain', records: records + overfill, cycles });
+  const whole =
+    overfill === 0 ? everyRecord(measured, records, cycles) : allThatFit(measured, records, cycles);
+  return whole ? measured.ns / measured.records : Number.NaN;
+}
+
+function everyRecord(measured, records, cycles) {
+  return measured.records === records * cycles && measured.gaps === 0 && measured.lost === 0;
+}
+
+/** Overfilled, each fill begins with the PERF_RECORD_LOST of the one before, and a gap, and takes a record less. */
+function allThatFit(measured, records, cycles) {
+  return measured.records >= (records - 1) * cycles && measured.gaps === cycles;
+}
+
+/** Ratio of two contenders, round by round: what disturbed a round disturbed both. */
+export function pairedRatio(cell, name, base) {
+  const ours = cell.find((one) => one.name === name);
+  const theirs = cell.find((one) => one.name === base);
+  if (ours === undefined || theirs === undefined) return null;
+  const ratios = ours.perRound.map((value, round) => value / theirs.perRound[round]).filter(Number.isFinite);
+  return ratios.length === 0 ? null : summary(ratios);
+}

@@ -1,0 +1,308 @@
+// The cilium/ebpf peer: perf.Reader of Debian's golang-github-cilium-ebpf-dev, spoken to by the line protocol
+// (bench/protocol.md). Two ways to read are measured, for the package offers two:
+//
+//	read      Read(), which allocates each sample
+//	readinto  ReadInto() with one reused Record
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/perf"
+	"golang.org/x/sys/unix"
+)
+
+const latencySlots = 64 * 40
+
+// Question is one line from the driver.
+type question struct {
+	Do           string `json:"do"`
+	Variant      string `json:"variant"`
+	Map          uint32 `json:"map"`
+	Program      uint32 `json:"program"`
+	RingBytes    int    `json:"ringBytes"`
+	Records      int    `json:"records"`
+	Cycles       int    `json:"cycles"`
+	LatencyEvery int    `json:"latencyEvery"`
+}
+
+// Counts checks every record's sequence number; the first one of a CPU only sets what comes next.
+type counts struct {
+	records, gaps, missing, lost uint64
+	next                         []uint64
+	started                      []bool
+}
+
+func newCounts(cpus int) *counts {
+	return &counts{next: make([]uint64, cpus), started: make([]bool, cpus)}
+}
+
+func (c *counts) check(record *perf.Record) {
+	if record.LostSamples != 0 {
+		c.lost += record.LostSamples
+		return
+	}
+	sequence := binary.LittleEndian.Uint64(record.RawSample)
+	if sequence != c.next[record.CPU] {
+		if c.started[record.CPU] {
+			c.gaps++
+			c.missing += sequence - c.next[record.CPU]
+		}
+		c.started[record.CPU] = true
+	}
+	c.next[record.CPU] = sequence + 1
+	c.records++
+}
+
+// Opened is what a drain question works on.
+type opened struct {
+	output  *ebpf.Map
+	program *ebpf.Program
+	reader  *perf.Reader
+	counts  *counts
+	reuse   bool
+}
+
+var (
+	output = json.NewEncoder(os.Stdout)
+	// A reading of CLOCK_MONOTONIC (the clock of bpf_ktime_get_ns) with the instant it was taken at: time.Since
+	// is then a cheap CLOCK_MONOTONIC, where unix.ClockGettime would be a system call each time.
+	monotonicBase    uint64
+	monotonicInstant time.Time
+)
+
+func answer(value any) {
+	if err := output.Encode(value); err != nil {
+		os.Exit(1)
+	}
+}
+
+func fail(what string, err error) {
+	answer(map[string]string{"error": fmt.Sprintf("%s: %v", what, err)})
+	os.Exit(1)
+}
+
+func startClock() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		fail("clock_gettime", err)
+	}
+	monotonicInstant = time.Now()
+	monotonicBase = uint64(now.Nano())
+}
+
+func monotonicNanoseconds() uint64 {
+	return monotonicBase + uint64(time.Since(monotonicInstant))
+}
+
+func cpuMicroseconds() uint64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		fail("getrusage", err)
+	}
+	return uint64(usage.Utime.Sec+usage.Stime.Sec)*1000000 + uint64(usage.Utime.Usec+usage.Stime.Usec)
+}
+
+func openMap(id uint32) *ebpf.Map {
+	array, err := ebpf.NewMapFromID(ebpf.MapID(id))
+	if err != nil {
+		fail("map by id", err)
+	}
+	return array
+}
+
+// The watermark is a quarter of the ring: the fill is over it, so Read finds the ring ready, and hardly any wakeup
+// falls into the fill. Nothing but the consumption is timed.
+func openDrain(q *question) *opened {
+	array := openMap(q.Map)
+	program, err := ebpf.NewProgramFromID(ebpf.ProgramID(q.Program))
+	if err != nil {
+		fail("program by id", err)
+	}
+	reader, err := perf.NewReaderWithOptions(array, q.RingBytes, perf.ReaderOptions{Watermark: q.RingBytes / 4})
+	if err != nil {
+		fail("perf.NewReader", err)
+	}
+	return &opened{array, program, reader, newCounts(int(array.MaxEntries())), q.Variant == "readinto"}
+}
+
+func (o *opened) close() {
+	o.reader.Close()
+	o.program.Close()
+	o.output.Close()
+}
+
+func (o *opened) drain(q *question) {
+	o.counts.records, o.counts.gaps, o.counts.lost = 0, 0, 0
+	packet := make([]byte, 64)
+	var total time.Duration
+	for cycle := 0; cycle < q.Cycles; cycle++ {
+		if _, _, err := o.program.Benchmark(packet, q.Records, nil); err != nil {
+			fail("BPF_PROG_TEST_RUN", err)
+		}
+		start := time.Now()
+		if o.reuse {
+			o.consumeInto(q.Records)
+		} else {
+			o.consume(q.Records)
+		}
+		total += time.Since(start)
+	}
+	answer(map[string]uint64{
+		"ns": uint64(total), "records": o.counts.records, "gaps": o.counts.gaps, "lost": o.counts.lost,
+	})
+}
+
+func (o *opened) consume(records int) {
+	for i := 0; i < records; i++ {
+		record, err := o.reader.Read()
+		if err != nil {
+			fail("Read", err)
+		}
+		o.counts.check(&record)
+	}
+}
+
+func (o *opened) consumeInto(records int) {
+	var record perf.Record
+	for i := 0; i < records; i++ {
+		if err := o.reader.ReadInto(&record); err != nil {
+			fail("ReadInto", err)
+		}
+		o.counts.check(&record)
+	}
+}
+
+// 64 slots an octave: slot v below 64, then (shift + 1) * 64 + the six bits after the leading one.
+func latencySlot(nanoseconds uint64) int {
+	if nanoseconds < 64 {
+		return int(nanoseconds)
+	}
+	shift := bits.Len64(nanoseconds) - 7
+	slot := (shift+1)*64 + int(nanoseconds>>shift) - 64
+	if slot >= latencySlots {
+		return latencySlots - 1
+	}
+	return slot
+}
+
+// Stream is the reader in its default settings: every CPU, a wakeup as soon as there is data.
+func stream(q *question, lines *bufio.Scanner) {
+	array := openMap(q.Map)
+	defer array.Close()
+	reader, err := perf.NewReader(array, q.RingBytes)
+	if err != nil {
+		fail("perf.NewReader", err)
+	}
+	counted := newCounts(int(array.MaxEntries()))
+	latency := make([]uint32, latencySlots)
+	every := q.LatencyEvery
+	if every < 1 {
+		every = 1
+	}
+	untilLatency := every
+	go func() {
+		if !lines.Scan() {
+			os.Exit(0)
+		}
+		reader.Close() // makes Read answer ErrClosed
+	}()
+	answer(map[string]int{"ready": 1})
+	cpuBefore := cpuMicroseconds()
+	var record perf.Record
+	for {
+		err := reader.ReadInto(&record)
+		if errors.Is(err, perf.ErrClosed) {
+			break
+		}
+		if err != nil {
+			fail("ReadInto", err)
+		}
+		counted.check(&record)
+		if record.LostSamples != 0 {
+			continue
+		}
+		untilLatency--
+		if untilLatency == 0 {
+			untilLatency = every
+			ktime := binary.LittleEndian.Uint64(record.RawSample[8:])
+			now := monotonicNanoseconds()
+			if now < ktime {
+				now = ktime
+			}
+			latency[latencySlot(now-ktime)]++
+		}
+	}
+	cpu := cpuMicroseconds() - cpuBefore
+	slots := [][2]uint32{}
+	for slot, count := range latency {
+		if count != 0 {
+			slots = append(slots, [2]uint32{uint32(slot), count})
+		}
+	}
+	answer(map[string]any{
+		"records": counted.records, "gaps": counted.gaps, "missing": counted.missing, "lost": counted.lost,
+		"cpuMicroseconds": cpu, "latency": slots,
+	})
+}
+
+// `reader first MAP_ID RING_BYTES`: says when its first sample came, and ends.
+func first(mapID, ringBytes string) {
+	id, err := strconv.ParseUint(mapID, 10, 32)
+	if err != nil {
+		fail("map id", err)
+	}
+	bytes, err := strconv.Atoi(ringBytes)
+	if err != nil {
+		fail("ring bytes", err)
+	}
+	reader, err := perf.NewReader(openMap(uint32(id)), bytes)
+	if err != nil {
+		fail("perf.NewReader", err)
+	}
+	if _, err := reader.Read(); err != nil {
+		fail("Read", err)
+	}
+	answer(map[string]uint64{"first": monotonicNanoseconds()})
+}
+
+func main() {
+	startClock()
+	if len(os.Args) == 4 && os.Args[1] == "first" {
+		first(os.Args[2], os.Args[3])
+		return
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<20)
+	var current *opened
+	for lines.Scan() {
+		var q question
+		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
+			fail("question", err)
+		}
+		switch q.Do {
+		case "open":
+			current = openDrain(&q)
+			answer(map[string]int{"ready": 1})
+		case "drain":
+			current.drain(&q)
+		case "close":
+			current.close()
+			answer(map[string]int{"closed": 1})
+		case "stream":
+			stream(&q, lines)
+		default:
+			fail("question", fmt.Errorf("unknown command %q", q.Do))
+		}
+	}
+}

@@ -1,0 +1,50 @@
+import { BASE } from '../harness/contenders.mjs';
+import { drainCell, pairedRatio } from '../harness/drain-cell.mjs';
+import { bytes, spread, table } from '../harness/table.mjs';
+
+/**
+ * A table of drain cells, one line for each payload and ring size: nanoseconds a record of every contender, and the
+ * ratio of the first one (ours) to libbpf.
+ */
+export async function drainTable(bench, contenders, { payloads, rings }) {
+  const rounds = bench.quick ? 7 : 41;
+  // 8 MiB of records each: what V8 takes to settle, with its compiler on the same CPU. All warm up alike.
+  const warmupRounds = bench.quick ? 12 : 30;
+  const cells = [];
+  for (const payload of payloads) {
+    for (const ringBytes of rings) {
+      bench.progress(`payload ${payload}, ring ${bytes(ringBytes)}`);
+      const cell = await drainCell(bench, contenders, { payload, ringBytes, rounds, warmupRounds });
+      cells.push({ payload, ringBytes, contenders: cell });
+    }
+  }
+  const names = contenders.map((contender) => contender.name);
+  const compared = names.includes(BASE) ? names.filter((name) => !/libbpf|cilium/.test(name)) : [];
+  const text = table(
+    [
+      'payload',
+      'ring',
+      ...names.map((name) => `${name}, ns`),
+      ...compared.map((name) => `${name} / ${BASE}`),
+    ],
+    cells.map((cell) => [
+      String(cell.payload),
+      bytes(cell.ringBytes),
+      ...cell.contenders.map((one) => spread(one.nanoseconds, 2)),
+      ...compared.map((name) => spread(pairedRatio(cell.contenders, name, BASE), 2)),
+    ]),
+  );
+  const discarded = cells.flatMap((cell) => cell.contenders).reduce((sum, one) => sum + one.discarded, 0);
+  const note = `Median (middle half) of ${rounds} rounds after ${warmupRounds} of warm-up. Rounds discarded for a missing record: ${discarded}.`;
+  return { text: `${text}\n\n${note}`, data: { rounds, warmupRounds, cells } };
+}
+
+export const drain = {
+  title: 'drain: consume a full ring, reading and checking a 64-bit number of every record',
+  run(bench) {
+    return drainTable(bench, bench.contenders.drain, {
+      payloads: bench.quick ? [16, 48] : [16, 32, 48, 64],
+      rings: (bench.quick ? [64, 4096] : [64, 256, 1024, 4096]).map((kibibytes) => kibibytes * 1024),
+    });
+  },
+};

@@ -1,0 +1,149 @@
+// Ours in the drain, copy and cliff rows, by the line protocol. The variants are in READERS.
+import { SequenceCheck, serve } from './line-loop.mjs';
+import { fromDist, loadProgram } from './load-source.mjs';
+import { Interference } from './interference.mjs';
+
+const { MmapRingStorage, PerfEventArray, PerfMapReader } = fromDist('index');
+
+const PACKET = new Uint8Array(64);
+const COPY_TARGET_BYTES = 1 << 16;
+
+const check = new SequenceCheck();
+let opened = null;
+
+/** What the C and Go readers do with a record: read its 64-bit number and check it. */
+const checkSequence = (record) => {
+  check.see(record.u64AsNumber(0));
+};
+
+/** As the C reader does: one payload after the other into 64 KiB of our own. */
+function copyingInto(slots) {
+  let slot = 0;
+  return (record) => {
+    check.see(record.u64AsNumber(0));
+    record.copyTo(slots[slot]);
+    slot = slot + 1 === slots.length ? 0 : slot + 1;
+  };
+}
+
+/** As cilium's Read does: each payload in an array of its own, the last ones kept. */
+function copyingAnew() {
+  const kept = new Array(1024).fill(null);
+  let slot = 0;
+  return (record) => {
+    check.see(record.u64AsNumber(0));
+    kept[slot] = record.bytes();
+    slot = (slot + 1) & 1023;
+  };
+}
+
+/** Pieces of one array, each as long as a payload: made once. */
+function copySlots(payload) {
+  const target = new Uint8Array(COPY_TARGET_BYTES);
+  const length = Math.ceil((payload + 4) / 8) * 8 - 4; // as the kernel pads it
+  return Array.from({ length: Math.floor(COPY_TARGET_BYTES / length) }, (_, i) =>
+    target.subarray(i * length, (i + 1) * length),
+  );
+}
+
+/** One ring, read through PerfRing: layer 1 over layer 2. */
+function ringReader({ cpu, ringBytes }, map, visitor) {
+  const storage = MmapRingStorage.open({
+    cpu,
+    dataPageCount: ringBytes / fromDist('addon/load').addon().pageSize(),
+    wakeup: 'half-full',
+  });
+  map.set(cpu, storage.event.handle);
+  const { ring } = storage;
+  return {
+    consume() {
+      ring.startReadBatch();
+      ring.visit(visitor);
+      ring.finishReadBatch();
+    },
+    close: () => storage.close(),
+  };
+}
+
+/** PerfMapReader.drain(), nothing waking. */
+function drainReader({ cpu, ringBytes }, map, visitorOf) {
+  const reader = PerfMapReader.open(map, { cpus: [cpu], bufferBytes: ringBytes, wakeup: 'manual' });
+  return { consume: () => reader.drain(visitorOf()), close: () => reader.close() };
+}
+
+/**
+ * PerfMapReader's batches, awaited. Asking for a batch gives back the one before, so the next one is asked for ahead of
+ * each fill. What is timed has the event loop's turn in it, and the wake.
+ */
+async function batchReader({ cpu, ringBytes }, map) {
+  const wakeup = { everyBytes: ringBytes / 4 };
+  const reader = PerfMapReader.open(map, { cpus: [cpu], bufferBytes: ringBytes, wakeup });
+  const batches = reader.batches();
+  let next = batches.next();
+  return {
+    async consume(wanted) {
+      while (check.records < wanted) {
+        const { value: batch } = await next;
+        batch.forEach(checkSequence);
+        next = batches.next();
+      }
+    },
+    close: () => reader.close(),
+  };
+}
+
+const READERS = {
+  ring: (question, map) => ringReader(question, map, checkSequence),
+  drain: (question, map) => drainReader(question, map, () => checkSequence),
+  /** A new function object at each call, as people write it. */
+  closures: (question, map) =>
+    drainReader(question, map, () => (record) => {
+      check.see(record.u64AsNumber(0));
+    }),
+  /** Between any two drains, other visitors read other rings. */
+  mixed(question, map) {
+    const interference = new Interference();
+    const reader = drainReader(question, map, () => checkSequence);
+    return { ...reader, between: () => interference.run() };
+  },
+  batches: (question, map) => batchReader(question, map),
+  copy(question, map) {
+    const visitor = copyingInto(copySlots(question.payload));
+    return drainReader(question, map, () => visitor);
+  },
+  bytes(question, map) {
+    const visitor = copyingAnew();
+    return drainReader(question, map, () => visitor);
+  },
+};
+
+serve({
+  async open(question) {
+    const map = PerfEventArray.openById(question.map);
+    const reader = await READERS[question.variant](question, map);
+    opened = { map, reader, program: loadProgram(question.instructions) };
+    check.restart();
+    return { ready: 1 };
+  },
+  async drain({ records, cycles }) {
+    const { reader, program } = opened;
+    check.reset();
+    let milliseconds = 0;
+    for (let cycle = 1; cycle <= cycles; cycle++) {
+      reader.between?.();
+      program.testRun({ dataIn: PACKET, repeat: records });
+      const start = performance.now();
+      const pending = reader.consume(records * cycle);
+      if (pending instanceof Promise) await pending;
+      milliseconds += performance.now() - start;
+    }
+    return { ns: Math.round(milliseconds * 1e6), records: check.records, gaps: check.gaps, lost: 0 };
+  },
+  async close() {
+    await opened.reader.close();
+    opened.map.close();
+    opened.program.close();
+    opened = null;
+    return { closed: 1 };
+  },
+});

@@ -1,0 +1,87 @@
+import { createInterface } from 'node:readline';
+
+/** Answers one line. */
+export function answer(value) {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/**
+ * The line protocol (bench/protocol.md) for a subject in Node.js: each question goes to the handler named by `do`,
+ * and what it answers, awaited, goes back. A handler that throws ends the process with its message.
+ * @param {Record<string, (question: object) => object | Promise<object>>} handlers
+ */
+export async function serve(handlers) {
+  try {
+    for await (const line of createInterface({ input: process.stdin })) {
+      const question = JSON.parse(line);
+      answer(await handlers[question.do](question));
+    }
+  } catch (error) {
+    answer({ error: String(error.message).split('\n')[0] });
+    process.exitCode = 1;
+    process.stdin.destroy();
+  }
+}
+
+/**
+ * CLOCK_MONOTONIC in nanoseconds at performance.now() = 0. Both clocks are read several times and the closest pair is
+ * taken: the first readings take up to a millisecond.
+ */
+function monotonicOrigin() {
+  let origin = 0;
+  let closest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 100; i++) {
+    const before = Number(process.hrtime.bigint());
+    const now = performance.now();
+    const after = Number(process.hrtime.bigint());
+    if (after - before >= closest) continue;
+    closest = after - before;
+    origin = (before + after) / 2 - now * 1e6;
+  }
+  return origin;
+}
+
+const origin = monotonicOrigin();
+
+/** CLOCK_MONOTONIC in nanoseconds, as a number: exact to a nanosecond or so for 104 days of uptime. */
+export function monotonicNanoseconds() {
+  return origin + performance.now() * 1e6;
+}
+
+/**
+ * Checks the 64-bit sequence number of every record of one CPU, as the C and Go readers do; the first one only sets
+ * what comes next. Exact up to 2^53, beyond which u64AsNumber() throws.
+ */
+export class SequenceCheck {
+  records = 0;
+  gaps = 0;
+  missing = 0;
+  #next = 0;
+  #started = false;
+
+  reset() {
+    this.records = 0;
+    this.gaps = 0;
+    this.missing = 0;
+  }
+
+  /** For a source that counts from the start again. */
+  restart() {
+    this.reset();
+    this.#started = false;
+  }
+
+  see(sequence) {
+    if (sequence !== this.#next) this.#jump(sequence);
+    this.#next = sequence + 1;
+    this.records++;
+  }
+
+  #jump(sequence) {
+    if (this.#started) {
+      this.gaps++;
+      this.missing += sequence - this.#next;
+    }
+    this.#started = true;
+  }
+}

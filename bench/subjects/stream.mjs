@@ -1,0 +1,97 @@
+// Ours in the end-to-end, memory and start rows: PerfMapReader in its default settings, by the line protocol.
+import { answer, monotonicNanoseconds, SequenceCheck, serve } from './line-loop.mjs';
+import { fromDist } from './load-source.mjs';
+
+const { PerfEventArray, PerfMapReader } = fromDist('index');
+
+const LATENCY_SLOTS = 64 * 40;
+
+/** 64 slots an octave: slot v below 64, then (shift + 1) * 64 + the six bits after the leading one. */
+function latencySlot(nanoseconds) {
+  const whole = Math.max(0, Math.min(nanoseconds, 2 ** 31 - 1)) | 0;
+  if (whole < 64) return whole;
+  const shift = 25 - Math.clz32(whole);
+  return (shift + 1) * 64 + (whole >>> shift) - 64;
+}
+
+/** One stream from `ready` to `stop`. */
+class Stream {
+  #map;
+  #reader;
+  #checks = [];
+  #lost = 0;
+  #latency = new Uint32Array(LATENCY_SLOTS);
+  #latencyEvery;
+  #untilLatency;
+  #cpuAtStart = process.cpuUsage();
+  #reading;
+
+  constructor({ map, ringBytes, latencyEvery }) {
+    this.#map = PerfEventArray.openById(map);
+    this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes });
+    this.#latencyEvery = this.#untilLatency = latencyEvery;
+    for (const cpu of this.#reader.cpus) this.#checks[cpu] = new SequenceCheck();
+    this.#reading = this.#read();
+  }
+
+  async stop() {
+    const cpu = process.cpuUsage(this.#cpuAtStart);
+    await this.#reader.close({ drain: true });
+    await this.#reading;
+    this.#map.close();
+    const total = (field) => this.#checks.reduce((sum, check) => sum + check[field], 0);
+    return {
+      records: total('records'),
+      gaps: total('gaps'),
+      missing: total('missing'),
+      lost: this.#lost,
+      cpuMicroseconds: cpu.user + cpu.system,
+      latency: Array.from(this.#latency.entries()).filter(([, count]) => count > 0),
+    };
+  }
+
+  async #read() {
+    const visitors = { sample: this.#onSample, lost: this.#onLost };
+    for await (const batch of this.#reader) batch.forEach(visitors);
+  }
+
+  #onSample = (record) => {
+    this.#checks[record.cpu].see(record.u64AsNumber(0));
+    if (--this.#untilLatency > 0) return;
+    this.#untilLatency = this.#latencyEvery;
+    this.#latency[latencySlot(monotonicNanoseconds() - record.u64AsNumber(8))]++;
+  };
+
+  #onLost = (record) => {
+    this.#lost += record.lost;
+  };
+}
+
+/** `stream.mjs first MAP_ID RING_BYTES`: says when its first sample came, and ends. */
+async function first(map, ringBytes) {
+  const array = PerfEventArray.openById(Number(map));
+  const reader = PerfMapReader.open(array, { bufferBytes: Number(ringBytes) });
+  let seen = 0;
+  const onFirst = () => {
+    seen = monotonicNanoseconds();
+  };
+  for await (const batch of reader) {
+    if (batch.forEach(onFirst, { records: 1 }) > 0) break;
+  }
+  answer({ first: seen });
+  await reader.close();
+  array.close();
+}
+
+if (process.argv[2] === 'first') {
+  await first(process.argv[3], process.argv[4]);
+} else {
+  let stream = null;
+  serve({
+    stream(question) {
+      stream = new Stream(question);
+      return { ready: 1 };
+    },
+    stop: () => stream.stop(),
+  });
+}
