@@ -10,7 +10,11 @@ const transform = {
     '@swc/jest',
     {
       // As tsconfig.json: a field that is set once is constant to V8.
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022', transform: { useDefineForClassFields: false } },
+      jsc: {
+        parser: { syntax: 'typescript' },
+        target: 'es2022',
+        transform: { useDefineForClassFields: false },
+      },
       module: { type: 'commonjs' },
       sourceMaps: 'inline',
     },

@@ -33,7 +33,8 @@ export { MmapRingStorage, type MmapRingStorageOptions } from './storage/mmap-rin
 export type { CustomAttributes, EventWakeup } from './storage/perf-event';
 export type { RingStorage } from './storage/ring-storage';
 
-export { PerfRing, type PerfRingOptions, type SkippedFault } from './ring/perf-ring';
+export { PerfRing, type SkippedFault } from './ring/perf-ring';
+export type { PerfRingOptions } from './ring/ring-options';
 export type { RecordVisitor, RingRecord } from './ring/record';
 export type { RingMemory } from './ring/geometry';
 export { type SampleFormat, sampleFormat } from './ring/sample-format';

@@ -27,18 +27,22 @@ export interface CpuAccounts extends Accounts {
   readonly cpu: number;
   /** Size of the ring's data area, bytes. */
   readonly capacityBytes: number;
-  /** Samples came that do not fit even into the empty ring. */
+  /** Samples were refused although the ring was empty: no reader is fast enough for that. */
   readonly ringTooSmall: boolean;
   /** The ring size, bytes, with which nothing would have been lost so far; 0 where nothing was lost. */
   readonly advisedBytes: number;
 }
 
+/** While a visitor runs, the records of that very visit are not counted yet. */
 export interface ReaderStats {
   /** All CPUs together; `highWaterBytes` is the highest of one ring. */
   readonly total: Accounts;
   /** By CPU number, ascending. CPUs that went offline stay. */
   readonly cpus: readonly CpuAccounts[];
 }
+
+/** A ring of this size has room for the longest sample, whose size is a u16, beside another. */
+const TAKES_ANY_SAMPLE = 128 * 1024;
 
 /** The numbers behind {@link CpuAccounts}, counted up by whoever sees the thing happen. */
 export class CpuAccount {
@@ -57,11 +61,9 @@ export class CpuAccount {
   /** Of events that were closed: a CPU that came back has new ones, which count from 0. */
   lostBefore = 0;
   lostByRecords = 0;
-  /** Lost as last reported. */
-  lostReported = 0;
   countsLost = true;
-  /** Most bytes that lay unread or were lost between two looks. */
-  peakDemandBytes = 0;
+  /** Most bytes that a ring would have had to hold for nothing to be lost. */
+  #demandBytes = 0;
 
   constructor(
     readonly cpu: number,
@@ -74,6 +76,10 @@ export class CpuAccount {
 
   sawAvailable(bytes: number): void {
     if (bytes > this.highWaterBytes) this.highWaterBytes = bytes;
+  }
+
+  sawDemand(bytes: number): void {
+    if (bytes > this.#demandBytes) this.#demandBytes = bytes;
   }
 
   /** Mean size of a record, header included; before the first one a guess. */
@@ -96,16 +102,17 @@ export class CpuAccount {
       highWaterBytes: this.highWaterBytes,
       capacityBytes: this.capacityBytes,
       ringTooSmall: this.ringTooSmall,
-      advisedBytes: this.lost === 0 ? 0 : advisedBytes(this.peakDemandBytes, this.capacityBytes),
+      advisedBytes: this.#advisedBytes(),
     };
   }
-}
 
-/** The next power of two that takes what was asked of the ring, and at least one more than it has. */
-function advisedBytes(demand: number, capacity: number): number {
-  let bytes = capacity * 2;
-  while (bytes < demand) bytes *= 2;
-  return bytes;
+  /** The next power of two that takes what was asked of the ring, and at least one more than it has. */
+  #advisedBytes(): number {
+    if (this.lost === 0) return 0;
+    let bytes = this.capacityBytes * 2;
+    while (bytes < this.#demandBytes || (this.ringTooSmall && bytes < TAKES_ANY_SAMPLE)) bytes *= 2;
+    return bytes;
+  }
 }
 
 export function statsOf(accounts: Iterable<CpuAccount>): ReaderStats {

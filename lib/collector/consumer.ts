@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { PerfRingError } from '../errors';
-import type { TurnLimits } from './options';
+import { checkSignal, type TurnLimits } from './options';
 import { RecordBatch } from './record-batch';
 import type { Turn } from './turn';
 import { type OwnedRecord, ownedRecord } from './visitors';
@@ -94,6 +94,7 @@ export class Consumer {
     limits: Required<TurnLimits> = this.#parts.limits,
   ): AsyncGenerator<RecordBatch, void, undefined> {
     const { turn } = this.#parts;
+    checkSignal(signal);
     this.#enter();
     let batch: RecordBatch | undefined;
     try {
@@ -124,7 +125,9 @@ export class Consumer {
 
   async read(options: { timeoutMilliseconds?: number; signal?: AbortSignal }): Promise<OwnedRecord | null> {
     const { timeoutMilliseconds, signal } = options;
-    if (timeoutMilliseconds !== undefined && !(timeoutMilliseconds >= 0)) {
+    checkSignal(signal);
+    const given = timeoutMilliseconds !== undefined;
+    if (given && !(typeof timeoutMilliseconds === 'number' && timeoutMilliseconds >= 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
         `timeoutMilliseconds must be 0 or more, got ${String(timeoutMilliseconds)}`,

@@ -7,6 +7,9 @@ import type { CpuAccount } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import { WakeModerator } from './wake-moderator';
 
+/** A reader that leaves no more than this part of a ring has caught up. */
+const NEARLY_EMPTY = 8;
+
 /**
  * One CPU's ring, the events that write into it, and its account.
  *
@@ -28,6 +31,12 @@ export class CpuRing {
   readonly #storage: MmapRingStorage;
   readonly #waking: PerfEvent | undefined;
   #wakes: boolean;
+  #inSlot = false;
+  /** Bytes consumed and the total lost, as of the last check. */
+  #consumedAtCheck = 0;
+  #lostAtCheck = 0;
+  /** Bytes lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
+  #backlogBytes = 0;
 
   private constructor(
     storage: MmapRingStorage,
@@ -40,6 +49,7 @@ export class CpuRing {
     this.#wakes = waking !== undefined;
     this.moderator = waking === undefined ? undefined : new WakeModerator();
     account.lostBefore = account.lostByCounter;
+    this.#lostAtCheck = account.lost;
     account.countsLost = storage.event.countsLost;
   }
 
@@ -83,11 +93,19 @@ export class CpuRing {
   fillSlot(array: PerfEventArray): void {
     const event = this.#wakes && this.#waking !== undefined ? this.#waking : this.#storage.event;
     array.set(this.cpu, event.handle);
+    this.#inSlot = true;
+  }
+
+  /** Empties the slot, if this ring was put into it. */
+  emptySlot(array: PerfEventArray): void {
+    if (!this.#inSlot) return;
+    this.#inSlot = false;
+    array.clear(this.cpu);
   }
 
   /** Changes the event in the slot, for each sample to wake or not to. */
   setWakes(array: PerfEventArray, wakes: boolean): void {
-    if (this.#waking === undefined || wakes === this.#wakes) return;
+    if (this.#waking === undefined || wakes === this.#wakes || !this.#inSlot) return;
     this.#wakes = wakes;
     this.fillSlot(array);
     this.account.swaps++;
@@ -95,40 +113,50 @@ export class CpuRing {
     this.timedLooksOwed = wakes ? 2 : 0;
   }
 
-  /** Bytes that lie unread now; the high-water mark is kept. */
+  /** Whether samples were lost, and it has not been seen yet that the reader caught up. */
+  get behind(): boolean {
+    return this.#backlogBytes > 0;
+  }
+
+  /** Bytes that lie unread now, those of a turn under way included; the high-water mark is kept. 0 once closed. */
   look(): number {
+    if (this.ring.closed) return 0;
     const available = this.ring.availableBytes();
-    this.account.sawAvailable(Math.min(available, this.ring.capacityBytes));
+    this.account.sawAvailable(available);
+    if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlogBytes = 0;
     return available;
   }
 
   /**
    * Reads how much was lost.
-   * @param available bytes unread at the look before
    * @returns a report when it is more than at the last call
    */
-  checkLoss(available: number): LossReport | undefined {
+  checkLoss(): LossReport | undefined {
+    if (this.ring.closed) return undefined;
     const { account } = this;
     let lost = this.#storage.event.readLost();
     if (lost !== undefined) {
       lost += this.#waking?.readLost() ?? 0;
       account.lostByCounter = account.lostBefore + lost;
     }
+    // After the counters: whatever had filled the ring when a sample was refused is seen here.
+    const available = this.look();
     const total = account.lost;
-    const delta = total - account.lostReported;
-    if (delta <= 0) return undefined;
-    account.lostReported = total;
-    // Nothing lies in the ring, nothing was read since, and still there was no room.
-    const emptyThroughout = available === 0 && this.#consumedAtCheck === this.consumedBytes;
-    if (emptyThroughout) account.ringTooSmall = true;
+    const delta = total - this.#lostAtCheck;
+    if (delta > 0) this.#judgeLoss(delta, available);
+    this.#lostAtCheck = total;
     this.#consumedAtCheck = this.consumedBytes;
-    account.peakDemandBytes = Math.max(
-      account.peakDemandBytes,
-      this.ring.capacityBytes + delta * account.meanRecordBytes,
-    );
+    if (delta <= 0) return undefined;
     return { cpu: this.cpu, lost: delta, total, ringTooSmall: account.ringTooSmall };
   }
-  #consumedAtCheck = 0;
+
+  #judgeLoss(lost: number, available: number): void {
+    const { account } = this;
+    // Nothing lies in the ring, nothing was read since, and still there was no room.
+    if (available === 0 && this.#consumedAtCheck === this.consumedBytes) account.ringTooSmall = true;
+    this.#backlogBytes += lost * account.meanRecordBytes;
+    account.sawDemand(this.ring.capacityBytes + this.#backlogBytes);
+  }
 
   /** The ring is detached and unmapped, the events closed. Slots are the caller's to empty before. Idempotent. */
   close(): void {

@@ -11,12 +11,14 @@ import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import type { CustomAttributes } from '../storage/perf-event';
+import { attemptAll } from '../ring/attempt-all';
+import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { resolveOptions } from './options';
 
 export interface FlightRecorderOptions {
   /** CPUs to record; those online by default. */
   readonly cpus?: readonly number[];
-  /** Bytes of each ring's data area: a power of two of pages; 256 KiB by default. */
+  /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
   readonly bufferBytes?: number;
   /** In place of `bufferBytes`: bytes for all rings together. */
   readonly memoryBytes?: number;
@@ -29,8 +31,13 @@ export interface FlightRecorderOptions {
   readonly largestRecordBytes?: number;
 }
 
-/** A program that had read its slot before it was changed may still be writing. */
-const LAST_WRITERS_MILLISECONDS = 2;
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof FlightRecorderOptions>([
+  'cpus',
+  'bufferBytes',
+  'memoryBytes',
+  'attributes',
+  'largestRecordBytes',
+]);
 
 /**
  * Rings that overwrite their oldest records and are never read, until something has happened and one wants to see what
@@ -50,6 +57,7 @@ export class FlightRecorder {
   #closed = false;
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
+    checkNames(options);
     const { largestRecordBytes, ...readerOptions } = options;
     const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
     const capacity = resolved.dataPageCount * resolved.pageSize;
@@ -117,7 +125,10 @@ export class FlightRecorder {
     try {
       for (const ring of fresh) this.#array.set(ring.event.cpu, ring.event.handle);
     } catch (error) {
-      for (const ring of fresh) ring.close();
+      attemptAll([
+        ...old.map((ring) => () => this.#array.set(ring.event.cpu, ring.event.handle)),
+        ...fresh.map((ring) => () => ring.close()),
+      ]);
       throw error;
     }
     this.#rings = fresh;
@@ -134,11 +145,11 @@ export class FlightRecorder {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      if (!this.#array.closed) for (const ring of this.#rings) this.#array.clear(ring.event.cpu);
-    } finally {
-      for (const ring of this.#rings) ring.close();
-    }
+    attemptAll([
+      // A closed array has emptied them itself.
+      ...this.#rings.map((ring) => () => !this.#array.closed && this.#array.clear(ring.event.cpu)),
+      ...this.#rings.map((ring) => () => ring.close()),
+    ]);
   }
 
   [Symbol.dispose](): void {
@@ -184,6 +195,18 @@ export class FlightRecorder {
   #checkOpen(): void {
     if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the flight recorder was closed');
   }
+}
+
+function checkNames(options: FlightRecorderOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'options must be an object');
+  }
+  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.has(name));
+  if (unknown === undefined) return;
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_OPTION',
+    `there is no option ${unknown}; there are ${[...KNOWN_OPTIONS].join(', ')}`,
+  );
 }
 
 interface RingCopy {

@@ -1,5 +1,6 @@
 import { PerfRingError } from '../errors';
 import type { CpuRing } from './cpu-ring';
+import { checkSignal } from './options';
 
 interface Waiter {
   /** Each ring, and the bytes that must have been consumed from it. */
@@ -14,6 +15,7 @@ export class FlushWaiters {
 
   /** Waits for what lies in the rings now. */
   wait(rings: readonly CpuRing[], signal: AbortSignal | undefined): Promise<void> {
+    checkSignal(signal);
     signal?.throwIfAborted();
     const targets = rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.ring.unreadBytes() }));
     return new Promise((resolve, reject) => {
@@ -23,7 +25,10 @@ export class FlushWaiters {
           signal?.removeEventListener('abort', abort);
           resolve();
         },
-        reject,
+        reject: (reason: unknown) => {
+          signal?.removeEventListener('abort', abort);
+          reject(reason);
+        },
       };
       const abort = (): void => {
         this.#waiters.delete(waiter);

@@ -1,8 +1,15 @@
-import { PERF_SAMPLE_TIME } from '../abi/perf-event';
+import {
+  CLOCK_MONOTONIC,
+  encodePerfEventAttr,
+  PERF_SAMPLE_TIME,
+  type PerfEventAttr,
+} from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { onlineCpus, possibleCpus } from '../host/cpu-list';
+import { MAX_RECORD_BYTES } from '../ring/record-cursor';
+import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
-import type { CustomAttributes } from '../storage/perf-event';
+import { bpfOutputAttr, type CustomAttributes } from '../storage/perf-event';
 
 /**
  * How a reader learns that samples wait.
@@ -30,9 +37,12 @@ export interface TurnLimits {
 export interface PerfMapReaderOptions {
   /** CPUs to read; by default those online, and those that come online later. */
   readonly cpus?: readonly number[];
-  /** Bytes of each ring's data area: a power of two of pages; 256 KiB by default. */
+  /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
   readonly bufferBytes?: number;
-  /** In place of `bufferBytes`: bytes for all rings together, metadata pages included, spread evenly. */
+  /**
+   * In place of `bufferBytes`: bytes for all rings together, metadata pages included, spread evenly over the CPUs asked
+   * for, or online when the reader is opened. A CPU that comes online later gets a ring of the same size.
+   */
   readonly memoryBytes?: number;
   /**
    * `'cpu'` (default): ring by ring, each in its own order. `'time'`: one stream in time order; costs the producer
@@ -99,7 +109,8 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof PerfMapReaderOptions>([
   'onlineCpus',
 ]);
 
-const DEFAULT_BUFFER_BYTES = 256 * 1024;
+/** With its metadata page of 4 KiB just what kernel.perf_event_mlock_kb (516) allows each CPU by default. */
+const DEFAULT_BUFFER_BYTES = 512 * 1024;
 const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const DEFAULT_LATENCY_MICROSECONDS = 1000;
 export const DEFAULT_TURN: Required<TurnLimits> = {
@@ -164,18 +175,70 @@ export function resolveOptions(options: PerfMapReaderOptions, pageSize: number):
 /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
 export function checkTurn(turn: TurnLimits): Required<TurnLimits> {
   if (typeof turn !== 'object' || turn === null) throw invalid('turn must be an object');
+  const unknown = Object.keys(turn).find((name) => !(name in DEFAULT_TURN));
+  if (unknown !== undefined) {
+    throw invalid(`there is no turn.${unknown}; there are ${Object.keys(DEFAULT_TURN).join(', ')}`);
+  }
   const limits = { ...DEFAULT_TURN, ...turn };
   for (const name of ['records', 'bytes', 'microseconds'] as const) {
-    if (!(limits[name] >= 1)) throw invalid(`turn.${name} must be 1 or more, got ${String(limits[name])}`);
+    if (!(typeof limits[name] === 'number' && limits[name] >= 1)) {
+      throw invalid(`turn.${name} must be 1 or more, got ${String(limits[name])}`);
+    }
   }
   return limits;
 }
 
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal)
+    return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'signal must be an AbortSignal');
+}
+
+/** What a reader decides itself, elsewhere in its options or by being what it is. */
+const OWN_ATTRIBUTES = [
+  'type',
+  'config',
+  'watermark',
+  'wakeup_events',
+  'wakeup_watermark',
+  'write_backward',
+] as const;
+
 function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
-  const custom = options.attributes ?? {};
+  const custom: Partial<PerfEventAttr> = options.attributes ?? {};
   if (typeof custom !== 'object' || custom === null) throw invalid('attributes must be an object');
-  if (order === 'cpu' || options.timeInPayload !== undefined) return custom;
-  return { ...custom, sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_TIME };
+  const own = OWN_ATTRIBUTES.find((name) => custom[name] !== undefined);
+  if (own !== undefined) throw invalid(`attributes.${own} is the reader's own: leave it out`);
+  const byKernelTime = order === 'time' && options.timeInPayload === undefined;
+  if (
+    byKernelTime &&
+    (custom.use_clockid === false || (custom.clockid ?? CLOCK_MONOTONIC) !== CLOCK_MONOTONIC)
+  ) {
+    throw invalid(
+      `order: 'time' needs the samples' time by CLOCK_MONOTONIC: leave use_clockid and clockid out`,
+    );
+  }
+  const attributes = byKernelTime
+    ? { ...custom, sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_TIME }
+    : custom;
+  // Whether the kernel's struct takes them, and the record can be read: tried before anything is opened.
+  const attr = bpfOutputAttr({ everyEvents: 1 }, attributes);
+  encodePerfEventAttr(attr);
+  checkTimeInPayload(
+    options.timeInPayload,
+    sampleFormat(Number(attr.sample_type), Number(attr.read_format ?? 0)),
+  );
+  return attributes;
+}
+
+function checkTimeInPayload(timeInPayload: number | undefined, format: SampleFormat): void {
+  if (timeInPayload === undefined) return;
+  if (integer(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES) % 4 !== 0) {
+    throw invalid(`timeInPayload must be a multiple of 4 bytes, got ${timeInPayload}`);
+  }
+  if (format.rawMoves) throw invalid('timeInPayload does not go with PERF_SAMPLE_CALLCHAIN');
 }
 
 function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly number[] | undefined {
@@ -204,7 +267,8 @@ function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
   if (wakeup === 'moderated' || wakeup === 'manual') return wakeup;
   if (typeof wakeup === 'object' && wakeup !== null && Object.keys(wakeup).length === 1) {
     if ('everyEvents' in wakeup) {
-      return { everyEvents: integer(wakeup.everyEvents, 'wakeup.everyEvents', 1, 0xffff_ffff) };
+      // The kernel compares it as an int: from 2^31 on every sample would wake.
+      return { everyEvents: integer(wakeup.everyEvents, 'wakeup.everyEvents', 1, 0x7fff_ffff) };
     }
     if ('everyBytes' in wakeup) {
       return { everyBytes: integer(wakeup.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };

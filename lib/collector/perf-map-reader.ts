@@ -3,14 +3,18 @@ import { WAKE_EVENTS, type NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
+import { throwLater } from '../reader/throw-later';
 import type { SkippedFault } from '../ring/perf-ring';
 import { type ReaderStats, statsOf } from './accounts';
+import { attemptAll } from '../ring/attempt-all';
 import { Consumer } from './consumer';
 import type { CpuRing } from './cpu-ring';
 import { channels } from './diagnostics';
 import { FlushWaiters } from './flush-waiters';
+import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { type Metric, metricsOf } from './metrics';
 import {
+  checkSignal,
   checkTurn,
   DEFAULT_TURN,
   type PerfMapReaderOptions,
@@ -20,7 +24,7 @@ import {
 } from './options';
 import { readableOf } from './readable';
 import { type RecordBatch, visitWithin } from './record-batch';
-import { RingSet } from './ring-set';
+import { type CpuChange, RingSet } from './ring-set';
 import { makeTurn, type Turn } from './turn';
 import type { OwnedRecord, Visitors } from './visitors';
 import { Waker } from './waker';
@@ -29,8 +33,6 @@ import { Waker } from './waker';
 const BACKSTOP_MICROSECONDS = 100_000;
 const LOSS_CHECK_MILLISECONDS = 100;
 const CPU_CHECK_MILLISECONDS = 1000;
-/** A program that had read its slot before it was emptied may still be writing. */
-const LAST_WRITERS_MILLISECONDS = 2;
 
 /**
  * Layer 4: one ring per CPU on one perf event array, read as one stream.
@@ -51,12 +53,16 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #holdsBack = false;
   #lossCheckedAt = 0;
   #cpusCheckedAt = 0;
+  #refreshWarning: string | undefined;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
-    this.#turn = makeTurn(options, (ring, fault) => this.#reportFault(ring, fault));
+    this.#turn = makeTurn(options, {
+      fault: (ring, fault) => this.#reportFault(ring, fault),
+      lost: (ring) => this.#reportLoss(ring),
+    });
     this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
-    this.#rings = new RingSet(native, array, options, this.#waker);
+    this.#rings = new RingSet(native, array, options, this.#waker, (ring) => this.#reportLoss(ring));
     this.#consumer = new Consumer({
       turn: this.#turn,
       limits: options.turn,
@@ -99,7 +105,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /** CPUs with a ring now, ascending. */
   get cpus(): readonly number[] {
-    return this.#rings.list.map((ring) => ring.cpu);
+    return this.#closed ? [] : this.#rings.list.map((ring) => ring.cpu);
   }
 
   get closed(): boolean {
@@ -128,12 +134,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       ...limits,
     });
     this.#inDrain = true;
-    this.#turn.begin();
     try {
+      for (const ring of this.#rings.list) this.#reportLossWhenFull(ring, ring.look());
+      this.#turn.begin();
       return visitWithin(this.#turn, visitors, within, () => this.#rings.consumedBytes);
     } finally {
       this.#inDrain = false;
-      this.#turn.finish();
+      if (this.#turn.begun) this.#turn.finish();
       this.#afterTurn();
     }
   }
@@ -151,6 +158,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
     this.#checkAsync();
+    checkSignal(options.signal);
     return this.#consumer.batches(options.signal);
   }
 
@@ -197,9 +205,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#rings.emptySlots();
   }
 
-  /** Puts the rings back. */
+  /** Puts the rings back. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
   resume(): void {
     this.#checkOpen();
+    if (this.#consumer.draining) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
     this.#paused = false;
     this.#rings.fillSlots();
   }
@@ -210,15 +219,31 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /**
    * Opens rings for CPUs that came online, and reads to their end, then closes, those of CPUs that went offline. Done
-   * by itself once a second.
+   * by itself once a second. Within a turn, or while a close drains, it does nothing.
+   * @throws PerfSystemError when a ring cannot be opened (by itself it warns, and tries again a second later)
    */
   refresh(): void {
     this.#checkOpen();
-    if (this.#turn.begun) return;
-    const changes = this.#rings.refresh(this.#paused);
-    if (changes.length === 0) return;
-    this.#turn.setRings(this.#rings.list);
+    if (this.#turn.begun || this.#consumer.draining) return;
+    const before = this.#rings.list;
+    let changes: readonly CpuChange[] = [];
+    try {
+      changes = this.#rings.refresh(this.#paused);
+    } finally {
+      if (this.#rings.list !== before) this.#turn.setRings(this.#rings.list);
+    }
     for (const change of changes) channels.cpu.publish({ reader: this, ...change });
+  }
+
+  #refreshByItself(): void {
+    try {
+      this.refresh();
+      this.#refreshWarning = undefined;
+    } catch (error) {
+      const message = `perfring cannot follow the CPUs that come and go: ${String(error)}`;
+      if (message !== this.#refreshWarning) process.emitWarning(message);
+      this.#refreshWarning = message;
+    }
   }
 
   /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
@@ -236,17 +261,18 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a loop over
    * batches, twice.
    * @param options.drain after the slots are emptied, delivers the rest to the consumer that is reading, then frees; the
-   *   promise resolves after that. Without a consumer nobody is there to take the rest.
+   *   promise resolves after that, so do not await it in the loop that is to take the rest. Without a consumer nobody
+   *   is there to take it, and all is freed at once.
    * @throws the first failure, after every step has been tried
    */
   close(options: { drain?: boolean } = {}): Promise<void> {
     if (this.#closed) return this.#consumer.drained;
-    if (options.drain === true && this.#consumer.active) {
-      this.#rings.emptySlots();
-      this.#turn.endOfWriting();
-      return this.#consumer.drainAndEnd();
-    }
     try {
+      if (options.drain === true && this.#consumer.active) {
+        this.#rings.emptySlots();
+        this.#turn.endOfWriting();
+        return this.#consumer.drainAndEnd();
+      }
       this.#closeNow();
       return Promise.resolve();
     } catch (error) {
@@ -264,16 +290,17 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   #closeNow(): void {
     if (this.#closed) return;
-    this.#checkLosses(performance.now());
     this.#closed = true;
-    try {
-      this.#rings.close();
-    } finally {
-      this.#waker?.close();
-      this.#flushes.end();
-      this.#consumer.end();
-      channels.close.publish({ reader: this, stats: statsOf(this.#rings.accounts) });
-    }
+    attemptAll([
+      () => this.#rings.emptySlots(),
+      // After it no sample can be lost any more: these are the counts that stay.
+      ...this.#rings.list.map((ring) => () => this.#reportLoss(ring)),
+      () => this.#rings.close(),
+      () => this.#waker?.close(),
+      () => this.#flushes.end(),
+      () => this.#consumer.end(),
+      () => channels.close.publish({ reader: this, stats: statsOf(this.#rings.accounts) }),
+    ]);
   }
 
   // ------------------------------------------------------------------ waking
@@ -290,11 +317,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
         ring.account.wakeups++;
       }
       this.#moderate(ring, available, now);
+      // Whoever was told of a loss may have closed the reader.
+      if (this.#closed) return;
       if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
     }
     if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
       this.#cpusCheckedAt = now;
-      this.refresh();
+      this.#refreshByItself();
     }
     if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
     if (found || this.#holdsBack) this.#consumer.wake();
@@ -303,9 +332,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   #moderate(ring: CpuRing, available: number, now: number): void {
     const { moderator } = ring;
-    // Half full: losses may be under way, and are to be told when they happen.
-    if (available * 2 >= ring.ring.capacityBytes) this.#reportLoss(ring, available);
-    if (moderator === undefined) return;
+    this.#reportLossWhenFull(ring, available);
+    if (moderator === undefined || this.#closed) return;
     const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
     if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
       this.#rings.setWakes(ring, !busy);
@@ -328,24 +356,33 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #afterTurn(): void {
     this.#flushes.check();
     if (this.#closed) return;
-    const heldBack = this.#holdsBack;
     this.#holdsBack = this.#turn.holdsBack;
+    for (const ring of this.#rings.list) if (ring.behind) ring.look();
     if (this.#rings.retireEmptied()) this.#turn.setRings(this.#rings.list);
-    if (this.#holdsBack !== heldBack) this.#schedule();
+    if (this.#options.order === 'time') this.#schedule();
   }
 
   // ------------------------------------------------------------------ accounts
 
   #checkLosses(now: number): void {
     this.#lossCheckedAt = now;
-    for (const ring of this.#rings.list) this.#reportLoss(ring, ring.look());
+    for (const ring of this.#rings.list) this.#reportLoss(ring);
   }
 
-  #reportLoss(ring: CpuRing, available: number): void {
-    const report = ring.checkLoss(available);
+  /** Half full: losses may be under way, and are to be told when they happen. */
+  #reportLossWhenFull(ring: CpuRing, available: number): void {
+    if (available * 2 >= ring.ring.capacityBytes) this.#reportLoss(ring);
+  }
+
+  #reportLoss(ring: CpuRing): void {
+    const report = ring.checkLoss();
     if (report === undefined) return;
     channels.loss.publish({ reader: this, ...report });
-    this.#options.onLoss?.(report);
+    try {
+      this.#options.onLoss?.(report);
+    } catch (error) {
+      throwLater(error);
+    }
   }
 
   #reportFault(ring: CpuRing, fault: SkippedFault): void {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Consumer } from './consumer';
-import { DEFAULT_TURN } from './options';
+import { checkSignal, DEFAULT_TURN } from './options';
 import { type OwnedRecord, ownedRecord } from './visitors';
 
 /** Records copied before their room in the ring is given back. */
@@ -12,16 +12,69 @@ export function readableOf(
   options: { signal?: AbortSignal; highWaterMark?: number },
 ): Readable {
   const { signal, highWaterMark = RECORDS_PER_TURN } = options;
-  return Readable.from(copies(consumer, signal), { objectMode: true, highWaterMark });
+  checkSignal(signal);
+  return new RecordStream(consumer, highWaterMark, signal);
 }
 
-async function* copies(consumer: Consumer, signal: AbortSignal | undefined): AsyncGenerator<OwnedRecord> {
-  const limits = { ...DEFAULT_TURN, records: RECORDS_PER_TURN };
-  for await (const batch of consumer.batches(signal, limits)) {
-    const records: OwnedRecord[] = [];
+class RecordStream extends Readable {
+  readonly #stop = new AbortController();
+  readonly #chunks: AsyncGenerator<OwnedRecord[], void, undefined>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #end = (): void => this.#stop.abort();
+  /** Copied, and not pushed yet. */
+  #chunk: readonly OwnedRecord[] = [];
+  #pushed = 0;
+  #asking = false;
+
+  constructor(consumer: Consumer, highWaterMark: number, signal: AbortSignal | undefined) {
+    super({ objectMode: true, highWaterMark });
+    this.#chunks = chunks(
+      consumer,
+      this.#stop.signal,
+      Math.min(RECORDS_PER_TURN, Math.max(1, highWaterMark)),
+    );
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#end, { once: true });
+    if (signal?.aborted === true) this.#end();
+  }
+
+  override _read(): void {
+    while (this.#pushed < this.#chunk.length) if (!this.push(this.#chunk[this.#pushed++])) return;
+    if (this.#asking) return;
+    this.#asking = true;
+    this.#chunks.next().then(
+      ({ done, value }) => {
+        this.#asking = false;
+        if (done === true) {
+          this.push(null);
+          return;
+        }
+        this.#chunk = value;
+        this.#pushed = 0;
+        this._read();
+      },
+      (error: unknown) => this.destroy(error as Error),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#signal?.removeEventListener('abort', this.#end);
+    // Asking a generator that waits for samples to return would wait with it.
+    this.#stop.abort();
+    this.#chunks.return().then(() => callback(error), callback);
+  }
+}
+
+async function* chunks(
+  consumer: Consumer,
+  signal: AbortSignal,
+  records: number,
+): AsyncGenerator<OwnedRecord[], void, undefined> {
+  for await (const batch of consumer.batches(signal, { ...DEFAULT_TURN, records })) {
+    const copies: OwnedRecord[] = [];
     batch.forEach((record) => {
-      records.push(ownedRecord(record));
+      copies.push(ownedRecord(record));
     });
-    yield* records;
+    if (copies.length > 0) yield copies;
   }
 }

@@ -5,8 +5,12 @@ import { checkTurn } from './options';
 import type { Turn } from './turn';
 import { splitVisitors, type Visitors } from './visitors';
 
+/** No bound of time or bytes. */
+export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 /** First records of a visit bounded in time: enough to learn what one costs. */
 const FIRST_CHUNK = 256;
+/** Samples iterated over between looks at the clock. */
+const CLOCK_EVERY = 64;
 const LARGEST_CHUNK = 16_384;
 
 /**
@@ -25,7 +29,8 @@ export function visitWithin(
   const startBytes = consumed();
   const budget = limits.microseconds / 1000;
   let records = 0;
-  let chunk = FIRST_CHUNK;
+  const timeless = limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED;
+  let chunk = timeless ? UNBOUNDED : FIRST_CHUNK;
   for (;;) {
     const visited = turn.visit(sample, other, Math.min(chunk, limits.records - records));
     records += visited;
@@ -71,10 +76,17 @@ export class RecordBatch implements Iterable<RingRecord> {
     return visitWithin(this.#turn, visitors, within, this.#consumed);
   }
 
-  /** The samples, one by one, each lent until the next. */
+  /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a turn at the latest. */
   *[Symbol.iterator](): Iterator<RingRecord> {
-    for (let records = 0; records < this.#limits.records; records++) {
+    const { records, bytes, microseconds } = this.#limits;
+    const start = performance.now();
+    const startBytes = this.#consumed();
+    for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
+      if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
+        if (performance.now() - start >= microseconds / 1000) return;
+        if (this.#consumed() - startBytes >= bytes) return;
+      }
       const record = this.#turn.next();
       if (record === null) return;
       yield record;

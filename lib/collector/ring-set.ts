@@ -2,6 +2,7 @@ import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
 import { CpuAccount } from './accounts';
+import { attemptAll } from '../ring/attempt-all';
 import { CpuRing } from './cpu-ring';
 import type { ResolvedOptions } from './options';
 import type { Waker } from './waker';
@@ -21,22 +22,26 @@ export class RingSet {
   readonly #array: PerfEventArray;
   readonly #options: ResolvedOptions;
   readonly #waker: Waker | undefined;
+  readonly #retired: (ring: CpuRing) => void;
   readonly #accounts = new Map<number, CpuAccount>();
   /** Samples of each ring that had come at its last look, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
-  #list: CpuRing[] = [];
+  #list: readonly CpuRing[] = [];
   #closedBytes = 0;
 
+  /** @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed */
   constructor(
     native: NativeAddon,
     array: PerfEventArray,
     options: ResolvedOptions,
     waker: Waker | undefined,
+    retired: (ring: CpuRing) => void,
   ) {
     this.#native = native;
     this.#array = array;
     this.#options = options;
     this.#waker = waker;
+    this.#retired = retired;
   }
 
   /** The rings, by CPU number. */
@@ -72,7 +77,10 @@ export class RingSet {
     this.fillSlots();
   }
 
-  /** @param paused whether new rings stay out of the map */
+  /**
+   * Retires rings of CPUs that went, opens rings for those that came. What changed before a failure stays changed.
+   * @param paused whether new rings stay out of the map
+   */
   refresh(paused: boolean): CpuChange[] {
     const online = new Set(this.#options.onlineCpus());
     const wanted = new Set(this.#options.cpus?.filter((cpu) => online.has(cpu)) ?? online);
@@ -80,14 +88,14 @@ export class RingSet {
     for (const ring of this.#list) {
       if (wanted.has(ring.cpu) || ring.retiring) continue;
       ring.retiring = true;
-      this.#array.clear(ring.cpu);
+      ring.emptySlot(this.#array);
       this.#waker?.unwatch(ring.polled);
       changes.push({ cpu: ring.cpu, online: false });
     }
     this.retireEmptied();
     for (const cpu of [...wanted].sort((one, other) => one - other)) {
       if (this.#list.some((ring) => ring.cpu === cpu) || !this.#addIfOnline(cpu)) continue;
-      if (!paused) this.#list.find((ring) => ring.cpu === cpu)?.fillSlot(this.#array);
+      if (!paused) this.#fillNew(cpu);
       changes.push({ cpu, online: true });
     }
     return changes;
@@ -97,7 +105,7 @@ export class RingSet {
   retireEmptied(): boolean {
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
     for (const ring of emptied) {
-      ring.checkLoss(0);
+      this.#retired(ring);
       this.#closedBytes += ring.consumedBytes;
       ring.close();
     }
@@ -110,17 +118,24 @@ export class RingSet {
   }
 
   emptySlots(): void {
-    for (const ring of this.#list) this.#array.clear(ring.cpu);
+    // A closed array has emptied them itself.
+    if (this.#array.closed) return;
+    attemptAll(this.#list.map((ring) => () => ring.emptySlot(this.#array)));
   }
 
   setWakes(ring: CpuRing, wakes: boolean): void {
     if (!ring.retiring) ring.setWakes(this.#array, wakes);
   }
 
-  /** Samples that came into the ring since its last look, by what lies in it and what was read. */
+  /**
+   * Samples that came since the ring's last look, by what lies in it, what was read and what was lost: a full ring
+   * takes none, and is not calm for that.
+   */
   arrivedSamples(ring: CpuRing, available: number): number {
     const { account } = ring;
-    const arrived = account.received + available / account.meanRecordBytes;
+    // Within a turn what was visited is counted as received, and still lies in the ring.
+    const unread = ring.ring.reading ? ring.ring.unreadBytes() : available;
+    const arrived = account.received + account.lost + unread / account.meanRecordBytes;
     const before = this.#arrived.get(ring) ?? account.received;
     this.#arrived.set(ring, arrived);
     return Math.max(0, arrived - before);
@@ -128,30 +143,36 @@ export class RingSet {
 
   /** Slots, then polling, then the rings; every step is tried, then the first failure thrown. */
   close(): void {
-    let failure: { readonly error: unknown } | undefined;
-    const attempt = (step: () => void): void => {
-      try {
-        step();
-      } catch (error) {
-        failure ??= { error };
-      }
-    };
-    for (const ring of this.#list) {
-      // A closed array has emptied them itself.
-      if (!this.#array.closed) attempt(() => this.#array.clear(ring.cpu));
-      attempt(() => this.#waker?.unwatch(ring.polled));
-      attempt(() => ring.close());
-    }
-    if (failure !== undefined) throw failure.error;
+    attemptAll([
+      () => this.emptySlots(),
+      ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
+    ]);
   }
 
+  /** Opens a ring that is watched, or none. */
   #add(cpu: number): void {
     const account = this.#accounts.get(cpu) ?? this.#newAccount(cpu);
     const ring = CpuRing.open(this.#native, cpu, this.#options, account);
+    try {
+      this.#waker?.watch(ring.polled);
+    } catch (error) {
+      ring.close();
+      throw error;
+    }
     this.#accounts.set(cpu, account);
-    this.#list.push(ring);
-    this.#list.sort((one, other) => one.cpu - other.cpu);
-    this.#waker?.watch(ring.polled);
+    this.#list = [...this.#list, ring].sort((one, other) => one.cpu - other.cpu);
+  }
+
+  /** A ring that cannot be put into its slot is of no use: the next refresh tries anew. */
+  #fillNew(cpu: number): void {
+    const ring = this.#list.find((one) => one.cpu === cpu);
+    try {
+      ring?.fillSlot(this.#array);
+    } catch (error) {
+      this.#list = this.#list.filter((one) => one !== ring);
+      ring?.close();
+      throw error;
+    }
   }
 
   /** A CPU may go offline between being seen and being opened. */

@@ -6,8 +6,13 @@ import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record
 import type { CpuRing } from './cpu-ring';
 import type { ResolvedOptions } from './options';
 
-/** Told of what was stepped over. */
-export type FaultReport = (ring: CpuRing, fault: SkippedFault) => void;
+/** What a turn tells of while it delivers. Either may close the reader. */
+export interface TurnReports {
+  /** Something was stepped over. */
+  readonly fault: (ring: CpuRing, fault: SkippedFault) => void;
+  /** A PERF_RECORD_LOST comes: what it reports is to be told before any further record. */
+  readonly lost: (ring: CpuRing) => void;
+}
 
 /** One look at all rings, and the delivery of what it found: begin, visit or next as often as wanted, finish. */
 export interface Turn {
@@ -35,8 +40,8 @@ export interface Turn {
   endOfWriting(): void;
 }
 
-export function makeTurn(options: ResolvedOptions, onFault: FaultReport): Turn {
-  return options.order === 'time' ? new TimeOrderTurn(options, onFault) : new CpuOrderTurn(onFault);
+export function makeTurn(options: ResolvedOptions, reports: TurnReports): Turn {
+  return options.order === 'time' ? new TimeOrderTurn(options, reports) : new CpuOrderTurn(reports);
 }
 
 /** Records of one ring before the next ring has its turn. */
@@ -45,27 +50,33 @@ const FAIR_SHARE = 8192;
 /** Passes on what is no sample, and counts what LOST records report: all there is before Linux 6.0. */
 class LostCounter {
   readonly #ringOf: (cpu: number) => CpuRing | undefined;
+  readonly #report: (ring: CpuRing) => void;
   #other: RecordVisitor | undefined;
   #counting: RecordVisitor = () => undefined;
 
-  constructor(ringOf: (cpu: number) => CpuRing | undefined) {
+  constructor(ringOf: (cpu: number) => CpuRing | undefined, report: (ring: CpuRing) => void) {
     this.#ringOf = ringOf;
+    this.#report = report;
   }
 
   counting(other: RecordVisitor): RecordVisitor {
     if (this.#other !== other) {
       this.#other = other;
       this.#counting = (record) => {
-        this.count(record);
-        return other(record);
+        // Whoever was told of the loss may have closed the reader, and with it the record.
+        return this.count(record) ? other(record) : false;
       };
     }
     return this.#counting;
   }
 
-  count(record: RingRecord): void {
+  /** @returns false when the ring was closed over it */
+  count(record: RingRecord): boolean {
     const ring = record.type === PERF_RECORD_LOST ? this.#ringOf(record.cpu) : undefined;
-    if (ring !== undefined) ring.account.lostByRecords += record.lost;
+    if (ring === undefined) return true;
+    ring.account.lostByRecords += record.lost;
+    this.#report(ring);
+    return !ring.ring.closed;
   }
 }
 
@@ -75,7 +86,7 @@ function countFault(ring: CpuRing, fault: SkippedFault): void {
   else ring.account.corrupt++;
 }
 
-function beginRings(rings: readonly CpuRing[], onFault: FaultReport): number {
+function beginRings(rings: readonly CpuRing[], reports: TurnReports): number {
   let found = 0;
   for (const ring of rings) {
     if (ring.ring.closed) continue;
@@ -84,12 +95,10 @@ function beginRings(rings: readonly CpuRing[], onFault: FaultReport): number {
       ring.account.sawAvailable(available);
       found += available;
     } catch (error) {
-      // Head and tail cannot be: nothing in the ring can be trusted.
-      const skippedBytes = ring.ring.resynchronise();
-      const fault = { kind: 'corrupt', skippedBytes, error } as SkippedFault;
+      // Head and tail cannot be: nothing in the ring can be trusted. The next turn begins at its head.
+      const fault = { kind: 'corrupt', skippedBytes: ring.ring.resynchronise(), error } as SkippedFault;
       countFault(ring, fault);
-      onFault(ring, fault);
-      ring.ring.startReadBatch();
+      reports.fault(ring, fault);
     }
   }
   return found;
@@ -98,27 +107,35 @@ function beginRings(rings: readonly CpuRing[], onFault: FaultReport): number {
 /** Ring by ring, each in its own order, each its fair share. */
 class CpuOrderTurn implements Turn {
   #rings: readonly CpuRing[] = [];
-  /** Where the last visit stopped: the others come first next time. */
+  /** Where this turn began: the next one begins one ring further, wherever this one stops. */
+  #start = 0;
+  /** The ring whose turn it is. */
   #first = 0;
   #current: CpuRing | undefined;
-  readonly #lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu));
+  /** Samples next() has lent of the ring whose turn it is. */
+  #taken = 0;
+  readonly #lost: LostCounter;
   begun = false;
   stopped = false;
   readonly holdsBack = false;
-  readonly #onFault: FaultReport;
+  readonly #reports: TurnReports;
 
-  constructor(onFault: FaultReport) {
-    this.#onFault = onFault;
+  constructor(reports: TurnReports) {
+    this.#reports = reports;
+    this.#lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu), reports.lost);
   }
 
   setRings(rings: readonly CpuRing[]): void {
     this.#rings = rings;
-    this.#first = 0;
+    this.#start = 0;
   }
 
   begin(): number {
     this.begun = true;
-    return beginRings(this.#rings, this.#onFault);
+    this.#start = this.#start + 1 < this.#rings.length ? this.#start + 1 : 0;
+    this.#first = this.#start;
+    this.#taken = 0;
+    return beginRings(this.#rings, this.#reports);
   }
 
   get more(): boolean {
@@ -135,7 +152,7 @@ class CpuOrderTurn implements Turn {
       const ring = this.#rings[this.#first] as CpuRing;
       if (!hasMore(ring)) {
         idle++;
-        this.#first = (this.#first + 1) % count;
+        this.#pass();
         continue;
       }
       idle = 0;
@@ -154,7 +171,7 @@ class CpuOrderTurn implements Turn {
         break;
       }
       if (state.outcome === SCAN_FAULT) this.#skip(ring);
-      if (state.outcome === SCAN_LIMIT || state.left === 0) this.#first = (this.#first + 1) % count;
+      if (state.outcome === SCAN_LIMIT || state.left === 0) this.#pass();
     }
     return records;
   }
@@ -162,24 +179,43 @@ class CpuOrderTurn implements Turn {
   next(): RingRecord | null {
     this.#step();
     for (;;) {
-      const ring = this.#rings.find(hasMore);
+      const ring = this.#ringWithMore();
       if (ring === undefined) return null;
-      const before = ring.ring.scanState.left;
       let record: RingRecord | null;
       try {
         record = ring.ring.peek();
-      } catch {
+      } catch (error) {
+        if (ring.ring.closed || (error as { code?: unknown }).code !== 'ERR_PERF_RING_CORRUPT') throw error;
         this.#skip(ring);
         continue;
       }
-      if (record !== null && record.type === PERF_RECORD_SAMPLE) {
+      if (record === null) return null;
+      if (record.type === PERF_RECORD_SAMPLE) {
         this.#current = ring;
         return record;
       }
-      if (record !== null) this.#lost.count(record);
+      if (!this.#lost.count(record)) return null;
+      const before = ring.ring.scanState.left;
       ring.ring.pop();
       tally(ring, before - ring.ring.scanState.left, 0, 1);
     }
+  }
+
+  /** The ring whose turn it is, as long as its share lasts; then the next that holds something. */
+  #ringWithMore(): CpuRing | undefined {
+    if (this.#taken >= FAIR_SHARE) this.#pass();
+    for (let tried = 0; tried < this.#rings.length; tried++) {
+      const ring = this.#rings[this.#first] as CpuRing;
+      if (hasMore(ring)) return ring;
+      this.#pass();
+    }
+    return undefined;
+  }
+
+  /** The next ring's turn. */
+  #pass(): void {
+    this.#taken = 0;
+    this.#first = (this.#first + 1) % this.#rings.length;
   }
 
   finish(): void {
@@ -194,16 +230,22 @@ class CpuOrderTurn implements Turn {
   #step(): void {
     const ring = this.#current;
     this.#current = undefined;
-    if (ring === undefined || ring.ring.closed) return;
+    if (ring === undefined) return;
+    if (ring.ring.closed) {
+      // It was delivered all the same.
+      ring.account.received++;
+      return;
+    }
     const before = ring.ring.scanState.left;
     ring.ring.pop();
+    this.#taken++;
     tally(ring, before - ring.ring.scanState.left, 1, 0);
   }
 
   #skip(ring: CpuRing): void {
     const fault = ring.ring.skipFault();
     countFault(ring, fault);
-    this.#onFault(ring, fault);
+    this.#reports.fault(ring, fault);
   }
 }
 
@@ -224,14 +266,16 @@ class TimeOrderTurn implements Turn {
   #rings: readonly CpuRing[] = [];
   readonly #byRing = new Map<PerfRing, CpuRing>();
   readonly #reader: RingReader;
-  readonly #lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu));
+  readonly #lost: LostCounter;
   /** Bytes of each ring that no tally has counted yet. */
   #left: number[] = [];
-  #lent = false;
+  /** The ring of the record that next() lent. */
+  #lent: CpuRing | undefined;
   begun = false;
   stopped = false;
 
-  constructor(options: ResolvedOptions, onFault: FaultReport) {
+  constructor(options: ResolvedOptions, reports: TurnReports) {
+    this.#lost = new LostCounter((cpu) => this.#rings.find((ring) => ring.cpu === cpu), reports.lost);
     this.#reader = new RingReader({
       slackNanoseconds: options.slackNanoseconds,
       onFault: (ring, fault) => {
@@ -241,7 +285,7 @@ class TimeOrderTurn implements Turn {
         const index = this.#rings.indexOf(owner);
         this.#left[index] = (this.#left[index] ?? 0) - fault.skippedBytes;
         countFault(owner, fault);
-        onFault(owner, fault);
+        reports.fault(owner, fault);
       },
     });
   }
@@ -258,11 +302,11 @@ class TimeOrderTurn implements Turn {
   }
 
   begin(): number {
-    this.begun = true;
     this.#reader.start();
+    this.begun = true;
     let found = 0;
     this.#left = this.#rings.map((ring) => {
-      const { left } = ring.ring.scanState;
+      const left = ring.ring.reading ? ring.ring.scanState.left : 0;
       ring.account.sawAvailable(left);
       found += left;
       return left;
@@ -294,9 +338,10 @@ class TimeOrderTurn implements Turn {
     for (;;) {
       const record = this.#reader.peek();
       if (record === null) return null;
-      this.#lent = true;
-      if (record.type === PERF_RECORD_SAMPLE) return record;
-      this.#lost.count(record);
+      const isSample = record.type === PERF_RECORD_SAMPLE;
+      if (!isSample && !this.#lost.count(record)) return null;
+      this.#lent = this.#byRing.get(this.#reader.currentRing());
+      if (isSample) return record;
       this.#step();
     }
   }
@@ -312,8 +357,14 @@ class TimeOrderTurn implements Turn {
   }
 
   #step(): void {
-    if (!this.#lent) return;
-    this.#lent = false;
+    const ring = this.#lent;
+    this.#lent = undefined;
+    if (ring === undefined) return;
+    if (ring.ring.closed) {
+      // It was delivered all the same.
+      ring.account.received++;
+      return;
+    }
     this.#reader.pop();
     this.#tally();
   }

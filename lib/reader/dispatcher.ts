@@ -1,6 +1,7 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RecordVisitor, RingRecord } from '../ring/record';
+import { throwLater } from './throw-later';
 
 export interface DispatcherOptions {
   /** Payload offset of the message type, bytes; 0 by default. */
@@ -36,7 +37,13 @@ export class Dispatcher {
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
   constructor(options: DispatcherOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `options must be an object, got ${String(options)}`);
+    }
     const { typeOffset = 0, typeBytes = 4, onError = throwLater } = options;
+    if (typeof onError !== 'function') {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'onError must be a function');
+    }
     if (!Number.isInteger(typeOffset) || typeOffset < 0) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
@@ -140,10 +147,4 @@ function subscribe(table: Map<number, Subscriber[]>, type: number, subscriber: S
     if (list.length === 0) table.delete(type);
     else table.set(type, list);
   };
-}
-
-function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

@@ -2,6 +2,7 @@ import { HEADER_MISC, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { PerfRing, SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
+import { attemptAll } from '../ring/attempt-all';
 import { RecordCursor } from '../ring/record-cursor';
 import { ringGeometry } from '../ring/geometry';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW, ScanState } from '../ring/record-scan';
@@ -108,7 +109,7 @@ export class RingReader {
     if (at === -1) return;
     this.#merge.count = 0;
     this.#rings.splice(at, 1);
-    const before = this.#lanes;
+    const before = [...this.#lanes];
     this.#lanes.length = 0;
     for (const [index, kept] of this.#rings.entries()) {
       const lane = new Lane(kept.cursor, kept.scanState, index);
@@ -245,7 +246,8 @@ export class RingReader {
       const merge = this.merge(visitor, other, Math.min(limit - records, 2 ** 30));
       records += merge.records;
       if (merge.outcome === SCAN_THREW) {
-        const { thrown } = merge;
+        // A read of detached memory says so, whichever ring it was.
+        const thrown = this.#rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
         merge.thrown = undefined;
         throw thrown;
       }
@@ -313,7 +315,7 @@ export class RingReader {
     this.#checkStarted();
     this.#checkNotVisiting();
     this.#started = false;
-    for (const ring of this.#rings) if (ring.reading) ring.finishReadBatch();
+    attemptAll(this.#rings.filter((ring) => ring.reading).map((ring) => () => ring.finishReadBatch()));
   }
 
   #begin(ring: PerfRing): void {

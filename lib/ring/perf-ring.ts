@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { HEADER_BYTES, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { addon, addonAvailable } from '../addon/load';
 import { PerfRingError } from '../errors';
 import { AtomicsCursors } from './atomics-cursors';
@@ -10,23 +10,11 @@ import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
 import { SCAN_FAULT, SCAN_THREW, type Scan, ScanState, scanOf } from './record-scan';
 import type { RingCursors } from './ring-cursors';
-import { ABSENT, type SampleFormat, sampleFormat } from './sample-format';
+import { checkOptions, type PerfRingOptions, timeOffsetOf } from './ring-options';
+import { ABSENT, sampleFormat } from './sample-format';
 import { shown } from './shown';
 import { LoopCache, LoopCopies } from './specialise';
 import { byteLengthOf, partOf } from './view-span';
-
-export interface PerfRingOptions {
-  /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
-  readonly format?: SampleFormat;
-  /**
-   * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds.
-   */
-  readonly timeInPayload?: number;
-  /** CPU number, or another label, that records carry; -1 by default. */
-  readonly cpu?: number;
-  /** The two positions; by default native helpers, and Atomics where the addon is not built. */
-  readonly cursors?: RingCursors;
-}
 
 /** What {@link PerfRing.skipFault} stepped over. */
 export interface SkippedFault {
@@ -145,6 +133,12 @@ export class PerfRing {
   startWriteBatch(): void {
     this.#checkOpen();
     if (this.#writing) throw batchOpen('write');
+    if (this.#cursor.format.rawOffset !== HEADER_BYTES) {
+      throw new PerfRingError(
+        'ERR_PERF_READ_ONLY',
+        'samples of this format have more than a payload, which only the kernel writes: the ring can only be read',
+      );
+    }
     const room = this.#cursors.free();
     const start = this.#cursors.writeOffset();
     if (!this.#isDistance(room) || start % 8 !== 0) throw this.#corruptCursors();
@@ -390,6 +384,40 @@ export class PerfRing {
     return { kind: truncated ? 'truncated' : 'corrupt', skippedBytes, error };
   }
 
+  /**
+   * Copies whole records, as they lie in the ring with their headers, in at most two copies however many they are, and
+   * pops them. A record that wraps is whole in the copy.
+   * @param target as much as fits of the rest of the batch goes into it
+   * @returns the bytes and the records copied; 0 when the next record does not fit
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT when the next header is; what was before it has been copied
+   */
+  copyRecords(target: Uint8Array): { readonly bytes: number; readonly records: number } {
+    this.#checkReading();
+    if (!types.isUint8Array(target)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
+    }
+    const room = byteLengthOf(target);
+    const state = this.#scan;
+    const { position, left } = state;
+    let records = 0;
+    while (state.left > 0) {
+      this.#loaded = 0;
+      const size = this.#cursor.load(state.position, state.left);
+      if (size === 0 && records === 0) throw this.#corruptHeader();
+      if (size === 0 || left - state.left + size > room) break;
+      state.position = (state.position + size) & (this.capacityBytes - 1);
+      state.left -= size;
+      records++;
+    }
+    this.#cursor.leave();
+    const bytes = left - state.left;
+    const data = new Uint8Array(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
+    const first = Math.min(bytes, this.capacityBytes - position);
+    target.set(data.subarray(position, position + first));
+    if (first < bytes) target.set(data.subarray(0, bytes - first), first);
+    return { bytes, records };
+  }
+
   /** Gives back (release) what the batch has popped or visited. What was not is read again by the next batch. */
   finishReadBatch(): void {
     this.#checkReading();
@@ -523,30 +551,6 @@ export class PerfRing {
   }
 }
 
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `options must be an object, got ${shown(options)}`);
-  }
-}
-
 function batchOpen(kind: string): PerfRingError {
   return new PerfRingError('ERR_PERF_BATCH_OPEN', `a ${kind} batch is open already: finish it first`);
-}
-
-/** Offset of the time from a sample's start, or ABSENT. */
-function timeOffsetOf(format: SampleFormat, timeInPayload: number | undefined): number {
-  if (timeInPayload === undefined) return format.timeOffset;
-  if (!Number.isInteger(timeInPayload) || timeInPayload < 0 || timeInPayload % 4 !== 0) {
-    throw new PerfRingError(
-      'ERR_PERF_INVALID_OPTION',
-      `timeInPayload must be a multiple of 4 bytes, got ${shown(timeInPayload)}`,
-    );
-  }
-  if (format.rawMoves) {
-    throw new PerfRingError(
-      'ERR_PERF_INVALID_OPTION',
-      'timeInPayload does not go with PERF_SAMPLE_CALLCHAIN',
-    );
-  }
-  return format.rawOffset + 4 + timeInPayload;
 }

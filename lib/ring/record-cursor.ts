@@ -172,7 +172,11 @@ export class RecordCursor implements RingRecord {
   }
 
   #makeJoined(): RecordCursor {
-    const geometry = { buffer: new ArrayBuffer(MAX_RECORD_BYTES), dataOffset: 0, capacityBytes: MAX_RECORD_BYTES };
+    const geometry = {
+      buffer: new ArrayBuffer(MAX_RECORD_BYTES),
+      dataOffset: 0,
+      capacityBytes: MAX_RECORD_BYTES,
+    };
     return new RecordCursor(geometry, this.format, this.timeOffset, this.cpu);
   }
 

@@ -96,8 +96,7 @@ export class RecordWriter {
   }
 
   #zero(offset: number, length: number): void {
-    const first = Math.min(length, this.#capacityBytes - offset);
-    this.#bytes.fill(0, offset, offset + first);
-    this.#bytes.fill(0, 0, length - first);
+    // In one piece: padding lies within the last 8 bytes of its record, and the ring ends on an 8-byte boundary.
+    this.#bytes.fill(0, offset, offset + length);
   }
 }

@@ -51,7 +51,7 @@ export function scanOf(cursor: RecordCursor): Scan {
     let position = state.position | 0;
     // `end` may lie beyond the capacity; `edge` is where the linear part stops.
     let end = (position + state.left) | 0;
-    let edge = end < capacity ? end : capacity;
+    let edge = Math.min(end, capacity);
     let records = 0;
     let others = 0;
     let outcome = 0;
@@ -65,7 +65,7 @@ export function scanOf(cursor: RecordCursor): Scan {
           if (position >= end) break;
           position = (position - capacity) | 0;
           end = (end - capacity) | 0;
-          edge = end < capacity ? end : capacity;
+          edge = Math.min(end, capacity);
           runStart = position;
         }
         if (records >= limit) {

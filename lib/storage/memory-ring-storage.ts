@@ -1,5 +1,6 @@
 import { PerfRingError } from '../errors';
-import { PerfRing, type PerfRingOptions } from '../ring/perf-ring';
+import { PerfRing } from '../ring/perf-ring';
+import type { PerfRingOptions } from '../ring/ring-options';
 import type { RingStorage } from './ring-storage';
 
 export interface MemoryRingStorageOptions extends PerfRingOptions {

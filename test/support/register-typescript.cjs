@@ -12,7 +12,11 @@ Module._extensions['.ts'] = (module, filename) => {
   const { code } = transformSync(readFileSync(filename, 'utf8'), {
     filename,
     swcrc: false,
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2022', transform: { useDefineForClassFields: false } },
+    jsc: {
+      parser: { syntax: 'typescript' },
+      target: 'es2022',
+      transform: { useDefineForClassFields: false },
+    },
     module: { type: 'commonjs' },
     sourceMaps: 'inline',
   });

@@ -26,12 +26,13 @@ function filesOf(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-const roomOf = (file: string): string =>
-  (relative(LIB, file).split(sep)[0] as string).replace(/\.ts$/, '');
+const roomOf = (file: string): string => (relative(LIB, file).split(sep)[0] as string).replace(/\.ts$/, '');
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  const paths = [...text.matchAll(/(?:from|import\(|require\()\s*'(\.[^']*)'/g)].map((match) => match[1] as string);
+  const paths = [...text.matchAll(/(?:from|import\(|require\()\s*'(\.[^']*)'/g)].map(
+    (match) => match[1] as string,
+  );
   return paths.map((path) => resolve(file, '..', path));
 }
 
@@ -45,7 +46,9 @@ describe('the rooms of lib', () => {
   it.each(Object.keys(MAY_IMPORT))('%s imports only what it may', (room) => {
     const strays = files
       .filter((file) => roomOf(file) === room)
-      .flatMap((file) => importsOf(file).map((target) => ({ file: relative(LIB, file), target: roomOf(target) })))
+      .flatMap((file) =>
+        importsOf(file).map((target) => ({ file: relative(LIB, file), target: roomOf(target) })),
+      )
       .filter(({ target }) => target !== room && !(MAY_IMPORT[room] ?? []).includes(target));
     expect(strays).toEqual([]);
   });

@@ -1,0 +1,80 @@
+import { PerfEventArray } from '../../lib/bpf/perf-event-array';
+import type { PerfMapReaderOptions } from '../../lib/collector/options';
+import { PerfMapReader } from '../../lib/collector/perf-map-reader';
+import { onlineCpus } from '../../lib/host/cpu-list';
+import type { Capability } from '../../lib/abi/capability';
+import { type ProducerOptions, SampleProducer } from './producers';
+import { SampleCheck } from './sample-check';
+
+/** What a scene needs: to load and read, and a tc program as the producer. */
+export const SCENE_CAPABILITIES: readonly Capability[] = [
+  'CAP_BPF',
+  'CAP_PERFMON',
+  'CAP_NET_ADMIN',
+  'CAP_SYS_ADMIN',
+];
+
+export const CPUS: readonly number[] = onlineCpus();
+
+/** An array, a producer that writes to it, and a reader of it: for one test. */
+export class ReaderScene implements Disposable {
+  readonly array = PerfEventArray.create();
+  readonly producer: SampleProducer;
+  readonly reader: PerfMapReader;
+  readonly check: SampleCheck;
+
+  constructor(options: PerfMapReaderOptions = {}, { sizes = [48] }: ProducerOptions = {}) {
+    this.check = new SampleCheck(sizes);
+    try {
+      this.producer = new SampleProducer(this.array, { sizes });
+    } catch (error) {
+      this.array.close();
+      throw error;
+    }
+    try {
+      this.reader = PerfMapReader.open(this.array, options);
+    } catch (error) {
+      this.producer.close();
+      this.array.close();
+      throw error;
+    }
+  }
+
+  /** Samples on every CPU. */
+  emitEverywhere(count: number): void {
+    for (const cpu of CPUS) this.producer.emit(count, { cpu });
+  }
+
+  /** Samples of a CPU that were emitted while its slot was filled. */
+  emitted(cpu: number): number {
+    const { emitted, failed } = this.producer.counts(cpu);
+    return emitted - (failed['ENOENT'] ?? 0);
+  }
+
+  /**
+   * What was delivered is what the producer wrote, and the account of every CPU says so: received + lost == emitted.
+   * Read everything before.
+   */
+  expectExactAccounts(): void {
+    expect(this.check.errors).toEqual([]);
+    const stats = this.reader.stats();
+    for (const { cpu, received, lost, truncated, corrupt } of stats.cpus) {
+      const emitted = this.emitted(cpu);
+      expect({ cpu, received, lost, truncated, corrupt }).toEqual({
+        cpu,
+        received: this.check.received(cpu),
+        lost: emitted - received,
+        truncated: 0,
+        corrupt: 0,
+      });
+    }
+    const sum = (name: 'received' | 'lost'): number => stats.cpus.reduce((all, one) => all + one[name], 0);
+    expect([stats.total.received, stats.total.lost]).toEqual([sum('received'), sum('lost')]);
+  }
+
+  [Symbol.dispose](): void {
+    this.reader[Symbol.dispose]();
+    this.producer.close();
+    this.array.close();
+  }
+}

@@ -1,0 +1,73 @@
+import { PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../lib/abi/perf-event';
+import type { RingRecord } from '../../lib/ring/record';
+import { sampleFormat } from '../../lib/ring/sample-format';
+import { RingFixture, type RingFixtureOptions } from './ring-fixture';
+import { lostBytes, recordBytes, sampleBytes, words } from './ring-records';
+
+const TIMED = sampleFormat(PERF_SAMPLE_TIME | PERF_SAMPLE_RAW);
+
+/** Record types of a timed ring, as the tests write them: a sample with a time, and others, which have none. */
+export type TimedKind = 'sample' | 'lost' | 'other';
+
+export interface TimedRecord {
+  readonly kind: TimedKind;
+  /** Of samples alone. */
+  readonly time: bigint;
+  /** What tells it from all others. */
+  readonly id: number;
+  /** Bytes of the payload, 4 at least. */
+  readonly bytes: number;
+}
+
+/** A ring whose samples have PERF_SAMPLE_TIME. */
+export function timedRing(options: Omit<RingFixtureOptions, 'format'> = {}): RingFixture {
+  return new RingFixture({ ...options, format: TIMED });
+}
+
+export function timedSample(time: bigint, id: number, bytes = 4): TimedRecord {
+  return { kind: 'sample', time, id, bytes };
+}
+
+/** The record as the kernel would write it. */
+export function timedBytes({ kind, time, id, bytes }: TimedRecord): Uint8Array {
+  if (kind === 'lost') return lostBytes(BigInt(id), 1n);
+  if (kind === 'other') return recordBytes(77, words(BigInt(id)));
+  return sampleBytes(payloadWith(id, bytes), words(time));
+}
+
+/** Publishes what fits. @returns how many */
+export function publishTimed(fixture: RingFixture, records: readonly TimedRecord[]): number {
+  let published = 0;
+  for (const record of records) {
+    const bytes = timedBytes(record);
+    const used = Number(BigInt.asUintN(64, fixture.head - fixture.tail));
+    if (used + bytes.length > fixture.capacityBytes) break;
+    const offset = Number(fixture.head % BigInt(fixture.capacityBytes));
+    const beforeWrap = Math.min(bytes.length, fixture.capacityBytes - offset);
+    fixture.data.set(bytes.subarray(0, beforeWrap), offset);
+    fixture.data.set(bytes.subarray(beforeWrap), 0);
+    fixture.head += BigInt(bytes.length);
+    published++;
+  }
+  return published;
+}
+
+/** The id of a record of {@link timedBytes}, after every byte of it has been looked at. */
+export function timedId(record: RingRecord): number {
+  if (record.type !== 9) return Number(record.u64(0));
+  const id = record.u32(0);
+  const bytes = record.bytes();
+  let written = bytes.length;
+  while (written > 0 && bytes[written - 1] === 0) written--;
+  const expected = payloadWith(id, Math.max(4, written));
+  if (Buffer.compare(bytes.subarray(0, expected.length), expected) !== 0) {
+    throw new Error(`record ${id} holds ${Buffer.from(bytes).toString('hex')}`);
+  }
+  return id;
+}
+
+function payloadWith(id: number, bytes: number): Uint8Array {
+  const payload = Uint8Array.from({ length: bytes }, (_, at) => (id + at) & 0xff);
+  new DataView(payload.buffer).setUint32(0, id, true);
+  return payload;
+}

@@ -1,0 +1,77 @@
+import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
+import { RingFixture } from '../../support/ring-fixture';
+import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
+
+const CAPACITY = 2048;
+const NO_LIMIT = 2 ** 30 - 1;
+
+/** What the layers above count by: a scan's state says how it ended and what it visited, however that was. */
+describe('PerfRing.scan', () => {
+  /** 3 samples of 16 bytes, a LOST of 24, 9 samples of 32, another LOST: across the edge. */
+  const reading = (...more: readonly Uint8Array[]): RingFixture => {
+    const made = new RingFixture({ position: CAPACITY - 160 });
+    const small = sampleBytes(payloadOf(4));
+    const large = sampleBytes(payloadOf(20));
+    made.publish(small, small, small, lostBytes(1n, 1n), ...new Array<Uint8Array>(9).fill(large));
+    made.publish(lostBytes(1n, 2n), ...more);
+    made.ring.startReadBatch();
+    return made;
+  };
+  const othersIn = (visited: number): number => (visited > 3 ? 1 : 0) + (visited > 13 ? 1 : 0);
+
+  it('ends at the end: all counted, samples and others', () => {
+    const { ring } = reading();
+    expect(ring.scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+      outcome: SCAN_END,
+      records: 14,
+      others: 2,
+      left: 0,
+    });
+  });
+
+  it.each(Array.from({ length: 14 }, (_, i) => i))('ends at a limit of %d', (limit) => {
+    const { ring } = reading();
+    const state = ring.scan(ignore, ignore, limit);
+    expect(state).toMatchObject({ outcome: SCAN_LIMIT, records: limit, others: othersIn(limit) });
+  });
+
+  it.each(Array.from({ length: 14 }, (_, i) => i + 1))('is stopped by record %d, which counts', (number) => {
+    let seen = 0;
+    const visitor = () => ++seen !== number;
+    const state = reading().ring.scan(visitor, visitor, NO_LIMIT);
+    expect(state).toMatchObject({ outcome: SCAN_STOPPED, records: number, others: othersIn(number) });
+  });
+
+  it.each(Array.from({ length: 14 }, (_, i) => i + 1))(
+    'is ended by a throw for record %d, which counts',
+    (number) => {
+      const { ring } = reading();
+      let seen = 0;
+      const visitor = () => {
+        if (++seen === number) throw HALT;
+      };
+      const state = ring.scan(visitor, visitor, NO_LIMIT);
+      expect(state).toMatchObject({
+        outcome: SCAN_THREW,
+        records: number,
+        others: othersIn(number),
+        thrown: HALT,
+      });
+      expect(ring.scan(ignore, ignore, NO_LIMIT).records).toBe(14 - number);
+    },
+  );
+
+  it('ends at a header that is none, which does not count', () => {
+    const { ring } = reading(recordBytes(9, new Uint8Array(8), { size: 12 }));
+    expect(ring.scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+      outcome: SCAN_FAULT,
+      records: 14,
+      others: 2,
+      left: 16,
+    });
+  });
+});
+
+const HALT = new Error('halt');
+
+function ignore(): void {}
