@@ -1,0 +1,260 @@
+import {
+  BUILTIN_PROGRAMS,
+  type BuiltinOptions,
+  type BuiltinProgram,
+  DEFAULT_BUILTIN,
+  type FlightRecorderOptions,
+  kernel,
+  parseCpuList,
+  type PerfMapReaderOptions,
+  possibleCpus,
+  type Wakeup,
+} from '../index';
+import { usageError } from './failure';
+import { FORMAT_NAMES, type FormatName } from './formats/formats';
+import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
+
+/** What `collect` was given, as typed: the names are commander's for the options. */
+export interface CollectArguments {
+  readonly builtin?: string;
+  readonly mapPin?: string;
+  readonly mapId?: string;
+  readonly pid?: string;
+  readonly syscall?: string;
+  readonly includeSelf?: true;
+  readonly cpus?: string;
+  readonly bufferBytes?: string;
+  readonly memory?: string;
+  readonly order?: string;
+  readonly wakeup?: string;
+  readonly latency?: string;
+  readonly overwrite?: true;
+  readonly format?: string;
+  readonly output?: string;
+  readonly force?: true;
+  readonly duration?: string;
+  readonly count?: string;
+  readonly quiet?: true;
+}
+
+/** Where the samples come from. */
+export type Source =
+  | { readonly kind: 'builtin'; readonly program: BuiltinProgram; readonly options: BuiltinOptions }
+  | { readonly kind: 'pin'; readonly path: string }
+  | { readonly kind: 'id'; readonly id: number };
+
+/** How they are had: as they come, or on demand out of rings that overwrite themselves. */
+export type Delivery =
+  | { readonly kind: 'stream'; readonly options: PerfMapReaderOptions }
+  | { readonly kind: 'flight'; readonly options: FlightRecorderOptions };
+
+/** What `collect` is to do. */
+export interface CollectSettings {
+  readonly source: Source;
+  readonly delivery: Delivery;
+  readonly format: FormatName;
+  /** A file in place of stdout. */
+  readonly output: { readonly path: string; readonly force: boolean } | undefined;
+  readonly durationMilliseconds: number | undefined;
+  /** Exactly so many samples. */
+  readonly count: number | undefined;
+  readonly quiet: boolean;
+}
+
+/** The longest a timer of Node runs. */
+const LONGEST_DURATION_MICROSECONDS = (2 ** 31 - 1) * 1000;
+
+/**
+ * Checks everything that can be checked before anything is opened.
+ * @throws CommandError (usage); ERR_PERF_INVALID_ARGUMENT for a CPU list
+ */
+export function collectSettings(given: CollectArguments): CollectSettings {
+  checkExclusions(given);
+  const source = sourceOf(given);
+  return {
+    source,
+    delivery: deliveryOf(given, source),
+    format: oneOf(given.format ?? 'table', '--format', FORMAT_NAMES),
+    output: outputOf(given),
+    durationMilliseconds: durationOf(given.duration),
+    count: given.count === undefined ? undefined : parseWhole(given.count, '--count', 1),
+    quiet: given.quiet === true,
+  };
+}
+
+/** Options of which the second makes no sense beside the first. */
+const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArguments, string?])[] = [
+  ['builtin', 'mapPin'],
+  ['builtin', 'mapId'],
+  ['mapPin', 'mapId'],
+  ['mapPin', 'pid', 'only built-in programs filter'],
+  ['mapId', 'pid', 'only built-in programs filter'],
+  ['mapPin', 'syscall', 'only built-in programs filter'],
+  ['mapId', 'syscall', 'only built-in programs filter'],
+  ['mapPin', 'includeSelf', 'only built-in programs filter'],
+  ['mapId', 'includeSelf', 'only built-in programs filter'],
+  ['bufferBytes', 'memory', 'the one is the size of each ring, the other of all together'],
+  ['overwrite', 'order', 'snapshots are in order of time'],
+  ['overwrite', 'wakeup', 'nothing is read until SIGUSR2'],
+  ['overwrite', 'latency', 'nothing is read until SIGUSR2'],
+  ['overwrite', 'count', 'a snapshot is written whole'],
+];
+
+function checkExclusions(given: CollectArguments): void {
+  for (const [one, other, why] of EXCLUSIONS) {
+    if (given[one] === undefined || given[other] === undefined) continue;
+    throw usageError(
+      `give ${flagOf(one)} or ${flagOf(other)}, not both${why === undefined ? '' : `: ${why}`}`,
+    );
+  }
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function sourceOf(given: CollectArguments): Source {
+  if (given.mapPin !== undefined) {
+    if (given.mapPin === '') throw usageError('--map-pin takes a path, like /sys/fs/bpf/events');
+    return { kind: 'pin', path: given.mapPin };
+  }
+  if (given.mapId !== undefined) {
+    return { kind: 'id', id: parseWhole(given.mapId, '--map-id', 1, 0xffff_ffff) };
+  }
+  const name = given.builtin ?? DEFAULT_BUILTIN.name;
+  const program = BUILTIN_PROGRAMS.find((one) => one.name === name);
+  if (program === undefined) {
+    const names = BUILTIN_PROGRAMS.map((one) => one.name).join(', ');
+    throw usageError(`--builtin takes one of ${names}, got "${name}"`);
+  }
+  return { kind: 'builtin', program, options: filtersOf(given, program) };
+}
+
+/** What the kernel has for a process id or a call's number. */
+const HIGHEST_NUMBER = 0x7fff_ffff;
+
+function filtersOf(given: CollectArguments, program: BuiltinProgram): BuiltinOptions {
+  const filters: { -readonly [Name in keyof BuiltinOptions]: BuiltinOptions[Name] } = {};
+  if (given.pid !== undefined) filters.tgid = parseWhole(given.pid, '--pid', 0, HIGHEST_NUMBER);
+  else if (given.includeSelf === undefined) filters.excludeTgid = process.pid;
+  if (given.syscall !== undefined) {
+    if (!program.options.includes('syscall')) {
+      throw usageError(`--syscall is for --builtin sys_enter; ${program.name} has no system calls`);
+    }
+    filters.syscall = parseWhole(given.syscall, '--syscall', 0, HIGHEST_NUMBER);
+  }
+  return filters;
+}
+
+function deliveryOf(given: CollectArguments, source: Source): Delivery {
+  const common = {
+    ...(given.cpus === undefined ? {} : { cpus: cpusOf(given.cpus) }),
+    ...(given.bufferBytes === undefined ? {} : { bufferBytes: bufferBytesOf(given.bufferBytes) }),
+    ...(given.memory === undefined ? {} : { memoryBytes: parseSize(given.memory, '--memory') }),
+    // Where the payload does not tell whose sample it is, the kernel does.
+    ...(source.kind === 'builtin' ? {} : { attributes: { sample_type: kernel.PERF_SAMPLE_TID } }),
+  };
+  if (given.overwrite !== undefined) return { kind: 'flight', options: { ...common, ...marginOf(source) } };
+  const wakeup = wakeupOf(given.wakeup ?? 'moderated');
+  if (given.latency !== undefined && wakeup !== 'moderated') {
+    throw usageError('--latency is for --wakeup moderated: the others wake by what lies in the ring');
+  }
+  return {
+    kind: 'stream',
+    options: {
+      ...common,
+      ...orderOf(given.order, source),
+      wakeup,
+      ...(given.latency === undefined ? {} : { latencyMicroseconds: latencyOf(given.latency) }),
+    },
+  };
+}
+
+/** A built-in program's samples have their time in them: the kernel need not note it once more. */
+function orderOf(
+  order: string | undefined,
+  source: Source,
+): Pick<PerfMapReaderOptions, 'order' | 'timeInPayload'> {
+  if (oneOf(order ?? 'time', '--order', ['time', 'cpu'] as const) === 'cpu') return { order: 'cpu' };
+  const fields = source.kind === 'builtin' ? source.program.layout.fields : [];
+  const time = fields.find((field) => field.name === 'time' && field.kind === 'u64');
+  return time === undefined ? { order: 'time' } : { order: 'time', timeInPayload: time.offset };
+}
+
+/** Bytes of a record around its payload, and some to spare. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+/** Where the largest sample is known, a snapshot need not leave out more than that at its oldest end. */
+function marginOf(source: Source): Pick<FlightRecorderOptions, 'largestRecordBytes'> {
+  if (source.kind !== 'builtin') return {};
+  return { largestRecordBytes: source.program.layout.size + RECORD_OVERHEAD_BYTES };
+}
+
+function cpusOf(text: string): number[] {
+  let cpus: number[];
+  try {
+    cpus = parseCpuList(text);
+  } catch (error) {
+    throw usageError(`--cpus: ${(error as Error).message}`);
+  }
+  if (cpus.length === 0) throw usageError('--cpus takes a list of CPU numbers, like 0-3,5');
+  const possible = possibleCpus();
+  const absent = cpus.find((cpu) => !possible.includes(cpu));
+  if (absent !== undefined) {
+    throw usageError(`--cpus: there is no CPU ${absent}; the highest is ${Math.max(...possible)}`);
+  }
+  return cpus;
+}
+
+/** What the library takes for one ring. */
+export const LARGEST_RING_BYTES = 2 ** 30;
+
+function bufferBytesOf(text: string): number {
+  const bytes = parseSize(text, '--buffer-bytes');
+  const below = 2 ** Math.floor(Math.log2(bytes));
+  if (below !== bytes) {
+    throw usageError(
+      `--buffer-bytes takes a power of two, got ${text}; the nearest are ${formatSize(below)} and ${formatSize(below * 2)}`,
+    );
+  }
+  if (bytes > LARGEST_RING_BYTES) throw usageError(`--buffer-bytes takes at most 1G, got ${text}`);
+  return bytes;
+}
+
+function wakeupOf(text: string): Wakeup {
+  if (text === 'moderated') return 'moderated';
+  const [, unit, number = ''] = /^(events|bytes):(.*)$/.exec(text) ?? [];
+  if (unit === 'events') return { everyEvents: parseWhole(number, '--wakeup events:N', 1, 0xffff_ffff) };
+  if (unit === 'bytes') return { everyBytes: parseSize(number, '--wakeup bytes:N') };
+  throw usageError(`--wakeup takes moderated, events:N or bytes:N, got "${text}"`);
+}
+
+function latencyOf(text: string): number {
+  const microseconds = parseDuration(text, '--latency');
+  if (microseconds < 50 || microseconds > 1e6) {
+    throw usageError(`--latency takes 50us to 1s, got ${text}`);
+  }
+  return microseconds;
+}
+
+function outputOf(given: CollectArguments): CollectSettings['output'] {
+  if (given.output === undefined) {
+    if (given.force !== undefined) throw usageError('--force is for --output FILE');
+    return undefined;
+  }
+  if (given.output === '') throw usageError('--output takes a file name');
+  return { path: given.output, force: given.force === true };
+}
+
+function durationOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const microseconds = parseDuration(text, '--duration');
+  if (microseconds > LONGEST_DURATION_MICROSECONDS) throw usageError('--duration takes at most 596h');
+  return Math.max(1, Math.round(microseconds / 1000));
+}
+
+function oneOf<Name extends string>(text: string, option: string, names: readonly Name[]): Name {
+  const name = names.find((one) => one === text);
+  if (name !== undefined) return name;
+  throw usageError(`${option} takes ${names.join(' or ')}, got "${text}"`);
+}

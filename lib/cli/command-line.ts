@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { BUILTIN_PROGRAMS, DEFAULT_BUILTIN } from '../index';
+import type { CollectArguments } from './collect-settings';
+import { type CommandError, EXIT_OK, usageError } from './failure';
+import { print } from './print';
+
+/** What the commands do. */
+export interface Commands {
+  collect(given: CollectArguments): void | Promise<void>;
+  doctor(given: { readonly json?: true }): void | Promise<void>;
+}
+
+/**
+ * Parses the arguments and runs the command they name.
+ * @param args without node and the script
+ * @throws CommandError (usage) for what is no command line; what the command throws
+ */
+export async function runCommandLine(args: readonly string[], commands: Commands): Promise<void> {
+  const program = commandLine(commands);
+  try {
+    await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== EXIT_OK) throw asUsageError(error, args);
+  }
+}
+
+function commandLine(commands: Commands): Command {
+  const program = new Command('perfring')
+    .description('Samples of eBPF programs, live from the perf rings of every CPU.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
+    .exitOverride()
+    // Errors are thrown, and written as one line by whoever catches them.
+    .configureOutput({ writeOut: print, writeErr: () => undefined })
+    .addHelpText('after', EXAMPLES);
+  addCollect(program).action((given: CollectArguments) => commands.collect(given));
+  addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
+  return program;
+}
+
+function addCollect(program: Command): Command {
+  return program
+    .command('collect')
+    .description('Write samples to stdout as they come, and a summary to stderr at the end.')
+    .optionsGroup('What is sampled:')
+    .option('-b, --builtin <name>', `a program of those below (default: ${DEFAULT_BUILTIN.name})`)
+    .option('--pid <pid>', 'only this process (built-in programs)')
+    .option('--syscall <number>', 'only this system call (sys_enter)')
+    .option('--include-self', 'perfring itself as well (built-in programs)')
+    .option('--map-pin <path>', 'in place of a program: the array pinned there')
+    .option('--map-id <id>', 'in place of a program: the array with this id')
+    .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
+    .optionsGroup('How much:')
+    .option('-d, --duration <time>', 'stop after that time, like 5s, 500ms or 2m')
+    .option('-n, --count <n>', 'stop after exactly n samples')
+    .optionsGroup('What comes out:')
+    .option('-f, --format <name>', 'table, ndjson or raw (default: table)')
+    .option('-o, --output <file>', 'a new file in place of stdout')
+    .option('--force', 'overwrite the file when it is there')
+    .option('-q, --quiet', 'neither status line nor summary')
+    .optionsGroup('Rings:')
+    .option('--buffer-bytes <size>', 'of each ring, like 64K or 1M (default: 256K)')
+    .option('--memory <size>', 'of all rings together, in its place')
+    .option('--order <order>', 'time, or cpu: ring by ring (default: time)')
+    .option('--wakeup <mode>', 'moderated, events:N, bytes:N (default: moderated)')
+    .option('--latency <time>', 'longest wait under load (default: 1ms)')
+    .option('--overwrite', 'flight recorder: see below')
+    .optionsGroup('Help:')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption())
+    .addHelpText('after', collectHelp());
+}
+
+function addDoctor(program: Command): Command {
+  return program
+    .command('doctor')
+    .description(
+      'Show what this machine has and lacks for collect, and how to mend it; exit code 0 if it works.',
+    )
+    .option('--json', 'the same for programs')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption());
+}
+
+/** Among the options that were added last. */
+function helpOption(): Option {
+  return new Option('-h, --help', 'print this').helpGroup('Help:');
+}
+
+const EXAMPLES = `
+Examples:
+  perfring doctor                              does it work on this machine?
+  sudo perfring collect                        which threads leave a CPU, live
+  sudo perfring collect -b sched_process_exec  which programs are started
+
+Each command has its own help: perfring collect --help`;
+
+function collectHelp(): string {
+  const width = Math.max(...BUILTIN_PROGRAMS.map(({ name }) => name.length));
+  const programs = BUILTIN_PROGRAMS.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
+  return `
+Built-in programs, a sample each time:
+${programs.join('\n')}
+
+Examples:
+  sudo perfring collect --duration 5s
+  sudo perfring collect -b sys_enter --pid 1234 --count 100
+  sudo perfring collect -f ndjson | jq -r 'select(.type == "sample") | .comm'
+  sudo perfring collect --map-pin /sys/fs/bpf/events -f raw -o samples.raw
+  sudo perfring collect --overwrite --memory 64M -o flight.txt
+
+Moderated: each sample wakes perfring at low rates, a timer under load. With
+--overwrite the rings keep the newest samples and nobody reads them: kill -USR2
+writes a snapshot, and so does the end.
+
+Ctrl-C ends it: what lies in the rings is written first. A second one ends it at
+once.`;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** `error: unknown option '--fromat'\n(Did you mean --format?)` on one line, with where to look. */
+function asUsageError(error: CommanderError, args: readonly string[]): CommandError {
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\s+/g, ' ')
+    .replace(/\.$/, '');
+  const command = args.find((arg) => arg === 'collect' || arg === 'doctor');
+  const help = ['perfring', ...(command === undefined ? [] : [command]), '--help'].join(' ');
+  return usageError(`${message}; see: ${help}`);
+}

@@ -1,0 +1,42 @@
+import { type Check, diagnose, type Diagnosis } from '../index';
+import { EXIT_FAILURE, EXIT_OK } from './failure';
+import { print } from './print';
+import { type Style, styleFor } from './style';
+
+/** Shows what this machine has and lacks. @returns the exit code: 0 only when `collect` works */
+export function doctor(options: { readonly json?: true }): number {
+  const diagnosis = diagnose();
+  print(options.json === true ? jsonOf(diagnosis) : diagnosisText(diagnosis, styleFor(process.stdout)));
+  return diagnosis.ready ? EXIT_OK : EXIT_FAILURE;
+}
+
+function jsonOf(diagnosis: Diagnosis): string {
+  return `${JSON.stringify(diagnosis, undefined, 2)}\n`;
+}
+
+/** A line for each check; below what is missing, the command that mends it; at the end the verdict. */
+export function diagnosisText({ checks, ready }: Diagnosis, style: Style): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const lines = checks.flatMap((check) => linesOf(check, width, style));
+  const verdict = ready
+    ? style.good('collect works here')
+    : style.bad('collect does not work here: mend what is marked ✗, from the top');
+  return `${[...lines, '', verdict].join('\n')}\n`;
+}
+
+function linesOf({ name, status, value, mend }: Check, width: number, style: Style): string[] {
+  const line = `${markOf(status, style)} ${name.padEnd(width)}  ${value}`;
+  if (mend === undefined) return [line];
+  return [line, `${' '.repeat(width + 4)}${style.dim('mend:')} ${style.bold(mend)}`];
+}
+
+function markOf(status: Check['status'], style: Style): string {
+  switch (status) {
+    case 'ok':
+      return style.good('✓');
+    case 'missing':
+      return style.bad('✗');
+    case 'note':
+      return style.warn('•');
+  }
+}

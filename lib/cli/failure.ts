@@ -1,0 +1,95 @@
+/** How the command fails: one line on stderr that says what to do, and an exit code. */
+
+export const EXIT_OK = 0;
+/** Something did not work. */
+export const EXIT_FAILURE = 1;
+/** The command line asks for what there is not. */
+export const EXIT_USAGE = 2;
+
+/** A failure of the command itself; what the library throws passes as it is. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  constructor(
+    message: string,
+    readonly exitCode: number = EXIT_FAILURE,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A command line that cannot be meant so. */
+export function usageError(message: string): CommandError {
+  return new CommandError(message, EXIT_USAGE);
+}
+
+/** The library's codes for an option that cannot be: here they came from the command line. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'ERR_PERF_INVALID_ARGUMENT',
+  'ERR_PERF_INVALID_OPTION',
+  'ERR_PERF_NOT_POWER_OF_TWO',
+  'ERR_PERF_NO_DATA_PAGES',
+  'ERR_PERF_NO_SUCH_CPU',
+]);
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.exitCode;
+  return USAGE_CODES.has(codeOf(error) ?? '') ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/**
+ * What is written of an error, with its newline.
+ * @param debug with the stack, those of its causes, and the verifier's log
+ */
+export function failureText(error: unknown, debug: boolean): string {
+  return `perfring: ${messageOf(error)}${debug ? `\n${details(error)}` : ''}\n`;
+}
+
+/** Errno's name or ERR_PERF_*, where the error has one. */
+export function codeOf(error: unknown): string | undefined {
+  const code = property(error, 'code');
+  return typeof code === 'string' ? code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  const message = String(property(error, 'message') ?? error)
+    .replace(/\s+/g, ' ')
+    .trim();
+  if (isPermission(error)) return `${message}; see: perfring doctor`;
+  return USAGE_CODES.has(codeOf(error) ?? '') ? withFlags(message) : message;
+}
+
+/** The library's options that only it can check, as the command line has them. */
+const FLAGS: Readonly<Record<string, string>> = {
+  bufferBytes: '--buffer-bytes',
+  memoryBytes: '--memory',
+  'wakeup.everyBytes': '--wakeup bytes:N',
+};
+
+function withFlags(message: string): string {
+  return message.replace(
+    /\b(?:bufferBytes|memoryBytes|wakeup\.everyBytes)\b/g,
+    (name) => FLAGS[name] ?? name,
+  );
+}
+
+/** Of a system call of the library: the command's own messages say all there is to say. */
+function isPermission(error: unknown): boolean {
+  if (error instanceof CommandError) return false;
+  const code = codeOf(error);
+  return (code === 'EPERM' || code === 'EACCES') && property(error, 'syscall') !== undefined;
+}
+
+function details(error: unknown): string {
+  const log = property(error, 'log');
+  const cause = property(error, 'cause');
+  const lines = [String(property(error, 'stack') ?? error)];
+  if (typeof log === 'string') lines.push(log.trimEnd());
+  if (cause !== undefined) lines.push(`caused by: ${details(cause)}`);
+  return lines.join('\n');
+}
+
+function property(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return (value as Readonly<Record<string, unknown>>)[name];
+}

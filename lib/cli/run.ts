@@ -1,0 +1,33 @@
+import { collect } from './collect';
+import { collectSettings } from './collect-settings';
+import { runCommandLine } from './command-line';
+import { doctor } from './doctor';
+import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
+
+/**
+ * The command `perfring`.
+ * @param args without node and the script
+ * @returns the exit code
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const debug = args.includes('--debug');
+  let exitCode = EXIT_OK;
+  // Whoever closed it does not want to read it: no reason to fail.
+  process.stderr.on('error', () => undefined);
+  process.once('uncaughtException', (error) => {
+    process.stderr.write(failureText(error, debug));
+    process.exit(EXIT_FAILURE);
+  });
+  try {
+    await runCommandLine(args, {
+      collect: (given) => collect(collectSettings(given)),
+      doctor: (given) => {
+        exitCode = doctor(given);
+      },
+    });
+  } catch (error) {
+    process.stderr.write(failureText(error, debug));
+    exitCode = exitCodeOf(error);
+  }
+  return exitCode;
+}

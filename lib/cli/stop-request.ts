@@ -1,0 +1,58 @@
+import { constants } from 'node:os';
+
+/** SIGHUP: the terminal was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+type StopSignal = (typeof SIGNALS)[number];
+
+/** Why a collection is to end. */
+export type StopReason = 'signal' | 'duration' | 'count';
+
+/**
+ * The wish that the collection ends, whoever has it. The first signal ends it in order; the second one ends the
+ * process at once, and the kernel takes back what it held.
+ */
+export class StopRequest {
+  /** Resolves with the first reason. */
+  readonly requested: Promise<StopReason>;
+  /** Resolves with the first signal, also when there was a reason before. */
+  readonly signalled: Promise<void>;
+  #resolveRequested: (reason: StopReason) => void = () => undefined;
+  #resolveSignalled: () => void = () => undefined;
+  #isSignalled = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.requested = new Promise((resolve) => {
+      this.#resolveRequested = resolve;
+    });
+    this.signalled = new Promise((resolve) => {
+      this.#resolveSignalled = resolve;
+    });
+  }
+
+  /** From now on signals ask for the end. */
+  listen(): void {
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  /** Signals have their usual effect again, and the time does not run any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  after(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.request('duration'), milliseconds);
+  }
+
+  request(reason: StopReason): void {
+    this.#resolveRequested(reason);
+  }
+
+  readonly #onSignal = (signal: StopSignal): void => {
+    if (this.#isSignalled) process.exit(128 + constants.signals[signal]);
+    this.#isSignalled = true;
+    this.request('signal');
+    this.#resolveSignalled();
+  };
+}

@@ -1,0 +1,37 @@
+import { styleText } from 'node:util';
+
+type StyleName = Parameters<typeof styleText>[0];
+
+/** Colours for one stream: none where it is no terminal, or the user wants none. */
+export interface Style {
+  readonly enabled: boolean;
+  bold(text: string): string;
+  dim(text: string): string;
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+}
+
+/** What is asked of a stream: a tty.WriteStream, or any other. */
+export interface MaybeTerminal {
+  readonly isTTY?: boolean;
+}
+
+/** @see https://no-color.org */
+export function styleFor(stream: MaybeTerminal, environment: NodeJS.ProcessEnv = process.env): Style {
+  const { NO_COLOR, TERM } = environment;
+  // Node 20.0 to 20.11 has no styleText.
+  const enabled =
+    stream.isTTY === true && !NO_COLOR && TERM !== 'dumb' && typeof (styleText as unknown) === 'function';
+  // Later ones look at stdout of themselves, unless told that we have looked.
+  const options = { validateStream: false };
+  const paint = (name: StyleName) => (text: string) => (enabled ? styleText(name, text, options) : text);
+  return {
+    enabled,
+    bold: paint('bold'),
+    dim: paint('dim'),
+    good: paint('green'),
+    bad: paint('red'),
+    warn: paint('yellow'),
+  };
+}

@@ -1,0 +1,19 @@
+/**
+ * `npm test`: the set-up, then the tests. Arguments go to jest: `npm test -- --selectProjects unit`, `npm test -- merge`.
+ * Without privilege what needs it is skipped, and says what is missing; with CI=true a skip is a failure.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setupOrExit } from './setup.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+setupOrExit();
+const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
+const run = spawnSync(process.execPath, ['--expose-gc', jest, ...process.argv.slice(2)], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+process.exit(run.status ?? 1);

@@ -1,0 +1,299 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BUILTIN_PROGRAMS, onlineCpus } from '../../../lib/index';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
+import { CliProcess, cli, gone, linesOf, MAIN, payloadsOf } from './cli-process';
+
+interface Sample {
+  readonly cpu: number;
+  readonly type: string;
+  readonly time: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly comm: string;
+  readonly syscall?: number;
+}
+
+function samplesOf(output: Buffer): Sample[] {
+  return linesOf(output).map((line) => JSON.parse(line) as Sample);
+}
+
+const FIRST_CPU = onlineCpus()[0] as number;
+
+describeWith(READER_CAPABILITIES, 'perfring collect', () => {
+  describe('writes exactly as many samples as it is told to', () => {
+    it('as a table, under its titles', async () => {
+      const { code, stdout, stderr } = await cli(['collect', '--count', '5']);
+      const [titles = '', ...rows] = linesOf(stdout);
+      expect(titles.trim().split(/ +/)).toEqual([
+        'time',
+        'cpu',
+        'pid',
+        'tid',
+        'comm',
+        'preempt',
+        'prev_state',
+      ]);
+      expect(rows).toHaveLength(5);
+      for (const row of rows) expect(row).toMatch(/^ +\d+\.\d{6} +\d+ +\d+ +\d+ {2}.+ +[01] +\d+$/);
+      expect(linesOf(stderr)[0]).toMatch(/^cpu +received +lost +bytes +peak ring fill$/);
+      if (onlineCpus().length > 1) expect(stderr).toMatch(/^all +5 +0 /m);
+      expect(code).toBe(0);
+    });
+
+    it('as ndjson, one object a line, in order of time', async () => {
+      const { code, stdout } = await cli(['collect', '-n', '500', '-f', 'ndjson']);
+      const samples = samplesOf(stdout);
+      expect(samples).toHaveLength(500);
+      for (const sample of samples) {
+        expect(Object.keys(sample).filter((name) => name !== 'late')).toEqual([
+          'cpu',
+          'type',
+          'time',
+          'tid',
+          'pid',
+          'comm',
+          'preempt',
+          'prev_state',
+        ]);
+        expect([sample.type, typeof sample.cpu, typeof sample.comm]).toEqual(['sample', 'number', 'string']);
+      }
+      const times = samples.filter((sample) => !('late' in sample)).map(({ time }) => BigInt(time));
+      expect(times).toEqual([...times].sort((one, other) => (one < other ? -1 : 1)));
+      expect(code).toBe(0);
+    });
+
+    it('as raw payloads, each after its length', async () => {
+      const { code, stdout } = await cli(['collect', '-n', '50', '-f', 'raw']);
+      const size = BUILTIN_PROGRAMS.find(({ name }) => name === 'sched_switch')?.layout.size;
+      expect(payloadsOf(stdout).map(({ length }) => length)).toEqual(Array(50).fill(size));
+      expect(code).toBe(0);
+    });
+  });
+
+  it.each([
+    [['--wakeup', 'events:1']],
+    [['--wakeup', 'bytes:4K']],
+    [['--wakeup', 'moderated', '--latency', '5ms']],
+    [['--order', 'cpu']],
+    [['--buffer-bytes', '1M']],
+    [['--memory', '1M']],
+  ])('delivers with %j', async (options) => {
+    const { code, stdout } = await cli(['collect', '-n', '50', '-f', 'raw', ...options]);
+    expect(payloadsOf(stdout)).toHaveLength(50);
+    expect(code).toBe(0);
+  });
+
+  it('reads the CPUs it is told to, and no other', async () => {
+    const { stdout, stderr } = await cli(['collect', '-n', '50', '-f', 'ndjson', '--cpus', `${FIRST_CPU}`]);
+    expect(new Set(samplesOf(stdout).map(({ cpu }) => cpu))).toEqual(new Set([FIRST_CPU]));
+    expect(linesOf(stderr)).toHaveLength(2);
+  });
+
+  it('does not see itself, unless it is told to', async () => {
+    const pids = async (...options: string[]): Promise<[Set<number>, number]> => {
+      const args = ['collect', '-b', 'sys_enter', '--duration', '500ms', '-f', 'ndjson', '-q', ...options];
+      const process = new CliProcess(args).read();
+      const { stdout } = await process.finished();
+      return [new Set(samplesOf(stdout).map(({ pid }) => pid)), process.pid];
+    };
+    const [others, itself] = await pids();
+    expect(others.has(itself)).toBe(false);
+    expect(others.size).toBeGreaterThan(0);
+    const [all, includedItself] = await pids('--include-self');
+    expect(all.has(includedItself)).toBe(true);
+  });
+
+  it('sees one process, and one system call of it, exactly', async () => {
+    const asleep = spawn('sh', ['-c', 'read line; for i in 1 2 3 4 5 6 7; do umask 022; done; read line']);
+    try {
+      const process = new CliProcess(
+        // 95 is umask on x64; arm64 has it at 166.
+        [
+          'collect',
+          '-b',
+          'sys_enter',
+          '--pid',
+          `${asleep.pid}`,
+          '--syscall',
+          umaskNumber(),
+          '-f',
+          'ndjson',
+          '-n',
+          '7',
+        ],
+      ).read();
+      await process.until(() => process.mapIds().length > 0);
+      await pause(300);
+      asleep.stdin.write('go\n');
+      const { stdout } = await process.finished();
+      const samples = samplesOf(stdout);
+      expect(new Set(samples.map(({ pid }) => pid))).toEqual(new Set([asleep.pid]));
+      expect(new Set(samples.map(({ syscall }) => String(syscall)))).toEqual(new Set([umaskNumber()]));
+    } finally {
+      asleep.kill();
+    }
+  });
+
+  it('ends when the time is up, rings drained', async () => {
+    const begin = performance.now();
+    const { code, stdout, stderr } = await cli(['collect', '--duration', '300ms', '-f', 'raw']);
+    expect(performance.now() - begin).toBeGreaterThan(300);
+    expect(code).toBe(0);
+    const received = [...stderr.matchAll(/^ *\d+ +([\d,]+) /gm)].map(([, count = '']) =>
+      Number(count.replaceAll(',', '')),
+    );
+    expect(received).toHaveLength(onlineCpus().length);
+    expect(received.reduce((sum, count) => sum + count, 0)).toBe(payloadsOf(stdout).length);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'ends in order by %s, and nothing stays behind',
+    async (signal) => {
+      const process = new CliProcess(['collect', '-f', 'ndjson']).read();
+      await process.until(() => process.text.includes('\n'));
+      const maps = process.mapIds();
+      expect(maps).toHaveLength(1);
+      process.child.kill(signal);
+      const { code, stdout, stderr } = await process.finished();
+      expect(code).toBe(0);
+      expect(samplesOf(stdout).length).toBeGreaterThan(0);
+      expect(stderr).toMatch(/^cpu +received/);
+      await gone(maps);
+    },
+  );
+
+  it('ends in order when the reader of its pipe has seen enough', async () => {
+    const process = new CliProcess(['collect']);
+    const maps: number[] = [];
+    process.stdout.once('data', () => {
+      maps.push(...process.mapIds());
+      process.stdout.destroy();
+    });
+    const { code, stderr } = await process.finished();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^cpu +received/);
+    expect(maps).toHaveLength(1);
+    await gone(maps);
+  });
+
+  it('ends in order in a pipeline with head, stderr in the same pipe', () => {
+    const { stdout } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" collect 2>&1 | head -3`]);
+    expect(linesOf(stdout)).toHaveLength(3);
+  });
+
+  it('ends at once by a second signal, though its output is stuck, and nothing stays behind', async () => {
+    const process = new CliProcess(['collect', '-b', 'sys_enter', '--include-self']);
+    await process.until(() => process.stdout.readableLength > 0 && process.mapIds().length > 0);
+    await stuck(process);
+    const maps = process.mapIds();
+    process.child.kill('SIGINT');
+    await pause(200);
+    expect(process.child.exitCode).toBeNull();
+    process.child.kill('SIGINT');
+    process.read();
+    expect((await process.finished()).code).toBe(130);
+    await gone(maps);
+  });
+
+  it('gives up an output that takes nothing, a while after a signal', async () => {
+    const process = new CliProcess(['collect', '-b', 'sys_enter', '--include-self']);
+    await process.until(() => process.mapIds().length > 0);
+    await stuck(process);
+    const maps = process.mapIds();
+    process.child.kill('SIGTERM');
+    await process.until(() => process.stderrText !== '').catch(() => undefined);
+    process.read();
+    const { code, stderr } = await process.finished();
+    expect(stderr).toBe('perfring: nothing was taken for 5 s: the last samples are not written\n');
+    expect(code).toBe(1);
+    await gone(maps);
+  });
+
+  it('is killed in mid-run, and nothing stays behind', async () => {
+    const process = new CliProcess(['collect']).read();
+    await process.until(() => process.text.includes('\n'));
+    const maps = process.mapIds();
+    process.kill();
+    await process.finished();
+    await gone(maps);
+  });
+
+  it.each(['<&-', '2>&-', '</dev/null', '>&-'])('works with %s', (redirection) => {
+    const command = `"${process.execPath}" "${MAIN}" collect -n 2 ${redirection}`;
+    const { status, stdout } = spawnSync('sh', ['-c', command]);
+    expect(status).toBe(0);
+    if (redirection !== '>&-') expect(linesOf(stdout)).toHaveLength(3);
+  });
+
+  it('says nothing on stderr when it is to be quiet', async () => {
+    expect(await cli(['collect', '-n', '1', '-q'])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('neutralises in a table what a terminal would obey, and keeps it in ndjson', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'perfring-names-'));
+    const hostile = join(directory, 'a\u001b[2Jb\nc');
+    copyFileSync('/bin/true', hostile);
+    try {
+      const outputs: string[] = [];
+      for (const format of ['table', 'ndjson']) {
+        const process = new CliProcess(['collect', '-b', 'sched_process_exec', '-f', format]).read();
+        const seen = (): boolean => /a(?:\\x1b|\\u001b)\[2Jb/.test(process.text);
+        while (!seen()) {
+          spawnSync(hostile);
+          await pause(20);
+        }
+        process.child.kill('SIGINT');
+        outputs.push((await process.finished()).stdout.toString());
+      }
+      expect(outputs[0]).toContain('/a\\x1b[2Jb\\nc\n');
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+      for (const output of outputs) expect(output).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+      const objects = linesOf(outputs[1] ?? '').map((line) => JSON.parse(line) as { filename: string });
+      expect(objects.some(({ filename }) => filename === hostile)).toBe(true);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('has a status line where stderr is a terminal, and colours where stdout is one', () => {
+    const command = `"${process.execPath}" "${MAIN}" collect --duration 1s`;
+    const { NO_COLOR: _, ...environment } = process.env;
+    const on = (env: NodeJS.ProcessEnv) =>
+      spawnSync('script', ['-qec', command, '/dev/null'], {
+        env: { ...env, TERM: 'xterm' },
+      }).stdout.toString();
+    const output = on(environment);
+    expect(output).toContain('\r\u001b[2K');
+    expect(output).toMatch(/[\d.]+ ?[kM]? samples\/s, [^\n]* in all, none lost/);
+    expect(output).toContain('\u001b[1m       time  cpu');
+    expect(on({ ...environment, NO_COLOR: '1' })).toMatch(/^ {7}time {2}cpu/m);
+  });
+
+  it('writes no binary to a terminal', () => {
+    const command = `"${process.execPath}" "${MAIN}" collect --format raw`;
+    const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null']);
+    expect(stdout.toString()).toBe(
+      'perfring: --format raw is nothing for a terminal: redirect stdout, or give --output FILE\r\n',
+    );
+    expect(status).toBe(2);
+  });
+
+  afterAll(expectNothingLeft);
+});
+
+/** Waits until the process sleeps on a full pipe: what it has written does not change any more. */
+async function stuck(process: CliProcess): Promise<void> {
+  for (let before = -1; before !== process.stdout.readableLength; ) {
+    before = process.stdout.readableLength;
+    await pause(300);
+  }
+}
+
+function umaskNumber(): string {
+  return process.arch === 'arm64' ? '166' : '95';
+}

@@ -1,0 +1,105 @@
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
+import { cli, linesOf } from './cli-process';
+
+const DISK_FULL = 'the disk is full; make room, or write elsewhere (ENOSPC)';
+
+describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
+  let directory = '';
+  const at = (name: string): string => join(directory, name);
+  const collect = (...args: string[]) => cli(['collect', '-q', '-n', '3', ...args]);
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'perfring-cli-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  it('writes a new file for its owner alone, and nothing to stdout', async () => {
+    const { code, stdout } = await collect('-o', at('new'));
+    expect(code).toBe(0);
+    expect(stdout).toHaveLength(0);
+    expect(linesOf(readFileSync(at('new')))).toHaveLength(4);
+    expect(statSync(at('new')).mode & 0o777).toBe(0o600);
+  });
+
+  it('overwrites a file only when asked', async () => {
+    writeFileSync(at('old'), `precious\n${'x'.repeat(10_000)}`);
+    expect(await collect('-o', at('old'))).toMatchObject({
+      code: 1,
+      stderr: `perfring: ${at('old')} is there already; add --force to overwrite it\n`,
+    });
+    expect(readFileSync(at('old'), 'utf8')).toMatch(/^precious/);
+    expect(await collect('-o', at('old'), '--force')).toMatchObject({ code: 0 });
+    expect(linesOf(readFileSync(at('old')))).toHaveLength(4);
+  });
+
+  it('follows no symbolic link, asked or not', async () => {
+    writeFileSync(at('target'), 'precious');
+    symlinkSync('target', at('link'));
+    symlinkSync('nowhere', at('dangling'));
+    for (const name of ['link', 'dangling']) {
+      for (const force of [[], ['--force']]) {
+        const { code, stderr } = await collect('-o', at(name), ...force);
+        expect(stderr).toMatch(
+          /^perfring: .* it is a symbolic link, which is not followed; name the file itself .*\n$/,
+        );
+        expect(code).toBe(1);
+      }
+    }
+    expect(readFileSync(at('target'), 'utf8')).toBe('precious');
+    expect(existsSync(at('nowhere'))).toBe(false);
+  });
+
+  it('leaves no file behind, and the old one as it was, when there is nothing to collect from', async () => {
+    writeFileSync(at('old'), 'precious');
+    for (const [file, ...force] of [['new'], ['old', '--force']] as const) {
+      const args = ['collect', '--buffer-bytes', '1', '-o', at(file), ...force];
+      expect(await cli(args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^perfring: --buffer-bytes/),
+      });
+    }
+    expect(readdirSync(directory)).toEqual(['old']);
+    expect(readFileSync(at('old'), 'utf8')).toBe('precious');
+  });
+
+  it('says when the disk is full, and ends', async () => {
+    const { code, stderr } = await cli(['collect', '-o', '/dev/full', '--force']);
+    expect(stderr).toBe(`perfring: cannot write to /dev/full: ${DISK_FULL}\n`);
+    expect(code).toBe(1);
+  });
+
+  it('says so of stdout as well', async () => {
+    const full = openSync('/dev/full', 'w');
+    try {
+      const { code, stderr } = await cli(['collect'], { stdout: full });
+      expect(stderr).toBe(`perfring: cannot write to stdout: ${DISK_FULL}\n`);
+      expect(code).toBe(1);
+    } finally {
+      closeSync(full);
+    }
+  });
+
+  it('appends where the shell says so', async () => {
+    writeFileSync(at('log'), 'before\n');
+    const log = openSync(at('log'), 'a');
+    try {
+      await cli(['collect', '-q', '-n', '2'], { stdout: log });
+    } finally {
+      closeSync(log);
+    }
+    expect(linesOf(readFileSync(at('log')))).toHaveLength(4);
+  });
+});

@@ -1,0 +1,71 @@
+import type { CollectArguments } from '../../../lib/cli/collect-settings';
+import { runCommandLine } from '../../../lib/cli/command-line';
+import { exitCodeOf } from '../../../lib/cli/failure';
+
+interface Given {
+  readonly collect?: CollectArguments;
+  readonly doctor?: { readonly json?: true };
+}
+
+async function parsed(...args: string[]): Promise<Given> {
+  let given: Given = {};
+  await runCommandLine(args, {
+    collect: (collect) => {
+      given = { collect };
+    },
+    doctor: (doctor) => {
+      given = { doctor };
+    },
+  });
+  return given;
+}
+
+describe('runCommandLine', () => {
+  it('hands collect what was typed, and nothing of its own', async () => {
+    expect(await parsed('collect')).toEqual({ collect: {} });
+    expect(
+      await parsed('collect', '-b', 'sys_enter', '--map-id=3', '-n', '5', '-qf', 'raw', '--include-self'),
+    ).toEqual({
+      collect: {
+        builtin: 'sys_enter',
+        mapId: '3',
+        count: '5',
+        quiet: true,
+        format: 'raw',
+        includeSelf: true,
+      },
+    });
+  });
+
+  it('hands doctor what was typed', async () => {
+    expect(await parsed('doctor', '--json')).toEqual({ doctor: { json: true } });
+  });
+
+  it('passes on what a command throws', async () => {
+    const failure = new Error('no');
+    const failing = runCommandLine(['collect'], {
+      collect: () => Promise.reject(failure),
+      doctor: () => undefined,
+    });
+    await expect(failing).rejects.toBe(failure);
+  });
+
+  it.each([
+    [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
+    [['--nope'], "unknown option '--nope'; see: perfring --help"],
+    [
+      ['collect', '--fromat', 'raw'],
+      "unknown option '--fromat' (Did you mean --format?); see: perfring collect --help",
+    ],
+    [['collect', '--count'], "option '-n, --count <n>' argument missing; see: perfring collect --help"],
+    [
+      ['collect', 'extra'],
+      "too many arguments for 'collect'. Expected 0 arguments but got 1; see: perfring collect --help",
+    ],
+    [['doctor', '--jsn'], "unknown option '--jsn' (Did you mean --json?); see: perfring doctor --help"],
+  ])('refuses %j in one line', async (args, message) => {
+    const error: unknown = await parsed(...args).catch((failure: unknown) => failure);
+    expect((error as Error).message).toBe(message);
+    expect(exitCodeOf(error)).toBe(2);
+  });
+});

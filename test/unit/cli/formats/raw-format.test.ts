@@ -1,0 +1,49 @@
+import { RawFormat } from '../../../../lib/cli/formats/raw-format';
+import { defineLayout } from '../../../../lib/index';
+import { lendRecords } from '../lent-records';
+
+function split(bytes: Uint8Array): Buffer[] {
+  const buffer = Buffer.from(bytes);
+  const payloads: Buffer[] = [];
+  for (let at = 0; at < buffer.length; ) {
+    const length = buffer.readUInt32LE(at);
+    payloads.push(buffer.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return payloads;
+}
+
+describe('RawFormat', () => {
+  it('is the payloads, each after its length, cut to what the program wrote where that is known', () => {
+    const format = new RawFormat(defineLayout([{ name: 'id', kind: 'u64' }]));
+    const payload = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+    lendRecords([{ payload }, { payload }], (record) => format.sample(record));
+    expect(split(format.take())).toEqual([Buffer.from(payload), Buffer.from(payload)]);
+  });
+
+  it('keeps the padding of the kernel where the layout is unknown', () => {
+    const format = new RawFormat(undefined);
+    lendRecords([{ payload: Uint8Array.of(1, 2, 3, 4, 5) }], (record) => format.sample(record));
+    expect(split(format.take()).map((one) => one.length)).toEqual([12]);
+  });
+
+  it('grows, and what was taken stays as it was', () => {
+    const format = new RawFormat(undefined);
+    const payloads = [1, 2, 3, 4].map((byte) => ({ payload: new Uint8Array(15_996).fill(byte) }));
+    for (let round = 0; round < 3; round++) lendRecords(payloads, (record) => format.sample(record));
+    const taken = format.take();
+    lendRecords(payloads.slice(3), (record) => format.sample(record));
+    const bytes = split(taken).map((one) => [one.length, one[0], one.at(-1)]);
+    expect(bytes).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4].map((byte) => [15_996, byte, byte]));
+    expect(split(format.take())).toHaveLength(1);
+  });
+
+  it('has nothing of what is no sample', () => {
+    const format = new RawFormat(undefined);
+    format.begin();
+    format.lost();
+    format.other();
+    format.snapshot();
+    expect(format.take()).toHaveLength(0);
+  });
+});

@@ -1,0 +1,87 @@
+import { TableFormat } from '../../../../lib/cli/formats/table-format';
+import { styleFor } from '../../../../lib/cli/style';
+import { BUILTIN_PROGRAMS, defineLayout, type SampleLayout } from '../../../../lib/index';
+import { lendRecords } from '../lent-records';
+
+const LAYOUT = defineLayout([
+  { name: 'time', kind: 'u64' },
+  { name: 'tid', kind: 'u32' },
+  { name: 'pid', kind: 'u32' },
+  { name: 'comm', kind: 'char[16]' },
+  { name: 'filename', kind: 'char[64]' },
+]);
+const ZERO = 1_000_000_000n;
+
+function payload(time: bigint, comm: string, filename: string): Uint8Array {
+  const bytes = new Uint8Array(LAYOUT.size);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, time, true);
+  view.setUint32(8, 12, true);
+  view.setUint32(12, 11, true);
+  bytes.set(Buffer.from(comm), 16);
+  bytes.set(Buffer.from(filename), 32);
+  return bytes;
+}
+
+function rows(layout: SampleLayout | undefined, payloads: readonly Uint8Array[]): string[] {
+  const format = new TableFormat(layout, ZERO, styleFor({}));
+  format.begin();
+  lendRecords(
+    payloads.map((one) => ({ payload: one })),
+    (record) => format.sample(record),
+  );
+  return format.take().split('\n').slice(0, -1);
+}
+
+describe('TableFormat', () => {
+  it('has a row for each sample under its titles, times in seconds since the beginning', () => {
+    expect(
+      rows(LAYOUT, [payload(ZERO, 'node', '/bin/a'), payload(ZERO + 12_345_678_999n, 'bash', '/bin/b c')]),
+    ).toEqual([
+      '       time  cpu      pid      tid  comm             filename',
+      '   0.000000    0       11       12  node             /bin/a',
+      '  12.345678    0       11       12  bash             /bin/b c',
+    ]);
+  });
+
+  it('shows a time before the beginning as one', () => {
+    expect(rows(LAYOUT, [payload(ZERO - 1_500_000n, '', '')])[1]).toMatch(/^ {2}-0\.001500 /);
+  });
+
+  it('neutralises what a terminal would obey', () => {
+    const [, row] = rows(LAYOUT, [payload(ZERO, '\u001b[31mred', 'a\nb\u202e')]);
+    expect(row).toBe('   0.000000    0       11       12  \\x1b[31mred      a\\nb\\u202e');
+  });
+
+  it('shows the first bytes of a sample of unknown layout, and - for what nobody knows', () => {
+    expect(rows(undefined, [Uint8Array.of(1, 2, 3, 4), new Uint8Array(60).fill(0xee)])).toEqual([
+      '       time  cpu      pid      tid   size  data',
+      '          -    0        -        -      4  01020304',
+      `          -    0        -        -     60  ${'ee'.repeat(32)}…`,
+    ]);
+  });
+
+  it('tells losses, other records and snapshots in rows of their own', () => {
+    const format = new TableFormat(LAYOUT, ZERO, styleFor({}));
+    lendRecords([{ payload: new Uint8Array(8), type: 5 }], (record) => format.other(record));
+    format.lost(1, 1234);
+    format.lost(0, 1);
+    format.snapshot(2);
+    expect(format.take().split('\n')).toEqual([
+      '          -    0  a record of type 5, 8 bytes',
+      '          -    1  1,234 samples lost',
+      '          -    0  1 sample lost',
+      '-- snapshot 2 --',
+      '',
+    ]);
+  });
+
+  it('has a column for each field of each built-in program', () => {
+    for (const { layout } of BUILTIN_PROGRAMS) {
+      const [titles = '', row = ''] = rows(layout, [new Uint8Array(layout.size)]);
+      const names = ['time', 'cpu', 'pid', 'tid', 'comm', ...layout.fields.slice(4).map(({ name }) => name)];
+      expect(titles.trim().split(/ +/)).toEqual(names);
+      expect(row.length).toBeLessThanOrEqual(titles.length);
+    }
+  });
+});

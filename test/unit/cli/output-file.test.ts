@@ -1,0 +1,94 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OutputFile } from '../../../lib/cli/output-file';
+
+describe('OutputFile', () => {
+  let directory = '';
+  const at = (name: string): string => join(directory, name);
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'perfring-output-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  it('makes a file that its owner alone can read', () => {
+    const file = OutputFile.open(at('new'), false);
+    file.empty();
+    writeSync(file.fd, 'samples');
+    expect(statSync(at('new')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(at('new'), 'utf8')).toBe('samples');
+    file.discard();
+  });
+
+  it('leaves a file alone that is there already', () => {
+    writeFileSync(at('old'), 'precious');
+    expect(() => OutputFile.open(at('old'), false)).toThrow(
+      `${at('old')} is there already; add --force to overwrite it`,
+    );
+    expect(readFileSync(at('old'), 'utf8')).toBe('precious');
+  });
+
+  it('overwrites it when asked, not before the first sample', () => {
+    writeFileSync(at('old'), 'precious');
+    const discarded = OutputFile.open(at('old'), true);
+    discarded.discard();
+    expect(readFileSync(at('old'), 'utf8')).toBe('precious');
+    const file = OutputFile.open(at('old'), true);
+    file.empty();
+    expect(readFileSync(at('old'), 'utf8')).toBe('');
+    file.discard();
+    expect(existsSync(at('old'))).toBe(true);
+  });
+
+  it('never follows a symbolic link, wherever it leads', () => {
+    writeFileSync(at('target'), 'precious');
+    symlinkSync('target', at('link'));
+    symlinkSync('nowhere', at('dangling'));
+    for (const force of [false, true]) {
+      for (const name of ['link', 'dangling']) {
+        expect(() => OutputFile.open(at(name), force)).toThrow(/a symbolic link, which is not followed/);
+      }
+    }
+    expect(readFileSync(at('target'), 'utf8')).toBe('precious');
+    expect(existsSync(at('nowhere'))).toBe(false);
+  });
+
+  it('says why it cannot', () => {
+    mkdirSync(at('directory'));
+    expect(() => OutputFile.open(at('directory'), false)).toThrow(
+      /it is a directory; name a file in it \(EISDIR\)/,
+    );
+    expect(() => OutputFile.open(at('directory'), true)).toThrow(/it is a directory/);
+    expect(() => OutputFile.open(at('missing/file'), false)).toThrow(/its directory is not there \(ENOENT\)/);
+    expect(() => OutputFile.open(at('x'.repeat(300)), false)).toThrow(/the name is too long/);
+  });
+
+  it('takes a device when asked', () => {
+    const file = OutputFile.open('/dev/null', true);
+    file.empty();
+    file.discard();
+  });
+
+  it('takes back a file that it made, and no other that came into its place', () => {
+    const made = OutputFile.open(at('made'), false);
+    made.discard();
+    expect(existsSync(at('made'))).toBe(false);
+
+    const moved = OutputFile.open(at('moved'), false);
+    renameSync(at('moved'), at('elsewhere'));
+    writeFileSync(at('moved'), 'precious');
+    moved.discard();
+    expect(readFileSync(at('moved'), 'utf8')).toBe('precious');
+  });
+});

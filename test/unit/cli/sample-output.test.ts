@@ -1,0 +1,103 @@
+import { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { CommandError } from '../../../lib/cli/failure';
+import { SampleOutput } from '../../../lib/cli/sample-output';
+
+/** Takes one chunk at a time, each when the test says so. */
+class SlowEnd extends Writable {
+  readonly chunks: Buffer[] = [];
+  #taken: ((error?: Error | null) => void) | undefined;
+
+  constructor() {
+    super({ highWaterMark: 1 });
+  }
+
+  override _write(chunk: Buffer, _encoding: string, taken: (error?: Error | null) => void): void {
+    this.chunks.push(chunk);
+    this.#taken = taken;
+  }
+
+  take(error?: Error): void {
+    this.#taken?.(error);
+  }
+}
+
+function errno(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+describe('SampleOutput', () => {
+  it('waits for a slow end before it takes more', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout');
+    let done = false;
+    const written = output.write('x'.repeat(100_000)).then(() => {
+      done = true;
+    });
+    await setImmediate();
+    expect([end.chunks.length, output.bytesWritten, done]).toEqual([1, 0, false]);
+    end.take();
+    await setImmediate();
+    expect([end.chunks.length, output.bytesWritten, done]).toEqual([2, 65_536, false]);
+    end.take();
+    await written;
+    expect(output.bytesWritten).toBe(100_000);
+  });
+
+  it('counts bytes, not characters', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout');
+    const written = output.write('日本');
+    end.take();
+    await written;
+    expect(output.bytesWritten).toBe(6);
+  });
+
+  it('says what to do when the disk is full, now and ever after', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, '/tmp/samples');
+    const written = output.write('x');
+    end.take(errno('ENOSPC'));
+    const message = 'cannot write to /tmp/samples: the disk is full; make room, or write elsewhere (ENOSPC)';
+    await expect(written).rejects.toThrow(message);
+    await expect(output.write('y')).rejects.toThrow(message);
+    await expect(output.end()).rejects.toThrow(message);
+    expect(output.isClosed).toBe(false);
+  });
+
+  it.each(['EPIPE', 'ECONNRESET'])('knows by %s that the reader went away', async (code) => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout');
+    const written = output.write('x');
+    end.take(errno(code));
+    await expect(written).rejects.toMatchObject({ code });
+    expect(output.isClosed).toBe(true);
+  });
+
+  it('is abandoned while it waits', async () => {
+    const output = new SampleOutput(new SlowEnd(), 'stdout');
+    const written = output.write('x');
+    output.abandon(new CommandError('too slow'));
+    await expect(written).rejects.toThrow('too slow');
+    await expect(output.end()).rejects.toThrow('too slow');
+  });
+
+  it('is abandoned while its end waits', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout');
+    void output.write('x').catch(() => undefined);
+    const ended = output.end();
+    output.abandon(new CommandError('too slow'));
+    await expect(ended).rejects.toThrow('too slow');
+  });
+
+  it('ends when everything is taken', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout');
+    const written = output.write('x');
+    end.take();
+    await written;
+    await output.end();
+    expect(end.writableFinished).toBe(true);
+  });
+});
