@@ -89,7 +89,7 @@ export interface NativeAddon {
   /**
    * The external ArrayBuffer over the whole mapping (metadata page and data); the same object at every call.
    * -95 (EOPNOTSUPP) where the runtime refuses external buffers (napi_no_external_buffers_allowed) or when
-   * the environment variable PERFRING_NO_EXTERNAL_BUFFERS is set: use ringCopyPublished.
+   * the environment variable PERFRING_NO_EXTERNAL_BUFFERS was set as the addon was loaded: use ringCopyPublished.
    * **A store into a data page is SIGBUS.** Never let it, or a view of it, leave the library.
    */
   ringBuffer(ring: MappedRingHandle): OrErrno<ArrayBuffer>;

@@ -12,6 +12,7 @@ void DeleteHolder(napi_env /*env*/, void* data, void* /*hint*/) { delete static_
 
 }  // namespace
 
+// NOLINTNEXTLINE(concurrency-mt-unsafe): once, as the addon is loaded
 Environment::Environment() : external_buffers_wanted_(std::getenv("PERFRING_NO_EXTERNAL_BUFFERS") == nullptr) {}
 
 Environment* Environment::Attach(napi_env env) {

@@ -59,7 +59,7 @@ bool Poller::Start(napi_value on_wake) {
 }
 
 bool Poller::StartPolling(uv_loop_t* loop, PollStorage& storage, int fd) {
-  auto allocated = std::make_unique<std::byte[]>(uv_handle_size(UV_POLL));  // NOLINT(modernize-avoid-c-arrays)
+  auto allocated = std::make_unique<std::byte[]>(uv_handle_size(UV_POLL));  // NOLINT(*-avoid-c-arrays)
   if (uv_poll_init(loop, AsPoll(allocated.get()), fd) != 0) {
     return false;
   }

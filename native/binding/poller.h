@@ -54,7 +54,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
 
  private:
   // A uv_poll_t, whose size only libuv knows.
-  using PollStorage = std::unique_ptr<std::byte[]>;  // NOLINT(modernize-avoid-c-arrays): the array is new[]'s
+  using PollStorage = std::unique_ptr<std::byte[]>;  // NOLINT(*-avoid-c-arrays): new[] makes it
 
   static void OnReadable(uv_poll_t* poll, int status, int events);
   static void OnClosed(uv_handle_t* handle);

@@ -16,7 +16,7 @@ namespace {
 
 // Zero throughout: the kernel refuses bits it does not know, and an older one accepts what is longer and zero.
 bpf_attr EmptyAttribute() {
-  bpf_attr attribute;
+  bpf_attr attribute;  // NOLINT(cppcoreguidelines-pro-type-member-init): {} would zero the first member alone
   std::memset(&attribute, 0, sizeof(attribute));
   return attribute;
 }
@@ -42,7 +42,8 @@ uint64_t AddressOf(std::span<const std::byte> bytes) {
 }
 
 template <size_t Size>
-void CopyName(char (&target)[Size], const std::string& name) {  // NOLINT(modernize-avoid-c-arrays): the kernel's
+// NOLINTNEXTLINE(*-avoid-c-arrays): the kernel's
+void CopyName(char (&target)[Size], const std::string& name) {
   std::memcpy(target, name.data(), std::min(name.size(), Size - 1));
 }
 
@@ -127,9 +128,8 @@ OrErrno<BpfMapInfo> BpfMap::Info() const {
   if (!IsMap()) {
     return Errno{-EINVAL};
   }
-  bpf_map_info info;
   // Zero first: an older kernel fills less of it.
-  std::memset(&info, 0, sizeof(info));
+  bpf_map_info info{};
   bpf_attr attribute = EmptyAttribute();
   attribute.info.bpf_fd = static_cast<uint32_t>(fd());
   attribute.info.info_len = sizeof(info);

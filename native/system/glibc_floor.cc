@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names
+// NOLINTBEGIN(bugprone-reserved-identifier, cppcoreguidelines-avoid-non-const-global-variables): glibc's names
 extern "C" {
 
 // glibc 2.32 tells libstdc++ here whether std::shared_ptr may count without atomic operations. It may not.
@@ -21,4 +21,4 @@ int pthread_once(int* /*control*/, void (*/*initialise*/)()) { return EPERM; }
 int __pthread_key_create(unsigned int* /*key*/, void (*/*destroy*/)(void*)) { return EAGAIN; }
 
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier, cppcoreguidelines-avoid-non-const-global-variables)

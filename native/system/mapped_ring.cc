@@ -19,7 +19,7 @@ OrErrno<MappedRing> MappedRing::Map(const PerfEvent& event, size_t data_page_cou
     return Errno{mapping.error()};
   }
   // Read once: nobody may move the data afterwards. Kernels before 4.1 leave both 0.
-  perf_event_mmap_page page;
+  perf_event_mmap_page page{};
   std::memcpy(&page, mapping.value().data(), sizeof(page));
   uint64_t data_offset = page.data_offset;
   uint64_t capacity = page.data_size;

@@ -1,0 +1,107 @@
+/**
+ * Checks what can be checked of arm64 on another machine: the memory barriers of native/system/ring_cursor.h compile
+ * to the instructions that they are meant to be, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu;
+ * without it the check is skipped, which under CI is a failure.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BuildError, buildAddon } from './build-addon.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const OUTPUT = join(ROOT, 'build-arm64', 'check');
+const COMPILER = 'aarch64-linux-gnu-g++';
+
+/**
+ * Each access, as a function that disassembles to a few lines, and the instruction that makes it what it is. `ldar`
+ * is a load-acquire (`ldapr` its weaker kind), `stlr` a store-release, `dmb ishld` a barrier after loads.
+ */
+const ACCESSES = {
+  acquire_head: {
+    code: 'uint64_t f(RingCursor cursor) { return cursor.AcquireHead(); }',
+    expected: /\bldap?r\b/,
+  },
+  release_tail: {
+    code: 'void f(RingCursor cursor, uint64_t to) { cursor.ReleaseTail(to); }',
+    expected: /\bstlr\b/,
+  },
+  acquire_tail: {
+    code: 'uint64_t f(RingCursor cursor) { return cursor.AcquireTail(); }',
+    expected: /\bldap?r\b/,
+  },
+  release_head: {
+    code: 'void f(RingCursor cursor, uint64_t to) { cursor.ReleaseHead(to); }',
+    expected: /\bstlr\b/,
+  },
+  head_after_reads: {
+    code: 'uint64_t f(RingCursor cursor) { return cursor.HeadAfterReads(); }',
+    expected: /\bdmb\s+ishld\b[\s\S]*\bldr\b/,
+  },
+  own_tail: { code: 'uint64_t f(RingCursor cursor) { return cursor.OwnTail(); }', expected: /\bldr\b/ },
+};
+
+function checkAccess(name, { code, expected }) {
+  const source = join(OUTPUT, `${name}.cc`);
+  const assembly = join(OUTPUT, `${name}.s`);
+  const lines = [
+    '#include "system/ring_cursor.h"',
+    'using perfring::system::RingCursor;',
+    code.replace('f(', `${name}(`),
+  ];
+  writeFileSync(source, `${lines.join('\n')}\n`);
+  const flags = [
+    '-std=c++20',
+    '-O2',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fno-asynchronous-unwind-tables',
+    '-Inative',
+  ];
+  const result = spawnSync(COMPILER, [...flags, '-S', source, '-o', assembly], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  if (result.status !== 0) throw new BuildError(`${name} does not compile for arm64`, result.stderr);
+  const instructions = readFileSync(assembly, 'utf8')
+    .split('\n')
+    .filter((line) => /^\t[a-z]/.test(line));
+  const listing = instructions.map((line) => line.trim().replaceAll('\t', ' ')).join('\n');
+  if (!expected.test(listing))
+    throw new BuildError(`${name}: no ${expected} in what the compiler made`, listing);
+  console.log(`check-arm64: ${name}: ${listing.replaceAll('\n', '; ')}`);
+}
+
+function checkAddon() {
+  const binary = buildAddon({ variant: 'arm64' });
+  const header = readFileSync(binary).subarray(0, 20);
+  // e_machine of the ELF header: EM_AARCH64 is 183.
+  if (header.readUInt16LE(18) !== 183) throw new BuildError(`${binary} is not for arm64`);
+  console.log('check-arm64: the addon compiles');
+}
+
+function isProgram(name) {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
+}
+
+function main() {
+  if (!isProgram(COMPILER)) {
+    if (process.env.CI)
+      throw new BuildError(`${COMPILER} is not installed: apt-get install g++-aarch64-linux-gnu`);
+    console.log(`check-arm64: skipped, needs ${COMPILER} (apt-get install g++-aarch64-linux-gnu)`);
+    return;
+  }
+  mkdirSync(OUTPUT, { recursive: true });
+  for (const [name, access] of Object.entries(ACCESSES)) checkAccess(name, access);
+  checkAddon();
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  process.stderr.write(`${error.output}${error.output && '\n'}check-arm64: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,160 @@
+/**
+ * Tests native/system as plain C++ programs: `node scripts/test-native.mjs [sanitizers] [threads] [uv] [tidy]`, all of
+ * them when none is named.
+ *
+ * - sanitizers: test/native under AddressSanitizer and UndefinedBehaviorSanitizer
+ * - threads: two threads on one ring, under ThreadSanitizer
+ * - uv: the poller compiles with the real uv.h, so what native/binding/uv_abi.h declares is true
+ * - tidy: clang-tidy finds nothing in native
+ *
+ * What a check needs and this machine lacks is told; under CI it is a failure.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const OUTPUT = join(ROOT, 'build-native');
+const require = createRequire(import.meta.url);
+
+const FLAGS = [
+  '-std=c++20',
+  '-Wall',
+  '-Wextra',
+  '-Wconversion',
+  '-Werror',
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+];
+const SYSTEM_INCLUDES = ['-Inative'];
+const BINDING_INCLUDES = [
+  ...SYSTEM_INCLUDES,
+  ...[require('node-addon-api').include_dir, require('node-api-headers').include_dir].flatMap((directory) => [
+    '-isystem',
+    directory,
+  ]),
+];
+const BINDING_DEFINES = [
+  '-DNAPI_VERSION=9',
+  '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+  '-DNODE_ADDON_API_DISABLE_DEPRECATED',
+];
+
+const CHECKS = { sanitizers, threads, uv, tidy };
+
+/** What a machine lacks for a check. */
+class Missing extends Error {}
+
+function sanitizers() {
+  const sources = [...sourcesIn('native/system'), ...sourcesIn('test/native')].filter(
+    // The addon's alone: it would hide glibc's own here.
+    (file) => !file.endsWith('glibc_floor.cc') && !file.endsWith('_threads.cc'),
+  );
+  const program = compile('native-tests', sources, [
+    '-fsanitize=address,undefined',
+    '-fno-sanitize-recover=all',
+  ]);
+  run(program, []);
+}
+
+function threads() {
+  const program = compile(
+    'native-threads',
+    ['test/native/ring_cursor_threads.cc'],
+    ['-fsanitize=thread', '-pthread'],
+  );
+  // Without address randomisation: this ThreadSanitizer knows fewer layouts than kernels make.
+  run('setarch', ['-R', program]);
+}
+
+function uv() {
+  const candidates = [
+    process.env.npm_config_nodedir,
+    join(dirname(process.execPath), '..'),
+    '/usr',
+    '/usr/local',
+  ];
+  const headers = candidates
+    .filter((prefix) => prefix)
+    .map((prefix) => join(prefix, 'include/node'))
+    .find((directory) => existsSync(join(directory, 'uv.h')));
+  if (headers === undefined) throw new Missing("Node's uv.h");
+  const flags = [
+    ...FLAGS,
+    ...BINDING_INCLUDES,
+    ...BINDING_DEFINES,
+    '-DPERFRING_REAL_UV',
+    '-isystem',
+    headers,
+  ];
+  run('c++', ['-fsyntax-only', ...flags, 'native/binding/poller.cc']);
+}
+
+function tidy() {
+  if (!isProgram('clang-tidy')) throw new Missing('clang-tidy (apt-get install clang-tidy)');
+  const sources = [...sourcesIn('native'), ...sourcesIn('native/binding'), ...sourcesIn('native/system')];
+  const flags = ['-std=c++20', ...BINDING_INCLUDES, ...BINDING_DEFINES];
+  inParallel(sources.map((source) => ['clang-tidy', '--quiet', source, '--', ...flags]));
+}
+
+function sourcesIn(directory) {
+  return readdirSync(join(ROOT, directory))
+    .filter((file) => file.endsWith('.cc'))
+    .map((file) => join(directory, file))
+    .sort();
+}
+
+function compile(name, sources, flags) {
+  const directory = join(OUTPUT, name);
+  mkdirSync(directory, { recursive: true });
+  const objects = sources.map((source) => join(directory, `${source.replaceAll('/', '-')}.o`));
+  const common = [...FLAGS, ...flags, ...SYSTEM_INCLUDES, '-Itest/native'];
+  inParallel(sources.map((source, index) => ['c++', '-c', ...common, source, '-o', objects[index]]));
+  const program = join(directory, name);
+  run('c++', [...common, ...objects, '-o', program]);
+  return program;
+}
+
+/** Runs as many commands at a time as there are CPUs; one that fails makes the whole fail, at the end. */
+function inParallel(commands) {
+  const lines = commands.map((words) => words.join(' ')).join('\n');
+  run('xargs', ['-P', String(availableParallelism()), '-I', '{}', 'sh', '-c', '{}'], lines);
+}
+
+function run(command, args, input = '') {
+  const result = spawnSync(command, args, { cwd: ROOT, input, stdio: ['pipe', 'inherit', 'inherit'] });
+  if (result.error !== undefined) throw result.error;
+  if (result.status !== 0)
+    throw new Error(`${command} failed (${result.signal ?? `exit code ${result.status}`})`);
+}
+
+function isProgram(name) {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
+}
+
+function main(names) {
+  const unknown = names.filter((name) => !(name in CHECKS));
+  if (unknown.length > 0)
+    throw new Error(`no check named ${unknown}; there are ${Object.keys(CHECKS).join(', ')}`);
+  for (const name of names.length > 0 ? names : Object.keys(CHECKS)) {
+    try {
+      CHECKS[name]();
+      console.log(`test-native: ${name}: ok`);
+    } catch (error) {
+      if (!(error instanceof Missing) || process.env.CI) throw error;
+      console.log(`test-native: ${name}: skipped, needs ${error.message}`);
+    }
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  console.error(`test-native: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,272 @@
+import { constants } from 'node:os';
+import { PERF_RECORD_SAMPLE } from '../../../lib/abi/perf-event';
+import { BAD_ARGUMENT, type MappedRingHandle } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
+import { opened, openOutputEvent, RingFixture } from './kernel-fixture';
+
+const { EINVAL, ENOMEM } = constants.errno;
+const native = addon();
+const pageSize = native.pageSize();
+const PAYLOAD_BYTES = 40;
+
+/** ArrayBuffer.prototype.transfer, of Node 22 and later. */
+const transfer = (ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer) => ArrayBuffer }).transfer;
+
+function bufferOf(ring: MappedRingHandle): ArrayBuffer {
+  const buffer = native.ringBuffer(ring);
+  if (typeof buffer === 'number') throw new Error(`ringBuffer answered ${buffer}`);
+  return buffer;
+}
+
+/** The records in `bytes` of linear memory: each whole, and with the payload that the fixture writes. */
+function countRecords(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (let at = 0; at < bytes.length; count++) {
+    expect(view.getUint32(at, true)).toBe(PERF_RECORD_SAMPLE);
+    const payload = bytes.subarray(at + 12, at + 12 + PAYLOAD_BYTES);
+    expect(payload.every((byte) => byte === 0xa5)).toBe(true);
+    at += view.getUint16(at + 6, true);
+  }
+  return count;
+}
+
+describeWith(READER_CAPABILITIES, 'mapped rings', () => {
+  describe('ringMap', () => {
+    it.each([0, 3, -1, 0.5, 2 ** 32, Number.NaN])('takes no page count of %p', (dataPageCount) => {
+      const event = openOutputEvent();
+      expect(native.ringMap(event, dataPageCount, true)).toBe(BAD_ARGUMENT);
+      native.perfEventClose(event);
+    });
+
+    it('answers the errno of a size that the kernel refuses', () => {
+      const event = openOutputEvent();
+      expect([-ENOMEM, -EINVAL]).toContain(native.ringMap(event, 2 ** 30, true));
+      native.perfEventClose(event);
+    });
+
+    it('keeps the mapping when the event is closed', () => {
+      const fixture = new RingFixture();
+      fixture.source.write(1);
+      native.perfEventClose(fixture.event);
+      expect(native.ringAvailable(fixture.ring)).toBe(fixture.source.recordBytes);
+      fixture.close();
+    });
+  });
+
+  describe('ringBuffer', () => {
+    it('is one ArrayBuffer over the metadata page and the data', () => {
+      const fixture = new RingFixture({ dataPageCount: 4 });
+      const buffer = bufferOf(fixture.ring);
+      expect(buffer.byteLength).toBe(fixture.mappingBytes);
+      expect(native.ringBuffer(fixture.ring)).toBe(buffer);
+      fixture.close();
+    });
+
+    it('shows what a program writes', () => {
+      const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES });
+      const bytes = new Uint8Array(bufferOf(fixture.ring));
+      fixture.source.write(5);
+      const available = native.ringAvailable(fixture.ring);
+      expect(countRecords(bytes.subarray(pageSize, pageSize + available))).toBe(5);
+      fixture.close();
+    });
+  });
+
+  describe('the cursor', () => {
+    it('counts what is published, and gives it back', () => {
+      const fixture = new RingFixture();
+      const { ring, source } = fixture;
+      expect(native.ringAvailable(ring)).toBe(0);
+      source.write(3);
+      expect(native.ringAvailable(ring)).toBe(3 * source.recordBytes);
+      expect(native.ringConsume(ring, source.recordBytes)).toBe(0);
+      expect(native.ringReadOffset(ring)).toBe(source.recordBytes);
+      expect(native.ringAvailable(ring)).toBe(2 * source.recordBytes);
+      expect(native.ringSkipToHead(ring)).toBe(2 * source.recordBytes);
+      expect(native.ringAvailable(ring)).toBe(0);
+      fixture.close();
+    });
+
+    it('gives back no more than is published', () => {
+      const fixture = new RingFixture();
+      const { ring, source } = fixture;
+      source.write(1);
+      for (const bytes of [source.recordBytes + 1, -1, 0.5, Number.NaN, 2 ** 60]) {
+        expect(native.ringConsume(ring, bytes)).toBe(BAD_ARGUMENT);
+      }
+      expect(native.ringAvailable(ring)).toBe(source.recordBytes);
+      fixture.close();
+    });
+
+    it('makes room for the kernel to write on', () => {
+      const fixture = new RingFixture();
+      const { ring, source, capacityBytes } = fixture;
+      const rounds = 10;
+      const perRound = Math.floor(capacityBytes / source.recordBytes / 2);
+      for (let round = 0; round < rounds; round++) {
+        source.write(perRound);
+        expect(native.ringConsume(ring, perRound * source.recordBytes)).toBe(0);
+      }
+      expect(native.ringReadOffset(ring)).toBe((rounds * perRound * source.recordBytes) % capacityBytes);
+      fixture.close();
+    });
+  });
+
+  describe('ringCopyPublished', () => {
+    it('copies to the same offsets what is published, wrapped or not', () => {
+      const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES });
+      const { ring, source, capacityBytes } = fixture;
+      const perRound = Math.floor(capacityBytes / source.recordBytes) - 1;
+      for (let round = 0; round < 3; round++) {
+        source.write(perRound);
+        const target = new Uint8Array(fixture.mappingBytes);
+        const available = native.ringCopyPublished(ring, target);
+        expect(available).toBe(perRound * source.recordBytes);
+        const data = target.subarray(pageSize);
+        const begin = native.ringReadOffset(ring);
+        const linear = new Uint8Array(available).map((_, at) => data[(begin + at) % capacityBytes] ?? 0);
+        expect(countRecords(linear)).toBe(perRound);
+        native.ringConsume(ring, available);
+      }
+      fixture.close();
+    });
+
+    it('touches nothing but what is published', () => {
+      const fixture = new RingFixture();
+      fixture.source.write(1);
+      const target = new Uint8Array(fixture.mappingBytes).fill(0xee);
+      const copied = native.ringCopyPublished(fixture.ring, target);
+      expect(target.subarray(0, pageSize).every((byte) => byte === 0xee)).toBe(true);
+      expect(target.subarray(pageSize + copied).every((byte) => byte === 0xee)).toBe(true);
+      fixture.close();
+    });
+
+    it('takes no target that is too short, nor the ring itself', () => {
+      const fixture = new RingFixture();
+      fixture.source.write(1);
+      const { ring, mappingBytes } = fixture;
+      expect(native.ringCopyPublished(ring, new Uint8Array(mappingBytes - 1))).toBe(BAD_ARGUMENT);
+      expect(native.ringCopyPublished(ring, new Uint8Array(bufferOf(ring)))).toBe(BAD_ARGUMENT);
+      fixture.close();
+    });
+  });
+
+  describe('ringSnapshot', () => {
+    it('copies the newest records first, and as many as fit', () => {
+      const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES, overwrite: true });
+      const { ring, source, capacityBytes } = fixture;
+      source.write(2 * Math.ceil(capacityBytes / source.recordBytes));
+      const target = new Uint8Array(capacityBytes);
+      expect(native.ringSnapshot(ring, target)).toBe(0);
+      const whole = Math.floor(capacityBytes / source.recordBytes);
+      expect(countRecords(target.subarray(0, whole * source.recordBytes))).toBe(whole);
+      fixture.close();
+    });
+
+    it('ends with zeros when less has been written', () => {
+      const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES, overwrite: true });
+      fixture.source.write(3);
+      const target = new Uint8Array(fixture.capacityBytes).fill(1);
+      expect(native.ringSnapshot(fixture.ring, target)).toBe(0);
+      const written = 3 * fixture.source.recordBytes;
+      expect(countRecords(target.subarray(0, written))).toBe(3);
+      expect(target.subarray(written).every((byte) => byte === 0)).toBe(true);
+      fixture.close();
+    });
+
+    it('is for overwrite mode, and takes a target as long as the data', () => {
+      const overwrite = new RingFixture({ overwrite: true });
+      const ordinary = new RingFixture();
+      const { capacityBytes } = overwrite;
+      expect(native.ringSnapshot(ordinary.ring, new Uint8Array(capacityBytes))).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(overwrite.ring, new Uint8Array(capacityBytes - 1))).toBe(BAD_ARGUMENT);
+      const ownData = new Uint8Array(bufferOf(overwrite.ring), pageSize);
+      expect(native.ringSnapshot(overwrite.ring, ownData)).toBe(BAD_ARGUMENT);
+      overwrite.close();
+      ordinary.close();
+    });
+  });
+
+  it('in overwrite mode can give nothing back, for the metadata page is not writable', () => {
+    const fixture = new RingFixture({ overwrite: true });
+    fixture.source.write(1);
+    expect(native.ringConsume(fixture.ring, 0)).toBe(BAD_ARGUMENT);
+    expect(native.ringSkipToHead(fixture.ring)).toBe(BAD_ARGUMENT);
+    fixture.close();
+  });
+
+  it('are no memory for the cursor functions, whose stores would hit read-only pages', () => {
+    const fixture = new RingFixture();
+    const views = [0, pageSize - 2048, pageSize].map(
+      (at) => new Uint8Array(bufferOf(fixture.ring), at, 2048),
+    );
+    for (const view of views) {
+      expect(native.cursorPublish(view, 8)).toBe(BAD_ARGUMENT);
+      expect(native.cursorSkipToHead(view)).toBe(BAD_ARGUMENT);
+    }
+    fixture.close();
+  });
+
+  describe('ringClose', () => {
+    it('detaches the buffer and leaves every view empty, and is idempotent', () => {
+      const fixture = new RingFixture();
+      const buffer = bufferOf(fixture.ring);
+      const bytes = new Uint8Array(buffer);
+      const view = new DataView(buffer);
+      expect(native.ringClose(fixture.ring)).toBe(0);
+      expect(native.ringClose(fixture.ring)).toBe(0);
+      expect(buffer.byteLength).toBe(0);
+      expect(bytes).toHaveLength(0);
+      expect(() => view.getUint8(0)).toThrow(TypeError);
+      fixture.close();
+    });
+
+    it('leaves a ring that is a bad argument', () => {
+      const fixture = new RingFixture();
+      const { ring, mappingBytes } = fixture;
+      native.ringClose(ring);
+      expect(native.ringBuffer(ring)).toBe(BAD_ARGUMENT);
+      expect(native.ringAvailable(ring)).toBe(BAD_ARGUMENT);
+      expect(native.ringConsume(ring, 0)).toBe(BAD_ARGUMENT);
+      expect(native.ringReadOffset(ring)).toBe(BAD_ARGUMENT);
+      expect(native.ringSkipToHead(ring)).toBe(BAD_ARGUMENT);
+      expect(native.ringCopyPublished(ring, new Uint8Array(mappingBytes))).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(ring, new Uint8Array(mappingBytes - pageSize))).toBe(BAD_ARGUMENT);
+      fixture.close();
+    });
+
+    it('unmaps at once what was never made a buffer', () => {
+      const fixture = new RingFixture();
+      const before = native.openHandles().mappings;
+      native.ringClose(fixture.ring);
+      expect(native.openHandles().mappings).toBe(before - 1);
+      fixture.close();
+    });
+
+    const whereTransfer = transfer === undefined ? it.skip : it;
+    whereTransfer('keeps what was transferred readable (needs ArrayBuffer.prototype.transfer)', () => {
+      const fixture = new RingFixture();
+      const before = native.openHandles().mappings;
+      fixture.source.write(1);
+      const alias = transfer?.call(bufferOf(fixture.ring));
+      native.ringClose(fixture.ring);
+      expect(new Uint8Array(alias ?? new ArrayBuffer(0))).toHaveLength(fixture.mappingBytes);
+      expect(new DataView(alias ?? new ArrayBuffer(0)).getUint32(pageSize, true)).toBe(PERF_RECORD_SAMPLE);
+      expect(native.openHandles().mappings).toBe(before);
+      fixture.close();
+    });
+  });
+
+  it('are unmapped by the garbage collector when nobody closes them', () => {
+    (() => {
+      const event = openOutputEvent();
+      bufferOf(opened(native.ringMap(event, 8, true)));
+    })();
+    expect(native.openHandles().mappings).toBeGreaterThan(0);
+  });
+
+  afterAll(expectNothingLeft);
+});

@@ -1,0 +1,135 @@
+#include "system/bpf.h"
+
+#include <linux/bpf.h>
+
+#include <array>
+#include <vector>
+
+#include "check.h"
+#include "own_event.h"
+#include "system/host.h"
+
+namespace perfring::test {
+namespace {
+
+using system::BpfMap;
+using system::BpfProgram;
+
+// r0 = 7; exit
+constexpr std::array<bpf_insn, 2> kReturnsSeven = {{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 7}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+
+system::OrErrno<BpfMap> Create(uint32_t type, uint32_t key_size, uint32_t value_size) {
+  return BpfMap::Create(
+      {.type = type, .key_size = key_size, .value_size = value_size, .max_entries = 4, .flags = 0, .name = "native"});
+}
+
+system::OrErrno<BpfProgram> Load() {
+  return BpfProgram::Load(BPF_PROG_TYPE_SCHED_CLS, std::as_bytes(std::span(kReturnsSeven)), "GPL", "native", {});
+}
+
+const Test maps("BpfMap keeps values, and takes keys and values of its own lengths alone", [] {
+  auto created = Create(BPF_MAP_TYPE_HASH, 8, 12);
+  if (created.error() == -EPERM) {
+    Skip("CAP_BPF");
+    return;
+  }
+  const BpfMap map = std::move(created.value());
+  std::array<std::byte, 8> key{};
+  std::array<std::byte, 12> value{};
+  value.fill(std::byte{9});
+  CHECK_EQ(map.Lookup(key, value), -ENOENT);
+  CHECK_EQ(map.Update(key, value, BPF_ANY), 0);
+  value.fill(std::byte{0});
+  CHECK_EQ(map.Lookup(key, value), 0);
+  CHECK(value[11] == std::byte{9});
+  CHECK_EQ(map.Lookup(std::span(key).first(7), value), -EINVAL);
+  CHECK_EQ(map.Lookup(key, std::span(value).first(11)), -EINVAL);
+  CHECK_EQ(map.Delete(key), 0);
+  CHECK_EQ(map.Delete(key), -ENOENT);
+  auto info = map.Info();
+  CHECK(info.ok());
+  CHECK_EQ(info.value().value_size, 12u);
+  CHECK(info.value().name == "native");
+});
+
+const Test per_cpu("BpfMap hands the kernel room for every possible CPU", [] {
+  auto created = Create(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 12);
+  if (created.error() == -EPERM) {
+    Skip("CAP_BPF");
+    return;
+  }
+  const std::array<std::byte, 4> key{};
+  // Of just that size, on the heap: AddressSanitizer sees a byte more.
+  std::vector<std::byte> value(16 * system::PossibleCpuCount());
+  CHECK(created.value().TakesValue(value.size()));
+  CHECK(!created.value().TakesValue(12));
+  CHECK_EQ(created.value().Lookup(key, value), 0);
+});
+
+const Test slots("BpfMap takes events into a perf event array alone", [] {
+  auto array = Create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4);
+  auto other = Create(BPF_MAP_TYPE_ARRAY, 4, 4);
+  auto event = OpenOwnEvent();
+  if (!array.ok() || !event.ok()) {
+    Skip("CAP_BPF and perf_event_open of this thread");
+    return;
+  }
+  // The kernel refuses an event of another kind than bpf_perf_event_output writes to, or takes it; the type of the
+  // map is checked before.
+  CHECK(array.value().SetEvent(4, event.value().fd()) < 0);
+  CHECK_EQ(other.value().SetEvent(0, event.value().fd()), -EINVAL);
+});
+
+const Test runs("BpfProgram loads and runs", [] {
+  auto program = Load();
+  if (program.error() == -EPERM) {
+    Skip("CAP_BPF");
+    return;
+  }
+  CHECK(program.ok());
+  const std::array<std::byte, 14> packet{};
+  auto result = program.value().TestRun({.data_in = packet, .context_in = {}, .repeat = 3, .flags = 0, .cpu = 0});
+  CHECK(result.ok());
+  CHECK_EQ(result.value().return_value, 7u);
+});
+
+const Test not_a_map("BpfMap opens the descriptor of a program, and does nothing with it", [] {
+  auto program = Load();
+  if (!program.ok()) {
+    Skip("CAP_BPF");
+    return;
+  }
+  auto map = BpfMap::OpenFd(program.value().fd());
+  CHECK(map.ok());
+  CHECK_EQ(map.value().Info().error(), -EINVAL);
+  const std::array<std::byte, 4> key{};
+  CHECK_EQ(map.value().Delete(key), -EINVAL);
+  CHECK_EQ(map.value().Pin("/sys/fs/bpf/perfring_native"), -EINVAL);
+});
+
+const Test log("BpfProgram writes the verifier's log into the room it was given", [] {
+  constexpr std::array<bpf_insn, 1> no_exit = {{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 7}}};
+  std::vector<std::byte> text(4096);
+  auto program = BpfProgram::Load(BPF_PROG_TYPE_SCHED_CLS, std::as_bytes(std::span(no_exit)), "GPL", "native", text);
+  if (program.error() == -EPERM) {
+    Skip("CAP_BPF");
+    return;
+  }
+  CHECK_EQ(program.error(), -EINVAL);
+  CHECK(text[0] != std::byte{0});
+});
+
+const Test links("BpfLink answers the errno of a tracepoint that is not there", [] {
+  constexpr std::array<bpf_insn, 2> returns_zero = {{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+  auto program =
+      BpfProgram::Load(BPF_PROG_TYPE_RAW_TRACEPOINT, std::as_bytes(std::span(returns_zero)), "GPL", "native", {});
+  if (!program.ok()) {
+    Skip("CAP_BPF and CAP_PERFMON");
+    return;
+  }
+  CHECK_EQ(system::BpfLink::OpenRawTracepoint(program.value(), "no_such_tracepoint").error(), -ENOENT);
+  CHECK(system::BpfLink::OpenRawTracepoint(program.value(), "sched_process_exit").ok());
+});
+
+}  // namespace
+}  // namespace perfring::test
