@@ -34,6 +34,7 @@ export class CpuRing {
   #inSlot = false;
   /** Bytes consumed and the total lost, as of the last check. */
   #consumedAtCheck = 0;
+  #availableAtCheck = 0;
   #lostAtCheck = 0;
   /** Bytes lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
   #backlogBytes = 0;
@@ -146,14 +147,17 @@ export class CpuRing {
     if (delta > 0) this.#judgeLoss(delta, available);
     this.#lostAtCheck = total;
     this.#consumedAtCheck = this.consumedBytes;
+    this.#availableAtCheck = available;
     if (delta <= 0) return undefined;
     return { cpu: this.cpu, lost: delta, total, ringTooSmall: account.ringTooSmall };
   }
 
   #judgeLoss(lost: number, available: number): void {
     const { account } = this;
-    // Nothing lies in the ring, nothing was read since, and still there was no room.
-    if (available === 0 && this.#consumedAtCheck === this.consumedBytes) account.ringTooSmall = true;
+    // Nothing lay in the ring at the check before, nothing has passed through it since, and still there was no room.
+    const emptyThroughout =
+      this.#availableAtCheck === 0 && available === 0 && this.#consumedAtCheck === this.consumedBytes;
+    if (emptyThroughout) account.ringTooSmall = true;
     this.#backlogBytes += lost * account.meanRecordBytes;
     account.sawDemand(this.ring.capacityBytes + this.#backlogBytes);
   }

@@ -2,11 +2,29 @@ import type { RecordVisitor } from '../ring/record';
 import type { RecordCursor } from '../ring/record-cursor';
 import type { ScanState } from '../ring/record-scan';
 
-/** One ring in a merge. Times are two unsigned 32-bit words, high and low: exact, and no BigInt. */
+/**
+ * Times are two 32-bit words, high and low: exact, and no BigInt. Each is kept less 2^31, so that it is a small integer to
+ * V8 and compares as the unsigned word does.
+ */
+const SIGN = 0x8000_0000;
+export const LEAST_WORD = -0x8000_0000;
+export const GREATEST_WORD = 0x7fff_ffff;
+
+/** The word as a merge keeps it. */
+export function biased(word: number): number {
+  return word ^ SIGN;
+}
+
+/** A biased time as the 64-bit value it stands for. */
+export function unbiasedTime(high: number, low: number): bigint {
+  return (BigInt(biased(high) >>> 0) << 32n) | BigInt(biased(low) >>> 0);
+}
+
+/** One ring in a merge. */
 export class Lane {
   /** Time of the record at `position`; for a record without a time, the one before it in the ring. */
-  high = 0;
-  low = 0;
+  high = LEAST_WORD;
+  low = LEAST_WORD;
   /** The header last checked (size -1: none), see lib/ring/record-scan.ts. */
   size = -1;
   raw = 0;
@@ -31,17 +49,17 @@ export class MergeState {
   readonly heap: Lane[] = [];
   count = 0;
   /** Nothing later than this may be delivered. */
-  boundHigh = 0xffff_ffff;
-  boundLow = 0xffff_ffff;
+  boundHigh = GREATEST_WORD;
+  boundLow = GREATEST_WORD;
   /** Clock before heads, minus slack: what a ring's silence vouches for. */
-  quietHigh = 0;
-  quietLow = 0;
+  quietHigh = LEAST_WORD;
+  quietLow = LEAST_WORD;
   /** Clock before heads, plus slack: no honest time is later, and one that is keeps its place in its ring. */
-  futureHigh = 0xffff_ffff;
-  futureLow = 0xffff_ffff;
+  futureHigh = GREATEST_WORD;
+  futureLow = GREATEST_WORD;
   /** Latest time delivered so far. */
-  lastHigh = 0;
-  lastLow = 0;
+  lastHigh = LEAST_WORD;
+  lastLow = LEAST_WORD;
   records = 0;
   others = 0;
   late = 0;
@@ -103,10 +121,10 @@ export function mergeOf(merge: MergeState): Merge {
         let nextHigh = next.high;
         let nextLow = next.low;
         if (next.index < lane.index) {
-          if (nextLow > 0) nextLow -= 1;
+          if (nextLow > -0x8000_0000) nextLow -= 1;
           else {
-            nextLow = 0xffff_ffff;
-            nextHigh -= 1;
+            nextLow = 0x7fff_ffff;
+            nextHigh = (nextHigh - 1) | 0;
           }
         }
         if (nextHigh < limitHigh || (nextHigh === limitHigh && nextLow < limitLow)) {
@@ -116,6 +134,7 @@ export function mergeOf(merge: MergeState): Merge {
       }
       const cursor = lane.cursor;
       const words = cursor.words;
+      const doubles = cursor.doubles;
       const capacity = cursor.capacityBytes;
       const mask = capacity - 1;
       const rawOffset = cursor.format.rawOffset;
@@ -127,12 +146,14 @@ export function mergeOf(merge: MergeState): Merge {
       let raw = lane.raw;
       let step = size;
       let record = cursor;
+      let header = 0;
       const recordsBefore = records;
       const othersBefore = others;
       const lateBefore = late;
       try {
         for (;;) {
           // ---- stand on the record at `position`, whose time is (high, low)
+          header = doubles[position >> 3] as number;
           if (
             (words[(position + 4) >> 2] as number) >>> 16 === size &&
             position + size <= capacity &&
@@ -177,6 +198,34 @@ export function mergeOf(merge: MergeState): Merge {
             if (other(record) === false) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
+          // ---- as long as headers repeat and times go on within the limit: nothing but the visit
+          if (size > 0 && outcome === 0 && !record.late && timeOffset >= 0 && timeEnd <= size) {
+            const last = Math.min(capacity, end) - size;
+            const limitLowHere = high < limitHigh ? 0x7fff_ffff : limitLow;
+            while (
+              position <= last &&
+              records < limit &&
+              doubles[position >> 3] === header &&
+              words[(position + rawOffset) >> 2] === raw
+            ) {
+              const nextLow = (words[(position + timeOffset) >> 2] as number) ^ 0x8000_0000;
+              const nextHigh = (words[(position + timeOffset + 4) >> 2] as number) ^ 0x8000_0000;
+              if (nextHigh !== high || nextLow < low || nextLow > limitLowHere) break;
+              low = nextLow;
+              lastLow = nextLow;
+              cursor.base = (position + rawOffset + 4) | 0;
+              position = (position + size) | 0;
+              records++;
+              if (sample(cursor) === false || cursor.closed === true) {
+                outcome = 2;
+                break;
+              }
+            }
+            if (position >= capacity) {
+              position -= capacity;
+              end -= capacity;
+            }
+          }
           // ---- the time of the next one
           if (position < end) {
             if (
@@ -185,8 +234,8 @@ export function mergeOf(merge: MergeState): Merge {
               (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
             ) {
               const at = (position + timeOffset) & mask;
-              high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
-              low = (words[at >> 2] as number) >>> 0;
+              high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
+              low = (words[at >> 2] as number) ^ 0x8000_0000;
               if (high > limitHigh || (high === limitHigh && low > limitLow)) break;
             }
           } else {
@@ -201,6 +250,10 @@ export function mergeOf(merge: MergeState): Merge {
       } catch (error) {
         outcome = 4;
         merge.thrown = error;
+        if (position >= capacity) {
+          position -= capacity;
+          end -= capacity;
+        }
       }
       lane.position = position;
       lane.end = end;
@@ -209,8 +262,6 @@ export function mergeOf(merge: MergeState): Merge {
       lane.records += records - recordsBefore;
       lane.others += others - othersBefore;
       lane.late += late - lateBefore;
-      lane.state.position = position;
-      lane.state.left = end - position;
       if (outcome === 3) {
         merge.count = count;
         break;
@@ -223,8 +274,8 @@ export function mergeOf(merge: MergeState): Merge {
         (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
       ) {
         const at = (position + timeOffset) & mask;
-        high = (words[((at + 4) & mask) >> 2] as number) >>> 0;
-        low = (words[at >> 2] as number) >>> 0;
+        high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
+        low = (words[at >> 2] as number) ^ 0x8000_0000;
       }
       // ---- the ring's new place in the heap
       let moving = lane;

@@ -8,7 +8,7 @@ import { ringGeometry } from '../ring/geometry';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW, ScanState } from '../ring/record-scan';
 import { ABSENT, sampleFormat } from '../ring/sample-format';
 import { LoopCache, LoopCopies } from '../ring/specialise';
-import { Lane, type Merge, MergeState, mergeOf } from './merge';
+import { biased, GREATEST_WORD, Lane, type Merge, MergeState, mergeOf, unbiasedTime } from './merge';
 
 export interface RingReaderOptions {
   /**
@@ -177,7 +177,7 @@ export class RingReader {
    */
   peekTimestamp(): bigint {
     const lane = this.#checkDue();
-    return (BigInt(lane.high) << 32n) | BigInt(lane.low);
+    return unbiasedTime(lane.high, lane.low);
   }
 
   /** The ring of the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH */
@@ -216,7 +216,7 @@ export class RingReader {
     ring.lend(true);
     this.#sharedMerge(1, nobody, nobody);
     ring.lend(false);
-    lane.size = -1;
+    settle(lane);
     this.#lateTotal += this.#merge.late;
   }
 
@@ -278,7 +278,7 @@ export class RingReader {
     } finally {
       this.#visiting = false;
       for (const ring of this.#rings) ring.lend(false);
-      for (const lane of this.#lanes) lane.size = -1;
+      for (const lane of this.#lanes) settle(lane);
     }
     this.#loops.saw(visitor, merge.records);
     this.#lateTotal += merge.late;
@@ -337,7 +337,7 @@ export class RingReader {
     const merge = this.#merge;
     if (!this.#live) {
       // A ring that has run out vouches for all time, and no time is too late.
-      merge.quietHigh = merge.quietLow = merge.futureHigh = merge.futureLow = 0xffff_ffff;
+      merge.quietHigh = merge.quietLow = merge.futureHigh = merge.futureLow = GREATEST_WORD;
       return;
     }
     const now = this.#clock();
@@ -373,8 +373,8 @@ export class RingReader {
     if (!hasTime(cursor, position)) return;
     const mask = cursor.capacityBytes - 1;
     const at = (position + cursor.timeOffset) & mask;
-    const low = (cursor.words[at >> 2] ?? 0) >>> 0;
-    const high = (cursor.words[((at + 4) & mask) >> 2] ?? 0) >>> 0;
+    const low = biased(cursor.words[at >> 2] ?? 0);
+    const high = biased(cursor.words[((at + 4) & mask) >> 2] ?? 0);
     const { futureHigh, futureLow, lastHigh, lastLow } = this.#merge;
     if (high > futureHigh || (high === futureHigh && low > futureLow)) {
       lane.high = lastHigh;
@@ -448,10 +448,18 @@ function hasTime({ timeOffset, words }: RecordCursor, position: number): boolean
   return timeOffset !== ABSENT && words[position >> 2] === PERF_RECORD_SAMPLE && longEnough;
 }
 
+/** Tells the ring how far the merge has come, and forgets the header: others may move the cursor now. */
+function settle(lane: Lane): void {
+  lane.size = -1;
+  lane.state.position = lane.position;
+  lane.state.left = lane.end - lane.position;
+}
+
+/** The two words of a time, as a merge keeps them. */
 function words(nanoseconds: number): [high: number, low: number] {
   const value = Math.max(0, nanoseconds);
   const high = Math.floor(value / TWO_POW_32);
-  return [high, value - high * TWO_POW_32];
+  return [biased(high), biased(value - high * TWO_POW_32)];
 }
 
 function compareLanes(one: Lane, other: Lane): number {
