@@ -6,6 +6,8 @@
  */
 
 import { PerfRingError } from '../errors';
+import { plainCopy } from '../input/plain-data';
+import { shown } from '../input/shown';
 
 // ---------------------------------------------------------------------- enum perf_type_id, perf_sw_ids
 
@@ -203,13 +205,14 @@ export type PerfEventAttr = { readonly type: number; readonly config: number | b
 
 /**
  * The bytes of struct perf_event_attr for perf_event_open(2), {@link PERF_ATTR_SIZE_VER5} of them, `size` set.
- * @param attr `wakeup_watermark` needs `watermark: true`, `wakeup_events` needs it absent or false: the kernel
+ * @param given `wakeup_watermark` needs `watermark: true`, `wakeup_events` needs it absent or false: the kernel
  *   would read the one as the other; likewise `sample_freq` needs `freq: true`
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown field, a value that does not fit its field, or
  *   two fields that share their bytes
  * @see perf_copy_attr() in https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
-export function encodePerfEventAttr(attr: PerfEventAttr): Uint8Array {
+export function encodePerfEventAttr(given: PerfEventAttr): Uint8Array {
+  const attr = plainCopy(given, 'perf_event_attr', 'ERR_PERF_INVALID_ARGUMENT');
   checkUnions(attr);
   const bytes = new Uint8Array(PERF_ATTR_SIZE_VER5);
   const view = new DataView(bytes.buffer);
@@ -218,7 +221,7 @@ export function encodePerfEventAttr(attr: PerfEventAttr): Uint8Array {
   for (const [name, value] of Object.entries(attr)) {
     if (value === undefined) continue;
     if (isFlag(name)) {
-      if (typeof value !== 'boolean') throw invalid(`${name} must be true or false, got ${String(value)}`);
+      if (typeof value !== 'boolean') throw invalid(`${name} must be true or false, got ${shown(value)}`);
       if (value) flags |= 1n << BigInt(ATTR_FLAG_BITS[name]);
     } else if (isWord(name)) {
       writeWord(view, name, value);
@@ -255,7 +258,7 @@ function checkUnions(attr: PerfEventAttr): void {
 function writeWord(view: DataView, name: AttrWord, value: unknown): void {
   const [offset, size] = ATTR_WORDS[name];
   const isInteger = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
-  if (!isInteger) throw invalid(`${name} must be a safe integer or a bigint, got ${String(value)}`);
+  if (!isInteger) throw invalid(`${name} must be a safe integer or a bigint, got ${shown(value)}`);
   const word = BigInt(value);
   const bits = BigInt(size * 8);
   const lowest = name === 'clockid' ? -(1n << (bits - 1n)) : 0n;

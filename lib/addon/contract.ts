@@ -137,7 +137,11 @@ export interface NativeAddon {
   pollerRemove(poller: PollerHandle, event: PerfEventHandle): number;
   /** Arms the timer: first expiry and interval in microseconds; (0, 0) disarms, interval 0 is one shot. */
   pollerSetTimer(poller: PollerHandle, firstMicroseconds: number, intervalMicroseconds: number): number;
-  /** Whether the poller keeps the process alive (it does at first). */
+  /**
+   * Whether the poller keeps the process alive, and with it its callback (it does at first). While it does not, the
+   * callback is held weakly: whoever wants to be called keeps it reachable. So a poller that nobody can reach any more
+   * is closed, though its callback leads to it.
+   */
   pollerSetRef(poller: PollerHandle, keepAlive: boolean): number;
   /** Stops polling and closes. No callback comes after it, even when called inside one. */
   pollerClose(poller: PollerHandle): number;

@@ -2,9 +2,10 @@ import { addon } from '../addon/load';
 import type { NativeAddon } from '../addon/contract';
 import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_TRACEPOINT } from '../abi/bpf';
 import { PerfRingError } from '../errors';
+import { named } from '../input/shown';
 import type { Attachment } from './bpf-link';
 import { BpfProgram } from './bpf-program';
-import type { PerfEventArray } from './perf-event-array';
+import { checkArray, type PerfEventArray } from './perf-event-array';
 import { BUILTIN_PROGRAMS } from './programs';
 import {
   type AttachPoint,
@@ -33,8 +34,8 @@ export function attachBuiltin(
   native: NativeAddon = addon(),
 ): AttachedProgram {
   const builtin = builtinNamed(name);
-  checkBuiltinOptions(builtin, options);
-  const program = loadBuiltin(builtin, array, options, native);
+  checkArray(array);
+  const program = loadBuiltin(builtin, array, checkBuiltinOptions(builtin, options), native);
   try {
     const attachment = attach(program, builtin.attach);
     return {
@@ -57,7 +58,7 @@ export function builtinNamed(name: string): BuiltinProgram {
   if (builtin !== undefined) return builtin;
   throw new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
-    `there is no built-in program ${name}; there are ${BUILTIN_PROGRAMS.map((program) => program.name).join(', ')}`,
+    `there is no built-in program ${named(name)}; there are ${BUILTIN_PROGRAMS.map((program) => program.name).join(', ')}`,
   );
 }
 

@@ -12,6 +12,9 @@ import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
 import { possibleCpus } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
+import { checkBytes, checkString, plainOptions } from '../input/plain-data';
+import { byteLengthOf } from '../input/view-span';
+import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 
 export interface BpfMapOptions {
@@ -60,9 +63,16 @@ export class BpfMap {
 
   /** @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF */
   static create(options: BpfMapOptions, native: NativeAddon = addon()): BpfMap {
-    const { type, keySize, valueSize, maxEntries, flags = 0, name = '' } = options;
+    const {
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      flags = 0,
+      name = '',
+    } = plainOptions(options, ['type', 'keySize', 'valueSize', 'maxEntries', 'flags', 'name']);
     checkObjectName(name);
-    const what = `creating a map (type ${type}, key ${keySize} bytes, value ${valueSize} bytes, ${maxEntries} entries, flags ${flags})`;
+    const what = `creating a map (type ${shown(type)}, key ${shown(keySize)} bytes, value ${shown(valueSize)} bytes, ${shown(maxEntries)} entries, flags ${shown(flags)})`;
     const handle = native.bpfMapCreate(type, keySize, valueSize, maxEntries, flags, name);
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_MAP_CREATE)', what, {
@@ -79,16 +89,16 @@ export class BpfMap {
    * @throws PerfRingError ERR_PERF_MAP_TYPE when something else is pinned there
    */
   static openPinned(path: string, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
-    const handle = native.bpfMapOpenPinned(path, options.readOnly === true ? BPF_F_RDONLY : 0);
+    const handle = native.bpfMapOpenPinned(path, fileFlags(options));
     if (typeof handle === 'number') {
-      throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${path}`, {
+      throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${named(path)}`, {
         ENOENT: 'nothing is there; see: bpftool map show pinned',
         EACCES: 'its file permissions forbid it, or it is not in a bpf file system',
         EINVAL: 'that is no BPF object; maps are pinned in a bpf file system, as a rule /sys/fs/bpf',
         EPERM: permissionAdvice(['CAP_BPF']),
       });
     }
-    return BpfMap.#adopt(native, handle, `what is pinned at ${path}`);
+    return BpfMap.#adopt(native, handle, `what is pinned at ${named(path)}`);
   }
 
   /**
@@ -96,9 +106,9 @@ export class BpfMap {
    * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the number
    */
   static openById(id: number, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
-    const handle = native.bpfMapOpenId(id, options.readOnly === true ? BPF_F_RDONLY : 0);
+    const handle = native.bpfMapOpenId(id, fileFlags(options));
     if (typeof handle === 'number') {
-      throw bpfError(handle, 'bpf(BPF_MAP_GET_FD_BY_ID)', `opening the map with id ${id}`, {
+      throw bpfError(handle, 'bpf(BPF_MAP_GET_FD_BY_ID)', `opening the map with id ${shown(id)}`, {
         ENOENT: 'no map has that id; see: bpftool map list',
         EPERM: permissionAdvice(['CAP_SYS_ADMIN']),
       });
@@ -114,7 +124,7 @@ export class BpfMap {
   static openByFd(fd: number, native: NativeAddon = addon()): BpfMap {
     const handle = native.bpfMapOpenFd(fd);
     if (typeof handle === 'number') {
-      throw bpfError(handle, 'fcntl(F_DUPFD_CLOEXEC)', `duplicating file descriptor ${fd}`, {
+      throw bpfError(handle, 'fcntl(F_DUPFD_CLOEXEC)', `duplicating file descriptor ${shown(fd)}`, {
         EBADF: 'it is not open',
       });
     }
@@ -207,7 +217,7 @@ export class BpfMap {
     this.#checkOpen();
     const answer = this.#native.bpfMapPin(this.#handle, path);
     if (answer === 0) return;
-    throw bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning map ${this.#title} at ${path}`, {
+    throw bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning map ${this.#title} at ${named(path)}`, {
       EEXIST: 'something is there already',
       ENOENT: 'its directory does not exist',
       EPERM:
@@ -236,27 +246,34 @@ export class BpfMap {
 
   #checkKey(key: Uint8Array): void {
     this.#checkOpen();
-    checkBytes('key', key, this.info.keySize, this.#title);
+    checkLength('key', key, this.info.keySize, this.#title);
   }
 
   #checkValue(value: Uint8Array): void {
-    checkBytes('value', value, this.valueBytes, this.#title);
+    checkLength('value', value, this.valueBytes, this.#title);
   }
 }
 
-function checkBytes(what: string, bytes: Uint8Array, length: number, title: string): void {
-  if (bytes.length === length) return;
+function fileFlags(options: BpfMapOpenOptions): number {
+  return plainOptions(options, ['readOnly']).readOnly === true ? BPF_F_RDONLY : 0;
+}
+
+function checkLength(what: string, bytes: Uint8Array, length: number, title: string): void {
+  checkBytes(bytes, what);
+  const given = byteLengthOf(bytes);
+  if (given === length) return;
   throw new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
-    `a ${what} of map ${title} has ${length} bytes, got ${bytes.length}`,
+    `a ${what} of map ${title} has ${length} bytes, got ${given}`,
   );
 }
 
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what the kernel does not take as the name of a map or program */
 export function checkObjectName(name: string): void {
+  checkString(name, 'name');
   if (/^[A-Za-z0-9_.]*$/.test(name) && name.length < BPF_OBJ_NAME_LEN) return;
   throw new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
-    `"${name}" is no name for the kernel: up to ${BPF_OBJ_NAME_LEN - 1} letters, digits, _ or .`,
+    `"${named(name)}" is no name for the kernel: up to ${BPF_OBJ_NAME_LEN - 1} letters, digits, _ or .`,
   );
 }

@@ -4,6 +4,9 @@ import { BPF_F_TEST_RUN_ON_CPU, BPF_INSN_BYTES, BPF_PROG_TYPE_SCHED_CLS } from '
 import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
 import { permissionAdvice } from '../host/permission-advice';
+import { checkBytes, plainOptions } from '../input/plain-data';
+import { byteLengthOf } from '../input/view-span';
+import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { BpfLink } from './bpf-link';
 import { checkObjectName } from './bpf-map';
@@ -59,12 +62,19 @@ export class BpfProgram {
    *   program CAP_NET_ADMIN)
    */
   static load(options: BpfProgramOptions, native: NativeAddon = addon()): BpfProgram {
-    const { type, instructions, license = 'GPL', name = '' } = options;
+    const {
+      type,
+      instructions,
+      license = 'GPL',
+      name = '',
+    } = plainOptions(options, ['type', 'instructions', 'license', 'name']);
     checkObjectName(name);
-    if (instructions.length === 0 || instructions.length % BPF_INSN_BYTES !== 0) {
+    checkBytes(instructions, 'instructions');
+    const bytes = byteLengthOf(instructions);
+    if (bytes === 0 || bytes % BPF_INSN_BYTES !== 0) {
       throw new PerfRingError(
         'ERR_PERF_PROGRAM_INVALID',
-        `instructions are ${BPF_INSN_BYTES} bytes each, got ${instructions.length} bytes`,
+        `instructions are ${BPF_INSN_BYTES} bytes each, got ${bytes} bytes`,
       );
     }
     // Without a log first: writing one makes verification slower, and most programs are good.
@@ -75,7 +85,7 @@ export class BpfProgram {
       answer = native.bpfProgramLoad(type, instructions, license, name, log);
     }
     if (typeof answer !== 'number') return new BpfProgram(native, answer, name);
-    throw loadError(answer, log, type, instructions.length / BPF_INSN_BYTES, name);
+    throw loadError(answer, log, type, bytes / BPF_INSN_BYTES, name);
   }
 
   get closed(): boolean {
@@ -100,14 +110,19 @@ export class BpfProgram {
    * @throws PerfSystemError of bpf(BPF_PROG_TEST_RUN): EINTR after a signal, when a part of the runs is done
    */
   testRun(options: TestRunOptions = {}): BpfTestRunResult {
-    const { dataIn = NONE, contextIn = NONE, repeat = 0, cpu } = options;
+    const {
+      dataIn = NONE,
+      contextIn = NONE,
+      repeat = 0,
+      cpu,
+    } = plainOptions(options, ['dataIn', 'contextIn', 'repeat', 'cpu']);
     const flags = cpu === undefined ? 0 : BPF_F_TEST_RUN_ON_CPU;
     const result = this.#native.bpfProgramTestRun(this.handle, dataIn, contextIn, repeat, flags, cpu ?? 0);
     if (typeof result !== 'number') return result;
     throw bpfError(result, 'bpf(BPF_PROG_TEST_RUN)', `running ${this.#title}`, {
       EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
       EINVAL: 'programs of this type take no such dataIn, contextIn, repeat or cpu',
-      ENXIO: `CPU ${cpu} is offline, or there is none`,
+      ENXIO: `CPU ${shown(cpu)} is offline, or there is none`,
       ENOTSUPP: 'programs of this type cannot be run so',
       EINTR: 'a signal came; a part of the runs is done',
     });
@@ -125,10 +140,10 @@ export class BpfProgram {
     if (isErrno(link, 'ENOENT')) {
       throw new PerfRingError(
         'ERR_PERF_TRACEPOINT_UNKNOWN',
-        `the kernel has no raw tracepoint ${name}; give the name without its category: sched_switch`,
+        `the kernel has no raw tracepoint ${named(name)}; give the name without its category: sched_switch`,
       );
     }
-    throw bpfError(link, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', `attaching ${this.#title} to ${name}`, {
+    throw bpfError(link, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', `attaching ${this.#title} to ${named(name)}`, {
       EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
       EINVAL:
         'the program is of another type than BPF_PROG_TYPE_RAW_TRACEPOINT, or reads more arguments than it has',
@@ -175,7 +190,7 @@ function isWorthALog(answer: unknown, log: Uint8Array): boolean {
 function loadError(errno: number, log: Uint8Array, type: number, count: number, name: string): Error {
   const end = log.indexOf(0);
   const text = Buffer.from(log.subarray(0, end < 0 ? log.length : end)).toString('utf8');
-  const what = `loading ${titleOf(name)} (type ${type}, ${count} instructions)`;
+  const what = `loading ${titleOf(name)} (type ${shown(type)}, ${count} instructions)`;
   const systemError = bpfError(errno, 'bpf(BPF_PROG_LOAD)', what, {
     EPERM: permissionAdvice(['CAP_BPF', type === BPF_PROG_TYPE_SCHED_CLS ? 'CAP_NET_ADMIN' : 'CAP_PERFMON']),
     EINVAL: 'the kernel knows no such program type, or its licence is not compatible',

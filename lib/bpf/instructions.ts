@@ -22,6 +22,8 @@
 
 import * as abi from '../abi/bpf';
 import { PerfRingError } from '../errors';
+import { checkString, plainList } from '../input/plain-data';
+import { named, shown } from '../input/shown';
 
 export type Register = 'r0' | 'r1' | 'r2' | 'r3' | 'r4' | 'r5' | 'r6' | 'r7' | 'r8' | 'r9' | 'r10';
 
@@ -52,29 +54,59 @@ interface Instruction {
   readonly target?: string;
 }
 
+/** MAX_BPF_STACK of the kernel. */
+const STACK_BYTES = 512;
+
 /** A program may have no more; unprivileged ones end at 4,096. BPF_COMPLEXITY_LIMIT_INSNS of the kernel. */
 const MAX_INSTRUCTIONS = 1_000_000;
 
-const WIDTHS: Readonly<Record<Width, number>> = {
-  u8: abi.BPF_B,
-  u16: abi.BPF_H,
-  u32: abi.BPF_W,
-  u64: abi.BPF_DW,
-};
+const WIDTHS: ReadonlyMap<unknown, number> = new Map(
+  Object.entries({
+    u8: abi.BPF_B,
+    u16: abi.BPF_H,
+    u32: abi.BPF_W,
+    u64: abi.BPF_DW,
+  } satisfies Record<Width, number>),
+);
 
-const COMPARISONS: Readonly<Record<Comparison, number>> = {
-  '==': abi.BPF_JEQ,
-  '!=': abi.BPF_JNE,
-  '>': abi.BPF_JGT,
-  '>=': abi.BPF_JGE,
-  '<': abi.BPF_JLT,
-  '<=': abi.BPF_JLE,
-  's>': abi.BPF_JSGT,
-  's>=': abi.BPF_JSGE,
-  's<': abi.BPF_JSLT,
-  's<=': abi.BPF_JSLE,
-  '&': abi.BPF_JSET,
-};
+const COMPARISONS: ReadonlyMap<unknown, number> = new Map(
+  Object.entries({
+    '==': abi.BPF_JEQ,
+    '!=': abi.BPF_JNE,
+    '>': abi.BPF_JGT,
+    '>=': abi.BPF_JGE,
+    '<': abi.BPF_JLT,
+    '<=': abi.BPF_JLE,
+    's>': abi.BPF_JSGT,
+    's>=': abi.BPF_JSGE,
+    's<': abi.BPF_JSLT,
+    's<=': abi.BPF_JSLE,
+    '&': abi.BPF_JSET,
+  } satisfies Record<Comparison, number>),
+);
+
+/** Every line that the helpers made: {@link assemble} takes no others. */
+const made = new WeakSet<object>();
+
+function line<Made extends Line>(value: Made): Made {
+  made.add(Object.freeze(value));
+  return value;
+}
+
+function widthCode(width: Width): number {
+  const code = WIDTHS.get(width);
+  if (code === undefined)
+    throw invalid(`${named(width)} is no width; they are ${[...WIDTHS.keys()].join(', ')}`);
+  return code;
+}
+
+function comparisonCode(comparison: Comparison): number {
+  const code = COMPARISONS.get(comparison);
+  if (code === undefined) {
+    throw invalid(`${named(comparison)} is no comparison; they are ${[...COMPARISONS.keys()].join(' ')}`);
+  }
+  return code;
+}
 
 const IS_32_BIT_CLASS: ReadonlySet<number> = new Set([abi.BPF_ALU, abi.BPF_JMP32]);
 
@@ -101,36 +133,53 @@ export const shiftRight = arithmetic('shiftRight', abi.BPF_ALU64, abi.BPF_RSH);
 function arithmetic(name: string, instructionClass: number, operation: number) {
   return (destination: Register, value: Operand): Line => {
     const isRegister = typeof value === 'string';
-    return {
-      text: `${name} ${destination}, ${value}`,
+    return line({
+      text: `${name} ${named(destination)}, ${named(value)}`,
       code: instructionClass | operation | (isRegister ? abi.BPF_X : abi.BPF_K),
       destination,
       source: isRegister ? value : 0,
       offset: 0,
       immediate: isRegister ? 0 : value,
-    };
+    });
   };
 }
 
 /** destination = a 64-bit constant. */
 export function loadImmediate64(destination: Register, value: bigint): Line {
-  return wideLoad(`loadImmediate64 ${destination}, ${value}`, destination, 0, value);
+  return wideLoad(`loadImmediate64 ${named(destination)}, ${shown(value)}`, destination, 0, value);
 }
 
 /** destination = the map behind a descriptor, as helpers take it. */
 export function loadMapFd(destination: Register, mapFd: number): Line {
-  return wideLoad(`loadMapFd ${destination}, ${mapFd}`, destination, abi.BPF_PSEUDO_MAP_FD, mapFd);
+  return wideLoad(
+    `loadMapFd ${named(destination)}, ${shown(mapFd)}`,
+    destination,
+    abi.BPF_PSEUDO_MAP_FD,
+    mapFd,
+  );
 }
 
 /** destination = the address of the first value of the array map behind a descriptor: no lookup, no null check. */
 export function loadMapValue(destination: Register, mapFd: number): Line {
-  return wideLoad(`loadMapValue ${destination}, ${mapFd}`, destination, abi.BPF_PSEUDO_MAP_VALUE, mapFd);
+  return wideLoad(
+    `loadMapValue ${named(destination)}, ${shown(mapFd)}`,
+    destination,
+    abi.BPF_PSEUDO_MAP_VALUE,
+    mapFd,
+  );
 }
 
 function wideLoad(text: string, destination: Register, source: 0 | 1 | 2, value: number | bigint): Line {
   // A descriptor goes into the low word only; the high one is an offset into the value, 0.
   const immediate = typeof value === 'bigint' ? value : toWide(value, text);
-  return { text, code: abi.BPF_LD | abi.BPF_DW | abi.BPF_IMM, destination, source, offset: 0, immediate };
+  return line({
+    text,
+    code: abi.BPF_LD | abi.BPF_DW | abi.BPF_IMM,
+    destination,
+    source,
+    offset: 0,
+    immediate,
+  });
 }
 
 function toWide(fd: number, text: string): bigint {
@@ -143,54 +192,57 @@ function toWide(fd: number, text: string): bigint {
 
 /** destination = the value at base + offset, zero-extended. */
 export function load(width: Width, destination: Register, base: Register, offset: number): Line {
-  return {
-    text: `load ${width} ${destination}, ${base}, ${offset}`,
-    code: abi.BPF_LDX | WIDTHS[width] | abi.BPF_MEM,
+  return line({
+    text: `load ${named(width)} ${named(destination)}, ${named(base)}, ${shown(offset)}`,
+    code: abi.BPF_LDX | widthCode(width) | abi.BPF_MEM,
     destination,
     source: base,
     offset,
     immediate: 0,
-  };
+  });
 }
 
 /** The value at base + offset = value. */
 export function store(width: Width, base: Register, offset: number, value: Operand): Line {
   const isRegister = typeof value === 'string';
-  return {
-    text: `store ${width} ${base}, ${offset}, ${value}`,
-    code: (isRegister ? abi.BPF_STX : abi.BPF_ST) | WIDTHS[width] | abi.BPF_MEM,
+  return line({
+    text: `store ${named(width)} ${named(base)}, ${shown(offset)}, ${named(value)}`,
+    code: (isRegister ? abi.BPF_STX : abi.BPF_ST) | widthCode(width) | abi.BPF_MEM,
     destination: base,
     source: isRegister ? value : 0,
     offset,
     immediate: isRegister ? 0 : value,
-  };
+  });
 }
 
 /** Zeroes on the stack: `bytes` from r10 + offset on, both multiples of 8. Helpers read no uninitialised stack. */
 export function zeroStack(offset: number, bytes: number): Line[] {
-  if (offset % 8 !== 0 || bytes % 8 !== 0) {
-    throw invalid(`zeroStack ${offset}, ${bytes}: both must be multiples of 8`);
+  const areWords = [offset, bytes].every((number) => Number.isInteger(number) && number % 8 === 0);
+  if (!areWords || offset < -STACK_BYTES || bytes < 0 || offset + bytes > 0) {
+    throw invalid(
+      `zeroStack ${shown(offset)}, ${shown(bytes)}: both must be multiples of 8, within the ${STACK_BYTES} bytes below r10`,
+    );
   }
   return Array.from({ length: bytes / 8 }, (_, index) => store('u64', 'r10', offset + index * 8, 0));
 }
 
 /** The value at base + offset += value, as one step for every CPU. */
 export function atomicAdd(width: 'u32' | 'u64', base: Register, offset: number, value: Register): Line {
-  return {
-    text: `atomicAdd ${width} ${base}, ${offset}, ${value}`,
-    code: abi.BPF_STX | WIDTHS[width] | abi.BPF_ATOMIC,
+  return line({
+    text: `atomicAdd ${named(width)} ${named(base)}, ${shown(offset)}, ${named(value)}`,
+    code: abi.BPF_STX | widthCode(width) | abi.BPF_ATOMIC,
     destination: base,
     source: value,
     offset,
     immediate: abi.BPF_ADD,
-  };
+  });
 }
 
 // ---------------------------------------------------------------------- control
 
 /** r0 = helper(r1, …, r5). @param helper BPF_FUNC_* */
 export function call(helper: number): Line {
-  return control(`call ${helper}`, abi.BPF_JMP | abi.BPF_CALL, 'r0', 0, helper);
+  return control(`call ${shown(helper)}`, abi.BPF_JMP | abi.BPF_CALL, 'r0', 0, helper);
 }
 
 /** Ends the program; its result is r0. */
@@ -200,11 +252,12 @@ export function exit(): Line {
 
 /** A place to jump to: in front of the next instruction. */
 export function label(name: string): Line {
-  return { label: name };
+  checkString(name, 'a label');
+  return line({ label: name });
 }
 
 export function jump(target: string): Line {
-  return control(`jump ${target}`, abi.BPF_JMP | abi.BPF_JA, 'r0', 0, 0, target);
+  return control(`jump ${named(target)}`, abi.BPF_JMP | abi.BPF_JA, 'r0', 0, 0, target);
 }
 
 /** Jumps when the 64 bits of left compare so with right. */
@@ -226,8 +279,8 @@ function conditional(
   target: string,
 ): Line {
   const isRegister = typeof right === 'string';
-  const code = instructionClass | COMPARISONS[comparison] | (isRegister ? abi.BPF_X : abi.BPF_K);
-  const text = `${name} ${left} ${comparison} ${right}, ${target}`;
+  const code = instructionClass | comparisonCode(comparison) | (isRegister ? abi.BPF_X : abi.BPF_K);
+  const text = `${name} ${named(left)} ${named(comparison)} ${named(right)}, ${named(target)}`;
   return control(text, code, left, isRegister ? right : 0, isRegister ? 0 : right, target);
 }
 
@@ -240,7 +293,7 @@ function control(
   target?: string,
 ): Line {
   const instruction = { text, code, destination, source, offset: 0, immediate };
-  return target === undefined ? instruction : { ...instruction, target };
+  return line(target === undefined ? instruction : { ...instruction, target });
 }
 
 // ---------------------------------------------------------------------- bytes
@@ -252,14 +305,15 @@ function control(
  *   jump distance that does not fit its field
  */
 export function assemble(lines: readonly Line[]): Uint8Array {
-  const { labels, slots } = placeLabels(lines);
+  const program = linesOf(lines);
+  const { labels, slots } = placeLabels(program);
   if (slots === 0) throw invalid('a program needs at least one instruction');
   if (slots > MAX_INSTRUCTIONS)
     throw invalid(`a program may have ${MAX_INSTRUCTIONS} instructions, got ${slots}`);
   const bytes = new Uint8Array(slots * abi.BPF_INSN_BYTES);
   const view = new DataView(bytes.buffer);
   let slot = 0;
-  for (const line of lines) {
+  for (const line of program) {
     if ('label' in line) continue;
     const next = slot + slotsOf(line);
     const where = `instruction ${slot} (${line.text})`;
@@ -269,6 +323,16 @@ export function assemble(lines: readonly Line[]): Uint8Array {
     slot = next;
   }
   return bytes;
+}
+
+/** Labels take no room, so there may be as many again. */
+function linesOf(lines: readonly Line[]): Line[] {
+  const program = plainList(lines, 'lines', 2 * MAX_INSTRUCTIONS, 'ERR_PERF_PROGRAM_INVALID');
+  for (const [index, line] of program.entries()) {
+    if (typeof line === 'object' && line !== null && made.has(line)) continue;
+    throw invalid(`line ${index} is none of mov(), load(), label() and their like, but ${shown(line)}`);
+  }
+  return program;
 }
 
 function slotsOf(instruction: Instruction): 1 | 2 {
@@ -283,7 +347,7 @@ function placeLabels(lines: readonly Line[]): { labels: ReadonlyMap<string, numb
       slots += slotsOf(line);
       continue;
     }
-    if (labels.has(line.label)) throw invalid(`label ${line.label} is there twice`);
+    if (labels.has(line.label)) throw invalid(`label ${named(line.label)} is there twice`);
     labels.set(line.label, slots);
   }
   return { labels, slots };
@@ -297,8 +361,8 @@ function jumpDistance(
   where: string,
 ): number {
   const place = labels.get(target);
-  if (place === undefined) throw invalid(`${where}: no label is named ${target}`);
-  if (place === slots) throw invalid(`${where}: label ${target} is behind the last instruction`);
+  if (place === undefined) throw invalid(`${where}: no label is named ${named(target)}`);
+  if (place === slots) throw invalid(`${where}: label ${named(target)} is behind the last instruction`);
   return place - next;
 }
 
@@ -312,7 +376,7 @@ function writeInstruction(
   const destination = registerNumber(line.destination, where);
   const source = typeof line.source === 'number' ? line.source : registerNumber(line.source, where);
   if (!Number.isInteger(offset) || offset < -0x8000 || offset > 0x7fff) {
-    throw invalid(`${where}: offset ${offset} is outside -32768 to 32767`);
+    throw invalid(`${where}: offset ${shown(offset)} is outside -32768 to 32767`);
   }
   view.setUint8(at + abi.BPF_INSN_CODE, line.code);
   view.setUint8(at + abi.BPF_INSN_REGS, destination | (source << 4));
@@ -334,8 +398,8 @@ function writeInstruction(
 }
 
 function registerNumber(register: Register, where: string): number {
-  const number = /^r(\d|10)$/.test(register) ? Number(register.slice(1)) : -1;
-  if (number < 0) throw invalid(`${where}: ${String(register)} is no register; they are r0 to r10`);
+  const number = typeof register === 'string' && /^r(\d|10)$/.test(register) ? Number(register.slice(1)) : -1;
+  if (number < 0) throw invalid(`${where}: ${named(register)} is no register; they are r0 to r10`);
   return number;
 }
 
@@ -348,7 +412,7 @@ function immediate32(code: number, immediate: number, where: string): number {
   const highest = is32Bit ? 0xffff_ffff : 0x7fff_ffff;
   if (!Number.isInteger(immediate) || immediate < -0x8000_0000 || immediate > highest) {
     throw invalid(
-      `${where}: immediate ${immediate} is outside -2147483648 to ${highest}; see loadImmediate64`,
+      `${where}: immediate ${shown(immediate)} is outside -2147483648 to ${highest}; see loadImmediate64`,
     );
   }
   return immediate | 0;

@@ -3,6 +3,8 @@ import type { BpfMapInfo, NativeAddon, PerfEventHandle } from '../addon/contract
 import { BPF_F_PRESERVE_ELEMS, BPF_MAP_TYPE_PERF_EVENT_ARRAY } from '../abi/bpf';
 import { PerfRingError } from '../errors';
 import { possibleCpus } from '../host/cpu-list';
+import { plainOptions } from '../input/plain-data';
+import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { BpfMap } from './bpf-map';
 
@@ -41,7 +43,7 @@ export class PerfEventArray {
    * @throws PerfSystemError EPERM without CAP_BPF
    */
   static create(options: PerfEventArrayOptions = {}, native: NativeAddon = addon()): PerfEventArray {
-    const { maxEntries = slotsNeeded(), name = '' } = options;
+    const { maxEntries = slotsNeeded(), name = '' } = plainOptions(options, ['maxEntries', 'name']);
     const shape = { type: BPF_MAP_TYPE_PERF_EVENT_ARRAY, keySize: 4, valueSize: 4, maxEntries, name };
     return PerfEventArray.#adopt(native, BpfMap.create(shape, native), false, 'the new map');
   }
@@ -55,7 +57,7 @@ export class PerfEventArray {
       native,
       BpfMap.openPinned(path, {}, native),
       false,
-      `the map pinned at ${path}`,
+      `the map pinned at ${named(path)}`,
     );
   }
 
@@ -64,7 +66,7 @@ export class PerfEventArray {
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
   static openById(id: number, native: NativeAddon = addon()): PerfEventArray {
-    return PerfEventArray.#adopt(native, BpfMap.openById(id, {}, native), false, `map ${id}`);
+    return PerfEventArray.#adopt(native, BpfMap.openById(id, {}, native), false, `map ${shown(id)}`);
   }
 
   /**
@@ -78,7 +80,7 @@ export class PerfEventArray {
       native,
       BpfMap.openByFd(fd, native),
       true,
-      `the map of file descriptor ${fd}`,
+      `the map of file descriptor ${shown(fd)}`,
     );
   }
 
@@ -90,6 +92,11 @@ export class PerfEventArray {
       map.close();
       throw error;
     }
+  }
+
+  /** Whether a value is one, and no look-alike. */
+  static is(value: unknown): value is PerfEventArray {
+    return typeof value === 'object' && value !== null && #map in value;
   }
 
   get info(): BpfMapInfo {
@@ -175,9 +182,15 @@ export class PerfEventArray {
     if (Number.isInteger(cpu) && cpu >= 0 && cpu < this.info.maxEntries) return;
     throw new PerfRingError(
       'ERR_PERF_NO_SUCH_CPU',
-      `map ${this.info.id} has slots for CPU 0 to ${this.info.maxEntries - 1}, got ${cpu}`,
+      `map ${this.info.id} has slots for CPU 0 to ${this.info.maxEntries - 1}, got ${shown(cpu)}`,
     );
   }
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for anything else */
+export function checkArray(value: unknown): void {
+  if (PerfEventArray.is(value)) return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `array must be a PerfEventArray, got ${shown(value)}`);
 }
 
 function slotsNeeded(): number {

@@ -10,6 +10,7 @@ import { PerfRingError } from '../errors';
 import { onlineCpus } from '../host/cpu-list';
 import { mountOf, tracefsCommand } from '../host/mounts';
 import { permissionAdvice } from '../host/permission-advice';
+import { named } from '../input/shown';
 import type { Attachment } from './bpf-link';
 import { bpfError } from './bpf-error';
 
@@ -75,16 +76,21 @@ function openTracepoint(native: NativeAddon, category: string, name: string): Pe
   const event = native.perfEventOpen(attr, -1, cpu ?? 0, -1, 0);
   if (typeof event !== 'number') return event;
   const advice = { EACCES: permissionAdvice(['CAP_PERFMON']), EPERM: permissionAdvice(['CAP_PERFMON']) };
-  throw bpfError(event, 'perf_event_open', `opening the tracepoint ${category}/${name}`, advice);
+  throw bpfError(
+    event,
+    'perf_event_open',
+    `opening the tracepoint ${named(category)}/${named(name)}`,
+    advice,
+  );
 }
 
 function unreadableId(errno: number, category: string, name: string): Error {
-  const what = `the id of the tracepoint ${category}/${name}`;
+  const what = `the id of the tracepoint ${named(category)}/${named(name)}`;
   // A name with a slash, say, is no name of a tracepoint either.
   if (isErrno(errno, 'ENOENT') || errno === BAD_ARGUMENT) {
     return new PerfRingError(
       'ERR_PERF_TRACEPOINT_UNKNOWN',
-      `the kernel has no tracepoint ${category}/${name}; they are the directories of events/ in tracefs`,
+      `the kernel has no tracepoint ${named(category)}/${named(name)}; they are the directories of events/ in tracefs`,
     );
   }
   const why =
@@ -100,7 +106,7 @@ function unreadableId(errno: number, category: string, name: string): Error {
 
 function check(answer: number, syscall: string, category: string, name: string): void {
   if (answer >= 0) return;
-  throw bpfError(answer, syscall, `attaching to the tracepoint ${category}/${name}`, {
+  throw bpfError(answer, syscall, `attaching to the tracepoint ${named(category)}/${named(name)}`, {
     EINVAL: 'only a program of type BPF_PROG_TYPE_TRACEPOINT attaches to it',
     EACCES: 'the program reads past the fields of this tracepoint',
     EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { PerfRingError } from '../errors';
+import { shown } from '../input/shown';
 import { checkSignal, type TurnLimits } from './options';
 import { RecordBatch } from './record-batch';
 import type { Turn } from './turn';
@@ -130,7 +131,7 @@ export class Consumer {
     if (given && !(typeof timeoutMilliseconds === 'number' && timeoutMilliseconds >= 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
-        `timeoutMilliseconds must be 0 or more, got ${String(timeoutMilliseconds)}`,
+        `timeoutMilliseconds must be 0 or more, got ${shown(timeoutMilliseconds)}`,
       );
     }
     signal?.throwIfAborted();

@@ -122,10 +122,25 @@ export class CpuRing {
   /** Bytes that lie unread now, those of a turn under way included; the high-water mark is kept. 0 once closed. */
   look(): number {
     if (this.ring.closed) return 0;
-    const available = this.ring.availableBytes();
+    const available = this.#bytes(() => this.ring.availableBytes());
     this.account.sawAvailable(available);
     if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlogBytes = 0;
     return available;
+  }
+
+  /** Bytes that were neither visited nor skipped. */
+  get unreadBytes(): number {
+    return this.#bytes(() => this.ring.unreadBytes());
+  }
+
+  /** A ring whose positions cannot be is to be looked at: the turn that follows skips it, and counts that. */
+  #bytes(ask: () => number): number {
+    try {
+      return ask();
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ERR_PERF_RING_CORRUPT') return this.ring.capacityBytes;
+      throw error;
+    }
   }
 
   /**

@@ -1,14 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL, PERF_SAMPLE_TIME } from '../abi/perf-event';
+import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
-import type { PerfEventArray } from '../bpf/perf-event-array';
+import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
+import { plainKnownOptions } from '../input/plain-data';
 import { RingReader } from '../reader/ring-reader';
-import { PerfRing } from '../ring/perf-ring';
+import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor } from '../ring/record';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
-import { type SampleFormat, sampleFormat } from '../ring/sample-format';
+import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import type { CustomAttributes } from '../storage/perf-event';
 import { attemptAll } from '../ring/attempt-all';
@@ -31,13 +32,13 @@ export interface FlightRecorderOptions {
   readonly largestRecordBytes?: number;
 }
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof FlightRecorderOptions>([
+const KNOWN_OPTIONS = [
   'cpus',
   'bufferBytes',
   'memoryBytes',
   'attributes',
   'largestRecordBytes',
-]);
+] as const satisfies readonly (keyof FlightRecorderOptions)[];
 
 /**
  * Rings that overwrite their oldest records and are never read, until something has happened and one wants to see what
@@ -51,29 +52,25 @@ export class FlightRecorder {
   readonly #array: PerfEventArray;
   readonly #open: (cpu: number) => MmapRingStorage;
   readonly #margin: number;
-  readonly #format: SampleFormat;
   readonly cpus: readonly number[];
   #rings: MmapRingStorage[] = [];
   #closed = false;
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
-    checkNames(options);
-    const { largestRecordBytes, ...readerOptions } = options;
+    checkArray(array);
+    const { largestRecordBytes, ...readerOptions } = plainKnownOptions(options, KNOWN_OPTIONS);
     const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
     const capacity = resolved.dataPageCount * resolved.pageSize;
-    if (largestRecordBytes !== undefined && !(largestRecordBytes >= 8 && largestRecordBytes <= capacity)) {
+    if (largestRecordBytes !== undefined && !isWithin(largestRecordBytes, 8, capacity)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${String(largestRecordBytes)}`,
+        `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${shown(largestRecordBytes)}`,
       );
     }
     this.#native = native;
     this.#array = array;
     this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
     const attributes = { ...resolved.attributes, write_backward: true };
-    this.#format = sampleFormat(
-      Number(attributes.sample_type) | PERF_SAMPLE_TIME | sampleFormat().sampleType,
-    );
     this.#open = (cpu) =>
       MmapRingStorage.open(
         { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
@@ -186,7 +183,7 @@ export class FlightRecorder {
     }
     new DataView(memory).setBigUint64(MMAP_PAGE_DATA_HEAD, BigInt(total), true);
     const ring = PerfRing.initContiguous(memory, dataPageCount, pageSize, {
-      format: this.#format,
+      format: storage.format,
       cpu: storage.event.cpu,
     });
     return { ring, metadata: new DataView(memory, 0, pageSize), records: sizes.length };
@@ -197,16 +194,8 @@ export class FlightRecorder {
   }
 }
 
-function checkNames(options: FlightRecorderOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'options must be an object');
-  }
-  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.has(name));
-  if (unknown === undefined) return;
-  throw new PerfRingError(
-    'ERR_PERF_INVALID_OPTION',
-    `there is no option ${unknown}; there are ${[...KNOWN_OPTIONS].join(', ')}`,
-  );
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && value >= least && value <= most;
 }
 
 interface RingCopy {
@@ -242,10 +231,14 @@ export class FlightSnapshot {
 
   /**
    * Visits the records of all CPUs in time order, oldest first; again at every call.
+   * @param onFault told of what was stepped over: samples past the 64 KiB law, as a rule
    * @returns records visited
    */
-  visit(visitor: RecordVisitor): number {
-    const reader = new RingReader({ live: false });
+  visit(
+    visitor: RecordVisitor,
+    onFault: (ring: PerfRing, fault: SkippedFault) => void = () => undefined,
+  ): number {
+    const reader = new RingReader({ live: false, onFault });
     for (const { ring, metadata } of this.#copies) {
       metadata.setBigUint64(MMAP_PAGE_DATA_TAIL, 0n, true);
       reader.addRing(ring);

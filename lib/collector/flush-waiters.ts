@@ -17,7 +17,7 @@ export class FlushWaiters {
   wait(rings: readonly CpuRing[], signal: AbortSignal | undefined): Promise<void> {
     checkSignal(signal);
     signal?.throwIfAborted();
-    const targets = rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.ring.unreadBytes() }));
+    const targets = rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.unreadBytes }));
     return new Promise((resolve, reject) => {
       const waiter = {
         targets,

@@ -1,3 +1,6 @@
+import { PerfRingError } from '../errors';
+import { checkString, plainCopy, plainList, plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
 import type { Accounts, CpuAccounts, ReaderStats } from './accounts';
 
 /** One metric family, as an exporter takes it: OpenMetrics' words. */
@@ -8,6 +11,9 @@ export interface Metric {
   readonly unit?: 'bytes';
   readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
 }
+
+/** More families, or samples of one, than any scrape takes. */
+const MOST = 1_000_000;
 
 type Family = Omit<Metric, 'samples'> & { readonly value: (cpu: CpuAccounts) => number };
 
@@ -54,11 +60,12 @@ export function metricsOf(stats: ReaderStats): Metric[] {
 
 /**
  * The text of an exposition, to be served as `application/openmetrics-text; version=1.0.0`.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what are no metrics
  * @see https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
  */
 export function formatOpenMetrics(metrics: readonly Metric[]): string {
   const lines: string[] = [];
-  for (const { name, type, help, unit, samples } of metrics) {
+  for (const { name, type, help, unit, samples } of plainList(metrics, 'metrics', MOST).map(checkedFamily)) {
     lines.push(`# TYPE ${name} ${type}`);
     if (unit !== undefined) lines.push(`# UNIT ${name} ${unit}`);
     lines.push(`# HELP ${name} ${help}`);
@@ -70,6 +77,34 @@ export function formatOpenMetrics(metrics: readonly Metric[]): string {
   }
   lines.push('# EOF');
   return `${lines.join('\n')}\n`;
+}
+
+function checkedFamily(metric: Metric): Metric {
+  const plain = plainOptions(
+    metric,
+    ['name', 'type', 'help', 'unit', 'samples'],
+    'ERR_PERF_INVALID_ARGUMENT',
+    'a metric',
+  );
+  for (const name of ['name', 'type', 'help'] as const) checkString(plain[name], `${name} of a metric`);
+  if (plain.unit !== undefined) checkString(plain.unit, 'unit of a metric');
+  return { ...plain, samples: plainList(plain.samples, 'samples of a metric', MOST).map(checkedSample) };
+}
+
+function checkedSample(sample: Metric['samples'][number]): Metric['samples'][number] {
+  const { labels, value } = plainOptions(
+    sample,
+    ['labels', 'value'],
+    'ERR_PERF_INVALID_ARGUMENT',
+    'a sample',
+  );
+  const plain = plainCopy(labels, 'labels of a sample', 'ERR_PERF_INVALID_ARGUMENT');
+  for (const [name, text] of Object.entries(plain)) checkString(text, `label ${name}`);
+  if (typeof value === 'number') return { labels: plain, value };
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `value of a sample must be a number, got ${shown(value)}`,
+  );
 }
 
 function escapeLabel(text: string): string {

@@ -5,10 +5,12 @@ import {
   type PerfEventAttr,
 } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { onlineCpus, possibleCpus } from '../host/cpu-list';
+import { checkCpuNumbers, onlineCpus, possibleCpus } from '../host/cpu-list';
+import { plainCopy, plainKnownOptions, plainList } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
+import { shown } from '../input/shown';
 import { bpfOutputAttr, type CustomAttributes } from '../storage/perf-event';
 
 /**
@@ -94,7 +96,7 @@ export interface ResolvedOptions {
   readonly onlineCpus: () => readonly number[];
 }
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof PerfMapReaderOptions>([
+const KNOWN_OPTIONS = [
   'cpus',
   'bufferBytes',
   'memoryBytes',
@@ -107,10 +109,12 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof PerfMapReaderOptions>([
   'attributes',
   'onLoss',
   'onlineCpus',
-]);
+] as const satisfies readonly (keyof PerfMapReaderOptions)[];
 
 /** With its metadata page of 4 KiB just what kernel.perf_event_mlock_kb (516) allows each CPU by default. */
 const DEFAULT_BUFFER_BYTES = 512 * 1024;
+/** No kernel is built for more. */
+const MOST_CPUS = 65_536;
 const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const DEFAULT_LATENCY_MICROSECONDS = 1000;
 export const DEFAULT_TURN: Required<TurnLimits> = {
@@ -123,19 +127,18 @@ export const DEFAULT_TURN: Required<TurnLimits> = {
  * Checks every option before anything is opened.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NO_SUCH_CPU
  */
-export function resolveOptions(options: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options must be an object');
-  const unknown = Object.keys(options).find((name) => !KNOWN_OPTIONS.has(name));
-  if (unknown !== undefined)
-    throw invalid(`there is no option ${unknown}; there are ${[...KNOWN_OPTIONS].join(', ')}`);
+export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
+  const options = plainKnownOptions(given, KNOWN_OPTIONS);
   const order = options.order ?? 'cpu';
   if (order !== 'cpu' && order !== 'time')
-    throw invalid(`order must be 'cpu' or 'time', got ${String(order)}`);
+    throw invalid(`order must be 'cpu' or 'time', got ${shown(order)}`);
   for (const name of ['slackNanoseconds', 'timeInPayload'] as const) {
     if (options[name] !== undefined && order !== 'time') throw invalid(`${name} needs order: 'time'`);
   }
-  const online = options.onlineCpus ?? (() => onlineCpus());
-  if (typeof online !== 'function') throw invalid('onlineCpus must be a function');
+  const { onlineCpus: asked } = options;
+  if (asked !== undefined && typeof asked !== 'function') throw invalid('onlineCpus must be a function');
+  const online =
+    asked === undefined ? () => onlineCpus() : () => checkCpuNumbers(asked(), 'what onlineCpus() answers');
   if (options.onLoss !== undefined && typeof options.onLoss !== 'function')
     throw invalid('onLoss must be a function');
   const cpus = checkCpus(options.cpus, options.onlineCpus === undefined);
@@ -173,16 +176,17 @@ export function resolveOptions(options: PerfMapReaderOptions, pageSize: number):
 }
 
 /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
-export function checkTurn(turn: TurnLimits): Required<TurnLimits> {
-  if (typeof turn !== 'object' || turn === null) throw invalid('turn must be an object');
-  const unknown = Object.keys(turn).find((name) => !(name in DEFAULT_TURN));
-  if (unknown !== undefined) {
-    throw invalid(`there is no turn.${unknown}; there are ${Object.keys(DEFAULT_TURN).join(', ')}`);
-  }
-  const limits = { ...DEFAULT_TURN, ...turn };
+export function checkTurn(
+  turn: TurnLimits,
+  defaults: Required<TurnLimits> = DEFAULT_TURN,
+): Required<TurnLimits> {
+  const limits = {
+    ...defaults,
+    ...plainKnownOptions(turn, ['records', 'bytes', 'microseconds'], 'turn'),
+  };
   for (const name of ['records', 'bytes', 'microseconds'] as const) {
     if (!(typeof limits[name] === 'number' && limits[name] >= 1)) {
-      throw invalid(`turn.${name} must be 1 or more, got ${String(limits[name])}`);
+      throw invalid(`turn.${name} must be 1 or more, got ${shown(limits[name])}`);
     }
   }
   return limits;
@@ -190,11 +194,21 @@ export function checkTurn(turn: TurnLimits): Required<TurnLimits> {
 
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal)
-    return;
+  if (signal === undefined || isAbortSignal(signal)) return;
   throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'signal must be an AbortSignal');
 }
+
+/** By the getter of the class: a look-alike would be asked again and again, and answer what it likes. */
+function isAbortSignal(value: unknown): boolean {
+  try {
+    ABORTED.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const ABORTED = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean;
 
 /** What a reader decides itself, elsewhere in its options or by being what it is. */
 const OWN_ATTRIBUTES = [
@@ -207,8 +221,7 @@ const OWN_ATTRIBUTES = [
 ] as const;
 
 function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
-  const custom: Partial<PerfEventAttr> = options.attributes ?? {};
-  if (typeof custom !== 'object' || custom === null) throw invalid('attributes must be an object');
+  const custom: Partial<PerfEventAttr> = plainCopy(options.attributes ?? {}, 'attributes');
   const own = OWN_ATTRIBUTES.find((name) => custom[name] !== undefined);
   if (own !== undefined) throw invalid(`attributes.${own} is the reader's own: leave it out`);
   const byKernelTime = order === 'time' && options.timeInPayload === undefined;
@@ -243,12 +256,12 @@ function checkTimeInPayload(timeInPayload: number | undefined, format: SampleFor
 
 function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly number[] | undefined {
   if (cpus === undefined) return undefined;
-  if (!Array.isArray(cpus) || cpus.length === 0)
-    throw invalid('cpus must be a list of at least one CPU number');
+  const numbers = plainList<unknown>(cpus, 'cpus', MOST_CPUS, 'ERR_PERF_INVALID_OPTION');
+  if (numbers.length === 0) throw invalid('cpus must be a list of at least one CPU number');
   const possible = real ? new Set(possibleCpus()) : undefined;
-  for (const cpu of cpus as readonly unknown[]) {
+  for (const cpu of numbers) {
     if (!Number.isInteger(cpu) || (cpu as number) < 0) {
-      throw invalid(`cpus must be CPU numbers, got ${String(cpu)}`);
+      throw invalid(`cpus must be CPU numbers, got ${shown(cpu)}`);
     }
     if (possible !== undefined && !possible.has(cpu as number)) {
       throw new PerfRingError(
@@ -257,7 +270,7 @@ function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly
       );
     }
   }
-  return [...new Set(cpus as readonly number[])].sort((one, other) => one - other);
+  return [...new Set(numbers as readonly number[])].sort((one, other) => one - other);
 }
 
 function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
@@ -265,13 +278,15 @@ function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
     throw invalid(`latencyMicroseconds needs wakeup: 'moderated'`);
   }
   if (wakeup === 'moderated' || wakeup === 'manual') return wakeup;
-  if (typeof wakeup === 'object' && wakeup !== null && Object.keys(wakeup).length === 1) {
-    if ('everyEvents' in wakeup) {
+  if (typeof wakeup === 'object' && wakeup !== null) {
+    const choice: { everyEvents?: number; everyBytes?: number } = plainCopy(wakeup, 'wakeup');
+    const [name, ...others] = Object.keys(choice);
+    if (others.length === 0 && name === 'everyEvents') {
       // The kernel compares it as an int: from 2^31 on every sample would wake.
-      return { everyEvents: integer(wakeup.everyEvents, 'wakeup.everyEvents', 1, 0x7fff_ffff) };
+      return { everyEvents: integer(choice.everyEvents, 'wakeup.everyEvents', 1, 0x7fff_ffff) };
     }
-    if ('everyBytes' in wakeup) {
-      return { everyBytes: integer(wakeup.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };
+    if (others.length === 0 && name === 'everyBytes') {
+      return { everyBytes: integer(choice.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };
     }
   }
   throw invalid(`wakeup must be 'moderated', 'manual', { everyEvents: n } or { everyBytes: n }`);
@@ -313,7 +328,7 @@ function pagesWithin(memoryBytes: number, rings: number, pageSize: number): numb
 
 function integer(value: unknown, name: string, least: number, most: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(`${name} must be a whole number from ${least} to ${most}, got ${String(value)}`);
+  throw invalid(`${name} must be a whole number from ${least} to ${most}, got ${shown(value)}`);
 }
 
 function invalid(message: string): PerfRingError {

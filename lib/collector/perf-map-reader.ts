@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import { WAKE_EVENTS, type NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
-import type { PerfEventArray } from '../bpf/perf-event-array';
+import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import { throwLater } from '../reader/throw-later';
 import type { SkippedFault } from '../ring/perf-ring';
 import { type ReaderStats, statsOf } from './accounts';
@@ -26,12 +27,17 @@ import { readableOf } from './readable';
 import { type RecordBatch, visitWithin } from './record-batch';
 import { type CpuChange, RingSet } from './ring-set';
 import { makeTurn, type Turn } from './turn';
-import type { OwnedRecord, Visitors } from './visitors';
+import { type OwnedRecord, splitVisitors, type Visitors } from './visitors';
 import { Waker } from './waker';
 
 /** However quiet the rings, they are looked at this often: a record can be committed without a wake. */
 const BACKSTOP_MICROSECONDS = 100_000;
 const LOSS_CHECK_MILLISECONDS = 100;
+const UNBOUNDED: Required<TurnLimits> = {
+  ...DEFAULT_TURN,
+  records: Number.MAX_SAFE_INTEGER,
+  microseconds: Number.MAX_SAFE_INTEGER,
+};
 const CPU_CHECK_MILLISECONDS = 1000;
 
 /**
@@ -98,6 +104,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     options: PerfMapReaderOptions = {},
     native: NativeAddon = addon(),
   ): PerfMapReader {
+    checkArray(array);
     const resolved = resolveOptions(options, native.pageSize());
     if (array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
     return new PerfMapReader(array, resolved, native);
@@ -123,21 +130,17 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits: TurnLimits = {}): number {
+    const within = checkTurn(limits, UNBOUNDED);
+    const split = splitVisitors(visitors);
     this.#checkOpen();
     this.#consumer.checkFree();
     if (this.#inDrain)
       throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
-    const within = checkTurn({
-      ...DEFAULT_TURN,
-      records: Number.MAX_SAFE_INTEGER,
-      microseconds: Number.MAX_SAFE_INTEGER,
-      ...limits,
-    });
     this.#inDrain = true;
     try {
       for (const ring of this.#rings.list) this.#reportLossWhenFull(ring, ring.look());
       this.#turn.begin();
-      return visitWithin(this.#turn, visitors, within, () => this.#rings.consumedBytes);
+      return visitWithin(this.#turn, split, within, () => this.#rings.consumedBytes);
     } finally {
       this.#inDrain = false;
       if (this.#turn.begun) this.#turn.finish();
@@ -157,9 +160,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   wakeup: 'manual', where nothing would ever come
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
+    checkSignal(signal);
     this.#checkAsync();
-    checkSignal(options.signal);
-    return this.#consumer.batches(options.signal);
+    return this.#consumer.batches(signal);
   }
 
   /**
@@ -168,8 +172,9 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * @param options.highWaterMark records buffered; 256 by default
    */
   readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): Readable {
+    const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkAsync();
-    return readableOf(this.#consumer, options);
+    return readableOf(this.#consumer, plain);
   }
 
   /**
@@ -179,8 +184,9 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
    */
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
+    const plain = plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkAsync();
-    return this.#consumer.read(options);
+    return this.#consumer.read(plain);
   }
 
   /**
@@ -189,8 +195,9 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; the signal's reason
    */
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkOpen();
-    const delivered = this.#flushes.wait(this.#rings.list, options.signal);
+    const delivered = this.#flushes.wait(this.#rings.list, signal);
     this.#flushes.check();
     this.#consumer.hurry();
     return delivered;
@@ -268,7 +275,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   close(options: { drain?: boolean } = {}): Promise<void> {
     if (this.#closed) return this.#consumer.drained;
     try {
-      if (options.drain === true && this.#consumer.active) {
+      const { drain } = plainOptions(options, ['drain'], 'ERR_PERF_INVALID_ARGUMENT');
+      if (drain === true && this.#consumer.active) {
         this.#rings.emptySlots();
         this.#turn.endOfWriting();
         return this.#consumer.drainAndEnd();

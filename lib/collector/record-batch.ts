@@ -72,7 +72,7 @@ export class RecordBatch implements Iterable<RingRecord> {
    */
   forEach(visitors: Visitors, limits?: TurnLimits): number {
     this.#checkOpen();
-    const within = limits === undefined ? this.#limits : checkTurn({ ...this.#limits, ...limits });
+    const within = limits === undefined ? this.#limits : checkTurn(limits, this.#limits);
     return visitWithin(this.#turn, visitors, within, this.#consumed);
   }
 

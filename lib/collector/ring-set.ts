@@ -134,7 +134,7 @@ export class RingSet {
   arrivedSamples(ring: CpuRing, available: number): number {
     const { account } = ring;
     // Within a turn what was visited is counted as received, and still lies in the ring.
-    const unread = ring.ring.reading ? ring.ring.unreadBytes() : available;
+    const unread = ring.ring.reading ? ring.unreadBytes : available;
     const arrived = account.received + account.lost + unread / account.meanRecordBytes;
     const before = this.#arrived.get(ring) ?? account.received;
     this.#arrived.set(ring, arrived);

@@ -1,5 +1,6 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 
 /** Who gets which records. A function alone gets the samples. Answering `false` ends the visit after that record. */
@@ -20,7 +21,12 @@ const nobody: RecordVisitor = () => undefined;
 export function splitVisitors(visitors: Visitors): { sample: RecordVisitor; other: RecordVisitor } {
   if (typeof visitors === 'function') return { sample: visitors, other: nobody };
   if (typeof visitors !== 'object' || visitors === null) throw invalid();
-  const { sample = nobody, lost, other = nobody } = visitors;
+  const names = ['sample', 'lost', 'other'] as const;
+  const {
+    sample = nobody,
+    lost,
+    other = nobody,
+  } = plainOptions(visitors, names, 'ERR_PERF_INVALID_ARGUMENT', 'visitors');
   for (const visitor of [sample, lost ?? nobody, other]) if (typeof visitor !== 'function') throw invalid();
   if (lost === undefined) return { sample, other };
   return { sample, other: (record) => (record.type === PERF_RECORD_LOST ? lost : other)(record) };

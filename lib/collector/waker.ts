@@ -1,5 +1,5 @@
 import { errnoName, systemError } from '../abi/errno';
-import type { NativeAddon, PollerHandle } from '../addon/contract';
+import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import type { PerfEvent } from '../storage/perf-event';
 
@@ -10,6 +10,8 @@ import type { PerfEvent } from '../storage/perf-event';
 export class Waker {
   readonly #native: NativeAddon;
   readonly #poller: PollerHandle;
+  /** Reachable by this field alone while nobody waits: see pollerSetRef. */
+  readonly #onWake: WakeCallback;
   #intervalMicroseconds = 0;
 
   /**
@@ -18,7 +20,8 @@ export class Waker {
    */
   constructor(native: NativeAddon, onWake: (reasons: number, hungUp: readonly number[]) => void) {
     this.#native = native;
-    const poller = native.pollerOpen((reasons, hungUp) => onWake(reasons, hungUp ?? []));
+    this.#onWake = (reasons, hungUp) => onWake(reasons, hungUp ?? []);
+    const poller = native.pollerOpen(this.#onWake);
     if (typeof poller === 'number') {
       throw systemError(poller, 'epoll_create1', `cannot watch rings: ${errnoName(poller)}; see ulimit -n`);
     }

@@ -1,7 +1,8 @@
 import { addon } from '../addon/load';
 import type { NativeAddon } from '../addon/contract';
 import { type ProcessCapabilities, processCapabilities } from '../host/capabilities';
-import { HOST_PATHS, type HostPaths } from '../host/host-paths';
+import { HOST_PATHS, type HostPaths, plainPaths } from '../host/host-paths';
+import { plainOptions } from '../input/plain-data';
 import { asRoot, type Check, checked, oneLine } from './check';
 import * as checks from './checks';
 import { type Outcome, type Trial, tryCollection } from './trial';
@@ -24,10 +25,16 @@ export interface Diagnosis {
 
 /**
  * Looks at everything a collection needs, and tries one for real: events and rings on every online CPU, the array,
- * the default program attached, all undone. Takes milliseconds. Never throws.
+ * the default program attached, all undone. Takes milliseconds. Throws for nothing that the machine lacks.
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
  */
 export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
-  const { dataPageCount = 1, paths = HOST_PATHS, loadAddon = addon } = options;
+  const {
+    dataPageCount = 1,
+    paths: given = HOST_PATHS,
+    loadAddon = addon,
+  } = plainOptions(options, ['dataPageCount', 'paths', 'loadAddon']);
+  const paths = plainPaths(given);
   const loaded = load(loadAddon);
   const native = typeof loaded === 'string' ? null : loaded;
   const capabilities = capabilitiesOrNull(paths);

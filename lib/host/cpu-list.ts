@@ -7,7 +7,9 @@
 
 import { join } from 'node:path';
 import { PerfRingError } from '../errors';
-import { HOST_PATHS, type HostPaths } from './host-paths';
+import { HOST_PATHS, type HostPaths, plainPaths } from './host-paths';
+import { checkString, plainList } from '../input/plain-data';
+import { named, shown } from '../input/shown';
 import { readText } from './read-text';
 
 /** No kernel is built for more; the guard keeps `0-4000000000` from filling memory. */
@@ -19,36 +21,57 @@ const HIGHEST_CPU = 65_535;
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT naming the part that is no CPU number and no ascending range
  */
 export function parseCpuList(text: string): number[] {
+  checkString(text, 'a CPU list');
+  const list = named(text);
   if (text.trim() === '') return [];
   const cpus = new Set<number>();
   for (const part of text.split(',')) {
     const range = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
     if (range === null) {
       throw invalid(
-        `CPU list "${text}": "${part.trim()}" is no CPU number and no range; write it like 0-3,5`,
+        `CPU list "${list}": "${named(part.trim())}" is no CPU number and no range; write it like 0-3,5`,
       );
     }
     const first = Number(range[1]);
     const last = range[2] === undefined ? first : Number(range[2]);
     if (last < first) {
-      throw invalid(`CPU list "${text}": the range "${part.trim()}" goes down; write ${last}-${first}`);
+      throw invalid(
+        `CPU list "${list}": the range "${named(part.trim())}" goes down; write ${last}-${first}`,
+      );
     }
     if (last > HIGHEST_CPU)
-      throw invalid(`CPU list "${text}": ${last} is past the highest CPU number, ${HIGHEST_CPU}`);
+      throw invalid(`CPU list "${list}": ${last} is past the highest CPU number, ${HIGHEST_CPU}`);
     for (let cpu = first; cpu <= last; cpu++) cpus.add(cpu);
   }
   return [...cpus].sort((one, other) => one - other);
 }
 
-/** @returns the list as the kernel writes it: `0-3,5` */
+/**
+ * @returns the list as the kernel writes it: `0-3,5`
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what are no CPU numbers
+ */
 export function formatCpuList(cpus: readonly number[]): string {
   const ranges: [number, number][] = [];
-  for (const cpu of [...new Set(cpus)].sort((one, other) => one - other)) {
+  for (const cpu of [...new Set(checkCpuNumbers(cpus, 'cpus'))].sort((one, other) => one - other)) {
     const range = ranges.at(-1);
     if (range !== undefined && range[1] === cpu - 1) range[1] = cpu;
     else ranges.push([cpu, cpu]);
   }
   return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
+/**
+ * CPU numbers that a caller gave.
+ * @returns a copy
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
+ */
+export function checkCpuNumbers(cpus: readonly number[], what: string): number[] {
+  const numbers = plainList(cpus, what, HIGHEST_CPU + 1);
+  for (const cpu of numbers) {
+    if (Number.isInteger(cpu) && cpu >= 0 && cpu <= HIGHEST_CPU) continue;
+    throw invalid(`${what} must be CPU numbers, got ${shown(cpu)}`);
+  }
+  return numbers;
 }
 
 /**
@@ -68,7 +91,8 @@ export function possibleCpus(paths: HostPaths = HOST_PATHS): number[] {
   return cpusOf('possible', paths);
 }
 
-function cpusOf(name: 'online' | 'possible', paths: HostPaths): number[] {
+function cpusOf(name: 'online' | 'possible', given: HostPaths): number[] {
+  const paths = plainPaths(given);
   const file = join(paths.sys, 'devices/system/cpu', name);
   const list = readText(file);
   if (list !== null && list !== '') return parseCpuList(list);

@@ -1,3 +1,5 @@
+import { checkString, plainOptions } from '../input/plain-data';
+
 /** Where the kernel shows itself in the file system. Tests, and chroots, put other roots in. */
 export interface HostPaths {
   readonly proc: string;
@@ -5,3 +7,11 @@ export interface HostPaths {
 }
 
 export const HOST_PATHS: HostPaths = { proc: '/proc', sys: '/sys' };
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function plainPaths(paths: HostPaths): HostPaths {
+  const plain = plainOptions(paths, ['proc', 'sys'], 'ERR_PERF_INVALID_ARGUMENT', 'paths');
+  checkString(plain.proc, 'paths.proc');
+  checkString(plain.sys, 'paths.sys');
+  return plain;
+}

@@ -1,23 +1,59 @@
-import type { SampleField, SampleLayout } from './sample-layout';
+import { PerfRingError } from '../errors';
+import { plainList, plainOptions } from '../input/plain-data';
 import type { RingRecord } from '../ring/record';
+import {
+  isByteCount,
+  MOST_FIELDS,
+  plainField,
+  type SampleField,
+  type SampleLayout,
+  shapeOf,
+} from './sample-layout';
 
 export type FieldValue = number | bigint | string | Uint8Array;
 
 /**
  * A decoder for a layout: a record in, a fresh object out, its fields in the layout's order. 64-bit integers become
  * bigints, `char[N]` strings, `bytes[N]` copies; a field past the end of a short sample is left out.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no layout, or, of the decoder, no record
  */
 export function decoderFor(layout: SampleLayout): (record: RingRecord) => Record<string, FieldValue> {
-  const fields = layout.fields.map((field) => ({
+  const fields = fieldsOf(layout).map((field) => ({
     name: field.name,
     end: field.offset + field.size,
     read: readerOf(field),
   }));
   return (record) => {
     const object: Record<string, FieldValue> = {};
-    for (const { name, end, read } of fields) if (end <= record.size) object[name] = read(record);
+    try {
+      for (const { name, end, read } of fields) if (end <= record.size) object[name] = read(record);
+    } catch (error) {
+      throw explained(error);
+    }
     return object;
   };
+}
+
+/** A layout may come from a file or another thread: its fields are what counts. */
+function fieldsOf(layout: SampleLayout): SampleField[] {
+  const { fields } = plainOptions(layout, ['fields'], 'ERR_PERF_INVALID_ARGUMENT', 'layout');
+  return plainList(fields, 'layout.fields', MOST_FIELDS).map((field) => {
+    const plain = plainField(field);
+    const { size } = shapeOf(plain.name, plain.kind);
+    if (!isByteCount(plain.offset) || plain.size !== size) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `field ${plain.name} needs an offset, and size ${size}`,
+      );
+    }
+    return plain;
+  });
+}
+
+/** What has no code is no error of a record's, but of something that is none. */
+function explained(error: unknown): unknown {
+  if (typeof error === 'object' && error !== null && 'code' in error) return error;
+  return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a decoder takes a record', { cause: error });
 }
 
 /** How one field is read from a record. */

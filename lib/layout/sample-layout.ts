@@ -1,4 +1,6 @@
 import { PerfRingError } from '../errors';
+import { plainList, plainOptions } from '../input/plain-data';
+import { named, shown } from '../input/shown';
 
 type Scalar = 'u8' | 'u16' | 'u32' | 'u64' | 'i8' | 'i16' | 'i32' | 'i64' | 'f32' | 'f64';
 
@@ -31,6 +33,9 @@ export interface FieldDefinition {
   readonly offset?: number;
 }
 
+/** A record is no longer than this many bytes. */
+export const MOST_FIELDS = 65_536;
+
 const SCALAR_SIZES: Readonly<Record<Scalar, number>> = {
   u8: 1,
   u16: 2,
@@ -52,18 +57,21 @@ const SCALAR_SIZES: Readonly<Record<Scalar, number>> = {
  *   kind, an offset that is no whole number, or a size that cuts a field off
  */
 export function defineLayout(definitions: readonly FieldDefinition[], size?: number): SampleLayout {
-  if (definitions.length === 0) throw invalid('a layout needs at least one field');
+  const given = plainList(definitions, 'definitions', MOST_FIELDS);
+  if (given.length === 0) throw invalid('a layout needs at least one field');
   const fields: SampleField[] = [];
   const names = new Set<string>();
   let end = 0;
   let greatestAlignment = 1;
-  for (const { name, kind, offset } of definitions) {
-    if (name === '') throw invalid('a field needs a name');
-    if (names.has(name)) throw invalid(`field ${name} is there twice`);
+  for (const definition of given) {
+    const { name, kind, offset } = plainField(definition);
+    if (names.has(name)) throw invalid(`field ${named(name)} is there twice`);
     names.add(name);
     const { size: fieldSize, alignment } = shapeOf(name, kind);
     if (offset !== undefined && !isByteCount(offset)) {
-      throw invalid(`the offset of field ${name} must be a whole number of bytes, got ${offset}`);
+      throw invalid(
+        `the offset of field ${named(name)} must be a whole number of bytes, got ${shown(offset)}`,
+      );
     }
     const at = offset ?? roundUp(end, alignment);
     fields.push(Object.freeze({ name, kind, offset: at, size: fieldSize }));
@@ -72,7 +80,7 @@ export function defineLayout(definitions: readonly FieldDefinition[], size?: num
   }
   const structSize = roundUp(end, greatestAlignment);
   if (size !== undefined && (!isByteCount(size) || size < end)) {
-    throw invalid(`a layout whose fields end at byte ${end} cannot have size ${size}`);
+    throw invalid(`a layout whose fields end at byte ${end} cannot have size ${shown(size)}`);
   }
   return Object.freeze({ fields: Object.freeze(fields), size: size ?? structSize });
 }
@@ -82,22 +90,33 @@ export function fieldNamed(layout: SampleLayout, name: string): SampleField | un
   return layout.fields.find((field) => field.name === name);
 }
 
-function shapeOf(name: string, kind: string): { size: number; alignment: number } {
-  if (Object.hasOwn(SCALAR_SIZES, kind)) {
+/** A field as it was given, its name checked. */
+export function plainField<Field extends FieldDefinition>(field: Field): Field {
+  const names = ['name', 'kind', 'offset', 'size'] as (keyof Field & string)[];
+  const plain = plainOptions(field, names, 'ERR_PERF_INVALID_ARGUMENT', 'a field');
+  if (typeof plain.name !== 'string' || plain.name === '') throw invalid('a field needs a name');
+  // An object with this field would have it as its prototype.
+  if (plain.name === '__proto__') throw invalid('no field can be named __proto__');
+  return plain;
+}
+
+/** What a field's kind takes. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function shapeOf(name: string, kind: string): { size: number; alignment: number } {
+  if (typeof kind === 'string' && Object.hasOwn(SCALAR_SIZES, kind)) {
     const size = SCALAR_SIZES[kind as Scalar];
     return { size, alignment: size };
   }
-  const length = /^(?:char|bytes)\[([1-9]\d*)\]$/.exec(kind)?.[1];
+  const length = typeof kind === 'string' ? /^(?:char|bytes)\[([1-9]\d{0,5})\]$/.exec(kind)?.[1] : undefined;
   // A record's size field has 16 bits: nothing longer could arrive.
   if (length === undefined || Number(length) > 0xffff) {
     throw invalid(
-      `field ${name} has the unknown kind "${kind}"; kinds are ${Object.keys(SCALAR_SIZES).join(', ')}, char[N] and bytes[N]`,
+      `field ${named(name)} has the unknown kind "${named(kind)}"; kinds are ${Object.keys(SCALAR_SIZES).join(', ')}, char[N] and bytes[N]`,
     );
   }
   return { size: Number(length), alignment: 1 };
 }
 
-function isByteCount(value: number): boolean {
+export function isByteCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0;
 }
 

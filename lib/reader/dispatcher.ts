@@ -1,6 +1,8 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import type { RecordVisitor, RingRecord } from '../ring/record';
+import { shown } from '../input/shown';
 import { throwLater } from './throw-later';
 
 export interface DispatcherOptions {
@@ -37,23 +39,24 @@ export class Dispatcher {
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
   constructor(options: DispatcherOptions = {}) {
-    if (typeof options !== 'object' || options === null) {
-      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `options must be an object, got ${String(options)}`);
-    }
-    const { typeOffset = 0, typeBytes = 4, onError = throwLater } = options;
+    const {
+      typeOffset = 0,
+      typeBytes = 4,
+      onError = throwLater,
+    } = plainOptions(options, ['typeOffset', 'typeBytes', 'onError']);
     if (typeof onError !== 'function') {
       throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'onError must be a function');
     }
     if (!Number.isInteger(typeOffset) || typeOffset < 0) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `typeOffset must be 0 or more, got ${String(typeOffset)}`,
+        `typeOffset must be 0 or more, got ${shown(typeOffset)}`,
       );
     }
     if (![1, 2, 4].includes(typeBytes)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `typeBytes must be 1, 2 or 4, got ${String(typeBytes)}`,
+        `typeBytes must be 1, 2 or 4, got ${shown(typeBytes)}`,
       );
     }
     this.#typeOffset = typeOffset;
@@ -131,7 +134,7 @@ export class Dispatcher {
 
 function subscribe(table: Map<number, Subscriber[]>, type: number, subscriber: Subscriber): () => void {
   if (!Number.isInteger(type) || type < 0 || type > 0xffff_ffff) {
-    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a type is a u32, got ${String(type)}`);
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a type is a u32, got ${shown(type)}`);
   }
   if (typeof subscriber !== 'function') {
     throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a subscriber must be a function');

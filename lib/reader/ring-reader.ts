@@ -1,6 +1,7 @@
 import { HEADER_MISC, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import type { PerfRing, SkippedFault } from '../ring/perf-ring';
+import { plainOptions } from '../input/plain-data';
+import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { attemptAll } from '../ring/attempt-all';
 import { RecordCursor } from '../ring/record-cursor';
@@ -8,6 +9,7 @@ import { ringGeometry } from '../ring/geometry';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW, ScanState } from '../ring/record-scan';
 import { ABSENT, sampleFormat } from '../ring/sample-format';
 import { LoopCache, LoopCopies } from '../ring/specialise';
+import { shown } from '../input/shown';
 import { biased, GREATEST_WORD, Lane, type Merge, MergeState, mergeOf, unbiasedTime } from './merge';
 
 export interface RingReaderOptions {
@@ -76,23 +78,39 @@ export class RingReader {
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
   constructor(options: RingReaderOptions = {}) {
-    const { slackNanoseconds = DEFAULT_SLACK_NANOSECONDS, live = true, clock = monotonicClock } = options;
-    if (!(slackNanoseconds >= 0 && slackNanoseconds <= Number.MAX_SAFE_INTEGER)) {
+    const {
+      slackNanoseconds = DEFAULT_SLACK_NANOSECONDS,
+      live = true,
+      clock = monotonicClock,
+      onFault,
+    } = plainOptions(options, ['slackNanoseconds', 'live', 'clock', 'onFault']);
+    for (const [name, value] of Object.entries({ clock, onFault: onFault ?? nobody })) {
+      if (typeof value !== 'function') {
+        throw new PerfRingError('ERR_PERF_INVALID_OPTION', `${name} must be a function, got ${shown(value)}`);
+      }
+    }
+    if (
+      typeof slackNanoseconds !== 'number' ||
+      !(slackNanoseconds >= 0 && slackNanoseconds <= Number.MAX_SAFE_INTEGER)
+    ) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `slackNanoseconds must be 0 or more, got ${String(slackNanoseconds)}`,
+        `slackNanoseconds must be 0 or more, got ${shown(slackNanoseconds)}`,
       );
     }
     this.#slack = slackNanoseconds;
     this.#live = live;
     this.#clock = clock;
-    this.#onFault = options.onFault;
+    this.#onFault = onFault;
   }
 
   /** @throws PerfRingError ERR_PERF_BATCH_OPEN during a pass, ERR_PERF_CLOSED for a closed ring */
   addRing(ring: PerfRing): void {
     if (this.#started)
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'finish() the pass before adding a ring');
+    if (!PerfRing.is(ring)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `ring must be a PerfRing, got ${shown(ring)}`);
+    }
     if (ring.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
     if (this.#rings.includes(ring)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'the ring was added before');
@@ -231,14 +249,15 @@ export class RingReader {
    *   ERR_PERF_NO_READ_BATCH
    */
   visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
-    const { other = visitor, limit = Number.POSITIVE_INFINITY } = options;
+    const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
+    const { other = visitor, limit = Number.POSITIVE_INFINITY } = plain;
     if (typeof visitor !== 'function' || typeof other !== 'function') {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
     }
     if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit >= 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
-        `limit must be a number of records, got ${String(limit)}`,
+        `limit must be a number of records, got ${shown(limit)}`,
       );
     }
     let records = 0;

@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
-import { shown } from './shown';
-import { spanOfMemory, type ViewSpan } from './view-span';
+import { shown } from '../input/shown';
+import { spanOfMemory, type ViewSpan } from '../input/view-span';
 
 /** Memory a ring can lie in. */
 export type RingMemory = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { HEADER_BYTES, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { addon, addonAvailable } from '../addon/load';
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import { AtomicsCursors } from './atomics-cursors';
 import { type RingGeometry, type RingMemory, ringGeometry } from './geometry';
 import { NativeMemoryCursors } from './native-memory-cursors';
@@ -10,11 +11,11 @@ import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
 import { SCAN_FAULT, SCAN_THREW, type Scan, ScanState, scanOf } from './record-scan';
 import type { RingCursors } from './ring-cursors';
-import { checkOptions, type PerfRingOptions, timeOffsetOf } from './ring-options';
+import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { ABSENT, sampleFormat } from './sample-format';
-import { shown } from './shown';
+import { shown } from '../input/shown';
 import { LoopCache, LoopCopies } from './specialise';
-import { byteLengthOf, partOf } from './view-span';
+import { byteLengthOf, partOf } from '../input/view-span';
 
 /** What {@link PerfRing.skipFault} stepped over. */
 export interface SkippedFault {
@@ -106,8 +107,13 @@ export class PerfRing {
     pageSize: number,
     options: PerfRingOptions = {},
   ): PerfRing {
-    checkOptions(options);
-    return new PerfRing(ringGeometry(memory, nPages, pageSize), options);
+    const plain = ringOptions(options);
+    return new PerfRing(ringGeometry(memory, nPages, pageSize), plain);
+  }
+
+  /** Whether a value is one, and no look-alike. */
+  static is(value: unknown): value is PerfRing {
+    return typeof value === 'object' && value !== null && #geometry in value;
   }
 
   /** CPU number, or label, that records carry. */
@@ -141,7 +147,7 @@ export class PerfRing {
     }
     const room = this.#cursors.free();
     const start = this.#cursors.writeOffset();
-    if (!this.#isDistance(room) || start % 8 !== 0) throw this.#corruptCursors();
+    if (!this.#isDistance(room) || !this.#isPlace(start)) throw this.#corruptCursors();
     this.#writer ??= new RecordWriter(this.#geometry);
     this.#writeStart = start;
     this.#writeRoom = room;
@@ -219,7 +225,7 @@ export class PerfRing {
     if (this.#reading) throw batchOpen('read');
     const available = this.#cursors.available();
     const offset = this.#cursors.readOffset();
-    if (!this.#isDistance(available) || offset % 8 !== 0) throw this.#corruptCursors();
+    if (!this.#isDistance(available) || !this.#isPlace(offset)) throw this.#corruptCursors();
     this.#scan.position = offset;
     this.#scan.left = available;
     this.#batchBytes = available;
@@ -298,8 +304,10 @@ export class PerfRing {
    */
   visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
     this.#checkReading();
-    checkOptions(options);
-    const { other = visitor, limit = NO_LIMIT } = options;
+    const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
+    // Reading the options may have run code of the caller's.
+    this.#checkReading();
+    const { other = visitor, limit = NO_LIMIT } = plain;
     if (typeof visitor !== 'function' || typeof other !== 'function') {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
     }
@@ -490,6 +498,11 @@ export class PerfRing {
   /** Whether data_head and data_tail can be so far apart. */
   #isDistance(bytes: number): boolean {
     return bytes >= 0 && bytes <= this.capacityBytes && bytes % 8 === 0;
+  }
+
+  /** Whether data_head or data_tail can stand there: cursors may be the caller's own. */
+  #isPlace(offset: number): boolean {
+    return offset >= 0 && offset < this.capacityBytes && offset % 8 === 0;
   }
 
   #checkOpen(): void {

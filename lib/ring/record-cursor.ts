@@ -11,9 +11,9 @@ import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
 import type { RingRecord } from './record';
 import { ABSENT, type SampleFormat } from './sample-format';
-import { shown } from './shown';
+import { shown } from '../input/shown';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
-import { bufferLength, byteLengthOf } from './view-span';
+import { bufferLength, byteLengthOf } from '../input/view-span';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;

@@ -1,8 +1,8 @@
 import { HEADER_BYTES, HEADER_MISC, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
-import { shown } from './shown';
-import { partOf } from './view-span';
+import { shown } from '../input/shown';
+import { partOf } from '../input/view-span';
 
 /** The longest record whose size its u16 can say: the largest multiple of 8 below 65,536. */
 const LARGEST_RECORD_BYTES = 65_528;

@@ -1,7 +1,8 @@
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import type { RingCursors } from './ring-cursors';
-import type { SampleFormat } from './sample-format';
-import { shown } from './shown';
+import { isSampleFormat, type SampleFormat } from './sample-format';
+import { shown } from '../input/shown';
 
 export interface PerfRingOptions {
   /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
@@ -16,10 +17,36 @@ export interface PerfRingOptions {
   readonly cursors?: RingCursors;
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
-export function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `options must be an object, got ${shown(options)}`);
+const CURSOR_METHODS = [
+  'available',
+  'readOffset',
+  'consume',
+  'skipToHead',
+  'free',
+  'writeOffset',
+  'publish',
+] as const satisfies readonly (keyof RingCursors)[];
+
+/** The options as they are used. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION */
+export function ringOptions(options: PerfRingOptions): PerfRingOptions {
+  const names = ['format', 'timeInPayload', 'cpu', 'cursors'] as const;
+  const plain = plainOptions(options, names, 'ERR_PERF_INVALID_ARGUMENT');
+  const { format, cpu, cursors } = plain;
+  if (format !== undefined && !isSampleFormat(format)) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'format must be made by sampleFormat()');
+  }
+  if (cpu !== undefined && !Number.isInteger(cpu)) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cpu must be an integer, got ${shown(cpu)}`);
+  }
+  if (cursors !== undefined) checkCursors(cursors);
+  return plain;
+}
+
+function checkCursors(cursors: RingCursors): void {
+  const methods = plainOptions(cursors, CURSOR_METHODS, 'ERR_PERF_INVALID_OPTION', 'cursors');
+  for (const name of CURSOR_METHODS) {
+    if (typeof methods[name] === 'function') continue;
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cursors.${name} must be a function`);
   }
 }
 

@@ -18,7 +18,7 @@ import {
   PERF_SAMPLE_TIME,
 } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { shown } from './shown';
+import { shown } from '../input/shown';
 
 /** No field of that kind in the record. */
 export const ABSENT = -1;
@@ -49,6 +49,8 @@ export interface SampleFormat {
   readonly rawOffset: number;
   readonly rawMoves: boolean;
 }
+
+const made = new WeakSet<object>();
 
 /** Fields of 8 bytes before READ, in the kernel's order. */
 const FIXED_FIELDS = [
@@ -104,14 +106,21 @@ export function sampleFormat(sampleType: number = PERF_SAMPLE_RAW, readFormat = 
   const readWords = 1 + READ_FORMAT_WORDS.filter((bit) => (readFormat & bit) !== 0).length;
   const readOffset = take(PERF_SAMPLE_READ, readWords * 8);
   const callchainOffset = take(PERF_SAMPLE_CALLCHAIN, 8);
-  return {
+  const format = Object.freeze({
     sampleType,
     ...fixed,
     readOffset,
     callchainOffset,
     rawOffset: offset,
     rawMoves: callchainOffset !== ABSENT,
-  };
+  });
+  made.add(format);
+  return format;
+}
+
+/** Whether {@link sampleFormat} made it: offsets of any other origin could lead a reader out of its ring. */
+export function isSampleFormat(value: unknown): value is SampleFormat {
+  return typeof value === 'object' && value !== null && made.has(value);
 }
 
 function checkBits(name: string, bits: number): void {

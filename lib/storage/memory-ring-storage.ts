@@ -1,4 +1,5 @@
 import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
 import { PerfRing } from '../ring/perf-ring';
 import type { PerfRingOptions } from '../ring/ring-options';
 import type { RingStorage } from './ring-storage';
@@ -26,8 +27,14 @@ export class MemoryRingStorage implements RingStorage {
 
   /** @throws PerfRingError as {@link PerfRing.initContiguous}, and ERR_PERF_INVALID_OPTION for a size no memory has */
   constructor(options: MemoryRingStorageOptions) {
-    const { dataPageCount, pageSize = DEFAULT_PAGE_BYTES, shared = false, memory, ...ringOptions } = options;
-    this.unsafeMemory = memory ?? allocate((1 + dataPageCount) * pageSize, shared);
+    const {
+      dataPageCount,
+      pageSize = DEFAULT_PAGE_BYTES,
+      shared = false,
+      memory,
+      ...ringOptions
+    } = plainOptions(options, OPTIONS);
+    this.unsafeMemory = memory ?? allocate(dataPageCount, pageSize, shared);
     this.ring = PerfRing.initContiguous(this.unsafeMemory, dataPageCount, pageSize, ringOptions);
     this.dataPageCount = dataPageCount;
     this.pageSize = pageSize;
@@ -46,11 +53,25 @@ export class MemoryRingStorage implements RingStorage {
   }
 }
 
-function allocate(bytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+const OPTIONS = [
+  'dataPageCount',
+  'pageSize',
+  'shared',
+  'memory',
+  'format',
+  'timeInPayload',
+  'cpu',
+  'cursors',
+] as const satisfies readonly (keyof MemoryRingStorageOptions)[];
+
+function allocate(pages: number, pageSize: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+  // What is no number of pages is for the ring to refuse.
+  const isSize = Number.isInteger(pages) && Number.isInteger(pageSize) && pages > 0 && pageSize > 0;
+  const bytes = isSize ? (1 + pages) * pageSize : 0;
   try {
     return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
   } catch (cause) {
-    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cannot allocate a ring of ${String(bytes)} bytes`, {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cannot allocate a ring of ${bytes} bytes`, {
       cause,
     });
   }

@@ -4,8 +4,10 @@ import { BAD_ARGUMENT, type MappedRingHandle, type NativeAddon } from '../addon/
 import { addon } from '../addon/load';
 import { PerfRingError } from '../errors';
 import { permissionAdvice } from '../host/permission-advice';
+import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
 import { PerfRing } from '../ring/perf-ring';
-import { sampleFormat } from '../ring/sample-format';
+import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { CopyingCursors, MappedCursors } from './mapped-cursors';
 import { bpfOutputAttr, type CustomAttributes, type EventWakeup, PerfEvent } from './perf-event';
 import type { RingStorage } from './ring-storage';
@@ -34,6 +36,8 @@ export class MmapRingStorage implements RingStorage {
   readonly ring: PerfRing;
   readonly dataPageCount: number;
   readonly pageSize: number;
+  /** How samples are laid out. */
+  readonly format: SampleFormat;
   /** True where the runtime refuses external buffers: what is published is then copied natively. */
   readonly copies: boolean;
   readonly #native: NativeAddon;
@@ -48,6 +52,7 @@ export class MmapRingStorage implements RingStorage {
   ) {
     const { native } = event;
     const { dataPageCount, timeInPayload } = options;
+    this.format = sampleFormat(Number(attr.sample_type), event.readFormat);
     const pageSize = native.pageSize();
     const mapping = native.ringMap(event.handle, dataPageCount, attr.write_backward !== true);
     if (typeof mapping === 'number') throw mapError(mapping, dataPageCount, pageSize);
@@ -63,7 +68,7 @@ export class MmapRingStorage implements RingStorage {
       const mapped = new MappedCursors(native, mapping);
       this.ring = PerfRing.initContiguous(this.#memory, dataPageCount, pageSize, {
         cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
-        format: sampleFormat(Number(attr.sample_type), Number(attr.read_format ?? 0)),
+        format: this.format,
         cpu: event.cpu,
         ...(timeInPayload === undefined ? {} : { timeInPayload }),
       });
@@ -83,7 +88,8 @@ export class MmapRingStorage implements RingStorage {
    *   ERR_PERF_NO_SUCH_CPU, ERR_PERF_ADDON_MISSING
    * @throws PerfSystemError of perf_event_open(2) or mmap(2)
    */
-  static open(options: MmapRingStorageOptions, native: NativeAddon = addon()): MmapRingStorage {
+  static open(given: MmapRingStorageOptions, native: NativeAddon = addon()): MmapRingStorage {
+    const options = plainOptions(given, OPTIONS);
     checkDataPageCount(options.dataPageCount);
     const attr = bpfOutputAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);
     const event = PerfEvent.open(native, attr, options.cpu, options.pid);
@@ -131,6 +137,15 @@ export class MmapRingStorage implements RingStorage {
   }
 }
 
+const OPTIONS = [
+  'cpu',
+  'pid',
+  'dataPageCount',
+  'wakeup',
+  'attributes',
+  'timeInPayload',
+] as const satisfies readonly (keyof MmapRingStorageOptions)[];
+
 /** Before anything is opened. @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO */
 export function checkDataPageCount(dataPageCount: number): void {
   if (dataPageCount === 0) {
@@ -139,7 +154,7 @@ export function checkDataPageCount(dataPageCount: number): void {
   if (!Number.isInteger(dataPageCount) || dataPageCount < 0 || Math.log2(dataPageCount) % 1 !== 0) {
     throw new PerfRingError(
       'ERR_PERF_NOT_POWER_OF_TWO',
-      `dataPageCount must be a power of two, got ${String(dataPageCount)}`,
+      `dataPageCount must be a power of two, got ${shown(dataPageCount)}`,
     );
   }
 }

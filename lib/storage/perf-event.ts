@@ -12,6 +12,8 @@ import { BAD_ARGUMENT, type NativeAddon, type PerfEventHandle } from '../addon/c
 import { PerfRingError } from '../errors';
 import { possibleCpus } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
+import { plainCopy, plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
 
 /** When the kernel wakes a reader that polls. */
 export type EventWakeup =
@@ -28,7 +30,8 @@ export type CustomAttributes = Partial<
 >;
 
 /** The perf_event_attr of a ring for bpf_perf_event_output. */
-export function bpfOutputAttr(wakeup: EventWakeup, custom: CustomAttributes = {}): PerfEventAttr {
+export function bpfOutputAttr(wakeup: EventWakeup, attributes: CustomAttributes = {}): PerfEventAttr {
+  const custom = plainCopy(attributes, 'attributes');
   return {
     type: PERF_TYPE_SOFTWARE,
     config: PERF_COUNT_SW_BPF_OUTPUT,
@@ -37,7 +40,7 @@ export function bpfOutputAttr(wakeup: EventWakeup, custom: CustomAttributes = {}
     use_clockid: true,
     clockid: CLOCK_MONOTONIC,
     ...custom,
-    sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_RAW,
+    sample_type: wordOf(custom.sample_type, 'sample_type') | PERF_SAMPLE_RAW,
     ...wakeupAttr(wakeup),
   };
 }
@@ -45,8 +48,30 @@ export function bpfOutputAttr(wakeup: EventWakeup, custom: CustomAttributes = {}
 function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
   // A watermark of 0 is the kernel's default: half the ring.
   if (wakeup === 'half-full') return { watermark: true, wakeup_watermark: 0 };
-  if ('everyBytes' in wakeup) return { watermark: true, wakeup_watermark: wakeup.everyBytes };
-  return { wakeup_events: wakeup.everyEvents };
+  const { everyBytes, everyEvents } = plainOptions<{ everyBytes?: number; everyEvents?: number }>(
+    wakeup,
+    ['everyBytes', 'everyEvents'],
+    'ERR_PERF_INVALID_OPTION',
+    'wakeup',
+  );
+  if (everyBytes !== undefined) return { watermark: true, wakeup_watermark: everyBytes };
+  if (everyEvents !== undefined) return { wakeup_events: everyEvents };
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_OPTION',
+    "wakeup must be 'half-full', { everyEvents: n } or { everyBytes: n }",
+  );
+}
+
+/** An attribute that is a set of 32 bits; none when it is not given. */
+function wordOf(value: number | bigint | undefined, name: string): number {
+  if (value === undefined) return 0;
+  if ((typeof value === 'number' && Number.isInteger(value)) || typeof value === 'bigint') {
+    if (value >= 0 && value <= 0xffff_ffff) return Number(value);
+  }
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_OPTION',
+    `attributes.${name} must be from 0 to 4294967295, got ${shown(value)}`,
+  );
 }
 
 /**
@@ -63,11 +88,11 @@ export class PerfEvent {
     readonly native: NativeAddon,
     readonly handle: PerfEventHandle,
     readonly cpu: number,
-    countsLost: boolean,
-    words: number,
+    /** attr.read_format as the kernel took it: what PERF_SAMPLE_READ writes, too. */
+    readonly readFormat: number,
   ) {
-    this.countsLost = countsLost;
-    this.#words = new BigUint64Array(words);
+    this.countsLost = (readFormat & PERF_FORMAT_LOST) !== 0;
+    this.#words = new BigUint64Array(1 + bitCount(readFormat));
   }
 
   /**
@@ -76,14 +101,11 @@ export class PerfEvent {
    *   ERR_PERF_NO_SUCH_CPU
    */
   static open(native: NativeAddon, attr: PerfEventAttr, cpu: number, pid = -1): PerfEvent {
-    const asked = Number(attr.read_format ?? 0);
+    const asked = wordOf(attr.read_format, 'read_format');
     for (const format of [asked | PERF_FORMAT_LOST, asked]) {
       const bytes = encodePerfEventAttr({ ...attr, read_format: format });
       const result = native.perfEventOpen(bytes, pid, cpu, -1, 0);
-      if (typeof result !== 'number') {
-        const countsLost = (format & PERF_FORMAT_LOST) !== 0;
-        return new PerfEvent(native, result, cpu, countsLost, 1 + bitCount(format));
-      }
+      if (typeof result !== 'number') return new PerfEvent(native, result, cpu, format);
       // EINVAL: a kernel before 6.0 does not know PERF_FORMAT_LOST.
       if (!isErrno(result, 'EINVAL') || format === asked) throw openError(result, cpu, pid);
     }
@@ -109,6 +131,12 @@ export class PerfEvent {
 
   /** Writes into the other event's ring from now on; `null` detaches. */
   setOutput(target: PerfEvent | null): void {
+    if (target !== null && !(typeof target === 'object' && #words in target)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `target must be a perf event or null, got ${shown(target)}`,
+      );
+    }
     const result = this.native.perfEventSetOutput(this.handle, target?.handle ?? null);
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_SET_OUTPUT)', 'sharing the ring');
   }
@@ -139,14 +167,14 @@ function bitCount(value: number): number {
 
 /** What each errno of perf_event_open(2) means here, and what to do. */
 function openError(result: number, cpu: number, pid: number): Error {
-  const what = `a perf event on CPU ${cpu}${pid === -1 ? '' : ` of process ${pid}`}`;
+  const what = `a perf event on CPU ${shown(cpu)}${pid === -1 ? '' : ` of process ${shown(pid)}`}`;
   if (result === BAD_ARGUMENT) {
     return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what}: cpu and pid must be integers`);
   }
   if (isErrno(result, 'ENODEV')) {
     return new PerfRingError(
       'ERR_PERF_CPU_OFFLINE',
-      `CPU ${cpu} is offline: bring it online or leave it out`,
+      `CPU ${shown(cpu)} is offline: bring it online or leave it out`,
     );
   }
   if (isErrno(result, 'EINVAL') && cpu >= 0 && !possibleCpus().includes(cpu)) {

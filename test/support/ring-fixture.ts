@@ -1,6 +1,7 @@
 import { AtomicsCursors } from '../../lib/ring/atomics-cursors';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { PerfRing, type PerfRingOptions } from '../../lib/ring/perf-ring';
+import { PerfRing } from '../../lib/ring/perf-ring';
+import type { PerfRingOptions } from '../../lib/ring/ring-options';
 import type { MakeCursors } from './ring-cursor-kinds';
 
 export interface RingFixtureOptions extends Omit<PerfRingOptions, 'cursors'> {

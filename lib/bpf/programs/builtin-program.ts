@@ -1,5 +1,8 @@
 import { PerfRingError } from '../../errors';
 import type { SampleLayout } from '../../layout/sample-layout';
+import { plainCopy, plainOptions } from '../../input/plain-data';
+import { shown } from '../../input/shown';
+import { assemble, type Line } from '../instructions';
 
 /** Where a built-in program attaches. */
 export type AttachPoint =
@@ -29,10 +32,31 @@ export interface BuiltinProgram {
   build(map: { readonly fd: number }, options: BuiltinOptions): Uint8Array;
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_OPTION for an option the program does not take, or no whole number */
-export function checkBuiltinOptions(program: BuiltinProgram, options: BuiltinOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
+/** A program by the lines that make it up for a map and options that have been checked. */
+export function builtinProgram(
+  program: Omit<BuiltinProgram, 'build'> & {
+    readonly lines: (map: { readonly fd: number }, options: BuiltinOptions) => readonly Line[];
+  },
+): BuiltinProgram {
+  const { lines, ...rest } = program;
+  const builtin: BuiltinProgram = {
+    ...rest,
+    build: (map, options) => assemble(lines(plainCopyOfMap(map), checkBuiltinOptions(builtin, options))),
+  };
+  return Object.freeze(builtin);
+}
+
+function plainCopyOfMap(map: { readonly fd: number }): { readonly fd: number } {
+  return plainOptions(map, ['fd'], 'ERR_PERF_INVALID_ARGUMENT', 'map');
+}
+
+/**
+ * @returns the options as they were checked
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION for an option the program does not take, or no whole number
+ */
+export function checkBuiltinOptions(program: BuiltinProgram, options: BuiltinOptions): BuiltinOptions {
+  const plain = plainCopy(options, 'options');
+  for (const [name, value] of Object.entries(plain)) {
     if (!(program.options as readonly string[]).includes(name)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
@@ -42,8 +66,9 @@ export function checkBuiltinOptions(program: BuiltinProgram, options: BuiltinOpt
     if (!Number.isInteger(value) || value < 0 || value > 0x7fff_ffff) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `${name} must be a whole number from 0 to 2147483647, got ${String(value)}`,
+        `${name} must be a whole number from 0 to 2147483647, got ${shown(value)}`,
       );
     }
   }
+  return plain;
 }

@@ -1,7 +1,7 @@
 import { BPF_FUNC_get_current_uid_gid, BPF_FUNC_probe_read_kernel_str } from '../../abi/bpf';
-import { add, and, assemble, call, load, mov, store, zeroStack } from '../instructions';
+import { add, and, call, load, mov, store, zeroStack } from '../instructions';
 import { defineLayout } from '../../layout/sample-layout';
-import type { BuiltinProgram } from './builtin-program';
+import { builtinProgram } from './builtin-program';
 import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
 
 const FILENAME_BYTES = 256;
@@ -29,28 +29,27 @@ const FILENAME_AT = AT + SAMPLE_HEADER_BYTES + 8;
  * One sample for each program that begins by execve, after it is certain to run: comm is the new name.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_process_exec)
  */
-export const schedProcessExec: BuiltinProgram = {
+export const schedProcessExec = builtinProgram({
   name: 'sched_process_exec',
   description: 'a process begins a new program, with its file name',
   attach: { kind: 'tracepoint', category: 'sched', name: 'sched_process_exec' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid'],
-  build: (map, options) =>
-    assemble([
-      ...beginSample(AT, options),
-      call(BPF_FUNC_get_current_uid_gid),
-      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
-      load('u32', 'r1', 'r6', OLD_PID),
-      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r1'),
-      // The string ends before the field does; what follows must not be what the stack held.
-      ...zeroStack(FILENAME_AT, FILENAME_BYTES),
-      load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
-      and('r3', DATA_LOC_OFFSET_MASK),
-      add('r3', 'r6'),
-      mov('r1', 'r10'),
-      add('r1', FILENAME_AT),
-      mov('r2', FILENAME_BYTES),
-      call(BPF_FUNC_probe_read_kernel_str),
-      ...emitSample(map, AT, LAYOUT.size),
-    ]),
-};
+  lines: (map, options) => [
+    ...beginSample(AT, options),
+    call(BPF_FUNC_get_current_uid_gid),
+    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
+    load('u32', 'r1', 'r6', OLD_PID),
+    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r1'),
+    // The string ends before the field does; what follows must not be what the stack held.
+    ...zeroStack(FILENAME_AT, FILENAME_BYTES),
+    load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
+    and('r3', DATA_LOC_OFFSET_MASK),
+    add('r3', 'r6'),
+    mov('r1', 'r10'),
+    add('r1', FILENAME_AT),
+    mov('r2', FILENAME_BYTES),
+    call(BPF_FUNC_probe_read_kernel_str),
+    ...emitSample(map, AT, LAYOUT.size),
+  ],
+});

@@ -1,7 +1,7 @@
 import { isAtLeast, kernelVersion } from '../../host/kernel-version';
-import { assemble, load, store } from '../instructions';
+import { load, store } from '../instructions';
 import { defineLayout } from '../../layout/sample-layout';
-import type { BuiltinProgram } from './builtin-program';
+import { builtinProgram } from './builtin-program';
 import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
 
 const LAYOUT = defineLayout([
@@ -22,21 +22,20 @@ const AT = -LAYOUT.size;
  * One sample for each time a thread leaves a CPU; the header's thread is the one that leaves.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_switch)
  */
-export const schedSwitch: BuiltinProgram = {
+export const schedSwitch = builtinProgram({
   name: 'sched_switch',
   description: 'a thread leaves a CPU',
   attach: { kind: 'raw_tracepoint', name: 'sched_switch' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid'],
-  build: (map, options) =>
-    assemble([
-      ...beginSample(AT, options),
-      load('u64', 'r1', 'r6', PREEMPT),
-      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r1'),
-      ...prevState(AT + SAMPLE_HEADER_BYTES + 4),
-      ...emitSample(map, AT, LAYOUT.size),
-    ]),
-};
+  lines: (map, options) => [
+    ...beginSample(AT, options),
+    load('u64', 'r1', 'r6', PREEMPT),
+    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r1'),
+    ...prevState(AT + SAMPLE_HEADER_BYTES + 4),
+    ...emitSample(map, AT, LAYOUT.size),
+  ],
+});
 
 /** The fourth argument came with Linux 5.18; a program that reads more arguments than there are cannot attach. */
 function prevState(at: number) {

@@ -1,7 +1,7 @@
 import { BPF_FUNC_get_current_uid_gid } from '../../abi/bpf';
-import { assemble, call, jumpIf, load, store } from '../instructions';
+import { call, jumpIf, load, store } from '../instructions';
 import { defineLayout } from '../../layout/sample-layout';
-import type { BuiltinProgram } from './builtin-program';
+import { builtinProgram } from './builtin-program';
 import { beginSample, emitSample, OUT, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
 
 const LAYOUT = defineLayout([
@@ -21,20 +21,19 @@ const AT = -LAYOUT.size;
  * One sample for each system call that begins.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/syscalls.h
  */
-export const sysEnter: BuiltinProgram = {
+export const sysEnter = builtinProgram({
   name: 'sys_enter',
   description: 'a system call begins',
   attach: { kind: 'raw_tracepoint', name: 'sys_enter' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid', 'syscall'],
-  build: (map, options) =>
-    assemble([
-      ...beginSample(AT, options),
-      load('u64', 'r7', 'r6', ID),
-      ...(options.syscall === undefined ? [] : [jumpIf('r7', '!=', options.syscall, OUT)]),
-      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r7'),
-      call(BPF_FUNC_get_current_uid_gid),
-      store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r0'),
-      ...emitSample(map, AT, LAYOUT.size),
-    ]),
-};
+  lines: (map, options) => [
+    ...beginSample(AT, options),
+    load('u64', 'r7', 'r6', ID),
+    ...(options.syscall === undefined ? [] : [jumpIf('r7', '!=', options.syscall, OUT)]),
+    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r7'),
+    call(BPF_FUNC_get_current_uid_gid),
+    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r0'),
+    ...emitSample(map, AT, LAYOUT.size),
+  ],
+});

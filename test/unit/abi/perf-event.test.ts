@@ -18,7 +18,7 @@ describe('encodePerfEventAttr', () => {
     ['an unknown field', { sampleType: 1 }, 'struct perf_event_attr has no field sampleType'],
     ['a flag that is no boolean', { disabled: 1 }, 'disabled must be true or false, got 1'],
     ['a fraction', { config: 1.5 }, 'config must be a safe integer or a bigint, got 1.5'],
-    ['a string', { config: '10' }, 'config must be a safe integer or a bigint, got 10'],
+    ['a string', { config: '10' }, 'config must be a safe integer or a bigint, got "10"'],
     ['a negative word', { read_format: -1 }, 'read_format must be 0 to 18446744073709551615, got -1'],
     ['a word past its field', { type: 2 ** 32 }, 'type must be 0 to 4294967295, got 4294967296'],
     [

@@ -62,7 +62,7 @@ describe('checkBuiltinOptions', () => {
     [{ pid: 1 }, /takes no option pid/],
     [{ tgid: -1 }, /tgid must be a whole number from 0 to 2147483647, got -1/],
     [{ tgid: 1.5 }, /got 1.5/],
-    [{ excludeTgid: '1' }, /excludeTgid must be a whole number from 0 to 2147483647, got 1/],
+    [{ excludeTgid: '1' }, /excludeTgid must be a whole number from 0 to 2147483647, got "1"/],
     [{ excludeTgid: 2 ** 31 }, /got 2147483648/],
   ])('refuses %j', (options, message) => {
     expect(() => checkBuiltinOptions(DEFAULT_BUILTIN, options as BuiltinOptions)).toThrow(

@@ -1,0 +1,99 @@
+import { types } from 'node:util';
+import { PerfRingError, type PerfRingErrorCode } from '../errors';
+import { shown } from './shown';
+
+/**
+ * What callers hand over, copied to data of ours: read once, so that what was checked is what is used, whatever a
+ * getter or a proxy would answer the next time. When reading runs code of theirs that throws, that is the cause of
+ * an error that says where.
+ */
+
+/**
+ * The options of those names that are given.
+ * @param what for messages: `options`
+ * @throws PerfRingError of the code, for what is no object and for what cannot be read
+ */
+export function plainOptions<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+  code: PerfRingErrorCode = 'ERR_PERF_INVALID_OPTION',
+  what = 'options',
+): Options {
+  if (typeof options !== 'object' || options === null) {
+    throw new PerfRingError(code, `${what} must be an object, got ${shown(options)}`);
+  }
+  const given: [string, unknown][] = [];
+  for (const name of names) {
+    const value = read(() => options[name], `${what}.${name}`, code);
+    if (value !== undefined) given.push([name, value]);
+  }
+  // Not by assignment: `__proto__` is a name like any other.
+  return Object.fromEntries(given) as Options;
+}
+
+/**
+ * As {@link plainOptions}, and there may be no others.
+ * @throws PerfRingError of the code, for an unknown name as well
+ */
+export function plainKnownOptions<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+  what = 'options',
+): Options {
+  const code = 'ERR_PERF_INVALID_OPTION';
+  const plain = plainOptions(options, names, code, what);
+  const known: readonly string[] = names;
+  const unknown = read(() => Object.keys(options), what, code).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const where = what === 'options' ? `option ${unknown}` : `${what}.${unknown}`;
+    throw new PerfRingError(code, `there is no ${where}; there are ${names.join(', ')}`);
+  }
+  return plain;
+}
+
+/** All own properties. @throws PerfRingError as {@link plainOptions} */
+export function plainCopy<Value extends object>(
+  value: Value,
+  what: string,
+  code: PerfRingErrorCode = 'ERR_PERF_INVALID_OPTION',
+): Value {
+  const names = typeof value === 'object' && value !== null ? read(() => Object.keys(value), what, code) : [];
+  return plainOptions(value, names as (keyof Value & string)[], code, what);
+}
+
+/**
+ * The elements of an array.
+ * @param most how many there may be
+ * @throws PerfRingError of the code
+ */
+export function plainList<Element>(
+  list: readonly Element[],
+  what: string,
+  most: number,
+  code: PerfRingErrorCode = 'ERR_PERF_INVALID_ARGUMENT',
+): Element[] {
+  const length = read(() => (Array.isArray(list) ? list.length : -1), what, code);
+  if (length < 0) throw new PerfRingError(code, `${what} must be an array, got ${shown(list)}`);
+  if (length > most) throw new PerfRingError(code, `${what} has ${length} elements; there can be ${most}`);
+  return Array.from({ length }, (_, index) => read(() => list[index] as Element, `${what}[${index}]`, code));
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function checkBytes(value: unknown, what: string): void {
+  if (types.isUint8Array(value)) return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what} must be a Uint8Array, got ${shown(value)}`);
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function checkString(value: unknown, what: string): void {
+  if (typeof value === 'string') return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what} must be a string, got ${shown(value)}`);
+}
+
+function read<Result>(look: () => Result, what: string, code: PerfRingErrorCode): Result {
+  try {
+    return look();
+  } catch (cause) {
+    throw new PerfRingError(code, `${what} cannot be read: it throws`, { cause });
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What `npm pack` and `npm publish` run first (prepack): compiles lib into dist anew, and builds the addon for every
+ * architecture into prebuilds/linux-ARCH/perfring.node, so that installing the package compiles nothing. package.json
+ * ("files") says what is packed. Needs an x64 machine with cmake, g++ and g++-aarch64-linux-gnu.
+ *
+ * It writes to stderr: the stdout of `npm pack` names the tarball.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BuildError, buildAddon } from './build-addon.mjs';
+import { SetupError, setup } from './setup.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Where binutils for the architecture are, and which build makes the binary. */
+const ARCHITECTURES = {
+  x64: { variant: 'release', binutils: '' },
+  arm64: { variant: 'arm64', binutils: 'aarch64-linux-gnu-' },
+};
+
+/** The glibc that the oldest supported Node was built against: where Node runs, the addon must. */
+const OLDEST_GLIBC = '2.28';
+
+/** Compiled elsewhere and moved: dist may hold what an earlier lib had, and must not be half there for who runs it. */
+function compileTypeScript() {
+  const dist = join(ROOT, 'dist');
+  const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
+  for (const directory of [fresh, former]) rmSync(directory, { recursive: true, force: true });
+  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh]);
+  renameSync(dist, former);
+  renameSync(fresh, dist);
+  rmSync(former, { recursive: true });
+}
+
+function prebuild(architecture) {
+  const { variant, binutils } = ARCHITECTURES[architecture];
+  const directory = join(ROOT, 'prebuilds', `linux-${architecture}`);
+  const binary = join(directory, 'perfring.node');
+  mkdirSync(directory, { recursive: true });
+  copyFileSync(buildAddon({ variant, tool: 'cmake' }), binary);
+  run(`${binutils}strip`, ['--strip-unneeded', binary]);
+
+  const floor = glibcFloor(run(`${binutils}objdump`, ['-T', binary]));
+  if (newer(floor, OLDEST_GLIBC)) {
+    throw new BuildError(
+      `${binary} needs glibc ${floor}, newer than ${OLDEST_GLIBC}: see native/system/glibc_floor.cc`,
+    );
+  }
+  const libraries = neededLibraries(run(`${binutils}objdump`, ['-p', binary]));
+  const foreign = libraries.filter((name) => !/^(libc\.so\.6|ld-linux-.*)$/.test(name));
+  if (foreign.length > 0)
+    throw new BuildError(`${binary} needs ${foreign.join(', ')}: only glibc is to be taken for granted`);
+  say(`linux-${architecture}: needs glibc ${floor} or newer, and no other library`);
+}
+
+/** The newest version of glibc that a symbol is asked of: `… (GLIBC_2.17) read`. */
+function glibcFloor(symbols) {
+  const versions = [...symbols.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)/g)].map(([, version]) => version);
+  if (versions.length === 0) throw new BuildError('objdump shows no symbol of glibc', symbols);
+  return versions.reduce((one, other) => (newer(other, one) ? other : one));
+}
+
+function neededLibraries(headers) {
+  return [...headers.matchAll(/^\s*NEEDED\s+(\S+)$/gm)].map(([, name]) => name);
+}
+
+function newer(one, other) {
+  return one.localeCompare(other, 'en', { numeric: true }) > 0;
+}
+
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
+  if (result.error !== undefined) throw new BuildError(`cannot run ${command}: ${result.error.code}`);
+  if (result.status !== 0) throw new BuildError(`${command} failed`, `${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+function say(line) {
+  process.stderr.write(`pack: ${line}\n`);
+}
+
+try {
+  if (process.arch !== 'x64')
+    throw new BuildError('packing needs an x64 machine: the other binaries are cross-compiled');
+  setup();
+  compileTypeScript();
+  for (const architecture of Object.keys(ARCHITECTURES)) prebuild(architecture);
+} catch (error) {
+  if (!(error instanceof BuildError || error instanceof SetupError)) throw error;
+  process.stderr.write(`${error.output}${error.output && '\n'}pack: ${error.message}\n`);
+  process.exitCode = 1;
+}

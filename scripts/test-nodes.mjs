@@ -1,0 +1,78 @@
+/**
+ * Runs the tests under other versions of Node: `node scripts/test-nodes.mjs [--all] [22] [24]`. The binaries come from
+ * npm packages, into .setup; the addon is the one that is built already, and serves every version.
+ *
+ * Without --all it runs what the version of Node could break: units, native calls, waking, lifetimes. Floods and random
+ * runs, which try the protocol and not Node, and the command are left out.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runJest } from './run-jest.mjs';
+import { setupOrExit } from './setup.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Major version -> the one that is tried. */
+const VERSIONS = { 22: '22.23.3', 24: '24.21.0' };
+
+/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
+const UNITS = ['--selectProjects', 'unit', '--runInBand'];
+const CHOSEN = [
+  '--selectProjects',
+  'integration',
+  'process',
+  '--testPathPatterns',
+  'test/integration/(?!collector/(stress|random))',
+  'test/process/(lifetimes|ring/engine|package/install)',
+];
+const EVERYTHING = ['--selectProjects', 'integration', 'process'];
+
+class InstallError extends Error {}
+
+/** @returns the path of the binary */
+function install(major) {
+  const name = `node-linux-${process.arch}`;
+  const version = VERSIONS[major];
+  const directory = join(ROOT, '.setup', `node-${major}`);
+  const home = join(directory, 'node_modules', name);
+  const manifest = join(home, 'package.json');
+  if (!existsSync(manifest) || JSON.parse(readFileSync(manifest, 'utf8')).version !== version) {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'package.json'), '{ "private": true }\n');
+    const options = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+    const result = spawnSync('npm', ['install', ...options, '--loglevel=error', `${name}@${version}`], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
+    if (result.status !== 0) throw new InstallError(`npm has no ${name}@${version}: ${result.stderr}`);
+  }
+  return join(home, 'bin', 'node');
+}
+
+function main(args) {
+  const all = args.includes('--all');
+  const named = args.filter((arg) => arg !== '--all');
+  const unknown = named.filter((major) => !(major in VERSIONS));
+  if (unknown.length > 0) {
+    throw new InstallError(`no version ${unknown}; there are ${Object.keys(VERSIONS).join(', ')}`);
+  }
+  setupOrExit();
+  const parts = [UNITS, all ? EVERYTHING : CHOSEN];
+  let passed = true;
+  for (const major of named.length > 0 ? named : Object.keys(VERSIONS)) {
+    const node = install(major);
+    passed = runJest({ title: `Node ${VERSIONS[major]}`, node, parts }) && passed;
+  }
+  process.exitCode = passed ? 0 : 1;
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof InstallError)) throw error;
+  console.error(`test-nodes: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,259 @@
+import { setTimeout } from 'node:timers/promises';
+import type { LossReport, PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith } from '../../support/privilege';
+import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { until } from '../../support/until';
+
+afterAll(expectNothingLeft);
+
+const WAKEUPS: readonly Wakeup[] = [
+  'moderated',
+  { everyEvents: 1 },
+  { everyEvents: 7 },
+  { everyBytes: 2048 },
+];
+const MODES = WAKEUPS.flatMap((wakeup) => [
+  { wakeup, order: 'cpu' as const },
+  { wakeup, order: 'time' as const },
+]);
+const PAGE = 4096;
+
+describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
+  it.each(MODES)('are exact over many samples on each CPU, every byte of them right: %j', async (mode) => {
+    const each = mode.wakeup === 'moderated' ? 100_000 : 30_000;
+    using scene = new ReaderScene({ ...mode, bufferBytes: 64 * PAGE }, { sizes: [8, 9, 48, 100, 63, 64] });
+    const { reader, check } = scene;
+    const burst = 1000;
+    scene.emitEverywhere(burst);
+    let emitted = burst;
+    for await (const batch of reader) {
+      batch.forEach(check.visitor);
+      if (check.received() < emitted * CPUS.length) continue;
+      if (emitted === each) break;
+      scene.emitEverywhere(burst);
+      emitted += burst;
+    }
+    scene.expectExactAccounts();
+    expect(reader.stats().total).toMatchObject({ received: each * CPUS.length, lost: 0 });
+  });
+
+  it.each<PerfMapReaderOptions>([...MODES, { wakeup: 'manual' }, { wakeup: 'manual', order: 'time' }])(
+    'are exact when the rings overflow, again and again: %j',
+    (mode) => {
+      for (const pages of [1, 2, 16]) {
+        using scene = new ReaderScene({ ...mode, bufferBytes: pages * PAGE }, { sizes: [40, 8, 200] });
+        const { reader, check } = scene;
+        let lost = 0;
+        for (const count of [3000, 1, 500, 20, 3000]) {
+          scene.emitEverywhere(count);
+          reader.drain(check.visitor);
+        }
+        scene.emitEverywhere(5000);
+        // Nothing more is written, no good record comes: the count is exact all the same.
+        for (const cpu of CPUS) lost += scene.producer.counts(cpu).failed['ENOSPC'] ?? 0;
+        expect(lost).toBeGreaterThan(0);
+        expect(reader.stats().total.lost).toBe(lost);
+        if (mode.order === 'time') continue;
+        reader.drain(check.visitor);
+        scene.expectExactAccounts();
+        for (const cpu of CPUS) {
+          expect(check.missing(cpu, scene.emitted(cpu))).toBe(
+            reader.stats().cpus.find((one) => one.cpu === cpu)?.lost,
+          );
+        }
+      }
+    },
+  );
+
+  it.each(['cpu', 'time'] as const)(
+    'count every size of sample, up to the largest, in the order of %s',
+    async (order) => {
+      // PERF_SAMPLE_TIME takes 8 bytes of the 64 KiB.
+      const largest = order === 'time' ? 65_508 : 65_516;
+      for (const size of [8, 12, 13, 60, 4000, 4084, 32_000, largest - 16, largest - 7, largest]) {
+        using scene = new ReaderScene({ order, bufferBytes: 64 * PAGE }, { sizes: [size] });
+        const { reader, check } = scene;
+        for (let round = 0; round < 5; round++) {
+          scene.emitEverywhere(3);
+          const want = (round + 1) * 3 * CPUS.length;
+          for await (const batch of reader) {
+            batch.forEach(check.visitor);
+            if (check.received() === want) break;
+          }
+        }
+        scene.expectExactAccounts();
+      }
+    },
+  );
+
+  it('name what the kernel refused before any further record of that CPU is delivered', () => {
+    const [cpu = 0] = CPUS;
+    const told: string[] = [];
+    using scene = new ReaderScene({
+      bufferBytes: PAGE,
+      wakeup: 'manual',
+      onLoss: ({ lost, total, ...rest }) => told.push(`${lost} of ${total} lost on CPU ${rest.cpu}`),
+    });
+    const { reader, producer, check } = scene;
+    // 63 samples fill the ring. While 40 are being read it overflows; after that it is less than half full.
+    producer.emit(40, { cpu });
+    let overflowed = false;
+    reader.drain((record) => {
+      check.visitor(record);
+      if (!overflowed) producer.emit(100, { cpu });
+      overflowed = true;
+    });
+    expect(told).toEqual([]);
+    const lost = producer.counts(cpu).failedTotal;
+    producer.emit(2, { cpu });
+    reader.drain({
+      sample: (record) => {
+        check.visitor(record);
+        told.push('sample');
+      },
+      lost: (record) => {
+        told.push(`record of ${record.lost}`);
+      },
+    });
+    expect(told).toEqual([
+      ...Array<string>(100 - lost).fill('sample'),
+      `${lost} of ${lost} lost on CPU ${cpu}`,
+      `record of ${lost}`,
+      'sample',
+      'sample',
+    ]);
+    scene.expectExactAccounts();
+  });
+
+  it('name at the begin of a drain what a full ring refused', () => {
+    const reports: LossReport[] = [];
+    using scene = new ReaderScene({
+      bufferBytes: PAGE,
+      wakeup: 'manual',
+      onLoss: (report) => reports.push(report),
+    });
+    const [cpu = 0] = CPUS;
+    scene.producer.emit(100, { cpu });
+    let atFirst = -1;
+    scene.reader.drain(() => {
+      if (atFirst === -1) atFirst = reports.length;
+    });
+    expect(atFirst).toBe(1);
+    expect(reports[0]?.lost).toBe(scene.producer.counts(cpu).failedTotal);
+  });
+
+  it('tell of a loss when it happens, though nothing more is ever written', async () => {
+    const reports: LossReport[] = [];
+    using scene = new ReaderScene({ bufferBytes: PAGE, onLoss: (report) => reports.push(report) });
+    const [cpu = 0] = CPUS;
+    scene.producer.emit(500, { cpu });
+    const refused = scene.producer.counts(cpu).failedTotal;
+    await until(() => reports.length > 0, 'a report');
+    expect(reports).toEqual([{ cpu, lost: refused, total: refused, ringTooSmall: false }]);
+  });
+
+  it('recognise a ring that is too small for its samples, and say which size would do', async () => {
+    const reports: LossReport[] = [];
+    using scene = new ReaderScene(
+      { bufferBytes: PAGE, onLoss: (report) => reports.push(report) },
+      { sizes: [5000] },
+    );
+    const [cpu = 0] = CPUS;
+    scene.producer.emit(10, { cpu });
+    await until(() => reports.length > 0, 'a report');
+    expect(reports[0]).toEqual({ cpu, lost: 10, total: 10, ringTooSmall: true });
+    const account = scene.reader.stats().cpus.find((one) => one.cpu === cpu);
+    expect(account).toMatchObject({ ringTooSmall: true, lost: 10, received: 0 });
+    expect(account?.advisedBytes).toBeGreaterThanOrEqual(8192);
+  });
+
+  it('do not call a ring too small that is only full', async () => {
+    using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });
+    scene.emitEverywhere(1000);
+    scene.reader.stats();
+    scene.reader.drain(() => undefined);
+    scene.emitEverywhere(1000);
+    expect(scene.reader.stats().cpus.map(({ ringTooSmall }) => ringTooSmall)).toEqual(CPUS.map(() => false));
+  });
+
+  it('advise a ring size with which the same samples are not lost', () => {
+    const burst = (bufferBytes: number): { lost: number; advised: number } => {
+      using scene = new ReaderScene({ bufferBytes, wakeup: 'manual', cpus: [CPUS[0] as number] });
+      for (let round = 0; round < 20; round++) {
+        scene.producer.emit(3000, { cpu: CPUS[0] as number });
+        scene.reader.drain(() => undefined);
+      }
+      const { lost, advisedBytes } = scene.reader.stats().cpus[0] ?? { lost: -1, advisedBytes: -1 };
+      return { lost, advised: advisedBytes };
+    };
+    const small = burst(4 * PAGE);
+    expect(small.lost).toBeGreaterThan(0);
+    expect(burst(small.advised)).toEqual({ lost: 0, advised: 0 });
+    // And not by far too large: 3,000 samples of 64 bytes are 192,000.
+    expect(small.advised).toBe(256 * 1024);
+  });
+
+  it('count samples past the 64 KiB law apart, and what is written after them is read', async () => {
+    const [cpu = 0] = CPUS;
+    using scene = new ReaderScene({ bufferBytes: 256 * PAGE, wakeup: 'manual' }, { sizes: [70_000] });
+    const { producer, reader } = scene;
+    producer.emit(1, { cpu });
+    producer.setSizes([48]);
+    producer.emit(3, { cpu });
+    let sound = 0;
+    reader.drain((record) => {
+      if (record.size === 52 && Number(record.u64(0)) >= 1) sound++;
+    });
+    const { received, truncated, corrupt, lost } = reader.stats().total;
+    expect({ received, truncated, corrupt, lost, sound }).toEqual({
+      received: 3,
+      truncated: 1,
+      corrupt: 0,
+      lost: 0,
+      sound: 3,
+    });
+  });
+
+  it('survive whatever samples past the 64 KiB law leave of a ring', async () => {
+    const [cpu = 0] = CPUS;
+    // The u16 of the header wraps to anything, 0 and 8 among it.
+    const sizes = [65_517, 65_520, 65_524, 65_528, 65_532, 66_000, 81_000, 100_000, 120_000];
+    for (const order of ['cpu', 'time'] as const) {
+      using scene = new ReaderScene({ bufferBytes: 256 * PAGE, wakeup: 'manual', order }, { sizes });
+      const { producer, reader } = scene;
+      for (let round = 0; round < 30; round++) {
+        producer.emit(1 + (round % 4), { cpu });
+        reader.drain(() => undefined);
+      }
+      // Time order holds nothing back for ever.
+      await setTimeout(10);
+      reader.drain(() => undefined);
+      producer.setSizes([48]);
+      const before = reader.stats().total;
+      expect(before.truncated + before.corrupt).toBeGreaterThan(0);
+      producer.emit(10, { cpu });
+      let sound = 0;
+      const count = (record: { readonly size: number }): void => {
+        if (record.size === 52) sound++;
+      };
+      await until(() => {
+        reader.drain(count);
+        return sound === 10;
+      }, 'ten sound samples');
+      expect(reader.stats().total).toMatchObject({ corrupt: before.corrupt, truncated: before.truncated });
+    }
+  });
+
+  it('stay as they were after close, with the last losses in them', () => {
+    using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });
+    const { reader, check } = scene;
+    scene.emitEverywhere(50);
+    reader.drain(check.visitor);
+    scene.emitEverywhere(500);
+    const lost = scene.producer.counts().failedTotal;
+    void reader.close();
+    expect(reader.stats().total).toMatchObject({ received: 50 * CPUS.length, lost });
+    expect(reader.stats()).toEqual(reader.stats());
+  });
+});

@@ -1,0 +1,158 @@
+import { PERF_RECORD_LOST, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
+import { addon } from '../../../lib/addon/load';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { MmapRingStorage, type MmapRingStorageOptions } from '../../../lib/storage/mmap-ring-storage';
+import { collectGarbage, expectNothingLeft, takeLedger } from '../../support/ledger';
+import { describeWith } from '../../support/privilege';
+import { SampleProducer } from '../../support/producers';
+import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { codeOf } from '../../support/ring-errors';
+import { SampleCheck } from '../../support/sample-check';
+
+afterAll(expectNothingLeft);
+
+const [CPU = 0] = CPUS;
+
+class Scene implements Disposable {
+  readonly array = PerfEventArray.create();
+  readonly producer: SampleProducer;
+  readonly storage: MmapRingStorage;
+  readonly check: SampleCheck;
+
+  constructor(options: Partial<MmapRingStorageOptions> = {}, sizes: readonly number[] = [48]) {
+    this.check = new SampleCheck(sizes);
+    this.producer = new SampleProducer(this.array, { sizes });
+    this.storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: 4, ...options });
+    this.array.set(CPU, this.storage.event.handle);
+  }
+
+  /** One batch. @returns records visited */
+  read(): number {
+    const { ring } = this.storage;
+    ring.startReadBatch();
+    const visited = ring.visit(this.check.visitor, { other: () => undefined });
+    ring.finishReadBatch();
+    return visited;
+  }
+
+  [Symbol.dispose](): void {
+    this.storage.close();
+    this.producer.close();
+    this.array.close();
+  }
+}
+
+describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
+  it('is a ring that the kernel writes', () => {
+    using s = new Scene({}, [8, 100, 33]);
+    expect([s.storage.ring.capacityBytes, s.storage.pageSize, s.storage.dataPageCount]).toEqual([
+      4 * addon().pageSize(),
+      addon().pageSize(),
+      4,
+    ]);
+    expect(s.storage.fileDescriptor).toBeGreaterThan(2);
+    expect(s.storage.copies).toBe(false);
+    // Some laps: records and headers come to lie everywhere.
+    for (let round = 0; round < 300; round++) {
+      s.producer.emit(50, { cpu: CPU });
+      expect(s.read()).toBe(50);
+    }
+    expect(s.check.errors).toEqual([]);
+    expect(s.storage.event.readLost()).toBe(0);
+  });
+
+  it('knows what was lost, at once and by a record', () => {
+    using s = new Scene({ dataPageCount: 1 });
+    s.producer.emit(1000, { cpu: CPU });
+    const { failedTotal } = s.producer.counts(CPU);
+    expect(s.storage.event.readLost()).toBe(failedTotal);
+    s.read();
+    s.producer.emit(1, { cpu: CPU });
+    const { ring } = s.storage;
+    ring.startReadBatch();
+    expect([ring.peekType(), ring.peek()?.lost]).toEqual([PERF_RECORD_LOST, failedTotal]);
+    ring.finishReadBatch();
+    expect(s.storage.event.readLost()).toBe(failedTotal);
+  });
+
+  it('refuses samples while its output is paused, and counts them', () => {
+    using s = new Scene();
+    s.storage.event.pauseOutput(true);
+    s.producer.emit(5, { cpu: CPU });
+    s.storage.event.pauseOutput(false);
+    s.producer.emit(2, { cpu: CPU });
+    expect(s.storage.event.readLost()).toBe(5);
+  });
+
+  it('cannot be written', () => {
+    using s = new Scene();
+    const { ring } = s.storage;
+    expect(codeOf(() => ring.startWriteBatch())).toBe('ERR_PERF_READ_ONLY');
+  });
+
+  it('has the fields that are asked for', () => {
+    using s = new Scene({ attributes: { sample_type: PERF_SAMPLE_TIME } });
+    s.producer.emit(1, { cpu: CPU });
+    s.storage.ring.startReadBatch();
+    const record = s.storage.ring.peek();
+    expect(record?.time).toBeLessThanOrEqual(process.hrtime.bigint());
+    expect([record?.cpu, s.storage.format.timeOffset]).toEqual([CPU, 8]);
+    s.storage.ring.finishReadBatch();
+  });
+
+  it('is closed for good, inside a visitor too, and again', () => {
+    using s = new Scene();
+    s.producer.emit(3, { cpu: CPU });
+    const { storage } = s;
+    storage.ring.startReadBatch();
+    let seen = 0;
+    storage.ring.visit((record) => {
+      seen++;
+      storage.close();
+      expect(codeOf(() => record.u8(0))).toBe('ERR_PERF_OUT_OF_RANGE');
+    });
+    expect(seen).toBe(1);
+    storage.close();
+    storage[Symbol.dispose]();
+    expect([storage.closed, storage.ring.closed, storage.unsafeMemory.byteLength]).toEqual([true, true, 0]);
+    expect(codeOf(() => storage.ring.startReadBatch())).toBe('ERR_PERF_CLOSED');
+    expect(codeOf(() => storage.event.readLost())).toBe('ERR_PERF_CLOSED');
+    expect(codeOf(() => storage.snapshot(new Uint8Array(8)))).toBe('ERR_PERF_CLOSED');
+  });
+
+  it('opens both the event and the mapping, or neither', () => {
+    const before = takeLedger();
+    for (const options of [
+      { cpu: 60_000, dataPageCount: 1 },
+      { cpu: -1, dataPageCount: 1 },
+      { cpu: 1.5, dataPageCount: 1 },
+      { cpu: CPU, dataPageCount: 2 ** 40 },
+      { cpu: CPU, dataPageCount: 1, attributes: { sample_type: 4, clockid: 99 } },
+      { cpu: CPU, dataPageCount: 1, timeInPayload: 1 },
+      { cpu: CPU, dataPageCount: 1, pid: 2 ** 22 + 5 },
+    ]) {
+      expect(codeOf(() => MmapRingStorage.open(options))).toMatch(/^(ERR_PERF_|E[A-Z]+$)/);
+    }
+    expect(takeLedger().handles.perfEvents).toBe(before.handles.perfEvents);
+  });
+
+  it('is collected with everything it holds when nobody closes it', async () => {
+    await collectGarbage();
+    await collectGarbage();
+    const before = takeLedger();
+    for (let round = 0; round < 20; round++) MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 });
+    for (let round = 0; round < 10 && takeLedger().ringMappings > before.ringMappings; round++) {
+      await collectGarbage();
+    }
+    expect(takeLedger().ringMappings).toBeLessThanOrEqual(before.ringMappings);
+    expect(takeLedger().descriptors).toEqual(before.descriptors);
+  });
+
+  it('leaves nothing behind after a thousand rings', () => {
+    const before = takeLedger();
+    for (let round = 0; round < 1000; round++) {
+      MmapRingStorage.open({ cpu: CPUS[round % CPUS.length] as number, dataPageCount: 1 }).close();
+    }
+    expect(takeLedger().descriptors).toEqual(before.descriptors);
+  });
+});

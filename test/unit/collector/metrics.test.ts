@@ -1,0 +1,103 @@
+import { CpuAccount, statsOf } from '../../../lib/collector/accounts';
+import { formatOpenMetrics, metricsOf } from '../../../lib/collector/metrics';
+
+function accountOf(cpu: number, received: number): CpuAccount {
+  const account = new CpuAccount(cpu, 4096);
+  account.received = received;
+  account.bytes = received * 64;
+  account.lostByCounter = 3;
+  account.sawAvailable(640 * (cpu + 1));
+  return account;
+}
+
+describe('the accounts', () => {
+  it('are summed over the CPUs, the high-water mark excepted, and in the order of their numbers', () => {
+    const stats = statsOf([accountOf(7, 5), accountOf(2, 6)]);
+    expect(stats.cpus.map(({ cpu }) => cpu)).toEqual([2, 7]);
+    expect(stats.total).toEqual({
+      received: 11,
+      bytes: 704,
+      lost: 6,
+      late: 0,
+      corrupt: 0,
+      truncated: 0,
+      wakeups: 0,
+      swaps: 0,
+      highWaterBytes: 5120,
+    });
+  });
+
+  it('count losses by records where the kernel has no counter', () => {
+    const account = accountOf(0, 1);
+    account.countsLost = false;
+    account.lostByRecords = 9;
+    expect(account.snapshot().lost).toBe(9);
+  });
+
+  it('advise a power of two that would have taken what came', () => {
+    const account = accountOf(0, 100);
+    expect(account.snapshot().advisedBytes).toBe(8192);
+    account.sawDemand(100_000);
+    account.sawDemand(50_000);
+    expect(account.snapshot().advisedBytes).toBe(131_072);
+    account.lostByCounter = 0;
+    expect(account.snapshot().advisedBytes).toBe(0);
+  });
+
+  it('advise a ring that takes any sample where one did not fit', () => {
+    const account = accountOf(0, 0);
+    account.ringTooSmall = true;
+    expect(account.snapshot().advisedBytes).toBe(131_072);
+  });
+
+  it('of no CPU are zeros', () => {
+    expect(statsOf([]).total.highWaterBytes).toBe(0);
+  });
+});
+
+describe('formatOpenMetrics', () => {
+  const text = formatOpenMetrics(metricsOf(statsOf([accountOf(0, 5), accountOf(12, 6)])));
+
+  it('is what the specification says, line by line', () => {
+    // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, the ABNF of its grammar
+    const name = '[a-zA-Z_:][a-zA-Z0-9_:]*';
+    const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"';
+    const line = new RegExp(
+      `^(?:# TYPE ${name} (?:counter|gauge)|# UNIT ${name} ${name}|# HELP ${name} .+|${name}\\{${label}(?:,${label})*\\} \\d+|# EOF)$`,
+    );
+    expect(text.endsWith('# EOF\n')).toBe(true);
+    for (const one of text.slice(0, -1).split('\n')) expect(one).toMatch(line);
+  });
+
+  it('describes each family once, before its samples, all of them together', () => {
+    const families = text.split('# TYPE ').slice(1);
+    for (const family of families) {
+      const [first = '', ...rest] = family.split('\n').filter((line) => line !== '' && line !== '# EOF');
+      const [name = '', type] = first.split(' ');
+      const suffix = type === 'counter' ? '_total' : '';
+      expect(name.endsWith('_total')).toBe(false);
+      const unit = rest.find((line) => line.startsWith('# UNIT '));
+      if (unit !== undefined) expect(name.endsWith(`_${unit.split(' ')[3]}`)).toBe(true);
+      const samples = rest.filter((line) => !line.startsWith('#'));
+      expect(samples.map((sample) => sample.split('{')[0])).toEqual([`${name}${suffix}`, `${name}${suffix}`]);
+      expect(samples.map((sample) => /cpu="(\d+)"/.exec(sample)?.[1])).toEqual(['0', '12']);
+    }
+    expect(new Set(families.map((family) => family.split(' ')[0])).size).toBe(families.length);
+  });
+
+  it('escapes what labels may hold', () => {
+    const metric = {
+      name: 'some',
+      type: 'gauge' as const,
+      help: 'Some.',
+      samples: [{ labels: { path: 'a"b\\c\nd' }, value: 1 }],
+    };
+    expect(formatOpenMetrics([metric])).toContain('some{path="a\\"b\\\\c\\nd"} 1');
+  });
+
+  it('says the numbers of the accounts', () => {
+    expect(text).toContain('perfring_received_samples_total{cpu="0"} 5\n');
+    expect(text).toContain('perfring_received_bytes_total{cpu="12"} 384\n');
+    expect(text).toContain('perfring_ring_capacity_bytes{cpu="12"} 4096\n');
+  });
+});
