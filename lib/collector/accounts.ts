@@ -27,7 +27,7 @@ export interface CpuAccounts extends Accounts {
   readonly cpu: number;
   /** Size of the ring's data area, bytes. */
   readonly capacityBytes: number;
-  /** Samples were refused although the ring was empty: no reader is fast enough for that. */
+  /** Samples were refused although half the ring, or more, was free: no reader is fast enough for that. */
   readonly ringTooSmall: boolean;
   /** The ring size, bytes, with which nothing would have been lost so far; 0 where nothing was lost. */
   readonly advisedBytes: number;

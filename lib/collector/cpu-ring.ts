@@ -32,8 +32,8 @@ export class CpuRing {
   readonly #waking: PerfEvent | undefined;
   #wakes: boolean;
   #inSlot = false;
-  /** Bytes consumed and the total lost, as of the last check. */
-  #consumedAtCheck = 0;
+  /** Bytes published since the ring was opened, those that lay in it, and samples lost, as of the last check. */
+  #publishedAtCheck = 0;
   #availableAtCheck = 0;
   #lostAtCheck = 0;
   /** Bytes lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
@@ -157,24 +157,25 @@ export class CpuRing {
     }
     // After the counters: whatever had filled the ring when a sample was refused is seen here.
     const available = this.look();
+    const published = this.consumedBytes + (this.ring.reading ? this.unreadBytes : available);
     const total = account.lost;
     const delta = total - this.#lostAtCheck;
-    if (delta > 0) this.#judgeLoss(delta, available);
+    if (delta > 0) this.#judgeLoss(delta, published);
     this.#lostAtCheck = total;
-    this.#consumedAtCheck = this.consumedBytes;
+    this.#publishedAtCheck = published;
     this.#availableAtCheck = available;
     if (delta <= 0) return undefined;
     return { cpu: this.cpu, lost: delta, total, ringTooSmall: account.ringTooSmall };
   }
 
-  #judgeLoss(lost: number, available: number): void {
+  #judgeLoss(lost: number, published: number): void {
     const { account } = this;
-    // Nothing lay in the ring at the check before, nothing has passed through it since, and still there was no room.
-    const emptyThroughout =
-      this.#availableAtCheck === 0 && available === 0 && this.#consumedAtCheck === this.consumedBytes;
-    if (emptyThroughout) account.ringTooSmall = true;
+    const { capacityBytes } = this.ring;
+    // Had nothing been read since the check before, so much would lie in the ring: it was never fuller.
+    const fullest = this.#availableAtCheck + published - this.#publishedAtCheck;
+    if (fullest * 2 <= capacityBytes) account.ringTooSmall = true;
     this.#backlogBytes += lost * account.meanRecordBytes;
-    account.sawDemand(this.ring.capacityBytes + this.#backlogBytes);
+    account.sawDemand(capacityBytes + this.#backlogBytes);
   }
 
   /** The ring is detached and unmapped, the events closed. Slots are the caller's to empty before. Idempotent. */

@@ -75,7 +75,7 @@ export interface LossReport {
   readonly lost: number;
   /** Samples lost since the reader was opened. */
   readonly total: number;
-  /** True when samples did not fit although the ring was empty: no reader is fast enough for that. */
+  /** True when samples did not fit although half the ring, or more, was free: no reader is fast enough for that. */
   readonly ringTooSmall: boolean;
 }
 

@@ -54,7 +54,7 @@ export class MergeState {
   /** Clock before heads, minus slack: what a ring's silence vouches for. */
   quietHigh = LEAST_WORD;
   quietLow = LEAST_WORD;
-  /** Clock before heads, plus slack: no honest time is later, and one that is keeps its place in its ring. */
+  /** Clock after heads, plus slack: no honest time is later, and one that is keeps its place in its ring. */
   futureHigh = GREATEST_WORD;
   futureLow = GREATEST_WORD;
   /** Latest time delivered so far. */

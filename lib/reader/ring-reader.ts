@@ -153,7 +153,7 @@ export class RingReader {
   }
 
   /**
-   * Starts a pass: reads the clock, then acquires every ring's head. With `onFault` a ring whose data_head and
+   * Starts a pass: reads the clock, acquires every ring's head, and reads the clock again. With `onFault` a ring whose data_head and
    * data_tail cannot be is skipped to its head, and left out of the pass when that does not mend it.
    * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT; no ring is then left in a batch
    */
@@ -161,15 +161,18 @@ export class RingReader {
     if (this.#started)
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a pass is open already: finish() it first');
     const merge = this.#merge;
-    this.#setClock();
     merge.count = 0;
-    for (const [index, ring] of this.#rings.entries()) {
-      try {
+    this.#setQuiet();
+    let begun = 0;
+    try {
+      for (const ring of this.#rings) {
         this.#begin(ring);
-      } catch (error) {
-        for (const begun of this.#rings.slice(0, index)) if (begun.reading) begun.finishReadBatch();
-        throw error;
+        begun++;
       }
+      this.#setFuture();
+    } catch (error) {
+      for (const ring of this.#rings.slice(0, begun)) if (ring.reading) ring.finishReadBatch();
+      throw error;
     }
     this.#started = true;
     this.#gather();
@@ -352,16 +355,21 @@ export class RingReader {
     }
   }
 
-  #setClock(): void {
+  /** Before the heads: what a ring's silence vouches for. */
+  #setQuiet(): void {
     const merge = this.#merge;
-    if (!this.#live) {
-      // A ring that has run out vouches for all time, and no time is too late.
-      merge.quietHigh = merge.quietLow = merge.futureHigh = merge.futureLow = GREATEST_WORD;
-      return;
-    }
-    const now = this.#clock();
-    [merge.quietHigh, merge.quietLow] = words(now - this.#slack);
-    [merge.futureHigh, merge.futureLow] = words(now + Math.max(this.#slack, FUTURE_NANOSECONDS));
+    // A ring of a recording that has run out vouches for all time.
+    [merge.quietHigh, merge.quietLow] = this.#live
+      ? words(this.#clock() - this.#slack)
+      : [GREATEST_WORD, GREATEST_WORD];
+  }
+
+  /** After the heads: nothing published was written later, however long this thread was kept from running. */
+  #setFuture(): void {
+    const merge = this.#merge;
+    [merge.futureHigh, merge.futureLow] = this.#live
+      ? words(this.#clock() + Math.max(this.#slack, FUTURE_NANOSECONDS))
+      : [GREATEST_WORD, GREATEST_WORD];
   }
 
   /** Makes the heap of the rings that hold records, and the bound of those that do not. */

@@ -70,6 +70,12 @@ bool Poller::StartPolling(uv_loop_t* loop, PollStorage& storage, int fd) {
 }
 
 void Poller::SetKeepAlive(bool keep_alive) {
+  // Strong only while the process waits for it: the callback leads to the handle as a rule, and a reference from
+  // here for good would keep both from the garbage collector.
+  if (keep_alive != kept_alive_) {
+    keep_alive ? napi_reference_ref(env_, on_wake_, nullptr) : napi_reference_unref(env_, on_wake_, nullptr);
+    kept_alive_ = keep_alive;
+  }
   for (const PollStorage* const poll : {&set_poll_, &timer_poll_}) {
     keep_alive ? uv_ref(AsHandle(poll->get())) : uv_unref(AsHandle(poll->get()));
   }
@@ -152,6 +158,10 @@ void Poller::Call(uint32_t reasons, std::span<const uint32_t> hung_up) {
   napi_value tokens = nullptr;
   napi_get_global(env_, &receiver);
   napi_get_reference_value(env_, on_wake_, &on_wake);
+  if (on_wake == nullptr) {
+    // Collected: nobody is left to be told, and the handle will follow.
+    return;
+  }
   if (hung_up.empty()) {
     napi_get_undefined(env_, &tokens);
   } else {

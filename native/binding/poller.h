@@ -79,6 +79,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   std::shared_ptr<Poller> self_;
   napi_async_cleanup_hook_handle cleanup_hook_ = nullptr;
   napi_ref on_wake_ = nullptr;
+  bool kept_alive_ = true;
   napi_async_context async_context_ = nullptr;
 };
 

@@ -63,8 +63,11 @@ export class AddonFuzz {
       if (this.#random.chance(10)) await new Promise(setImmediate);
     }
     if (typeof affinity !== 'number') native.setThreadAffinity(affinity);
+    // Callbacks that come from now on open nothing more.
+    this.#depth = DEEPEST;
     // One that keeps the process alive is no garbage.
-    for (const { by, handle } of this.#handles) if (by === 'pollerOpen') this.#call('pollerSetRef', [handle, false]);
+    for (const { by, handle } of this.#handles)
+      if (by === 'pollerOpen') this.#call('pollerSetRef', [handle, false]);
     // Half of the sequences leave all to the garbage collector.
     if (this.#random.chance(50)) return;
     for (const { by, handle } of this.#handles) this.#call(closerOf(by), [handle]);

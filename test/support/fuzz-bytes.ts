@@ -152,7 +152,7 @@ const WAYS: Readonly<Record<string, (scene: Scene, random: FuzzRandom) => void>>
         const code = codeOf(() => {
           const way = random.below(3);
           if (way === 0) ring.visit(see, { limit: 1 + random.below(5) });
-          else if (way === 1) ring.visit((record) => (see(record), false));
+          else if (way === 1) ring.visit(seeAndStop);
           else ring.visit(seeAndThrow);
         });
         if (code === 'HALT' || code === 'nothing') {
@@ -199,6 +199,11 @@ const WAYS: Readonly<Record<string, (scene: Scene, random: FuzzRandom) => void>>
 /** The error of a visitor's own. */
 class Halt extends Error {
   readonly code = 'HALT';
+}
+
+function seeAndStop(record: RingRecord): boolean {
+  see(record);
+  return false;
 }
 
 function seeAndThrow(record: RingRecord): void {

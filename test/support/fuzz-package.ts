@@ -347,12 +347,9 @@ function isOurs(value: unknown): boolean {
 }
 
 function isForeign(level: unknown): boolean {
-  const constructor = safely(() => (level as { constructor?: unknown }).constructor);
-  if (
-    typeof constructor === 'function' &&
-    /\{ \[native code\] \}$/.test(Function.prototype.toString.call(constructor))
-  ) {
-    return level === constructor.prototype;
+  const maker = safely(() => (level as { constructor?: unknown }).constructor);
+  if (typeof maker === 'function' && /\{ \[native code\] \}$/.test(Function.prototype.toString.call(maker))) {
+    return level === maker.prototype;
   }
   return FOREIGN.has(level);
 }

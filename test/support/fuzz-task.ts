@@ -3,6 +3,7 @@ import { addon } from '../../lib/addon/load';
 import { AddonFuzz } from './fuzz-addon';
 import { fuzzBytes } from './fuzz-bytes';
 import { fuzzCollector } from './fuzz-collector';
+import { HostileThread } from './fuzz-hostile';
 import { endPackageFuzz, PackageFuzz } from './fuzz-package';
 
 export interface FuzzTask {
@@ -60,6 +61,10 @@ export const FUZZERS = {
   },
   bytes: (): Fuzzer => {
     return { sequence: async (seed) => fuzzBytes(seed), end: async () => [] };
+  },
+  hostile: (): Fuzzer => {
+    const thread = new HostileThread(1);
+    return { sequence: (seed) => thread.sequence(seed), end: () => thread.end() };
   },
   collector: (): Fuzzer => {
     return { sequence: fuzzCollector, end: async () => [] };

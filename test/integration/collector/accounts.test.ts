@@ -1,5 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { LossReport, PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
+import { errnoNumber } from '../../../lib/abi/errno';
+import { addon } from '../../../lib/addon/load';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { SampleProducer } from '../../support/producers';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
@@ -168,13 +173,88 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(account?.advisedBytes).toBeGreaterThanOrEqual(8192);
   });
 
-  it('do not call a ring too small that is only full', async () => {
-    using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });
-    scene.emitEverywhere(1000);
-    scene.reader.stats();
-    scene.reader.drain(() => undefined);
-    scene.emitEverywhere(1000);
-    expect(scene.reader.stats().cpus.map(({ ringTooSmall }) => ringTooSmall)).toEqual(CPUS.map(() => false));
+  it('recognise it among samples that do fit, and are read', async () => {
+    const reports: LossReport[] = [];
+    using scene = new ReaderScene(
+      { bufferBytes: 4 * PAGE, onLoss: (report) => reports.push(report) },
+      { sizes: [40, 40, 40, 20_000] },
+    );
+    const { reader, check } = scene;
+    const reading = (async (): Promise<void> => {
+      for await (const batch of reader) batch.forEach(check.visitor);
+    })();
+    const [cpu = 0] = CPUS;
+    for (let round = 0; round < 10; round++) {
+      scene.producer.emit(4, { cpu });
+      await reader.flush();
+    }
+    await until(() => reports.length > 0, 'a report');
+    await reader.close({ drain: true });
+    await reading;
+    expect(reports[0]?.ringTooSmall).toBe(true);
+    expect(reader.stats().cpus.find((one) => one.cpu === cpu)).toMatchObject({
+      ringTooSmall: true,
+      received: 30,
+      lost: 10,
+      advisedBytes: 128 * 1024,
+    });
+  });
+
+  it('do not call a ring too small that is only full, whoever reads it and whenever one asks', () => {
+    for (const askInVisitor of [false, true]) {
+      using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });
+      const { reader } = scene;
+      for (let round = 0; round < 20; round++) {
+        scene.emitEverywhere(100 + round);
+        if (round % 3 === 0) reader.stats();
+        let asked = false;
+        reader.drain(() => {
+          if (askInVisitor && !asked) scene.emitEverywhere(5);
+          if (askInVisitor) reader.stats();
+          asked = true;
+        });
+        if (round % 4 === 0) reader.stats();
+      }
+      expect(reader.stats().total.lost).toBe(scene.producer.counts().failedTotal);
+      expect(reader.stats().cpus.map(({ ringTooSmall }) => ringTooSmall)).toEqual(CPUS.map(() => false));
+    }
+  });
+
+  it('count by lost records where the kernel counts for nobody (before 6.0)', () => {
+    const reports: number[] = [];
+    const old = new Proxy(addon(), {
+      get: (target, name, receiver) =>
+        name === 'perfEventOpen'
+          ? (attr: Uint8Array, ...rest: [number, number, number, number]) =>
+              // PERF_FORMAT_LOST in attr.read_format
+              ((attr[32] ?? 0) & 16) === 0 ? target.perfEventOpen(attr, ...rest) : -errnoNumber('EINVAL')
+          : (Reflect.get(target, name, receiver) as unknown),
+    });
+    for (const order of ['cpu', 'time'] as const) {
+      const array = PerfEventArray.create();
+      const producer = new SampleProducer(array);
+      const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
+      const reader = PerfMapReader.open(
+        array,
+        { order, ...slack, bufferBytes: PAGE, onLoss: ({ lost }) => reports.push(lost) },
+        old,
+      );
+      try {
+        for (const cpu of CPUS) producer.emit(200, { cpu });
+        reader.drain(() => undefined);
+        expect(reader.stats().total.lost).toBe(0);
+        // Each loss is known with the next good record.
+        for (const cpu of CPUS) producer.emit(1, { cpu });
+        reader.drain(() => undefined);
+        const { failedTotal, emitted } = producer.counts();
+        expect(reader.stats().total).toMatchObject({ lost: failedTotal, received: emitted - failedTotal });
+        expect(reports.splice(0).reduce((sum, lost) => sum + lost, 0)).toBe(failedTotal);
+      } finally {
+        reader[Symbol.dispose]();
+        producer.close();
+        array.close();
+      }
+    }
   });
 
   it('advise a ring size with which the same samples are not lost', () => {

@@ -1,5 +1,10 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
+import type { NativeAddon } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { SampleProducer } from '../../support/producers';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
@@ -169,6 +174,35 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     await s.reader.close();
     await reading;
     s.expectExactAccounts();
+  });
+
+  it('has a timer of its latency cap under load, and only the backstop when it is over', async () => {
+    const intervals: number[] = [];
+    const native = new Proxy(addon(), {
+      get: (target, name, receiver) =>
+        name === 'pollerSetTimer'
+          ? (...args: Parameters<NativeAddon['pollerSetTimer']>) => {
+              intervals.push(args[2]);
+              return target.pollerSetTimer(...args);
+            }
+          : (Reflect.get(target, name, receiver) as unknown),
+    });
+    const array = PerfEventArray.create();
+    const producer = new SampleProducer(array);
+    const reader = PerfMapReader.open(array, { latencyMicroseconds: 250 }, native);
+    try {
+      const [cpu = 0] = CPUS;
+      await until(() => {
+        if (reader.stats().total.swaps === 0) producer.emit(500, { cpu });
+        reader.drain(() => undefined);
+        return reader.stats().total.swaps === 2 && intervals.at(-1) === 100_000;
+      }, 'calm');
+      expect(intervals).toEqual([100_000, 250, 100_000]);
+    } finally {
+      reader[Symbol.dispose]();
+      producer.close();
+      array.close();
+    }
   });
 
   it('looks after a reader nobody reads from', async () => {

@@ -18,6 +18,9 @@ const { PERFRING_RANDOM_RUNS, PERFRING_RANDOM_SEED } = process.env;
 const RUNS = Number(PERFRING_RANDOM_RUNS ?? 12);
 const SEED = Number(PERFRING_RANDOM_SEED ?? Date.now() % 1_000_000_000);
 
+/** A slow consumer pauses after each batch, but not for ever: a batch may be one record of 65,536. */
+const MOST_PAUSES = 300;
+
 type Consumer = 'forEach' | 'slow' | 'failing' | 'partial' | 'for-of' | 'readable' | 'read' | 'drain';
 
 type Action =
@@ -118,6 +121,7 @@ class Run {
   received = 0;
   #reading: Promise<void> | undefined;
   #stopped = false;
+  #pauses = 0;
 
   constructor(
     array: PerfEventArray,
@@ -202,7 +206,7 @@ class Run {
           consumer === 'partial' ? { records: 100 } : {},
         );
       }
-      if (consumer === 'slow') await setTimeout(3);
+      if (consumer === 'slow' && this.#pauses++ < MOST_PAUSES) await setTimeout(3);
     }
   }
 

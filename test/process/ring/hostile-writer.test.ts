@@ -122,6 +122,8 @@ describe.each(CURSOR_KINDS)(
         'ERR_PERF_RING_CORRUPT',
         'ERR_PERF_NO_READ_BATCH',
         'ERR_PERF_NO_WRITE_BATCH',
+        // The formats with a prefix: only the kernel writes those.
+        'ERR_PERF_READ_ONLY',
       ];
       expect([...codes].filter((code) => !documented.includes(code))).toEqual([]);
       expect(codes).toContain('ERR_PERF_RING_CORRUPT');

@@ -462,6 +462,33 @@ describe('RingReader', () => {
       expect(pass(readerOf(fixtures, { slackNanoseconds: 0, clock }))).toEqual(['0:5']);
     });
 
+    it('keeps the order of what was published while the reader was kept from running, after the clock', () => {
+      const fixtures = ringsWith([], [], []);
+      let now = 1000;
+      const clock = (): number => {
+        if (now > 1000) return now;
+        // A whole second passes between the clock and the heads.
+        now += 1e9;
+        publishTimed(fixtures[0] as RingFixture, [
+          timedSample(500_000_300n, 0),
+          timedSample(900_000_000n, 1),
+        ]);
+        publishTimed(fixtures[1] as RingFixture, [
+          timedSample(500_000_100n, 0),
+          timedSample(900_000_001n, 1),
+        ]);
+        publishTimed(fixtures[2] as RingFixture, [
+          timedSample(500_000_200n, 0),
+          timedSample(900_000_002n, 1),
+        ]);
+        return 1000;
+      };
+      const reader = readerOf(fixtures, { slackNanoseconds: 0, clock });
+      expect(pass(reader)).toEqual(['1:500000100', '2:500000200', '0:500000300', '0:900000000']);
+      expect(pass(reader)).toEqual(['1:900000001', '2:900000002']);
+      expect(reader.late).toBe(0);
+    });
+
     it('marks and counts what comes after the bound', () => {
       let now = 1000;
       const fixtures = ringsWith([900], []);

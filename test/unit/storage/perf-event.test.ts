@@ -112,17 +112,14 @@ describe('MmapRingStorage', () => {
     expect(codeOf(() => MmapRingStorage.open({ cpu: 0, dataPageCount: pages as number }, native))).toBe(code);
   });
 
-  it.each([
-    ['often'],
-    [{}],
-    [{ everyEvents: -1 }],
-    [{ everyEvents: 1.5 }],
-    [{ everyBytes: 2 ** 32 }],
-  ])('refuses %p as a wakeup before anything is opened', (wakeup) => {
-    const open = (): unknown =>
-      MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }, fakeNative({}));
-    expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
-  });
+  it.each([['often'], [{}], [{ everyEvents: -1 }], [{ everyEvents: 1.5 }], [{ everyBytes: 2 ** 32 }]])(
+    'refuses %p as a wakeup before anything is opened',
+    (wakeup) => {
+      const open = (): unknown =>
+        MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }, fakeNative({}));
+      expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
+    },
+  );
 
   it.each<[string, string, RegExp]>([
     ['EPERM', 'EPERM', /perf_event_mlock_kb/],

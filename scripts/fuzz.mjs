@@ -1,0 +1,29 @@
+/**
+ * The long run of the fuzzers of test/process/fuzz, as root: `node scripts/fuzz.mjs [--seconds N] [--seed S] [--only WHAT]`.
+ * N seconds for each of them (60 by default): `package` and `addon` call everything with hostile arguments, `bytes`,
+ * `hostile` and `collector` read rings that no kernel writes. A finding comes with the seed of its sequence, which
+ * brings it back: `--seed S --seconds 1 --only WHAT`. Exit code 1 when there is one.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const SUPPORT = join(dirname(fileURLToPath(import.meta.url)), '..', 'test', 'support');
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+});
+const { seconds = '60', seed = String(Date.now() % 1e9), only } = values;
+const args = [
+  '-r',
+  join(SUPPORT, 'register-typescript.cjs'),
+  join(SUPPORT, 'fuzz-long-main.ts'),
+  seconds,
+  seed,
+];
+const { status } = spawnSync(process.execPath, only === undefined ? args : [...args, only], {
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;

@@ -1,0 +1,82 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Installation, ROOT } from './installation';
+import { describePacked } from './packing';
+
+describePacked('the tarball', () => {
+  let installation: Installation;
+  beforeAll(() => {
+    installation = new Installation();
+  });
+  afterAll(() => installation.remove());
+
+  const packed = (): string[] =>
+    execFileSync('tar', ['-tzf', installation.tarball], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map((path) => path.replace('package/', ''));
+  const contentOf = (path: string): Buffer =>
+    execFileSync('tar', ['-xzOf', installation.tarball, `package/${path}`], { maxBuffer: 2 ** 24 });
+
+  it('holds what a user needs to run it or to build it, and nothing else', () => {
+    expect(packed().sort()).toEqual(
+      [
+        ...['LICENSE', 'README.md', 'package.json'],
+        ...filesUnder('lib').flatMap(compiled),
+        ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
+        ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
+      ].sort(),
+    );
+  });
+
+  it.each([
+    ['x64', 62],
+    ['arm64', 183],
+  ])('holds an addon for %s', (architecture, machine) => {
+    const elf = contentOf(`prebuilds/linux-${architecture}/perfring.node`);
+    expect(elf.toString('latin1', 0, 4)).toBe('\x7fELF');
+    expect(elf.readUInt16LE(18)).toBe(machine);
+    expect(elf.includes('napi_register_module_v1')).toBe(true);
+    // Where it was built is nobody's business.
+    expect(elf.includes(ROOT)).toBe(false);
+  });
+
+  it('gives no package manager anything to run when it is installed', () => {
+    const { scripts } = JSON.parse(contentOf('package.json').toString()) as {
+      scripts: Record<string, string>;
+    };
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+    // Those that find it run node-gyp by themselves (yarn), or ask for leave to (pnpm): "gypfile" is npm's alone.
+    expect(packed()).not.toContain('binding.gyp');
+  });
+
+  it('is what publint asks for', () => {
+    expect(checkedBy('publint', ['run', '--strict', installation.tarball])).toContain('All good!');
+  });
+
+  it('is what @arethetypeswrong/cli asks for', () => {
+    expect(checkedBy('attw', [installation.tarball])).toContain('No problems found');
+  });
+});
+
+function filesUnder(directory: string): string[] {
+  return readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.\w+$/.test(path))
+    .map((path) => join(directory, path));
+}
+
+/** What tsc makes of a source. */
+function compiled(source: string): string[] {
+  const path = source.replace(/^lib/, 'dist').replace(/\.ts$/, '');
+  // Nobody imports the command.
+  return path.startsWith('dist/cli/') ? [`${path}.js`] : [`${path}.js`, `${path}.d.ts`];
+}
+
+/** Runs a command of a package that is installed here. */
+function checkedBy(command: string, args: readonly string[]): string {
+  const main = join(ROOT, 'node_modules', '.bin', command);
+  const { stdout, stderr, status } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command}: ${stdout}${stderr}`);
+  return stdout;
+}
