@@ -419,10 +419,13 @@ export class PerfRing {
     }
     this.#cursor.leave();
     const bytes = left - state.left;
+    if (bytes === 0) return { bytes, records };
     const data = new Uint8Array(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
     const first = Math.min(bytes, this.capacityBytes - position);
-    target.set(data.subarray(position, position + first));
-    if (first < bytes) target.set(data.subarray(0, bytes - first), first);
+    // A plain view: a subclass may have a set() of its own.
+    const copy = partOf(target, 0, bytes);
+    copy.set(data.subarray(position, position + first));
+    if (first < bytes) copy.set(data.subarray(0, bytes - first), first);
     return { bytes, records };
   }
 
