@@ -78,3 +78,9 @@ export class ReaderScene implements Disposable {
     this.array.close();
   }
 }
+
+/** Scenes with a reader in that order. In the order of time what is published is due at once. */
+export function scenesIn(order: 'cpu' | 'time'): (options?: PerfMapReaderOptions) => ReaderScene {
+  const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
+  return (options = {}) => new ReaderScene({ order, ...slack, ...options });
+}

@@ -1,0 +1,146 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith } from '../../support/privilege';
+import { CPUS, ReaderScene, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
+import { codeOf } from '../../support/ring-errors';
+
+afterAll(expectNothingLeft);
+
+const [CPU = 0] = CPUS;
+
+describeWith(SCENE_CAPABILITIES, 'close', () => {
+  describe.each(['cpu', 'time'] as const)('of a reader in the order of %s', (order) => {
+    const scene = scenesIn(order);
+
+    it('with drain delivers the rest to whoever reads, then frees everything', async () => {
+      using s = scene({ bufferBytes: 1 << 20, turn: { records: 100 } });
+      s.emitEverywhere(3000);
+      const reading = (async (): Promise<void> => {
+        for await (const batch of s.reader) batch.forEach(s.check.visitor);
+      })();
+      await setImmediate();
+      const closing = s.reader.close({ drain: true });
+      expect(s.reader.close({ drain: true })).toBe(closing);
+      s.emitEverywhere(5);
+      expect(codeOf(() => s.reader.resume())).toBe('ERR_PERF_CLOSED');
+      await closing;
+      await reading;
+      expect(s.reader.closed).toBe(true);
+      expect(s.check.received()).toBe(3000 * CPUS.length);
+      s.expectExactAccounts();
+      expect(s.producer.counts().failed).toEqual({ ENOENT: 5 * CPUS.length });
+    });
+
+    it('with drain in the body of the loop delivers the rest', async () => {
+      using s = scene({ turn: { records: 3 } });
+      s.emitEverywhere(50);
+      for await (const batch of s.reader) {
+        batch.forEach((record) => {
+          s.check.visitor(record);
+          void s.reader.close({ drain: true });
+        });
+      }
+      expect([s.reader.closed, s.check.received()]).toEqual([true, 50 * CPUS.length]);
+      s.expectExactAccounts();
+    });
+
+    it('with drain frees what a consumer that leaves does not take', async () => {
+      using s = scene({ turn: { records: 3 } });
+      s.emitEverywhere(50);
+      let closing: Promise<void> | undefined;
+      for await (const batch of s.reader) {
+        batch.forEach(s.check.visitor);
+        closing = s.reader.close({ drain: true });
+        break;
+      }
+      await closing;
+      expect([s.reader.closed, s.check.received()]).toEqual([true, 3]);
+    });
+
+    it('without drain ends one that drains', async () => {
+      using s = scene({ turn: { records: 3 } });
+      s.emitEverywhere(50);
+      let closing: Promise<void> | undefined;
+      for await (const batch of s.reader) {
+        batch.forEach(s.check.visitor);
+        closing = s.reader.close({ drain: true });
+        void s.reader.close();
+      }
+      await closing;
+      expect(s.check.received()).toBe(3);
+    });
+
+    it('with drain and nobody reading frees at once', async () => {
+      using s = scene();
+      s.emitEverywhere(5);
+      const closing = s.reader.close({ drain: true });
+      expect(s.reader.closed).toBe(true);
+      await closing;
+    });
+
+    it('empties the slots', async () => {
+      using s = scene();
+      await s.reader[Symbol.asyncDispose]();
+      s.emitEverywhere(1);
+      expect(s.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
+    });
+
+    it('leaves nothing to be done: every method says so', async () => {
+      using s = scene();
+      s.reader[Symbol.dispose]();
+      for (const use of [
+        () => s.reader.drain(() => undefined),
+        () => s.reader.batches(),
+        () => s.reader[Symbol.asyncIterator](),
+        () => s.reader.readable(),
+        () => void s.reader.read(),
+        () => s.reader.pause(),
+        () => s.reader.resume(),
+        () => s.reader.refresh(),
+      ]) {
+        expect(codeOf(use)).toBe('ERR_PERF_CLOSED');
+      }
+      expect(s.reader.metrics()).not.toHaveLength(0);
+      expect(s.reader.cpus).toEqual([]);
+    });
+
+    it('may come from another reader’s visitor, and from its own onLoss', async () => {
+      using one = scene();
+      using other = scene({ bufferBytes: 4096, onLoss: () => void other.reader.close() });
+      one.producer.emit(1, { cpu: CPU });
+      one.reader.drain(() => {
+        other.emitEverywhere(500);
+        other.reader.stats();
+      });
+      expect(other.reader.closed).toBe(true);
+      expect(other.reader.stats().total.lost).toBe(other.producer.counts().failedTotal);
+      await setTimeout(5);
+    });
+
+    it('may come from onLoss, in a loop over batches', async () => {
+      using s: ReaderScene = scene({ bufferBytes: 4096, onLoss: () => void s.reader.close() });
+      s.emitEverywhere(500);
+      for await (const batch of s.reader) batch.forEach(s.check.visitor);
+      expect(s.reader.closed).toBe(true);
+      expect(s.check.errors).toEqual([]);
+    });
+  });
+
+  it('of an array before a reader is opened leaves nothing to open', () => {
+    const s = new ReaderScene();
+    s[Symbol.dispose]();
+    expect(codeOf(() => PerfMapReader.open(s.array))).toBe('ERR_PERF_CLOSED');
+  });
+
+  it('of an array before its reader is survived', async () => {
+    for (const drain of [false, true]) {
+      const s = new ReaderScene();
+      s.emitEverywhere(5);
+      s.array.close();
+      expect(s.reader.drain(s.check.visitor)).toBe(5 * CPUS.length);
+      await s.reader.close({ drain });
+      s[Symbol.dispose]();
+    }
+  });
+});
