@@ -1,0 +1,223 @@
+import { PERF_SAMPLE_RAW } from '../../../lib/abi/perf-event';
+import { RingReader } from '../../../lib/reader/ring-reader';
+import { sampleFormat } from '../../../lib/ring/sample-format';
+import { codeOf } from '../../support/ring-errors';
+import { RingFixture } from '../../support/ring-fixture';
+import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-records';
+import { pass, readerOf, ringsWith, visitAll } from '../../support/timed-reader';
+import { publishTimed, timedSample } from '../../support/timed-rings';
+
+describe('RingReader, in the order of time,', () => {
+  describe('time', () => {
+    const EXTREMES = [
+      [0n, 1n],
+      [2n ** 32n - 1n, 2n ** 32n],
+      [2n ** 53n, 2n ** 53n + 1n],
+      [2n ** 63n - 1n, 2n ** 63n],
+      [2n ** 64n - 2n, 2n ** 64n - 1n],
+    ] as const;
+
+    it.each(EXTREMES)('is exact at %p and %p', (before, after) => {
+      expect(pass(readerOf(ringsWith([after], [before])))).toEqual([`1:${before}`, `0:${after}`]);
+      expect(pass(readerOf(ringsWith([before, after], [before, after])))).toEqual([
+        `0:${before}`,
+        `1:${before}`,
+        `0:${after}`,
+        `1:${after}`,
+      ]);
+      const reader = readerOf(ringsWith([after]));
+      reader.start();
+      expect(reader.peekTimestamp()).toBe(after);
+    });
+
+    it('keeps the order of the rings where times are equal', () => {
+      expect(pass(readerOf(ringsWith([5, 5], [5], [4, 5])))).toEqual(['2:4', '0:5', '0:5', '1:5', '2:5']);
+    });
+
+    it('that goes back within a ring is late, and delivered all the same', () => {
+      const reader = readerOf(ringsWith([10, 4, 12], [11]));
+      expect(pass(reader)).toEqual(['0:10', '0:4!', '1:11', '0:12']);
+      expect(reader.late).toBe(1);
+    });
+
+    it('is not asked of what has none: such a record keeps its place, and is never late', () => {
+      const [first, second] = ringsWith([], [20]) as [RingFixture, RingFixture];
+      const reader = readerOf([first, second]);
+      publishTimed(first, [timedSample(10n, 0)]);
+      first.publish(lostBytes(1n, 1n));
+      publishTimed(first, [timedSample(30n, 1)]);
+      expect(pass(reader)).toEqual(['0:10', '0:undefined', '1:20', '0:30']);
+      // The first of a pass, too: the time of the record before it is long past.
+      first.publish(lostBytes(1n, 2n));
+      publishTimed(first, [timedSample(40n, 2)]);
+      publishTimed(second, [timedSample(35n, 1)]);
+      expect(pass(reader)).toEqual(['0:undefined', '1:35', '0:40']);
+      expect(reader.late).toBe(0);
+    });
+
+    it('is not asked of a ring that has none', () => {
+      const plain = new RingFixture({ cpu: 7 });
+      plain.publish(sampleBytes(payloadOf(4)), sampleBytes(payloadOf(4)));
+      const reader = readerOf([...ringsWith([1, 2]), plain]);
+      expect(pass(reader).filter((seen) => seen === '7:undefined')).toHaveLength(2);
+      plain.publish(sampleBytes(payloadOf(4)));
+      expect(pass(reader)).toEqual(['7:undefined']);
+      expect(reader.late).toBe(0);
+    });
+
+    it('is not read from behind a sample that is too short for it', () => {
+      const format = sampleFormat(PERF_SAMPLE_RAW);
+      const fixture = new RingFixture({ cpu: 0, format, timeInPayload: 8 });
+      const timed = (time: bigint): Uint8Array => sampleBytes(words(0n, time));
+      // Behind the short one lies a time of 1, and then nothing.
+      fixture.publish(
+        timed(10n),
+        sampleBytes(payloadOf(4)),
+        timed(1n),
+        timed(30n),
+        sampleBytes(payloadOf(4)),
+      );
+      const reader = readerOf([fixture, ...ringsWith([], [20, 40]).slice(1)]);
+      expect(pass(reader)).toEqual(['0:10', '0:undefined', '0:1!', '1:20', '0:30', '0:undefined', '1:40']);
+      fixture.publish(sampleBytes(payloadOf(4)), timed(50n));
+      expect(pass(reader)).toEqual(['0:undefined', '0:50']);
+      expect(reader.late).toBe(1);
+    });
+  });
+
+  describe('live', () => {
+    it('holds back what an idle ring may still come before, until the slack has passed', () => {
+      let now = 10_000;
+      const fixtures = ringsWith([9000, 9400, 9600], []);
+      const reader = readerOf(fixtures, { slackNanoseconds: 500, clock: () => now });
+      expect(reader.holdsBack).toBe(false);
+      expect(pass(reader)).toEqual(['0:9000', '0:9400']);
+      expect(reader.holdsBack).toBe(true);
+      expect(pass(reader)).toEqual([]);
+      now = 10_099;
+      expect(pass(reader)).toEqual([]);
+      now = 10_100;
+      expect(pass(reader)).toEqual(['0:9600']);
+      expect(reader.holdsBack).toBe(false);
+      expect(reader.late).toBe(0);
+    });
+
+    it('takes the newest record of a ring that ran out for more than its silence', () => {
+      const reader = readerOf(ringsWith([100, 300], [200]), { slackNanoseconds: 500, clock: () => 600 });
+      // CPU 1 vouches up to 200, and by its silence up to 100 only.
+      expect(pass(reader)).toEqual(['0:100', '1:200']);
+      expect(reader.holdsBack).toBe(true);
+    });
+
+    it('delivers at once what every ring has gone beyond', () => {
+      const reader = readerOf(ringsWith([100, 300], [200, 400]), { slackNanoseconds: 1e9, clock: () => 500 });
+      expect(pass(reader)).toEqual(['0:100', '1:200', '0:300']);
+    });
+
+    it('reads the clock before the heads', () => {
+      const fixtures = ringsWith([]);
+      const clock = (): number => {
+        publishTimed(fixtures[0] as RingFixture, [timedSample(5n, 0)]);
+        return 1000;
+      };
+      expect(pass(readerOf(fixtures, { slackNanoseconds: 0, clock }))).toEqual(['0:5']);
+    });
+
+    it('keeps the order of what was published while the reader was kept from running, after the clock', () => {
+      const fixtures = ringsWith([], [], []);
+      let now = 1000;
+      const clock = (): number => {
+        if (now > 1000) return now;
+        // A whole second passes between the clock and the heads.
+        now += 1e9;
+        publishTimed(fixtures[0] as RingFixture, [
+          timedSample(500_000_300n, 0),
+          timedSample(900_000_000n, 1),
+        ]);
+        publishTimed(fixtures[1] as RingFixture, [
+          timedSample(500_000_100n, 0),
+          timedSample(900_000_001n, 1),
+        ]);
+        publishTimed(fixtures[2] as RingFixture, [
+          timedSample(500_000_200n, 0),
+          timedSample(900_000_002n, 1),
+        ]);
+        return 1000;
+      };
+      const reader = readerOf(fixtures, { slackNanoseconds: 0, clock });
+      expect(pass(reader)).toEqual(['1:500000100', '2:500000200', '0:500000300', '0:900000000']);
+      expect(pass(reader)).toEqual(['1:900000001', '2:900000002']);
+      expect(reader.late).toBe(0);
+    });
+
+    it('marks and counts what comes after the bound', () => {
+      let now = 1000;
+      const fixtures = ringsWith([900], []);
+      const reader = readerOf(fixtures, { slackNanoseconds: 100, clock: () => now });
+      expect(pass(reader)).toEqual(['0:900']);
+      publishTimed(fixtures[1] as RingFixture, [timedSample(899n, 0), timedSample(900n, 1)]);
+      now = 2000;
+      expect(pass(reader)).toEqual(['1:899!', '1:900']);
+      expect(reader.late).toBe(1);
+    });
+
+    it('is not held up by a time of no clock: the record keeps its place in its ring', () => {
+      const fixtures = ringsWith([100, 2n ** 60n, 300], [200, 2n ** 63n], [2n ** 64n - 1n]);
+      const reader = readerOf(fixtures, { slackNanoseconds: 10, clock: () => 1000 });
+      expect(pass(reader)).toEqual([
+        `2:${2n ** 64n - 1n}`,
+        '0:100',
+        `0:${2n ** 60n}`,
+        '1:200',
+        `1:${2n ** 63n}`,
+        '0:300',
+      ]);
+      expect(reader.late).toBe(0);
+      // What such a record left behind delays nothing either.
+      publishTimed(fixtures[2] as RingFixture, [timedSample(2n ** 62n, 1), timedSample(400n, 2)]);
+      expect(pass(reader)).toEqual([`2:${2n ** 62n}`, '2:400']);
+      expect(reader.late).toBe(0);
+    });
+
+    it('holds nothing back after the end of writing', () => {
+      const fixtures = ringsWith([900, 990], []);
+      const reader = readerOf(fixtures, { slackNanoseconds: 500, clock: () => 1000 });
+      expect(pass(reader)).toEqual([]);
+      reader.endOfWriting();
+      expect(pass(reader)).toEqual(['0:900', '0:990']);
+    });
+
+    it('delivers every record once while rings are silent by turns', () => {
+      let now = 0;
+      const fixtures = ringsWith([], [], []);
+      const reader = readerOf(fixtures, { slackNanoseconds: 50, clock: () => now });
+      const seen: string[] = [];
+      const expected: string[] = [];
+      for (let round = 0; round < 300; round++) {
+        now += 20;
+        const cpu = Math.floor(round / 7) % 3;
+        publishTimed(fixtures[cpu] as RingFixture, [timedSample(BigInt(now - 5), round)]);
+        expected.push(`${cpu}:${now - 5}`);
+        seen.push(...pass(reader));
+      }
+      now += 50;
+      expect(seen.concat(pass(reader))).toEqual(expected);
+      expect(reader.late).toBe(0);
+    });
+
+    it('knows CLOCK_MONOTONIC by itself', () => {
+      const now = process.hrtime.bigint();
+      const fixtures = ringsWith([now - 10_000_000n, now + 5_000_000_000n], []);
+      const reader = readerOf(fixtures, {});
+      reader.start();
+      expect(visitAll(reader)).toHaveLength(2);
+    });
+
+    it.each([[-1], [Number.NaN], [Number.POSITIVE_INFINITY], [2 ** 60]])(
+      'refuses a slack of %p',
+      (slackNanoseconds) => {
+        expect(codeOf(() => new RingReader({ slackNanoseconds }))).toBe('ERR_PERF_INVALID_OPTION');
+      },
+    );
+  });
+});
