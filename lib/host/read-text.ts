@@ -1,11 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { systemError } from '../abi/errno';
 
-/** A small file of the kernel, trimmed; `null` where it is absent or must not be read. */
+/** What says nothing about the file: to take it for absent would be to guess. */
+const EXHAUSTED: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
+/**
+ * A small file of the kernel, trimmed; `null` where it is absent or must not be read.
+ * @throws PerfSystemError EMFILE, ENFILE, ENOMEM
+ */
 export function readText(path: string): string | null {
   try {
     return readFileSync(path, 'utf8').trim();
-  } catch {
-    return null;
+  } catch (error) {
+    const { code, errno } = error as { code?: unknown; errno?: unknown };
+    if (!EXHAUSTED.has(code)) return null;
+    const advice = 'this process, or the machine, has too many open files; see ulimit -n';
+    throw systemError(Number(errno), 'open', `reading ${path}: ${advice}`, { cause: error });
   }
 }
 

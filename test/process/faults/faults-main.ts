@@ -1,0 +1,58 @@
+/**
+ * Opens a reader as the JSON of the last argument says, in a process of its own whose limits, mounts or filters a test
+ * has set. Prints the error, or "opened", and what is held afterwards. Run with register-typescript.cjs.
+ */
+
+import { setgid, setgroups, setuid } from 'node:process';
+import { attachBuiltin, onlineCpus, PerfEventArray, PerfMapReader, possibleCpus } from '../../../lib/index';
+import { addon } from '../../../lib/addon/load';
+import { takeLedger } from '../../support/ledger';
+
+export interface FaultTask {
+  readonly bufferBytes?: number;
+  readonly builtin?: string;
+  readonly pinned?: string;
+  /** Runs as that user, without capabilities. */
+  readonly user?: number;
+  /** Only this. */
+  readonly ask?: 'cpus';
+}
+
+function attempt({ bufferBytes = 4096, builtin, pinned, ask }: FaultTask): unknown {
+  if (ask === 'cpus') return { online: onlineCpus(), possible: possibleCpus() };
+  const array = pinned === undefined ? PerfEventArray.create() : PerfEventArray.openPinned(pinned);
+  try {
+    const reader = PerfMapReader.open(array, { bufferBytes });
+    try {
+      if (builtin !== undefined) attachBuiltin(builtin, array).close();
+      return 'opened';
+    } finally {
+      void reader.close();
+    }
+  } finally {
+    array.close();
+  }
+}
+
+const task = JSON.parse(process.argv.at(-1) ?? '{}') as FaultTask;
+addon();
+const before = JSON.stringify(takeLedger());
+if (task.user !== undefined) {
+  setgroups?.([]);
+  setgid?.(task.user);
+  setuid?.(task.user);
+}
+let outcome: unknown;
+try {
+  outcome = attempt(task);
+} catch (error) {
+  const { code, syscall, message } = error as { code?: unknown; syscall?: unknown; message?: unknown };
+  outcome = { code, syscall, message };
+}
+(globalThis as { gc?: () => void }).gc?.();
+setImmediate(() =>
+  setImmediate(() => {
+    const left = JSON.stringify(takeLedger()) === before ? 'nothing' : JSON.stringify(takeLedger());
+    process.stdout.write(JSON.stringify({ outcome, left }));
+  }),
+);
