@@ -1,0 +1,159 @@
+/**
+ * One scenario of ending.test.ts, named by the last argument, in a process of its own. Run with
+ * register-typescript.cjs. Workers are this file again.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { attachBuiltin, PerfEventArray, PerfMapReader } from '../../../lib/index';
+import { addon } from '../../../lib/addon/load';
+import { takeLedger } from '../../support/ledger';
+
+/** A reader of every thread switch of this machine, with its loop running. */
+function readSwitches(onSample: () => void): {
+  array: PerfEventArray;
+  reader: PerfMapReader;
+  loop: Promise<void>;
+} {
+  const array = PerfEventArray.create({ name: 'lifetimes' });
+  const reader = PerfMapReader.open(array, { bufferBytes: 16_384 });
+  attachBuiltin('sched_switch', array);
+  const loop = (async (): Promise<void> => {
+    for await (const batch of reader) batch.forEach(onSample);
+  })();
+  return { array, reader, loop };
+}
+
+/** Keeps a thing reachable to the end. */
+const kept: unknown[] = [];
+
+function afterSamples(count: number, then: () => void): void {
+  let samples = 0;
+  kept.push(
+    readSwitches(() => {
+      if (++samples === count) then();
+    }),
+  );
+}
+
+const inWorker: Record<string, () => void> = {
+  'calls process.exit in a visitor': () => afterSamples(20, () => process.exit(0)),
+  'is terminated while its loop runs': () => afterSamples(20, () => parentPort?.postMessage('terminate me')),
+  'is terminated in a visitor': () =>
+    afterSamples(20, () => {
+      parentPort?.postMessage('terminate me');
+      for (;;);
+    }),
+  'throws in a visitor': () =>
+    afterSamples(20, () => {
+      throw new Error('thrown in a visitor');
+    }),
+  'ends with nothing closed': () => {
+    kept.push(PerfMapReader.open(PerfEventArray.create(), { bufferBytes: 4096 }));
+  },
+  'reads and closes': () => {
+    let samples = 0;
+    const { array, reader } = readSwitches(() => {
+      if (++samples === 200) void reader.close().then(() => array.close());
+    });
+  },
+};
+
+async function runWorker(scenario: string): Promise<string> {
+  const worker = new Worker(__filename, { workerData: scenario });
+  let outcome = 'ended';
+  worker.on('message', () => void worker.terminate());
+  worker.on('error', (error: Error) => {
+    outcome = error.message;
+  });
+  await new Promise((resolve) => worker.once('exit', resolve));
+  return outcome;
+}
+
+/** What this process holds of the kernel when workers have ended. */
+async function settled(): Promise<string> {
+  for (let tries = 0; tries < 100; tries++) {
+    const { descriptors, ringMappings } = takeLedger();
+    if (ringMappings === 0 && !Object.keys(descriptors).some((kind) => /perf_event|bpf/.test(kind)))
+      return 'nothing left';
+    await pause(20);
+  }
+  return JSON.stringify(takeLedger());
+}
+
+const inMain: Record<string, () => void | Promise<void>> = {
+  'process.exit in a visitor': () =>
+    afterSamples(20, () => {
+      console.log('exits');
+      process.exit(0);
+    }),
+  'an uncaught exception in a visitor': () =>
+    afterSamples(20, () => {
+      throw new Error('thrown in a visitor');
+    }),
+  'an uncaught exception in onLoss does not stop the reader': async () => {
+    process.on('uncaughtException', (error) => console.log(error.message));
+    const array = PerfEventArray.create();
+    let samples = 0;
+    const reader = PerfMapReader.open(array, {
+      bufferBytes: 4096,
+      onLoss: () => {
+        throw new Error('thrown in onLoss');
+      },
+    });
+    const attached = attachBuiltin('sched_switch', array);
+    // Until something is lost.
+    while (reader.stats().total.lost === 0) await pause(5);
+    for await (const batch of reader) {
+      samples += batch.forEach(() => undefined);
+      if (samples > 100) break;
+    }
+    attached.close();
+    await reader.close();
+    array.close();
+    console.log('read on');
+  },
+  'workers of every kind, several at once': async () => {
+    const names = Object.keys(inWorker);
+    const outcomes = await Promise.all([...names, ...names].map(runWorker));
+    console.log([...new Set(outcomes)].sort().join(', '));
+    console.log(await settled());
+  },
+  'three hundred readers, one after the other': async () => {
+    const array = PerfEventArray.create();
+    let resident = 0;
+    for (let cycle = 0; cycle < 300; cycle++) {
+      const reader = PerfMapReader.open(array, { bufferBytes: 4096 });
+      reader.drain(() => undefined);
+      await reader.close();
+      if (cycle % 20 === 0) (globalThis as { gc?: () => void }).gc?.();
+      if (cycle === 100) resident = process.memoryUsage.rss();
+    }
+    array.close();
+    for (let round = 0; round < 5; round++) {
+      (globalThis as { gc?: () => void }).gc?.();
+      await pause(5);
+    }
+    const grown = process.memoryUsage.rss() - resident;
+    console.log(grown < 30e6 ? 'flat' : `grew by ${grown}`);
+    console.log(await settled());
+    console.log(Object.values(addon().openHandles()).join());
+  },
+  'a child of this process has none of its descriptors': () => {
+    const array = PerfEventArray.create();
+    const reader = PerfMapReader.open(array, { bufferBytes: 4096 });
+    const script = 'ls -l /proc/self/fd; cat /proc/self/maps';
+    const seen = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' });
+    console.log(/anon_inode|perf_event/.test(seen) ? seen : 'none');
+    reader.close();
+    array.close();
+  },
+  'waits to be killed': () => {
+    const { array } = readSwitches(() => undefined);
+    console.log(array.info.id);
+  },
+};
+
+if (!isMainThread) inWorker[workerData as string]?.();
+else void inMain[process.argv.at(-1) ?? '']?.();
