@@ -254,7 +254,7 @@ export function fuzzBytes(seed: number): { findings: string[]; cases: number } {
       }
       seen = scene.rings.map(() => []);
       lastTime = 0n;
-      inOrder = random.chance(50) && way.startsWith('merge');
+      inOrder = random.chance(10) && way.startsWith('merge');
       if (inOrder) scene.reader = readerOf(scene.rings);
       try {
         WAYS[way]?.(scene, random);

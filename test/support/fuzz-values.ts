@@ -256,7 +256,6 @@ export class HostileValues {
       new Map(),
       new WeakMap(),
       Object.create(null),
-      class Some {},
       AbortSignal.abort(new FuzzThrown('aborted')),
       new AbortController().signal,
       new Error('plain'),
@@ -359,7 +358,8 @@ export class HostileValues {
     const target = random.pick<object>([{}, [], () => 1, new Uint8Array(16), new ArrayBuffer(16)]);
     switch (random.below(6)) {
       case 0: {
-        const { proxy, revoke } = Proxy.revocable(target, {});
+        // Of a function it would be a visitor that throws, without a code, when it is called.
+        const { proxy, revoke } = Proxy.revocable(typeof target === 'function' ? {} : target, {});
         revoke();
         return proxy;
       }
