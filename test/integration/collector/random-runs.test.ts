@@ -78,7 +78,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
       { everyBytes: 1000 },
       'manual',
     ),
-    pages: fc.constantFrom(1, 2, 4, 16, 64, 256),
+    pages: fc.constantFrom(1, 2, 4, 16, 64),
     sizes: fc.oneof(
       fc.array(fc.integer({ min: 8, max: 300 }), { minLength: 1, maxLength: 5 }),
       fc.array(fc.integer({ min: 8, max: 65_500 }), { minLength: 1, maxLength: 5 }),
@@ -95,7 +95,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
       'read',
       'drain',
     ),
-    turnRecords: fc.constantFrom(1, 10, 1000, 65_536),
+    turnRecords: fc.constantFrom(7, 100, 1000, 65_536),
     flood: fc.option(
       fc.record({
         rate: fc.constantFrom(undefined, 300, 4000, 50_000),
@@ -109,6 +109,8 @@ const scenario: fc.Arbitrary<Scenario> = fc
   .map((one) => ({
     ...one,
     consumer: one.wakeup === 'manual' ? ('drain' as const) : one.consumer,
+    // One at a time is slow, and a flush of a flooded ring long enough without that.
+    pages: one.consumer === 'read' ? Math.min(one.pages, 4) : one.pages,
     // A consumer that leaves, or takes one at a time, does not take the rest of a close that drains.
     drains: one.drains && !['failing', 'read', 'drain'].includes(one.consumer),
   }));
