@@ -188,57 +188,57 @@ export class RecordCursor implements RingRecord {
   }
 
   u8(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 1) this.#outOfRange(offset, 1);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 1 > this.size) this.#outOfRange(offset, 1);
     return this.view.getUint8(this.base + offset);
   }
 
   i8(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 1) this.#outOfRange(offset, 1);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 1 > this.size) this.#outOfRange(offset, 1);
     return this.view.getInt8(this.base + offset);
   }
 
   u16(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 2) this.#outOfRange(offset, 2);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 2 > this.size) this.#outOfRange(offset, 2);
     return this.view.getUint16(this.base + offset, true);
   }
 
   i16(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 2) this.#outOfRange(offset, 2);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 2 > this.size) this.#outOfRange(offset, 2);
     return this.view.getInt16(this.base + offset, true);
   }
 
   u32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 4) this.#outOfRange(offset, 4);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
     return this.view.getUint32(this.base + offset, true);
   }
 
   i32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 4) this.#outOfRange(offset, 4);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
     return this.view.getInt32(this.base + offset, true);
   }
 
   f32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 4) this.#outOfRange(offset, 4);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
     return this.view.getFloat32(this.base + offset, true);
   }
 
   f64(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 8) this.#outOfRange(offset, 8);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
     return this.view.getFloat64(this.base + offset, true);
   }
 
   u64(offset: number): bigint {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 8) this.#outOfRange(offset, 8);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
     return this.view.getBigUint64(this.base + offset, true);
   }
 
   i64(offset: number): bigint {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 8) this.#outOfRange(offset, 8);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
     return this.view.getBigInt64(this.base + offset, true);
   }
 
   u64AsNumber(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - 8) this.#outOfRange(offset, 8);
+    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
     const at = this.base + offset;
     const high = this.view.getInt32(at + 4, true);
     const low = this.view.getInt32(at, true);
@@ -253,11 +253,11 @@ export class RecordCursor implements RingRecord {
 
   string(offset: number, length: number): string {
     if (typeof offset !== 'number' || typeof length !== 'number') this.#outOfRange(offset, length);
-    if (!(offset >= 0) || !(length >= 0) || offset > this.size - length) this.#outOfRange(offset, length);
+    if (!(offset >= 0) || !(length >= 0) || offset + length > this.size) this.#outOfRange(offset, length);
     if (length === CACHED_STRING_BYTES) {
       return this.#strings.read(this.view, this.base + offset);
     }
-    this.#checkAttached();
+    this.checkAttached();
     return decodeFixedString(this.#bytes, this.base + offset, length);
   }
 
@@ -269,12 +269,12 @@ export class RecordCursor implements RingRecord {
     if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - length) {
       this.#outOfRange(offset, length);
     }
-    this.#checkAttached();
+    this.checkAttached();
     this.#bytes.copy(target, 0, this.base + offset, this.base + offset + length);
   }
 
   bytes(): Uint8Array {
-    this.#checkAttached();
+    this.checkAttached();
     const copy = new Uint8Array(this.size);
     this.#bytes.copy(copy, 0, this.base, this.base + this.size);
     return copy;
@@ -363,8 +363,11 @@ export class RecordCursor implements RingRecord {
     return detached(thrown);
   }
 
-  /** Copies from detached memory would not throw: they would copy nothing. */
-  #checkAttached(): void {
+  /**
+   * Copies from detached memory would not throw: they would copy nothing.
+   * @throws PerfRingError ERR_PERF_CLOSED
+   */
+  checkAttached(): void {
     if (this.#bytes.length === 0) throw detached();
   }
 

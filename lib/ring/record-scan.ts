@@ -1,7 +1,7 @@
 import type { RecordVisitor } from './record';
 import type { RecordCursor } from './record-cursor';
 
-/** Why a scan ended. */
+/** Why a scan ended. SCAN_END: what was published, or the linear part of the ring, has been visited. */
 export const SCAN_END = 0;
 export const SCAN_LIMIT = 1;
 export const SCAN_STOPPED = 2;
@@ -24,7 +24,7 @@ export class ScanState {
 }
 
 /**
- * Visits records in place, oldest first, from `state.position` on.
+ * Visits records in place, oldest first, from `state.position` on, up to the end of the data area at the most.
  * @param limit most records to visit
  */
 export type Scan = (state: ScanState, limit: number, sample: RecordVisitor, other: RecordVisitor) => void;
@@ -35,8 +35,12 @@ export type Scan = (state: ScanState, limit: number, sample: RecordVisitor, othe
  * Headers repeat: nearly every sample has the header and raw_size of the one before. So a header that was checked once
  * (RecordCursor.load) is afterwards only compared, type, misc and size as one 64-bit word, and the next position comes
  * from a register: the processor does not wait for a load to know where the next header is, which is what bounds a C
- * loop over the same ring. Four headers are compared before their records are visited, so that four cache lines are
+ * loop over the same ring. Two headers are compared before their records are visited, so that two cache lines are
  * under way at once. A header that differs takes the full check.
+ *
+ * It goes up to where the ring wraps, or its chunk ends, and PerfRing.scan calls it again. Short calls have V8 compile
+ * it whole, and not from the middle of a loop that it cannot leave, where less is known; and with the way round the
+ * ring's end inside it, what is constant is not known to be.
  *
  * What belongs to the ring is constant to V8 in a copy made for one ring and visitor. The function names nothing
  * outside itself, so that lib/ring/specialise.ts can make such copies.
@@ -50,8 +54,8 @@ export function scanOf(cursor: RecordCursor): Scan {
   return (state, limit, sample, other) => {
     let position = state.position | 0;
     // `end` may lie beyond the capacity; `edge` is where the linear part stops.
-    let end = (position + state.left) | 0;
-    let edge = Math.min(end, capacity);
+    const end = (position + state.left) | 0;
+    const edge = Math.min(end, capacity);
     let records = 0;
     let others = 0;
     let outcome = 0;
@@ -60,14 +64,7 @@ export function scanOf(cursor: RecordCursor): Scan {
     let size = 8;
     cursor.late = false;
     try {
-      for (;;) {
-        if (position >= edge) {
-          if (position >= end) break;
-          position = (position - capacity) | 0;
-          end = (end - capacity) | 0;
-          edge = Math.min(end, capacity);
-          runStart = position;
-        }
+      while (position < edge) {
         if (records >= limit) {
           outcome = 1;
           break;
@@ -97,7 +94,7 @@ export function scanOf(cursor: RecordCursor): Scan {
           const lastAllowed = position + (limit - records - 1) * size;
           if (lastAllowed < last) last = lastAllowed;
         }
-        const lastOfFour = (last - 3 * size) | 0;
+        const lastOfTwo = (last - size) | 0;
         const header = doubles[position >> 3] as number;
         const raw = cursor.size | 0;
         // Up to where headers have been compared.
@@ -111,17 +108,13 @@ export function scanOf(cursor: RecordCursor): Scan {
           }
           if (position < compared) continue;
           if (
-            position <= lastOfFour &&
+            position <= lastOfTwo &&
             doubles[position >> 3] === header &&
             doubles[(position + size) >> 3] === header &&
-            doubles[(position + 2 * size) >> 3] === header &&
-            doubles[(position + 3 * size) >> 3] === header &&
             words[(position + rawOffset) >> 2] === raw &&
-            words[(position + size + rawOffset) >> 2] === raw &&
-            words[(position + 2 * size + rawOffset) >> 2] === raw &&
-            words[(position + 3 * size + rawOffset) >> 2] === raw
+            words[(position + size + rawOffset) >> 2] === raw
           ) {
-            compared = (position + 4 * size) | 0;
+            compared = (position + 2 * size) | 0;
           } else if (
             position <= last &&
             doubles[position >> 3] === header &&
