@@ -12,6 +12,7 @@ import { largestRingBytes, memoryLimit } from '../host/memory-limit';
 import { mountOf, tracefsCommand } from '../host/mounts';
 import { readInteger, readText } from '../host/read-text';
 import { asRoot, type Check } from './check';
+import { trialPages } from './trial';
 
 // ---------------------------------------------------------------------- the machine
 
@@ -136,23 +137,28 @@ export function lockedMemory(capabilities: ProcessCapabilities | null, paths: Ho
   return { name: 'locked memory', status: 'ok', value, needed: true };
 }
 
-/** Rings below this lose samples in bursts. */
-const COMFORTABLE_RING_BYTES = 256 * 1024;
-
+/** @param dataPageCount of the rings that are wanted; by default those of a collection */
 export function largestRing(
   capabilities: ProcessCapabilities | null,
   paths: HostPaths,
   native: NativeAddon | null,
+  dataPageCount?: number,
 ): Check {
   const check = { name: 'largest ring', needed: true };
   if (native === null) return { ...check, status: 'note', value: 'cannot be told without the addon' };
   const cpuCount = onlineCpus(paths).length;
-  const bytes = largestRingBytes(memoryLimit(cpuCount, capabilities, paths), cpuCount, native.pageSize());
-  if (bytes >= COMFORTABLE_RING_BYTES)
-    return { ...check, status: 'ok', value: `${inKibibytes(bytes)} for each CPU` };
-  const status = bytes === 0 ? 'missing' : 'note';
+  const pageSize = native.pageSize();
+  const bytes = largestRingBytes(memoryLimit(cpuCount, capabilities, paths), cpuCount, pageSize);
+  const value = `${inKibibytes(bytes)} for each CPU`;
+  const wantedBytes = trialPages(native, dataPageCount) * pageSize;
+  if (bytes >= wantedBytes) return { ...check, status: 'ok', value };
   const mend = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
-  return { ...check, status, value: `${inKibibytes(bytes)} for each CPU`, mend };
+  return {
+    ...check,
+    status: 'missing',
+    value: `${value}, where ${inKibibytes(wantedBytes)} is wanted`,
+    mend,
+  };
 }
 
 // ---------------------------------------------------------------------- file systems

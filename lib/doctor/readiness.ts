@@ -1,3 +1,4 @@
+import type { Capability } from '../abi/capability';
 import { addon } from '../addon/load';
 import type { NativeAddon } from '../addon/contract';
 import { type ProcessCapabilities, processCapabilities } from '../host/capabilities';
@@ -8,7 +9,7 @@ import * as checks from './checks';
 import { type Outcome, type Trial, tryCollection } from './trial';
 
 export interface DiagnosisOptions {
-  /** Data pages of each ring in the trial, a power of two; 1 by default. */
+  /** Data pages of each ring in the trial, a power of two; by default as many as a collection's have by default. */
   readonly dataPageCount?: number;
   /** Where the kernel shows itself; tests put another machine in. */
   readonly paths?: HostPaths;
@@ -30,7 +31,7 @@ export interface Diagnosis {
  */
 export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
   const {
-    dataPageCount = 1,
+    dataPageCount,
     paths: given = HOST_PATHS,
     loadAddon = addon,
   } = plainOptions(options, ['dataPageCount', 'paths', 'loadAddon']);
@@ -47,15 +48,15 @@ export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
     checked('perf_event_paranoid', () => checks.perfEventParanoid(capabilities, paths)),
     checked('unprivileged_bpf_disabled', () => checks.unprivilegedBpfDisabled(capabilities, paths)),
     checked('locked memory', () => checks.lockedMemory(capabilities, paths)),
-    checked('largest ring', () => checks.largestRing(capabilities, paths, native)),
+    checked('largest ring', () => checks.largestRing(capabilities, paths, native, dataPageCount)),
     checked('BTF', () => checks.btf(paths)),
     checked('tracefs', () => checks.tracefs(paths, native)),
     checked('bpffs', () => checks.bpffs(paths)),
     checked('seccomp', () => checks.seccomp(paths)),
     checked('CPUs possible', () => checks.possible(paths)),
     checked('CPUs online', () => checks.online(paths)),
-    ...(trial === null ? [] : trialChecks(trial)),
   ];
+  if (trial !== null) found.push(...trialChecks(trial, found));
   const ready = trial !== null && Object.values(trial).every((outcome) => outcome === 'worked');
   return { checks: found, ready };
 }
@@ -78,7 +79,7 @@ function capabilitiesOrNull(paths: HostPaths): ProcessCapabilities | null {
 }
 
 /** A failure to undo counts as one of the program: it is not to be used then. */
-function tried(native: NativeAddon, dataPageCount: number): Trial {
+function tried(native: NativeAddon, dataPageCount: number | undefined): Trial {
   try {
     return tryCollection(native, dataPageCount);
   } catch (failure) {
@@ -86,20 +87,49 @@ function tried(native: NativeAddon, dataPageCount: number): Trial {
   }
 }
 
-function trialChecks(trial: Trial): Check[] {
+/** @param before what was found of the machine: what is missing there is what mends a failure here */
+function trialChecks(trial: Trial, before: readonly Check[]): Check[] {
+  const mend = (capability: Capability) => (failure: unknown) => mendOf(failure, capability, before);
   const moreMemory = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
   return [
-    trialCheck('perf_event_open', 'an event opened on every online CPU', trial.perfEvents),
-    trialCheck('rings', 'a ring mapped for each of them', trial.rings, moreMemory),
-    trialCheck('bpf', 'a perf event array created and filled', trial.array),
-    trialCheck('program', 'the default built-in program loaded and attached', trial.program),
+    trialCheck(
+      'perf_event_open',
+      'two events opened on every online CPU',
+      trial.perfEvents,
+      mend('CAP_PERFMON'),
+    ),
+    trialCheck('rings', 'a ring mapped for each CPU', trial.rings, () => moreMemory),
+    trialCheck('bpf', 'a perf event array created and filled', trial.array, mend('CAP_BPF')),
+    trialCheck(
+      'program',
+      'the default built-in program loaded and attached',
+      trial.program,
+      mend('CAP_PERFMON'),
+    ),
   ];
 }
 
-function trialCheck(name: string, worked: string, outcome: Outcome, mend?: string): Check {
+function trialCheck(
+  name: string,
+  worked: string,
+  outcome: Outcome,
+  mendFor: (failure: unknown) => string | undefined,
+): Check {
   if (outcome === 'worked') return { name, status: 'ok', value: worked, needed: true };
   if (outcome === 'not tried')
     return { name, status: 'note', value: 'not tried, after what failed', needed: true };
   const check: Check = { name, status: 'missing', value: oneLine(outcome.failure), needed: true };
+  const mend = mendFor(outcome.failure);
   return mend === undefined ? check : { ...check, mend };
+}
+
+/** The command against a failed system call; none where only who keeps the machine can tell. */
+function mendOf(failure: unknown, capability: Capability, before: readonly Check[]): string | undefined {
+  const found = (name: string) => before.find((check) => check.name === name);
+  const code = (failure as { readonly code?: unknown } | null)?.code;
+  // Of the shell; node has raised its own as far as it may.
+  if (code === 'EMFILE') return asRoot('prlimit --pid $$ --nofile=65536');
+  if (found(capability)?.status === 'missing') return found(capability)?.mend;
+  const isFiltered = (code === 'EPERM' || code === 'ENOSYS') && found('seccomp')?.status === 'note';
+  return isFiltered ? 'docker run --security-opt seccomp=unconfined …' : undefined;
 }

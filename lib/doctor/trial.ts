@@ -12,12 +12,23 @@ import { DEFAULT_BUILTIN } from '../bpf/programs';
 import { onlineCpus } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
 
+/** Of a collection's rings where nobody asks for another size; a test holds it to what the collector has. */
+const DEFAULT_RING_BYTES = 512 * 1024;
+
+/**
+ * Data pages of each ring in the trial. By default as many as a collection's rings have: smaller ones may be had where
+ * those are past the limit of locked memory.
+ */
+export function trialPages(native: NativeAddon, asked?: number): number {
+  return asked ?? Math.max(1, DEFAULT_RING_BYTES / native.pageSize());
+}
+
 /** What came of one part of the trial: `not tried` when a part before failed that it builds on. */
 export type Outcome = 'worked' | 'not tried' | { readonly failure: unknown };
 
 /** How far a real collection came. */
 export interface Trial {
-  /** perf_event_open on every online CPU. */
+  /** perf_event_open on every online CPU, twice, as a collection holds two of them. */
   readonly perfEvents: Outcome;
   /** A ring mapped on each of these events. */
   readonly rings: Outcome;
@@ -29,18 +40,23 @@ export interface Trial {
 
 /**
  * Does all that a collection does before the first sample, and undoes it.
- * @param dataPageCount of each ring, a power of two
+ * @param dataPageCount of each ring, a power of two; see {@link trialPages}
  */
-export function tryCollection(native: NativeAddon, dataPageCount: number): Trial {
+export function tryCollection(native: NativeAddon, dataPageCount?: number): Trial {
   const events = new Map<number, PerfEventHandle>();
+  const waking: PerfEventHandle[] = [];
   const rings: MappedRingHandle[] = [];
   let array: PerfEventArray | undefined;
   try {
     const perfEvents = attempt(() => {
-      for (const cpu of onlineCpus()) events.set(cpu, openEvent(native, cpu));
+      for (const cpu of onlineCpus()) {
+        events.set(cpu, openEvent(native, cpu));
+        waking.push(openEvent(native, cpu));
+      }
     });
     const mapped = after(perfEvents, () => {
-      for (const [cpu, event] of events) rings.push(mapRing(native, cpu, event, dataPageCount));
+      const pages = trialPages(native, dataPageCount);
+      for (const [cpu, event] of events) rings.push(mapRing(native, cpu, event, pages));
     });
     // Without the events, too: whether bpf(2) works is worth knowing then.
     const filled = attempt(() => {
@@ -54,7 +70,7 @@ export function tryCollection(native: NativeAddon, dataPageCount: number): Trial
   } finally {
     array?.close();
     for (const ring of rings) native.ringClose(ring);
-    for (const event of events.values()) native.perfEventClose(event);
+    for (const event of [...waking, ...events.values()]) native.perfEventClose(event);
   }
 }
 

@@ -1,6 +1,9 @@
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
+import { resolveOptions } from '../../../lib/collector/options';
+import type { Check } from '../../../lib/doctor/check';
 import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
+import { onlineCpus } from '../../../lib/host/cpu-list';
 import { FakeHost } from '../../support/fake-host';
 import { answers, fakeNative } from '../../support/fake-native';
 
@@ -131,6 +134,81 @@ describe('diagnose', () => {
     const ringMap = jest.fn((_event: unknown, _dataPageCount: number) => -errnoNumber('EPERM'));
     diagnose({ loadAddon: machine({ ringMap }).loadAddon, dataPageCount: 256 });
     expect(ringMap.mock.calls[0]?.[1]).toBe(256);
+  });
+
+  it('has rings of the size of a collection in it unless one is asked for', () => {
+    const ringMap = jest.fn((_event: unknown, _dataPageCount: number) => HANDLE);
+    diagnose({ loadAddon: machine({ ringMap }).loadAddon });
+    const { dataPageCount } = resolveOptions({}, 4096);
+    expect(ringMap.mock.calls.map(([, pages]) => pages)).toEqual(onlineCpus().map(() => dataPageCount));
+  });
+
+  it('holds as many events in it as a collection, and lets all go', () => {
+    const { closed, loadAddon } = machine();
+    diagnose({ loadAddon });
+    expect(closed.filter((kind) => kind === 'event')).toHaveLength(2 * onlineCpus().length);
+  });
+
+  describe('has a command against', () => {
+    const MAY_EVERYTHING = 'ffffffffff';
+    let host: FakeHost;
+    beforeEach(() => {
+      host = new FakeHost();
+      host.write('sys/devices/system/cpu/online', '0-1\n');
+    });
+    afterEach(() => host.remove());
+
+    /** A process with these capabilities, any of which it can gain, with or without a seccomp filter. */
+    const processWith = (effective: string, seccomp: 0 | 2): void =>
+      host.write(
+        'proc/self/status',
+        `CapEff:\t${effective}\nCapBnd:\t${MAY_EVERYTHING}\nSeccomp:\t${seccomp}\n`,
+      );
+    const found = (call: keyof NativeAddon, errno: string, name: string): Check | undefined =>
+      check(diagnose({ paths: host.paths, loadAddon: machine({ [call]: answers(errno) }).loadAddon }), name);
+
+    it.each([
+      ['perfEventOpen', 'EACCES', 'perf_event_open'],
+      ['bpfMapCreate', 'EPERM', 'bpf'],
+      ['bpfProgramLoad', 'EPERM', 'program'],
+    ] as const)('%s that answers %s for want of a capability', (call, errno, name) => {
+      processWith('0', 0);
+      expect(found(call, errno, name)?.mend).toMatch(/setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep /);
+    });
+
+    it('a seccomp filter, and against nothing that it is not', () => {
+      processWith(MAY_EVERYTHING, 2);
+      const mend = 'docker run --security-opt seccomp=unconfined …';
+      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).toMatchObject({ mend });
+      expect(found('bpfMapCreate', 'ENOSYS', 'bpf')).toMatchObject({ mend });
+      expect(found('perfEventOpen', 'EBUSY', 'perf_event_open')).not.toHaveProperty('mend');
+      processWith(MAY_EVERYTHING, 0);
+      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).not.toHaveProperty('mend');
+    });
+
+    it('too few descriptors', () => {
+      processWith(MAY_EVERYTHING, 0);
+      expect(found('perfEventOpen', 'EMFILE', 'perf_event_open')?.mend).toMatch(
+        /prlimit --pid \$\$ --nofile=/,
+      );
+    });
+
+    it('a limit of locked memory that smaller rings than the default would keep to', () => {
+      processWith('0', 0);
+      host.write('proc/sys/kernel/perf_event_mlock_kb', '260\n');
+      host.write('proc/sys/kernel/perf_event_paranoid', '2\n');
+      host.write('proc/self/limits', 'Max locked memory         0   0   bytes\n');
+      const { loadAddon } = machine();
+      const { paths } = host;
+      expect(check(diagnose({ paths, loadAddon, dataPageCount: 64 }), 'largest ring')?.status).toBe('ok');
+      expect(check(diagnose({ paths, loadAddon }), 'largest ring')).toEqual({
+        name: 'largest ring',
+        status: 'missing',
+        needed: true,
+        value: '256 KiB for each CPU, where 512 KiB is wanted',
+        mend: expect.stringMatching(/sysctl kernel.perf_event_mlock_kb=\d+$/),
+      });
+    });
   });
 
   it('throws on no machine: not where /proc and /sys are empty, nor where every native call throws', () => {
