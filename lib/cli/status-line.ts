@@ -1,4 +1,4 @@
-import type { ReaderStats } from '../index';
+import type { Accounts, ReaderStats } from '../index';
 import { formatBytes, formatCount, formatRate } from './quantities';
 
 /** A terminal for one line at its lower end. */
@@ -11,14 +11,15 @@ export interface StatusTerminal {
 const REDRAW_MILLISECONDS = 250;
 const ERASE_LINE = '\r\u001b[2K';
 
-/** Rate, bytes and losses, on one line of a terminal, which redraws itself four times a second. */
+/** Rate, bytes and losses, in all and by CPU, on one line of a terminal, which redraws itself four times a second. */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
   readonly #stats: () => ReaderStats;
   #timer: NodeJS.Timeout | undefined;
   #text = '';
   #shown = false;
-  #before = { at: 0, received: 0, bytes: 0 };
+  /** At the last redraw; CPUs may come and go. */
+  #before: { readonly at: number; readonly stats: ReaderStats | undefined } = { at: 0, stats: undefined };
 
   constructor(terminal: StatusTerminal, stats: () => ReaderStats) {
     this.#terminal = terminal;
@@ -26,7 +27,7 @@ export class StatusLine {
   }
 
   start(): void {
-    this.#before = { at: performance.now(), received: 0, bytes: 0 };
+    this.#before = { at: performance.now(), stats: undefined };
     this.#timer = setInterval(() => this.#update(), REDRAW_MILLISECONDS);
     // It shows what goes on; it is no reason to go on.
     this.#timer.unref();
@@ -54,29 +55,71 @@ export class StatusLine {
   #update(): void {
     const now = performance.now();
     const stats = this.#stats();
-    const seconds = (now - this.#before.at) / 1000;
-    const { received, bytes } = stats.total;
-    const line = statusText(
-      stats,
-      (received - this.#before.received) / seconds,
-      (bytes - this.#before.bytes) / seconds,
-    );
-    this.#before = { at: now, received, bytes };
+    const rates = ratesBetween(this.#before.stats, stats, (now - this.#before.at) / 1000);
+    this.#before = { at: now, stats };
     // A line that wraps could not be erased.
-    this.#text = line.slice(0, Math.max(0, (this.#terminal.columns || 80) - 1));
+    this.#text = statusText(stats, rates, Math.max(0, (this.#terminal.columns || 80) - 1));
     this.restore();
   }
 }
 
-/** `1.23 k samples/s, 98 KiB/s, 12,345 in all, lost 34 (cpu 0: 30, cpu 3: 4)` */
-export function statusText(stats: ReaderStats, samplesPerSecond: number, bytesPerSecond: number): string {
+interface Rate {
+  readonly samplesPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** How fast samples come: all together, and by CPU in the order of {@link ReaderStats.cpus}. */
+export interface Rates {
+  readonly total: Rate;
+  readonly cpus: readonly (Rate & { readonly cpu: number })[];
+}
+
+/** @param before undefined when nothing had come yet */
+export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, seconds: number): Rates {
+  const rate = (then: Accounts | undefined, account: Accounts): Rate => ({
+    samplesPerSecond: (account.received - (then?.received ?? 0)) / seconds,
+    bytesPerSecond: (account.bytes - (then?.bytes ?? 0)) / seconds,
+  });
+  const earlier = new Map(before?.cpus.map((account) => [account.cpu, account]));
+  return {
+    total: rate(before?.total, now.total),
+    cpus: now.cpus.map((account) => ({ cpu: account.cpu, ...rate(earlier.get(account.cpu), account) })),
+  };
+}
+
+/**
+ * `1.23 k samples/s, 98 KiB/s, 12,345 in all, lost 34 (cpu 0: 30, cpu 3: 4) | cpu 0: 930/s, 74 KiB/s | …`: losses
+ * first, since a narrow terminal has no room for all.
+ * @param columns what the line is cut to; where not every CPU has room, the busiest have it
+ */
+export function statusText(stats: ReaderStats, rates: Rates, columns: number): string {
   const { received, lost } = stats.total;
   const losers = stats.cpus.filter((cpu) => cpu.lost > 0);
   const perCpu = losers.map(({ cpu, lost: lostThere }) => `cpu ${cpu}: ${formatCount(lostThere)}`).join(', ');
-  return [
-    `${formatRate(samplesPerSecond)} samples/s`,
-    `${formatBytes(bytesPerSecond)}/s`,
+  const head = [
+    `${formatRate(rates.total.samplesPerSecond)} samples/s`,
+    `${formatBytes(rates.total.bytesPerSecond)}/s`,
     `${formatCount(received)} in all`,
     lost === 0 ? 'none lost' : `lost ${formatCount(lost)} (${perCpu})`,
   ].join(', ');
+  return `${head}${cpuParts(rates, columns - head.length)}`.slice(0, columns);
+}
+
+/** ` | cpu 0: 930/s, 74 KiB/s | cpu 1: 310/s, 24 KiB/s`, in not more than so many columns; a CPU alone has no part. */
+function cpuParts({ cpus }: Rates, columns: number): string {
+  if (cpus.length < 2) return '';
+  const parts = cpus.map(({ cpu, samplesPerSecond, bytesPerSecond }) => ({
+    samplesPerSecond,
+    text: ` | cpu ${cpu}: ${formatRate(samplesPerSecond)}/s, ${formatBytes(bytesPerSecond)}/s`,
+  }));
+  const all = parts.map(({ text }) => text).join('');
+  if (all.length <= columns) return all;
+  parts.sort((one, other) => other.samplesPerSecond - one.samplesPerSecond);
+  const more = ' | …';
+  let shown = '';
+  for (const { text } of parts) {
+    if (shown.length + text.length + more.length > columns) break;
+    shown += text;
+  }
+  return `${shown}${more}`;
 }

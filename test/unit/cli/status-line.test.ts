@@ -1,18 +1,66 @@
-import { StatusLine, statusText } from '../../../lib/cli/status-line';
+import { ratesBetween, StatusLine, statusText } from '../../../lib/cli/status-line';
+import type { ReaderStats } from '../../../lib/index';
 import { statsWith } from './reader-stats';
+
+const WIDE = 200;
+
+/** Rates when all that was counted came within a second. */
+const text = (stats: ReaderStats, columns = WIDE): string =>
+  statusText(stats, ratesBetween(undefined, stats, 1), columns);
+
+describe('ratesBetween', () => {
+  it('is what came since, in all and on each CPU, for each second', () => {
+    const before = statsWith([{ received: 10, bytes: 1000 }, {}]);
+    const now = statsWith([
+      { received: 30, bytes: 1600 },
+      { received: 8, bytes: 80 },
+    ]);
+    expect(ratesBetween(before, now, 2)).toEqual({
+      total: { samplesPerSecond: 14, bytesPerSecond: 340 },
+      cpus: [
+        { cpu: 0, samplesPerSecond: 10, bytesPerSecond: 300 },
+        { cpu: 1, samplesPerSecond: 4, bytesPerSecond: 40 },
+      ],
+    });
+  });
+
+  it('counts a CPU that has come from nothing, and forgets one that has gone', () => {
+    const before = statsWith([{ cpu: 0, received: 500 }]);
+    const now = statsWith([{ cpu: 5, received: 7 }]);
+    expect(ratesBetween(before, now, 1).cpus).toEqual([{ cpu: 5, samplesPerSecond: 7, bytesPerSecond: 0 }]);
+  });
+});
 
 describe('statusText', () => {
   it('has rate, bytes and all samples', () => {
-    expect(statusText(statsWith([{ received: 12_345 }]), 1234, 65_536)).toBe(
-      '1.23 k samples/s, 64 KiB/s, 12,345 in all, none lost',
+    expect(text(statsWith([{ received: 12_345, bytes: 65_536 }]))).toBe(
+      '12.3 k samples/s, 64 KiB/s, 12,345 in all, none lost',
     );
   });
 
   it('has losses, and the CPUs that have some', () => {
     const stats = statsWith([{ lost: 30 }, {}, {}, { lost: 1004 }]);
-    expect(statusText(stats, 0, 0)).toBe(
-      '0 samples/s, 0 B/s, 0 in all, lost 1,034 (cpu 0: 30, cpu 3: 1,004)',
+    expect(text(stats)).toMatch(/^0 samples\/s, 0 B\/s, 0 in all, lost 1,034 \(cpu 0: 30, cpu 3: 1,004\) \|/);
+  });
+
+  const TWO = statsWith([
+    { received: 200, bytes: 2048 },
+    { received: 1300, bytes: 13_312 },
+  ]);
+
+  it('has rate and bytes of each CPU where there is more than one', () => {
+    expect(text(TWO)).toBe(
+      '1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | cpu 0: 200/s, 2 KiB/s | cpu 1: 1.3 k/s, 13 KiB/s',
     );
+  });
+
+  it('has the busiest CPUs whole where the terminal is too narrow for all, and is never wider than it', () => {
+    expect(text(TWO, 85)).toBe(
+      '1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | cpu 1: 1.3 k/s, 13 KiB/s | …',
+    );
+    expect(text(TWO, 60)).toBe('1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | …');
+    for (let columns = 0; columns < 120; columns++)
+      expect(text(TWO, columns).length).toBeLessThanOrEqual(columns);
   });
 });
 
