@@ -29,7 +29,7 @@ if (diagnose().ready) {
 }
 
 function instead() {
-  const command = [process.execPath, MAIN, ...COLLECT].map(shellQuote).join(' ');
+  const command = [process.execPath, MAIN, ...COLLECT, ...process.argv.slice(2)].map(shellQuote).join(' ');
   return process.getuid() === 0
     ? `Where root may not either, a container forbids it. Mend that, then run: ${command}`
     : `Run instead: sudo ${command}`;

@@ -224,7 +224,7 @@ function bufferBytesOf(text: string): number {
 function wakeupOf(text: string): Wakeup {
   if (text === 'moderated') return 'moderated';
   const [, unit, number = ''] = /^(events|bytes):(.*)$/.exec(text) ?? [];
-  if (unit === 'events') return { everyEvents: parseWhole(number, '--wakeup events:N', 1, 0xffff_ffff) };
+  if (unit === 'events') return { everyEvents: parseWhole(number, '--wakeup events:N', 1, 0x7fff_ffff) };
   if (unit === 'bytes') return { everyBytes: parseSize(number, '--wakeup bytes:N') };
   throw usageError(`--wakeup takes moderated, events:N or bytes:N, got "${text}"`);
 }

@@ -32,6 +32,7 @@ function commandLine(commands: Commands): Command {
     .description('Samples of eBPF programs, live from the perf rings of every CPU.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
+    .option('--debug', 'stack traces with errors')
     .helpCommand(false)
     .exitOverride()
     // Errors are thrown, and written as one line by whoever catches them.
@@ -63,7 +64,7 @@ function addCollect(program: Command): Command {
     .option('--force', 'overwrite the file when it is there')
     .option('-q, --quiet', 'neither status line nor summary')
     .optionsGroup('Rings:')
-    .option('--buffer-bytes <size>', 'of each ring, like 64K or 1M (default: 256K)')
+    .option('--buffer-bytes <size>', 'of each ring, like 64K or 1M (default: 512K)')
     .option('--memory <size>', 'of all rings together, in its place')
     .option('--order <order>', 'time, or cpu: ring by ring (default: time)')
     .option('--wakeup <mode>', 'moderated, events:N, bytes:N (default: moderated)')
@@ -128,6 +129,8 @@ function packageVersion(): string {
 
 /** `error: unknown option '--fromat'\n(Did you mean --format?)` on one line, with where to look. */
 function asUsageError(error: CommanderError, args: readonly string[]): CommandError {
+  if (error.code === 'commander.help')
+    return usageError('name a command, collect or doctor; see: perfring --help');
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')

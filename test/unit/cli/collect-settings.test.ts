@@ -109,7 +109,11 @@ describe('collectSettings', () => {
     ],
     [{ order: 'size' }, '--order takes time or cpu, got "size"'],
     [{ wakeup: 'manual' }, '--wakeup takes moderated, events:N or bytes:N, got "manual"'],
-    [{ wakeup: 'events:0' }, '--wakeup events:N takes a whole number, from 1 to 4294967295, got "0"'],
+    [{ wakeup: 'events:0' }, '--wakeup events:N takes a whole number, from 1 to 2147483647, got "0"'],
+    [
+      { wakeup: 'events:2147483648' },
+      '--wakeup events:N takes a whole number, from 1 to 2147483647, got "2147483648"',
+    ],
     [
       { wakeup: 'bytes:x' },
       '--wakeup bytes:N takes a number of bytes above 0, like 65536, 256K or 1M, got "x"',

@@ -1,6 +1,8 @@
 import type { CollectArguments } from '../../../lib/cli/collect-settings';
 import { runCommandLine } from '../../../lib/cli/command-line';
 import { exitCodeOf } from '../../../lib/cli/failure';
+import { formatSize } from '../../../lib/cli/quantities';
+import { resolveOptions } from '../../../lib/collector/options';
 
 interface Given {
   readonly collect?: CollectArguments;
@@ -50,7 +52,28 @@ describe('runCommandLine', () => {
     await expect(failing).rejects.toBe(failure);
   });
 
+  it('takes --debug on either side of the command', async () => {
+    expect(await parsed('--debug', 'collect', '-n', '1')).toEqual({ collect: { count: '1' } });
+    expect(await parsed('doctor', '--debug')).toEqual({ doctor: {} });
+  });
+
+  it('tells in its help the size of the rings as the library has it', async () => {
+    const { stdout } = process;
+    const written: string[] = [];
+    const write = jest.spyOn(stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+    try {
+      await parsed('collect', '--help');
+    } finally {
+      write.mockRestore();
+    }
+    const bytes = resolveOptions({}, 4096).dataPageCount * 4096;
+    expect(written.join('')).toMatch(
+      new RegExp(`--buffer-bytes <size> .*\\(default: ${formatSize(bytes)}\\)`),
+    );
+  });
+
   it.each([
+    [['--debug'], 'name a command, collect or doctor; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
     [
