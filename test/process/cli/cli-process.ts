@@ -82,11 +82,21 @@ export class CliProcess {
 
   /** Ids of the BPF maps it has open. */
   mapIds(): number[] {
-    const directory = `/proc/${this.pid}/fdinfo`;
-    return readdirSync(directory).flatMap((fd) => {
-      const id = /^map_id:\s*(\d+)$/m.exec(textOf(join(directory, fd)))?.[1];
+    return this.#descriptors().flatMap((text) => {
+      const id = /^map_id:\s*(\d+)$/m.exec(text)?.[1];
       return id === undefined ? [] : [Number(id)];
     });
+  }
+
+  /** Whether its program runs: that is attached to a raw tracepoint from then on, and sees every event. */
+  get isAttached(): boolean {
+    return this.#descriptors().some((text) => /^link_type:\s*raw_tracepoint$/m.test(text));
+  }
+
+  /** What the kernel tells of each descriptor; of none when it has ended. */
+  #descriptors(): string[] {
+    const directory = `/proc/${this.pid}/fdinfo`;
+    return existsSync(directory) ? readdirSync(directory).map((fd) => textOf(join(directory, fd))) : [];
   }
 
   /** For `finally`. */

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,8 @@ import { BUILTIN_PROGRAMS, onlineCpus } from '../../../lib/index';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
 import { CliProcess, cli, gone, linesOf, MAIN, payloadsOf } from './cli-process';
+import { FullPipe } from './full-pipe';
+import { Neighbours } from './neighbours';
 
 interface Sample {
   readonly cpu: number;
@@ -22,9 +25,18 @@ function samplesOf(output: Buffer): Sample[] {
   return linesOf(output).map((line) => JSON.parse(line) as Sample);
 }
 
+/** By its number in <asm/unistd.h>. */
+const UMASK = process.arch === 'arm64' ? '166' : '95';
+
 const FIRST_CPU = onlineCpus()[0] as number;
 
 describeWith(READER_CAPABILITIES, 'perfring collect', () => {
+  let neighbours: Neighbours;
+  beforeAll(async () => {
+    neighbours = await Neighbours.start();
+  });
+  afterAll(() => neighbours.stop());
+
   describe('writes exactly as many samples as it is told to', () => {
     it('as a table, under its titles', async () => {
       const { code, stdout, stderr } = await cli(['collect', '--count', '5']);
@@ -102,40 +114,31 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       return [new Set(samplesOf(stdout).map(({ pid }) => pid)), process.pid];
     };
     const [others, itself] = await pids();
+    expect([...others]).toEqual(expect.arrayContaining(neighbours.pids));
     expect(others.has(itself)).toBe(false);
-    expect(others.size).toBeGreaterThan(0);
     const [all, includedItself] = await pids('--include-self');
-    expect(all.has(includedItself)).toBe(true);
+    expect([...all]).toEqual(expect.arrayContaining([...neighbours.pids, includedItself]));
   });
 
   it('sees one process, and one system call of it, exactly', async () => {
-    const asleep = spawn('sh', ['-c', 'read line; for i in 1 2 3 4 5 6 7; do umask 022; done; read line']);
+    // Told to, it makes seven calls of umask, and says so.
+    const script =
+      "process.stdin.once('data', () => { for (let i = 0; i < 7; i++) process.umask(0o22); console.log('done'); })";
+    const observed = spawn(process.execPath, ['-e', script]);
+    const filters = ['--pid', `${observed.pid}`, '--syscall', UMASK];
+    const collecting = new CliProcess(['collect', '-b', 'sys_enter', ...filters, '-f', 'ndjson']).read();
     try {
-      const process = new CliProcess(
-        // 95 is umask on x64; arm64 has it at 166.
-        [
-          'collect',
-          '-b',
-          'sys_enter',
-          '--pid',
-          `${asleep.pid}`,
-          '--syscall',
-          umaskNumber(),
-          '-f',
-          'ndjson',
-          '-n',
-          '7',
-        ],
-      ).read();
-      await process.until(() => process.mapIds().length > 0);
-      await pause(300);
-      asleep.stdin.write('go\n');
-      const { stdout } = await process.finished();
-      const samples = samplesOf(stdout);
-      expect(new Set(samples.map(({ pid }) => pid))).toEqual(new Set([asleep.pid]));
-      expect(new Set(samples.map(({ syscall }) => String(syscall)))).toEqual(new Set([umaskNumber()]));
+      await collecting.until(() => collecting.isAttached);
+      observed.stdin.write('go\n');
+      await once(observed.stdout, 'data');
+      collecting.child.kill('SIGINT');
+      const samples = samplesOf((await collecting.finished()).stdout);
+      expect(samples.map(({ pid, syscall }) => [pid, `${syscall}`])).toEqual(
+        Array(7).fill([observed.pid, UMASK]),
+      );
     } finally {
-      asleep.kill();
+      collecting.kill();
+      observed.kill();
     }
   });
 
@@ -148,6 +151,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       Number(count.replaceAll(',', '')),
     );
     expect(received).toHaveLength(onlineCpus().length);
+    for (const count of received) expect(count).toBeGreaterThan(0);
     expect(received.reduce((sum, count) => sum + count, 0)).toBe(payloadsOf(stdout).length);
   });
 
@@ -186,32 +190,35 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     expect(linesOf(stdout)).toHaveLength(3);
   });
 
-  it('ends at once by a second signal, though its output is stuck, and nothing stays behind', async () => {
-    const process = new CliProcess(['collect', '-b', 'sys_enter', '--include-self']);
-    await process.until(() => process.stdout.readableLength > 0 && process.mapIds().length > 0);
-    await stuck(process);
-    const maps = process.mapIds();
-    process.child.kill('SIGINT');
-    await pause(200);
-    expect(process.child.exitCode).toBeNull();
-    process.child.kill('SIGINT');
-    process.read();
-    expect((await process.finished()).code).toBe(130);
-    await gone(maps);
-  });
+  describe('whose output takes nothing', () => {
+    let pipe: FullPipe;
+    beforeEach(() => {
+      pipe = new FullPipe();
+    });
+    afterEach(() => pipe.close());
 
-  it('gives up an output that takes nothing, a while after a signal', async () => {
-    const process = new CliProcess(['collect', '-b', 'sys_enter', '--include-self']);
-    await process.until(() => process.mapIds().length > 0);
-    await stuck(process);
-    const maps = process.mapIds();
-    process.child.kill('SIGTERM');
-    await process.until(() => process.stderrText !== '').catch(() => undefined);
-    process.read();
-    const { code, stderr } = await process.finished();
-    expect(stderr).toBe('perfring: nothing was taken for 5 s: the last samples are not written\n');
-    expect(code).toBe(1);
-    await gone(maps);
+    it('ends at once by a second signal, and nothing stays behind', async () => {
+      const process = new CliProcess(['collect'], { stdout: pipe.fd });
+      await process.until(() => process.isAttached);
+      const maps = process.mapIds();
+      process.child.kill('SIGINT');
+      await pause(200);
+      expect(process.child.exitCode).toBeNull();
+      process.child.kill('SIGINT');
+      expect((await process.finished()).code).toBe(130);
+      await gone(maps);
+    });
+
+    it('gives it up a while after a signal', async () => {
+      const process = new CliProcess(['collect'], { stdout: pipe.fd });
+      await process.until(() => process.isAttached);
+      const maps = process.mapIds();
+      process.child.kill('SIGTERM');
+      const { code, stderr } = await process.finished();
+      expect(stderr).toBe('perfring: nothing was taken for 5 s: the last samples are not written\n');
+      expect(code).toBe(1);
+      await gone(maps);
+    });
   });
 
   it('is killed in mid-run, and nothing stays behind', async () => {
@@ -285,15 +292,3 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
 
   afterAll(expectNothingLeft);
 });
-
-/** Waits until the process sleeps on a full pipe: what it has written does not change any more. */
-async function stuck(process: CliProcess): Promise<void> {
-  for (let before = -1; before !== process.stdout.readableLength; ) {
-    before = process.stdout.readableLength;
-    await pause(300);
-  }
-}
-
-function umaskNumber(): string {
-  return process.arch === 'arm64' ? '166' : '95';
-}
