@@ -57,7 +57,8 @@ export function setupOrExit() {
 function installDependencies() {
   if (dependenciesAreInstalled()) return;
   say('installing the dependencies (npm ci)');
-  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  // Also where NODE_ENV or npm's own settings leave out what only the build needs.
+  const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const clean = spawn('npm', ['ci', ...quiet]);
   if (!clean.failed) return;
   // npm ci insists on a lock that names the optional packages of every platform, and a registry that does not have
