@@ -8,7 +8,15 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError, buildAddon } from './build-addon.mjs';
@@ -140,4 +148,6 @@ function say(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) setupOrExit();
+const [, script] = process.argv;
+// By whatever links it was named.
+if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) setupOrExit();
