@@ -54,7 +54,8 @@
         "-static-libgcc",
         "-Wl,--gc-sections",
         "-Wl,-z,relro,-z,now",
-        "-Wl,--version-script=<(module_root_dir)/native/exports.map"
+        # From build, where make runs: an absolute path would be cut at its first space.
+        "-Wl,--version-script=../native/exports.map"
       ]
     }
   ]
