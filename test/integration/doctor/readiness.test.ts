@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { OpenHandles } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
+import { resolveOptions } from '../../../lib/collector/options';
 import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
+import { onlineCpus } from '../../../lib/host/cpu-list';
+import { memoryLimit } from '../../../lib/host/memory-limit';
 import { expectNothingLeft } from '../../support/ledger';
+import { asOrdinaryUser, jsonOf } from '../../support/ordinary-user';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
 
 const SUPPORT = join(__dirname, '../../support');
@@ -51,6 +56,38 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
       expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
     });
   });
+
+  describeWith(
+    ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'],
+    'as a user who may lock so much and no more',
+    () => {
+      const NOTHING_BEYOND_THE_USERS_ALLOWANCE = ['--memlock=0:0'];
+      const asUser = (...holding: string[]): Report => {
+        const command = ['prlimit', ...NOTHING_BEYOND_THE_USERS_ALLOWANCE, process.execPath, ...DOCTOR, '-'];
+        return jsonOf(asOrdinaryUser(['bpf', 'perfmon'], [...command, ...holding]));
+      };
+      /** Data pages of a ring that leaves too few for those of a collection. */
+      const tooMany = (): string => {
+        const pageSize = addon().pageSize();
+        const allowance = memoryLimit(onlineCpus().length, null).userBytes / pageSize;
+        const wanted = onlineCpus().length * (1 + resolveOptions({}, pageSize).dataPageCount);
+        return String(2 ** Math.ceil(Math.log2(Math.max(1, allowance - wanted))));
+      };
+
+      it('finds that the rings of a collection are to be had', () => {
+        expect(asUser()).toMatchObject({ ready: true });
+      });
+
+      it('finds that they are not while another ring takes a part, though smaller ones would be', () => {
+        const report = asUser(tooMany());
+        expect(report.ready).toBe(false);
+        expect(statusOf(report, 'rings')).toMatch(/^missing: mmap EPERM: .* limit of locked memory/);
+        expect(statusOf(report, 'bpf')).toMatch(/^ok/);
+        // The ring that was held is mapped until its memory is collected.
+        expect(Object.values(report.handles)).toEqual([0, expect.any(Number), 0, 0, 0, 0]);
+      });
+    },
+  );
 
   describe('under a seccomp filter', () => {
     const PERF_EVENT_OPEN = process.arch === 'arm64' ? 241 : 298;
