@@ -72,8 +72,11 @@ export function plainList<Element>(
   most: number,
   code: PerfRingErrorCode = 'ERR_PERF_INVALID_ARGUMENT',
 ): Element[] {
-  const length = read(() => (Array.isArray(list) ? list.length : -1), what, code);
-  if (length < 0) throw new PerfRingError(code, `${what} must be an array, got ${shown(list)}`);
+  // A proxy of an array is an array to isArray(), and its length whatever it likes.
+  const length: unknown = read(() => (Array.isArray(list) ? list.length : undefined), what, code);
+  if (typeof length !== 'number' || !Number.isInteger(length) || length < 0) {
+    throw new PerfRingError(code, `${what} must be an array, got ${shown(list)}`);
+  }
   if (length > most) throw new PerfRingError(code, `${what} has ${length} elements; there can be ${most}`);
   return Array.from({ length }, (_, index) => read(() => list[index] as Element, `${what}[${index}]`, code));
 }

@@ -32,6 +32,14 @@ function revoked(): object {
   return proxy;
 }
 
+function detached(): Uint8Array {
+  const view = new Uint8Array(8);
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
+const halfLong = (): number[] => new Proxy<number[]>([], { get: () => 0.5 });
+
 const THROWS = {
   get type(): never {
     throw new Error('thrown in a getter');
@@ -51,6 +59,12 @@ describe('what the fuzzer of calls found', () => {
     ],
     ['a key that is no bytes', 'ERR_PERF_INVALID_OPTION', () => diagnose(wrong(7))],
     ['a list that is a proxy', 'ERR_PERF_INVALID_ARGUMENT', () => formatCpuList(wrong(revoked()))],
+    [
+      'a list whose length is an array that was detached',
+      'ERR_PERF_INVALID_ARGUMENT',
+      () => defineLayout(new Proxy([], { get: () => detached() })),
+    ],
+    ['a list that is half an element long', 'ERR_PERF_INVALID_ARGUMENT', () => formatCpuList(halfLong())],
     [
       'a list of 2^32 - 1 holes, which took a minute',
       'ERR_PERF_INVALID_ARGUMENT',
