@@ -119,7 +119,8 @@ export class RecordCursor implements RingRecord {
     }
     const room = size - rawOffset - 4;
     if (room < 0) {
-      this.fault = 'raw-size';
+      // Nothing writes a sample too short for its raw_size, but the law of 64 KiB makes one so of a longer sample.
+      this.fault = this.format.rawMoves ? 'raw-size' : 'truncated';
       return 0;
     }
     const rawSize = this.view.getUint32(start + rawOffset, true);

@@ -26,7 +26,7 @@ const CORRUPT: [string, Uint8Array, string][] = [
   ['an odd size', sampleHeader(17, 4), 'type 9, size 17,'],
   ['a size beyond what is available', recordBytes(77, payloadOf(8), { size: 24 }), '(beyond-available)'],
   ['a size beyond the ring', recordBytes(77, payloadOf(8), { size: 65_528 }), 'size 65528,'],
-  ['a sample with no room for raw_size', recordBytes(SAMPLE, new Uint8Array(0)), '(raw-size)'],
+  ['a sample with no room for raw_size', recordBytes(SAMPLE, new Uint8Array(0)), '(truncated)'],
   ['a raw_size beyond the record', sampleHeader(16, 5), '(raw-size)'],
   ['a raw_size just beyond the record', sampleHeader(24, 13, 16), '(raw-size)'],
   ['a raw_size of all ones', sampleHeader(16, 0xffff_ffff), '(raw-size)'],
@@ -117,15 +117,13 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
     });
   });
 
-  it('a truncated sample is stepped over alone: what follows it is read', () => {
-    const made = reading(
-      CAPACITY - 24,
-      sampleBytes(payloadOf(4)),
-      sampleHeader(16, 65_536 + 4),
-      sampleBytes(payloadOf(12)),
-    );
+  it.each([
+    ['16 bytes, by its raw_size', sampleHeader(16, 65_536 + 4)],
+    ['8 bytes, where its raw_size is the next header', recordBytes(SAMPLE, new Uint8Array(0))],
+  ])('a sample truncated to %s, is stepped over alone: what follows it is read', (_what, truncated) => {
+    const made = reading(CAPACITY - 24, sampleBytes(payloadOf(4)), truncated, sampleBytes(payloadOf(12)));
     expect(codeOf(() => made.ring.visit(() => undefined))).toBe('ERR_PERF_RING_CORRUPT');
-    expect(made.ring.skipFault()).toMatchObject({ kind: 'truncated', skippedBytes: 16 });
+    expect(made.ring.skipFault()).toMatchObject({ kind: 'truncated', skippedBytes: truncated.length });
     const sizes: number[] = [];
     expect(made.ring.visit((record) => sizes.push(record.size))).toBe(1);
     expect(sizes).toEqual([12]);
