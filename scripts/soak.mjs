@@ -1,0 +1,38 @@
+/**
+ * A long read, as root: `node scripts/soak.mjs [--records N] [--order cpu|time]`. Floods on every CPU, a hundred million
+ * samples read by default and every byte of each compared; then what was received, lost and emitted, how long it took,
+ * and memory from the first twentieth to the last. Exit code 1 when anything was wrong.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const SUPPORT = join(dirname(fileURLToPath(import.meta.url)), '..', 'test', 'support');
+
+const { values } = parseArgs({
+  options: { records: { type: 'string' }, order: { type: 'string' } },
+});
+const { records = '100000000', order = 'cpu' } = values;
+const register = ['-r', join(SUPPORT, 'register-typescript.cjs'), join(SUPPORT, 'soak-main.ts')];
+const task = JSON.stringify({ records: Number(records), order });
+const { status, stdout } = spawnSync(process.execPath, ['--expose-gc', ...register, task], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+if (status !== 0) process.exit(status ?? 1);
+
+const report = JSON.parse(stdout.toString());
+const { emitted, received, lost, unaccounted, payloadBytes, seconds, errors, memory } = report;
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+console.log(
+  `order ${order}: ${emitted} emitted, ${received} received and every byte compared (${megabytes(payloadBytes)}), ` +
+    `${lost} lost, ${unaccounted} unaccounted for, ${seconds.toFixed(1)} s`,
+);
+for (const { received: at, rss, heapUsed, external } of memory) {
+  console.log(
+    `  after ${at}: rss ${megabytes(rss)}, heap ${megabytes(heapUsed)}, external ${megabytes(external)}`,
+  );
+}
+for (const error of errors) console.log(`  ${error}`);
+if (errors.length > 0 || unaccounted !== 0) process.exitCode = 1;
