@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
+import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import type { PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
@@ -26,11 +27,15 @@ type Consumer = 'forEach' | 'slow' | 'failing' | 'partial' | 'for-of' | 'readabl
 type Action =
   | { readonly do: 'emit'; readonly count: number; readonly cpu: number }
   | { readonly do: 'pause' | 'resume' | 'flush' | 'stats' | 'refresh' | 'turn' }
-  | { readonly do: 'sleep'; readonly milliseconds: number };
+  | { readonly do: 'sleep'; readonly milliseconds: number }
+  /** The reader's thread, from then on. */
+  | { readonly do: 'pin'; readonly to: readonly number[] };
 
 interface Scenario {
   readonly order: 'cpu' | 'time';
   readonly wakeup: Wakeup;
+  /** Of the reader; every one online when undefined. */
+  readonly cpus: readonly number[] | undefined;
   readonly pages: number;
   readonly sizes: readonly number[];
   readonly consumer: Consumer;
@@ -42,6 +47,10 @@ interface Scenario {
 }
 
 const cpu = fc.constantFrom(...CPUS);
+const someCpus = fc.subarray([...CPUS], { minLength: 1 });
+
+/** The longest payloads whose record has a length that its header can say; a time takes 8 bytes of it. */
+const LARGEST_BYTES = { cpu: 65_516, time: 65_508 };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
@@ -65,6 +74,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       milliseconds: fc.integer({ min: 1, max: 25 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('pin' as const), to: someCpus }) },
 );
 
 const scenario: fc.Arbitrary<Scenario> = fc
@@ -78,12 +88,14 @@ const scenario: fc.Arbitrary<Scenario> = fc
       { everyBytes: 1000 },
       'manual',
     ),
+    cpus: fc.option(someCpus, { nil: undefined, freq: 3 }),
     pages: fc.constantFrom(1, 2, 4, 16, 64),
     sizes: fc.oneof(
       fc.array(fc.integer({ min: 8, max: 300 }), { minLength: 1, maxLength: 5 }),
-      fc.array(fc.integer({ min: 8, max: 65_500 }), { minLength: 1, maxLength: 5 }),
-      // Shorter than a sequence number: only counted.
+      fc.array(fc.integer({ min: 8, max: LARGEST_BYTES.cpu }), { minLength: 1, maxLength: 5 }),
+      // Some shorter than a sequence number: only counted.
       fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 1, maxLength: 3 }),
+      fc.array(fc.integer({ min: 0, max: LARGEST_BYTES.cpu }), { minLength: 1, maxLength: 5 }),
     ),
     consumer: fc.constantFrom<Consumer>(
       'forEach',
@@ -99,7 +111,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
     flood: fc.option(
       fc.record({
         rate: fc.constantFrom(undefined, 300, 4000, 50_000),
-        cpus: fc.subarray([...CPUS], { minLength: 1 }),
+        cpus: someCpus,
       }),
       { nil: undefined },
     ),
@@ -108,6 +120,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
   })
   .map((one) => ({
     ...one,
+    sizes: one.sizes.map((size) => Math.min(size, LARGEST_BYTES[one.order])),
     consumer: one.wakeup === 'manual' ? ('drain' as const) : one.consumer,
     // One at a time is slow, and a flush of a flooded ring long enough without that.
     pages: one.consumer === 'read' ? Math.min(one.pages, 4) : one.pages,
@@ -129,9 +142,10 @@ class Run {
     array: PerfEventArray,
     readonly scenario: Scenario,
   ) {
-    const { order, wakeup, pages, sizes, turnRecords } = scenario;
+    const { order, wakeup, cpus, pages, sizes, turnRecords } = scenario;
     const options: PerfMapReaderOptions = {
       order,
+      ...(cpus === undefined ? {} : { cpus }),
       wakeup,
       bufferBytes: pages * 4096,
       turn: { records: turnRecords },
@@ -243,6 +257,9 @@ async function act(run: Run, producer: SampleProducer | undefined, one: Action):
     case 'turn':
       run.turn();
       break;
+    case 'pin':
+      addon().setThreadAffinity([...one.to]);
+      break;
     case 'stats': {
       const { total } = reader.stats();
       if (total.corrupt + total.truncated > 0) throw new Error(JSON.stringify(total));
@@ -258,6 +275,7 @@ async function expectTruth(one: Scenario): Promise<void> {
   const array = PerfEventArray.create();
   const run = new Run(array, one);
   const producer = one.flood === undefined ? new SampleProducer(array, { sizes: one.sizes }) : undefined;
+  const affinity = addon().getThreadAffinity();
   let flood: Flood | undefined;
   try {
     if (one.flood !== undefined) {
@@ -287,6 +305,7 @@ async function expectTruth(one: Scenario): Promise<void> {
       });
     }
   } finally {
+    if (typeof affinity !== 'number') addon().setThreadAffinity(affinity);
     flood?.kill();
     await run.reader.close();
     producer?.close();
