@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describeWith } from '../../support/privilege';
-import { SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
 import { gone } from '../cli/cli-process';
 
 const REGISTER = join(__dirname, '../../support/register-typescript.cjs');
@@ -30,7 +30,11 @@ describeWith(SCENE_CAPABILITIES, 'the end of a process, or of a worker, that rea
     ['process.exit in a visitor', ['exits']],
     ['an uncaught exception in onLoss does not stop the reader', ['thrown in onLoss', 'read on']],
     ['workers of every kind, several at once', ['ended, thrown in a visitor', 'nothing left']],
-    ['three hundred readers, one after the other', ['flat', 'nothing left', '0,0,0,0,0,0']],
+    [
+      'a thousand readers, recorders and programs, one after the other',
+      ['flat', `${CPUS.length} of ${CPUS.length} slots are empty`, 'nothing left', '0,0,0,0,0,0'],
+    ],
+    ['a forked child reads as well, and ends', ['read on', 'nothing left']],
     ['a child of this process has none of its descriptors', ['none']],
   ])('%s', async (scenario, lines) => {
     const { errors, code, signal, lines: said } = await run(scenario);

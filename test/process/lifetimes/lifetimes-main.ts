@@ -3,26 +3,36 @@
  * register-typescript.cjs. Workers are this file again.
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { attachBuiltin, PerfEventArray, PerfMapReader } from '../../../lib/index';
+import {
+  type AttachedProgram,
+  attachBuiltin,
+  FlightRecorder,
+  onlineCpus,
+  PerfEventArray,
+  PerfMapReader,
+} from '../../../lib/index';
 import { addon } from '../../../lib/addon/load';
 import { takeLedger } from '../../support/ledger';
+import { RemoteSampleProducer } from '../../support/producers';
 
 /** A reader of every thread switch of this machine, with its loop running. */
 function readSwitches(onSample: () => void): {
   array: PerfEventArray;
   reader: PerfMapReader;
+  attached: AttachedProgram;
   loop: Promise<void>;
 } {
   const array = PerfEventArray.create({ name: 'lifetimes' });
   const reader = PerfMapReader.open(array, { bufferBytes: 16_384 });
-  attachBuiltin('sched_switch', array);
+  const attached = attachBuiltin('sched_switch', array);
   const loop = (async (): Promise<void> => {
     for await (const batch of reader) batch.forEach(onSample);
   })();
-  return { array, reader, loop };
+  return { array, reader, attached, loop };
 }
 
 /** Keeps a thing reachable to the end. */
@@ -69,6 +79,33 @@ async function runWorker(scenario: string): Promise<string> {
   });
   await new Promise((resolve) => worker.once('exit', resolve));
   return outcome;
+}
+
+/** A reader of every kind in its turn, by way of a map of its own as well as a shared one. */
+async function openAndClose(cycle: number, shared: PerfEventArray): Promise<void> {
+  using own = PerfEventArray.create();
+  using recorder = FlightRecorder.open(own, { bufferBytes: 4096 });
+  const reader = PerfMapReader.open(shared, {
+    bufferBytes: 4096,
+    order: cycle % 2 === 0 ? 'cpu' : 'time',
+    wakeup: cycle % 3 === 0 ? 'manual' : 'moderated',
+  });
+  // Detaching waits for every CPU: not each time.
+  if (cycle % 20 === 0) attachBuiltin('sched_switch', shared).close();
+  reader.drain(() => undefined);
+  recorder.snapshot();
+  await reader.close();
+}
+
+/** Of rss, heapUsed and external: bytes by which seven hundred cycles that keep nothing may differ. */
+const MOST_GROWN = [16e6, 1e6, 1e6] as const;
+
+async function memoryNow(): Promise<NodeJS.MemoryUsage> {
+  for (let round = 0; round < 5; round++) {
+    (globalThis as { gc?: () => void }).gc?.();
+    await pause(5);
+  }
+  return process.memoryUsage();
 }
 
 /** What this process holds of the kernel when workers have ended. */
@@ -120,25 +157,49 @@ const inMain: Record<string, () => void | Promise<void>> = {
     console.log([...new Set(outcomes)].sort().join(', '));
     console.log(await settled());
   },
-  'three hundred readers, one after the other': async () => {
+  'a thousand readers, recorders and programs, one after the other': async () => {
     const array = PerfEventArray.create();
-    let resident = 0;
-    for (let cycle = 0; cycle < 300; cycle++) {
-      const reader = PerfMapReader.open(array, { bufferBytes: 4096 });
-      reader.drain(() => undefined);
-      await reader.close();
+    let early: NodeJS.MemoryUsage | undefined;
+    for (let cycle = 0; cycle < 1000; cycle++) {
+      await openAndClose(cycle, array);
       if (cycle % 20 === 0) (globalThis as { gc?: () => void }).gc?.();
-      if (cycle === 100) resident = process.memoryUsage.rss();
+      if (cycle === 300) early = await memoryNow();
     }
+    const late = await memoryNow();
+    const grown = (['rss', 'heapUsed', 'external'] as const).map((name) => late[name] - (early?.[name] ?? 0));
+    console.log(
+      grown.every((bytes, index) => bytes < (MOST_GROWN[index] as number)) ? 'flat' : `grew by ${grown}`,
+    );
+    const producer = new RemoteSampleProducer(array);
+    for (const cpu of onlineCpus()) producer.emitOne({ cpu });
+    console.log(`${producer.counts().failed['ENOENT']} of ${onlineCpus().length} slots are empty`);
+    producer.close();
     array.close();
-    for (let round = 0; round < 5; round++) {
-      (globalThis as { gc?: () => void }).gc?.();
-      await pause(5);
-    }
-    const grown = process.memoryUsage.rss() - resident;
-    console.log(grown < 30e6 ? 'flat' : `grew by ${grown}`);
     console.log(await settled());
     console.log(Object.values(addon().openHandles()).join());
+  },
+  'a forked child reads as well, and ends': async () => {
+    let samples = 0;
+    const { array, reader, attached } = readSwitches(() => samples++);
+    for (const end of ['exits', 'is killed']) {
+      const child = fork(__filename, ['reads, and says so'], { execArgv: process.execArgv });
+      await once(child, 'message');
+      if (end === 'is killed') child.kill('SIGKILL');
+      else child.send('exit');
+      await once(child, 'exit');
+      // The ring of this process is its own still.
+      const before = samples;
+      while (samples < before + 100) await pause(1);
+    }
+    attached.close();
+    await reader.close();
+    array.close();
+    console.log('read on');
+    console.log(await settled());
+  },
+  'reads, and says so': () => {
+    process.once('message', () => process.exit(0));
+    afterSamples(20, () => process.send?.('reading'));
   },
   'a child of this process has none of its descriptors': () => {
     const array = PerfEventArray.create();
