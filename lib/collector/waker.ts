@@ -23,7 +23,7 @@ export class Waker {
     this.#onWake = (reasons, hungUp) => onWake(reasons, hungUp ?? []);
     const poller = native.pollerOpen(this.#onWake);
     if (typeof poller === 'number') {
-      throw systemError(poller, 'epoll_create1', `cannot watch rings: ${errnoName(poller)}; see ulimit -n`);
+      throw watchError(poller, 'epoll_create1', 'watching rings');
     }
     this.#poller = poller;
     // Only a consumer that waits keeps the process alive.
@@ -33,7 +33,7 @@ export class Waker {
   /** Map the event's ring first: without one it hangs up for ever. */
   watch(event: PerfEvent): void {
     const result = this.#native.pollerAdd(this.#poller, event.handle, event.cpu);
-    if (result < 0) throw systemError(result, 'epoll_ctl', `cannot watch the ring of CPU ${event.cpu}`);
+    if (result < 0) throw watchError(result, 'epoll_ctl', `watching the ring of CPU ${event.cpu}`);
   }
 
   unwatch(event: PerfEvent): void {
@@ -55,4 +55,16 @@ export class Waker {
   close(): void {
     this.#native.pollerClose(this.#poller);
   }
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has too many open files; raise its limit: ulimit -n',
+  ENFILE: 'the machine has too many open files; raise it: sysctl fs.file-max',
+  ENOMEM: 'the kernel is out of memory, or past the memory limit of this control group',
+  ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
+};
+
+function watchError(result: number, syscall: string, what: string): Error {
+  const advice = ADVICE[errnoName(result)];
+  return systemError(result, syscall, advice === undefined ? `${what} failed` : `${what}: ${advice}`);
 }

@@ -3,6 +3,8 @@
  * has set. Prints the error, or "opened", and what is held afterwards. Run with register-typescript.cjs.
  */
 
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setgid, setgroups, setuid } from 'node:process';
 import { attachBuiltin, onlineCpus, PerfEventArray, PerfMapReader, possibleCpus } from '../../../lib/index';
 import { addon } from '../../../lib/addon/load';
@@ -14,11 +16,27 @@ export interface FaultTask {
   readonly pinned?: string;
   /** Runs as that user, without capabilities. */
   readonly user?: number;
-  /** Only this. */
-  readonly ask?: 'cpus';
+  /** Bytes of addresses that may be had beside those in use. */
+  readonly addresses?: number;
+  /** Only this: the CPUs, or the descriptor that the next file would have. */
+  readonly ask?: 'cpus' | 'descriptor';
+}
+
+function lowestFreeDescriptor(): number {
+  const descriptor = openSync('/dev/null', 'r');
+  closeSync(descriptor);
+  return descriptor;
+}
+
+/** As `ulimit -v`, of this process from now on. */
+function limitAddresses(more: number): void {
+  const [pages = '0'] = readFileSync('/proc/self/statm', 'utf8').split(' ');
+  const limit = Number(pages) * addon().pageSize() + more;
+  execFileSync('prlimit', ['--pid', `${process.pid}`, `--as=${limit}:${limit}`]);
 }
 
 function attempt({ bufferBytes = 4096, builtin, pinned, ask }: FaultTask): unknown {
+  if (ask === 'descriptor') return lowestFreeDescriptor();
   if (ask === 'cpus') return { online: onlineCpus(), possible: possibleCpus() };
   const array = pinned === undefined ? PerfEventArray.create() : PerfEventArray.openPinned(pinned);
   try {
@@ -42,6 +60,7 @@ if (task.user !== undefined) {
   setgid?.(task.user);
   setuid?.(task.user);
 }
+if (task.addresses !== undefined) limitAddresses(task.addresses);
 let outcome: unknown;
 try {
   outcome = attempt(task);
