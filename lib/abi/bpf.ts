@@ -48,9 +48,10 @@ export const BPF_FUNC_get_current_pid_tgid = 14;
 export const BPF_FUNC_get_current_uid_gid = 15;
 export const BPF_FUNC_get_current_comm = 16;
 export const BPF_FUNC_perf_event_output = 25;
+export const BPF_FUNC_perf_event_read_value = 55;
 export const BPF_FUNC_probe_read_kernel_str = 115;
 
-/** flags of bpf_perf_event_output: the slot of the CPU that runs the program. A 64-bit value: load it with mov32. */
+/** flags of bpf_perf_event_output and bpf_perf_event_read_value: the slot of the CPU that runs the program. A 64-bit value: load it with mov32. */
 export const BPF_F_CURRENT_CPU = 0xffff_ffff;
 
 // ---------------------------------------------------------------------- opcodes: class, size, mode, operation, source

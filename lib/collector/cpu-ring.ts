@@ -1,8 +1,15 @@
 import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
+import type { SlotProbe } from '../bpf/slot-probe';
 import type { PerfRing } from '../ring/perf-ring';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
-import { bpfOutputAttr, type EventWakeup, PerfEvent } from '../storage/perf-event';
+import {
+  bpfOutputAttr,
+  type CustomAttributes,
+  type EventWakeup,
+  PerfEvent,
+  withTimeEnabled,
+} from '../storage/perf-event';
 import type { CpuAccount } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import { WakeModerator } from './wake-moderator';
@@ -56,7 +63,8 @@ export class CpuRing {
 
   /** Opens the events and maps the ring: all, or nothing. @throws as {@link MmapRingStorage.open} */
   static open(native: NativeAddon, cpu: number, options: ResolvedOptions, account: CpuAccount): CpuRing {
-    const { dataPageCount, attributes, timeInPayload, wakeup } = options;
+    const { dataPageCount, timeInPayload, wakeup } = options;
+    const attributes = withTimeEnabled(options.attributes);
     const storage = MmapRingStorage.open(
       {
         cpu,
@@ -68,7 +76,7 @@ export class CpuRing {
       native,
     );
     try {
-      const waking = wakeup === 'moderated' ? openWaking(native, cpu, options, storage.event) : undefined;
+      const waking = wakeup === 'moderated' ? openWaking(native, cpu, attributes, storage.event) : undefined;
       return new CpuRing(storage, waking, account);
     } catch (error) {
       storage.close();
@@ -92,9 +100,28 @@ export class CpuRing {
 
   /** Puts the event whose turn it is into the CPU's slot. */
   fillSlot(array: PerfEventArray): void {
-    const event = this.#wakes && this.#waking !== undefined ? this.#waking : this.#storage.event;
-    array.set(this.cpu, event.handle);
+    array.set(this.cpu, this.#turns.handle);
     this.#inSlot = true;
+  }
+
+  /** Whether this ring was put into its slot, and no other reader has taken it since, as far as can be told. */
+  holdsSlot(probe: SlotProbe | undefined): boolean {
+    if (!this.#inSlot || probe === undefined) return this.#inSlot;
+    return probe.holds(this.cpu, () => this.#turns.readEnabledNanoseconds());
+  }
+
+  /** The slot is another's: it is neither emptied nor filled any more, until {@link fillSlot}. */
+  leaveSlot(): void {
+    this.#inSlot = false;
+  }
+
+  get inSlot(): boolean {
+    return this.#inSlot;
+  }
+
+  /** The event that the slot holds, or would hold. */
+  get #turns(): PerfEvent {
+    return this.#wakes && this.#waking !== undefined ? this.#waking : this.#storage.event;
   }
 
   /** Empties the slot, if this ring was put into it. */
@@ -189,8 +216,13 @@ function ownersWakeup(wakeup: ResolvedOptions['wakeup']): EventWakeup {
   return typeof wakeup === 'object' ? wakeup : 'half-full';
 }
 
-function openWaking(native: NativeAddon, cpu: number, options: ResolvedOptions, owner: PerfEvent): PerfEvent {
-  const waking = PerfEvent.open(native, bpfOutputAttr({ everyEvents: 1 }, options.attributes), cpu);
+function openWaking(
+  native: NativeAddon,
+  cpu: number,
+  attributes: CustomAttributes,
+  owner: PerfEvent,
+): PerfEvent {
+  const waking = PerfEvent.open(native, bpfOutputAttr({ everyEvents: 1 }, attributes), cpu);
   try {
     waking.setOutput(owner);
     return waking;

@@ -17,4 +17,6 @@ export const channels = {
   swap: channel('perfring:swap'),
   /** { reader, cpu, online }: a ring was opened or retired because its CPU came or went */
   cpu: channel('perfring:cpu'),
+  /** { reader, cpu }: another reader took the CPU's slot, or emptied it */
+  taken: channel('perfring:taken'),
 } as const;

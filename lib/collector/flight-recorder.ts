@@ -3,6 +3,7 @@ import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/pe
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
+import { SlotProbe } from '../bpf/slot-probe';
 import { PerfRingError } from '../errors';
 import { plainKnownOptions } from '../input/plain-data';
 import { RingReader } from '../reader/ring-reader';
@@ -11,7 +12,7 @@ import type { RecordVisitor } from '../ring/record';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
-import type { CustomAttributes } from '../storage/perf-event';
+import { type CustomAttributes, type PerfEvent, withTimeEnabled } from '../storage/perf-event';
 import { attemptAll } from '../ring/attempt-all';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { resolveOptions } from './options';
@@ -70,7 +71,7 @@ export class FlightRecorder {
     this.#native = native;
     this.#array = array;
     this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
-    const attributes = { ...resolved.attributes, write_backward: true };
+    const attributes = { ...withTimeEnabled(resolved.attributes), write_backward: true };
     this.#open = (cpu) =>
       MmapRingStorage.open(
         { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
@@ -142,11 +143,20 @@ export class FlightRecorder {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // A closed array has emptied them itself.
+    const probe = this.#array.closed ? undefined : SlotProbe.open(this.#native, this.#array);
     attemptAll([
-      // A closed array has emptied them itself.
-      ...this.#rings.map((ring) => () => !this.#array.closed && this.#array.clear(ring.event.cpu)),
+      ...this.#rings.map((ring) => () => this.#emptySlot(ring.event, probe)),
       ...this.#rings.map((ring) => () => ring.close()),
+      () => probe?.close(),
     ]);
+  }
+
+  /** Not that of a reader which has taken it since. */
+  #emptySlot(event: PerfEvent, probe: SlotProbe | undefined): void {
+    if (this.#array.closed) return;
+    if (probe === undefined || probe.holds(event.cpu, () => event.readEnabledNanoseconds()))
+      this.#array.clear(event.cpu);
   }
 
   [Symbol.dispose](): void {

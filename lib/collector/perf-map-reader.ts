@@ -60,6 +60,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #lossCheckedAt = 0;
   #cpusCheckedAt = 0;
   #refreshWarning: string | undefined;
+  #toldTaken = false;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
@@ -68,7 +69,14 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       lost: (ring) => this.#reportLoss(ring),
     });
     this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
-    this.#rings = new RingSet(native, array, options, this.#waker, (ring) => this.#reportLoss(ring));
+    this.#rings = new RingSet(
+      native,
+      array,
+      options,
+      this.#waker,
+      (ring) => this.#reportLoss(ring),
+      (ring) => this.#reportTaken(ring),
+    );
     this.#consumer = new Consumer({
       turn: this.#turn,
       limits: options.turn,
@@ -212,7 +220,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#rings.emptySlots();
   }
 
-  /** Puts the rings back. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
+  /** Puts the rings back, also where another reader has taken the slot. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
   resume(): void {
     this.#checkOpen();
     if (this.#consumer.draining) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
@@ -331,6 +339,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     }
     if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
       this.#cpusCheckedAt = now;
+      this.#rings.checkSlots();
       this.#refreshByItself();
     }
     if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
@@ -344,8 +353,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     if (moderator === undefined || this.#closed) return;
     const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
     if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
-      this.#rings.setWakes(ring, !busy);
-      channels.swap.publish({ reader: this, cpu: ring.cpu, wakes: !busy });
+      if (this.#rings.setWakes(ring, !busy))
+        channels.swap.publish({ reader: this, cpu: ring.cpu, wakes: !busy });
     }
   }
 
@@ -395,6 +404,17 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   #reportFault(ring: CpuRing, fault: SkippedFault): void {
     channels.fault.publish({ reader: this, cpu: ring.cpu, ...fault });
+  }
+
+  #reportTaken({ cpu }: CpuRing): void {
+    channels.taken.publish({ reader: this, cpu });
+    // Who closes has no use for it, nor whoever was told.
+    if (this.#closed || this.#toldTaken) return;
+    this.#toldTaken = true;
+    process.emitWarning(
+      `perfring: another reader took the slot of CPU ${cpu} in map ${this.#rings.mapId}, or emptied it: this one gets ` +
+        'no more samples there. A map has one reader: stop one of the two, or give each a map of its own',
+    );
   }
 
   #checkOpen(): void {

@@ -1,5 +1,6 @@
 import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
+import { SlotProbe } from '../bpf/slot-probe';
 import { PerfRingError } from '../errors';
 import { CpuAccount } from './accounts';
 import { attemptAll } from '../ring/attempt-all';
@@ -23,30 +24,42 @@ export class RingSet {
   readonly #options: ResolvedOptions;
   readonly #waker: Waker | undefined;
   readonly #retired: (ring: CpuRing) => void;
+  readonly #taken: (ring: CpuRing) => void;
+  /** Loaded when it is first needed; null where it cannot be. */
+  #probe: SlotProbe | null | undefined;
   readonly #accounts = new Map<number, CpuAccount>();
   /** Samples of each ring that had come at its last look, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
   #list: readonly CpuRing[] = [];
   #closedBytes = 0;
 
-  /** @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed */
+  /**
+   * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
+   * @param taken told of a ring whose slot another reader has taken, once
+   */
   constructor(
     native: NativeAddon,
     array: PerfEventArray,
     options: ResolvedOptions,
     waker: Waker | undefined,
     retired: (ring: CpuRing) => void,
+    taken: (ring: CpuRing) => void,
   ) {
     this.#native = native;
     this.#array = array;
     this.#options = options;
     this.#waker = waker;
     this.#retired = retired;
+    this.#taken = taken;
   }
 
   /** The rings, by CPU number. */
   get list(): readonly CpuRing[] {
     return this.#list;
+  }
+
+  get mapId(): number {
+    return this.#array.info.id;
   }
 
   get accounts(): Iterable<CpuAccount> {
@@ -88,7 +101,7 @@ export class RingSet {
     for (const ring of this.#list) {
       if (wanted.has(ring.cpu) || ring.retiring) continue;
       ring.retiring = true;
-      ring.emptySlot(this.#array);
+      if (this.#holdsSlot(ring)) ring.emptySlot(this.#array);
       this.#waker?.unwatch(ring.polled);
       changes.push({ cpu: ring.cpu, online: false });
     }
@@ -120,11 +133,32 @@ export class RingSet {
   emptySlots(): void {
     // A closed array has emptied them itself.
     if (this.#array.closed) return;
-    attemptAll(this.#list.map((ring) => () => ring.emptySlot(this.#array)));
+    attemptAll(this.#list.map((ring) => () => this.#holdsSlot(ring) && ring.emptySlot(this.#array)));
   }
 
-  setWakes(ring: CpuRing, wakes: boolean): void {
-    if (!ring.retiring) ring.setWakes(this.#array, wakes);
+  /** @returns whether the events changed places */
+  setWakes(ring: CpuRing, wakes: boolean): boolean {
+    if (ring.retiring || !this.#holdsSlot(ring)) return false;
+    ring.setWakes(this.#array, wakes);
+    return true;
+  }
+
+  /** Tells of the rings whose slots another reader has taken. */
+  checkSlots(): void {
+    for (const ring of this.#list) this.#holdsSlot(ring);
+  }
+
+  /**
+   * Whether a ring is in its slot still. To fill or empty the slot of another reader's would leave that one without
+   * samples, and nobody would tell it.
+   */
+  #holdsSlot(ring: CpuRing): boolean {
+    if (!ring.inSlot || this.#array.closed) return false;
+    if (this.#probe === undefined) this.#probe = SlotProbe.open(this.#native, this.#array) ?? null;
+    if (ring.holdsSlot(this.#probe ?? undefined)) return true;
+    ring.leaveSlot();
+    this.#taken(ring);
+    return false;
   }
 
   /**
@@ -146,6 +180,7 @@ export class RingSet {
     attemptAll([
       () => this.emptySlots(),
       ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
+      () => this.#probe?.close(),
     ]);
   }
 

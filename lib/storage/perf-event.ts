@@ -4,6 +4,7 @@ import {
   encodePerfEventAttr,
   PERF_COUNT_SW_BPF_OUTPUT,
   PERF_FORMAT_LOST,
+  PERF_FORMAT_TOTAL_TIME_ENABLED,
   PERF_SAMPLE_RAW,
   PERF_TYPE_SOFTWARE,
   type PerfEventAttr,
@@ -43,6 +44,12 @@ export function bpfOutputAttr(wakeup: EventWakeup, attributes: CustomAttributes 
     sample_type: wordOf(custom.sample_type, 'sample_type') | PERF_SAMPLE_RAW,
     ...wakeupAttr(wakeup),
   };
+}
+
+/** For events that can be asked {@link PerfEvent.readEnabledNanoseconds}. */
+export function withTimeEnabled(attributes: CustomAttributes): CustomAttributes {
+  const asked = wordOf(attributes.read_format, 'read_format');
+  return { ...attributes, read_format: (asked | PERF_FORMAT_TOTAL_TIME_ENABLED) >>> 0 };
 }
 
 function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
@@ -127,6 +134,15 @@ export class PerfEvent {
     if (words < 0) throw this.#error(words, 'read', 'reading the counters');
     // PERF_FORMAT_LOST is the last word of struct read_format.
     return Number(this.#words[words - 1]);
+  }
+
+  /** How long the event has been enabled; undefined when its read_format was opened without: see {@link withTimeEnabled}. */
+  readEnabledNanoseconds(): bigint | undefined {
+    if ((this.readFormat & PERF_FORMAT_TOTAL_TIME_ENABLED) === 0) return undefined;
+    const words = this.native.perfEventRead(this.handle, this.#words);
+    if (words < 0) throw this.#error(words, 'read', 'reading the counters');
+    // The word after the counter, or after how many there are of a group.
+    return this.#words[1];
   }
 
   /** Writes into the other event's ring from now on; `null` detaches. */

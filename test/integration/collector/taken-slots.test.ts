@@ -1,0 +1,213 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { errnoNumber } from '../../../lib/abi/errno';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { SlotProbe } from '../../../lib/bpf/slot-probe';
+import { addon } from '../../../lib/addon/load';
+import { FlightRecorder } from '../../../lib/collector/flight-recorder';
+import type { PerfMapReaderOptions } from '../../../lib/collector/options';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { bpfOutputAttr, PerfEvent, withTimeEnabled } from '../../../lib/storage/perf-event';
+import { Flood } from '../../support/flood';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith } from '../../support/privilege';
+import { RemoteSampleProducer } from '../../support/producers';
+import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { until } from '../../support/until';
+
+afterAll(expectNothingLeft);
+
+const CPU = CPUS.at(-1) as number;
+
+/** A scene whose map another reader opens by its id, as another program would. */
+class ContestedMap extends ReaderScene {
+  readonly #theirs: PerfEventArray[] = [];
+
+  another(options: PerfMapReaderOptions = {}): PerfMapReader {
+    const array = PerfEventArray.openById(this.array.info.id);
+    this.#theirs.push(array);
+    return PerfMapReader.open(array, options);
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    for (const array of this.#theirs) array.close();
+  }
+}
+
+async function readAll(reader: PerfMapReader): Promise<void> {
+  for await (const batch of reader) batch.forEach(() => undefined);
+}
+
+describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () => {
+  it('does not take them back when it turns to calm, and is told by a warning and a channel', async () => {
+    using map = new ContestedMap();
+    const { reader, producer } = map;
+    const reading = readAll(reader);
+    const warnings: string[] = [];
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+      warnings.push(String(warning));
+    });
+    const taken: number[] = [];
+    const listen = (message: unknown): void => {
+      const { reader: of, cpu } = message as { reader: unknown; cpu: number };
+      if (of === reader) taken.push(cpu);
+    };
+    subscribe('perfring:taken', listen);
+    try {
+      // The quiet event lies in the slot: it would be swapped for the waking one as soon as nothing more comes.
+      await until(() => {
+        if (reader.stats().total.swaps % 2 === 0) producer.emit(500, { cpu: CPU });
+        return reader.stats().total.swaps % 2 === 1;
+      }, 'a swap');
+      const other = map.another();
+      const readingToo = readAll(other);
+      const before = reader.stats().total;
+      await until(() => taken.length === CPUS.length, 'every slot');
+      expect(taken.sort()).toEqual(CPUS);
+      expect(warnings).toEqual([
+        expect.stringMatching(/another reader took the slot of CPU \d+ in map \d+.* stop one of the two/),
+      ]);
+
+      for (let round = 0; round < 20; round++) map.emitEverywhere(5);
+      await other.flush();
+      expect(other.stats().total.received).toBe(100 * CPUS.length);
+      expect(reader.stats().total).toMatchObject({ received: before.received, swaps: before.swaps });
+      await other.close();
+      await reader.close();
+      await Promise.all([reading, readingToo]);
+    } finally {
+      emitWarning.mockRestore();
+      unsubscribe('perfring:taken', listen);
+    }
+  });
+
+  it.each<[string, (map: ContestedMap) => unknown]>([
+    ['is closed', ({ reader }) => reader.close()],
+    ['is paused', ({ reader }) => reader.pause()],
+    [
+      'is closed with drain while it is read',
+      ({ reader }) => {
+        void readAll(reader);
+        return reader.close({ drain: true });
+      },
+    ],
+  ])('leaves them to that one when it %s', async (_, end) => {
+    using map = new ContestedMap();
+    using other = map.another({ wakeup: 'manual' });
+    await end(map);
+    map.emitEverywhere(10);
+    expect(other.drain(() => undefined)).toBe(10 * CPUS.length);
+  });
+
+  it('takes them back by resume()', async () => {
+    using map = new ContestedMap({ wakeup: 'manual' });
+    using other = map.another({ wakeup: 'manual' });
+    map.reader.pause();
+    map.reader.resume();
+    map.emitEverywhere(10);
+    expect(map.reader.drain(() => undefined)).toBe(10 * CPUS.length);
+    await other.close();
+    map.emitEverywhere(10);
+    expect(map.reader.drain(() => undefined)).toBe(10 * CPUS.length);
+  });
+
+  it('keeps those that the other one did not take', async () => {
+    using map = new ContestedMap({ wakeup: 'manual' });
+    using other = map.another({ wakeup: 'manual', cpus: [CPU] });
+    await map.reader.close();
+    map.emitEverywhere(1);
+    expect(other.drain(() => undefined)).toBe(1);
+    expect(map.producer.counts().failed).toEqual(CPUS.length > 1 ? { ENOENT: CPUS.length - 1 } : {});
+  });
+
+  it('is as any other where no program can be loaded that would tell', async () => {
+    const native = { ...addon(), bpfProgramLoad: () => -errnoNumber('EPERM') };
+    using map = new ContestedMap();
+    using array = PerfEventArray.openById(map.array.info.id);
+    const reader = PerfMapReader.open(array, { wakeup: 'manual' }, native);
+    map.emitEverywhere(2);
+    expect(reader.drain(() => undefined)).toBe(2 * CPUS.length);
+    await reader.close();
+    map.emitEverywhere(1);
+    expect(map.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
+  });
+
+  it('may be a flight recorder', () => {
+    using map = new ContestedMap({ wakeup: 'manual' });
+    const recorder = FlightRecorder.open(map.array, { bufferBytes: 4096 });
+    map.reader.pause();
+    map.reader.resume();
+    recorder.close();
+    map.emitEverywhere(3);
+    expect(map.reader.drain(() => undefined)).toBe(3 * CPUS.length);
+  });
+});
+
+describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
+  const open = (cpu: number): PerfEvent =>
+    PerfEvent.open(addon(), bpfOutputAttr('half-full', withTimeEnabled({})), cpu);
+
+  it('knows an event in its slot, another one there, and none', async () => {
+    using array = PerfEventArray.create();
+    const probe = SlotProbe.open(addon(), array) as SlotProbe;
+    for (const cpu of CPUS) {
+      const ours = open(cpu);
+      await pause(20);
+      const theirs = open(cpu);
+      const holds = (event: PerfEvent): boolean => probe.holds(cpu, () => event.readEnabledNanoseconds());
+      expect([holds(ours), holds(theirs)]).toEqual([false, false]);
+      array.set(cpu, ours.handle);
+      expect([holds(ours), holds(theirs)]).toEqual([true, false]);
+      array.set(cpu, theirs.handle);
+      expect([holds(ours), holds(theirs)]).toEqual([false, true]);
+      ours.close();
+      theirs.close();
+    }
+    probe.close();
+  });
+
+  it('says that a slot is held where it cannot tell', () => {
+    using array = PerfEventArray.create();
+    const probe = SlotProbe.open(addon(), array) as SlotProbe;
+    const event = open(CPU);
+    array.set(CPU, event.handle);
+    expect(probe.holds(CPU, () => undefined)).toBe(true);
+    expect(probe.holds(60_000, () => 1n)).toBe(true);
+    event.close();
+    probe.close();
+    expect(probe.holds(CPU, () => 1n)).toBe(true);
+  });
+
+  it('never denies a slot that is held, however busy the CPUs are', async () => {
+    using scene = new ReaderScene({ wakeup: 'manual', bufferBytes: 4096 });
+    const flood = await Flood.start({ mapId: scene.array.info.id });
+    const events = CPUS.map(open);
+    using array = PerfEventArray.create();
+    const probe = SlotProbe.open(addon(), array) as SlotProbe;
+    try {
+      for (const event of events) array.set(event.cpu, event.handle);
+      let denied = 0;
+      for (let round = 0; round < 5000; round++) {
+        for (const event of events)
+          if (!probe.holds(event.cpu, () => event.readEnabledNanoseconds())) denied++;
+        if (round % 500 === 0) await pause(1);
+      }
+      expect(denied).toBe(0);
+    } finally {
+      flood.kill();
+      probe.close();
+      for (const event of events) event.close();
+    }
+  });
+
+  it('writes nothing into the map', () => {
+    using scene = new ReaderScene({ wakeup: 'manual' });
+    const remote = new RemoteSampleProducer(scene.array);
+    const probe = SlotProbe.open(addon(), scene.array) as SlotProbe;
+    for (const cpu of CPUS) probe.holds(cpu, () => 0n);
+    expect(scene.reader.drain({ sample: () => undefined, other: () => undefined })).toBe(0);
+    probe.close();
+    remote.close();
+  });
+});
