@@ -1,6 +1,6 @@
 /**
  * The core of the library as whoever runs it: opens, collects from two built-in programs, counts, closes. Prints what
- * came of it as JSON. Run with register-typescript.cjs.
+ * came of it as JSON. With the id of a map: only opens that. Run with register-typescript.cjs.
  */
 
 import { readFileSync } from 'node:fs';
@@ -64,7 +64,16 @@ async function flight(): Promise<number> {
   return records;
 }
 
+/** Somebody else's map, by its number. */
+function openMap(id: number): unknown {
+  const array = PerfEventArray.openById(id);
+  array.close();
+  return { opened: id };
+}
+
 async function main(): Promise<unknown> {
+  const [, , id] = process.argv;
+  if (id !== undefined) return openMap(Number(id));
   const status = readFileSync('/proc/self/status', 'utf8');
   return {
     user: process.getuid?.(),

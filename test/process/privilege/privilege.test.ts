@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { PerfEventArray } from '../../../lib/index';
+import { expectNothingLeft } from '../../support/ledger';
 import { asOrdinaryUser, type Granted, jsonOf } from '../../support/ordinary-user';
 import { describeWith } from '../../support/privilege';
 import { SCENE_CAPABILITIES } from '../../support/reader-scene';
@@ -12,8 +14,10 @@ const NODE = [
 ];
 const CALLS = 5000;
 
-function run(capabilities: readonly Granted[]): Record<string, unknown> {
-  return jsonOf(asOrdinaryUser(capabilities, NODE));
+afterAll(expectNothingLeft);
+
+function run(capabilities: readonly Granted[], ...args: string[]): Record<string, unknown> {
+  return jsonOf(asOrdinaryUser(capabilities, [...NODE, ...args]));
 }
 
 describeWith([...SCENE_CAPABILITIES, 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'], 'an ordinary user', () => {
@@ -46,6 +50,16 @@ describeWith([...SCENE_CAPABILITIES, 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'],
     expect(run(capabilities)).toEqual({
       code: expect.stringMatching(/^(EPERM|EACCES)$/),
       message: expect.stringMatching(message),
+    });
+  });
+
+  it('is told that a map by its number needs CAP_SYS_ADMIN', () => {
+    using array = PerfEventArray.create();
+    expect(run(['bpf', 'perfmon', 'ipc_lock'], `${array.info.id}`)).toEqual({
+      code: 'EPERM',
+      message: expect.stringMatching(
+        /^bpf\(BPF_MAP_GET_FD_BY_ID\) EPERM: .* needs CAP_SYS_ADMIN, which this process does not have/,
+      ),
     });
   });
 });
