@@ -14,6 +14,11 @@ export async function run(args: readonly string[]): Promise<number> {
   let exitCode = EXIT_OK;
   // Whoever closed it does not want to read it: no reason to fail.
   process.stderr.on('error', () => undefined);
+  // The library's warnings, in one line as errors are.
+  process.removeAllListeners('warning');
+  process.on('warning', ({ message }) => {
+    process.stderr.write(`${message.replace(/^(?:perfring: )?/, 'perfring: ')}\n`);
+  });
   process.once('uncaughtException', (error) => {
     process.stderr.write(failureText(error, debug));
     process.exit(EXIT_FAILURE);

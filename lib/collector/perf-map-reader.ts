@@ -59,6 +59,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #holdsBack = false;
   #lossCheckedAt = 0;
   #cpusCheckedAt = 0;
+  #slotsCheckedAt = performance.now();
   #refreshWarning: string | undefined;
   #toldTaken = false;
 
@@ -140,6 +141,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   drain(visitors: Visitors, limits: TurnLimits = {}): number {
     const within = checkTurn(limits, UNBOUNDED);
     const split = splitVisitors(visitors);
+    // Whoever is told may close the reader.
+    if (this.#waker === undefined && !this.#closed) this.#checkSlots(performance.now());
     this.#checkOpen();
     this.#consumer.checkFree();
     if (this.#inDrain)
@@ -339,7 +342,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     }
     if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
       this.#cpusCheckedAt = now;
-      this.#rings.checkSlots();
+      this.#checkSlots(now);
+      if (this.#closed) return;
       this.#refreshByItself();
     }
     if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
@@ -404,6 +408,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   #reportFault(ring: CpuRing, fault: SkippedFault): void {
     channels.fault.publish({ reader: this, cpu: ring.cpu, ...fault });
+  }
+
+  #checkSlots(now: number): void {
+    if (now - this.#slotsCheckedAt < CPU_CHECK_MILLISECONDS) return;
+    this.#slotsCheckedAt = now;
+    this.#rings.checkSlots();
   }
 
   #reportTaken({ cpu }: CpuRing): void {

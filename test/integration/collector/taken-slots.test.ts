@@ -13,6 +13,7 @@ import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { RemoteSampleProducer } from '../../support/producers';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { codeOf } from '../../support/ring-errors';
 import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
@@ -40,14 +41,19 @@ async function readAll(reader: PerfMapReader): Promise<void> {
 }
 
 describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () => {
+  const warnings: string[] = [];
+  beforeEach(() => {
+    warnings.length = 0;
+    jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+      warnings.push(String(warning));
+    });
+  });
+  afterEach(() => jest.restoreAllMocks());
+
   it('does not take them back when it turns to calm, and is told by a warning and a channel', async () => {
     using map = new ContestedMap();
     const { reader, producer } = map;
     const reading = readAll(reader);
-    const warnings: string[] = [];
-    const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
-      warnings.push(String(warning));
-    });
     const taken: number[] = [];
     const listen = (message: unknown): void => {
       const { reader: of, cpu } = message as { reader: unknown; cpu: number };
@@ -77,7 +83,6 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
       await reader.close();
       await Promise.all([reading, readingToo]);
     } finally {
-      emitWarning.mockRestore();
       unsubscribe('perfring:taken', listen);
     }
   });
@@ -99,6 +104,42 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     map.emitEverywhere(10);
     expect(other.drain(() => undefined)).toBe(10 * CPUS.length);
   });
+
+  it('is told as it drains, when nobody wakes it', async () => {
+    using map = new ContestedMap({ wakeup: 'manual' });
+    using other = map.another({ wakeup: 'manual' });
+    await until(() => {
+      map.reader.drain(() => undefined);
+      return warnings.length > 0;
+    }, 'a warning');
+    map.emitEverywhere(1);
+    expect(other.drain(() => undefined)).toBe(CPUS.length);
+  });
+
+  it.each(['manual', 'moderated'] as const)(
+    'may be closed by whoever is told, wakeup: %p',
+    async (wakeup) => {
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      using map = new ContestedMap({ wakeup });
+      const { reader } = map;
+      const listen = (message: unknown): void => {
+        if ((message as { reader: unknown }).reader === reader) void reader.close();
+      };
+      subscribe('perfring:taken', listen);
+      try {
+        using other = map.another({ wakeup: 'manual' });
+        await until(() => {
+          if (wakeup === 'manual' && !reader.closed) codeOf(() => reader.drain(() => undefined));
+          return reader.closed;
+        }, 'the end');
+        map.emitEverywhere(1);
+        expect(other.drain(() => undefined)).toBe(CPUS.length);
+      } finally {
+        unsubscribe('perfring:taken', listen);
+        warn.mockRestore();
+      }
+    },
+  );
 
   it('takes them back by resume()', async () => {
     using map = new ContestedMap({ wakeup: 'manual' });
