@@ -316,6 +316,8 @@ export class RingReader {
     const ring = lane && this.#rings[lane.index];
     if (lane === undefined || ring === undefined) return undefined;
     const fault = ring.closed ? undefined : ring.skipFault();
+    // The time of what was stepped over is nobody's: a record without one, behind it, has the place of the last delivered.
+    [lane.high, lane.low] = [this.#merge.lastHigh, this.#merge.lastLow];
     this.#gather();
     return fault && { ...fault, ring };
   }

@@ -21,7 +21,8 @@ import {
 } from '../../../lib/index';
 import { FakeKernel } from '../../support/fuzz-fake-kernel';
 import { codeOf, messageOf } from '../../support/ring-errors';
-import { recordBytes, sampleBytes } from '../../support/ring-records';
+import { lostBytes, recordBytes, sampleBytes, words } from '../../support/ring-records';
+import { timedBytes, timedRing, timedSample } from '../../support/timed-rings';
 
 /** Arguments that no type allows. */
 const wrong = <Value>(value: unknown): Value => value as Value;
@@ -178,6 +179,24 @@ describe('what the fuzzer of bytes found', () => {
       array.close();
     },
   );
+
+  it('the time of a sample that was stepped over makes no other one late', () => {
+    const fixture = timedRing({ cpu: 0 });
+    // All that the 64 KiB law leaves of it: a header and a time.
+    fixture.publish(recordBytes(9, words(5000n)), lostBytes(1n, 1n), timedBytes(timedSample(4500n, 7)));
+    const faults: string[] = [];
+    const reader = new RingReader({ live: false, onFault: (_, { kind }) => faults.push(kind) });
+    reader.addRing(fixture.ring);
+    const seen: [number, bigint | undefined, boolean][] = [];
+    reader.start();
+    reader.visit(({ type, time, late }) => seen.push([type, time, late]));
+    reader.finish();
+    expect(faults).toEqual(['truncated']);
+    expect(seen).toEqual([
+      [2, undefined, false],
+      [9, 4500n, false],
+    ]);
+  });
 
   it('a snapshot with a record that cannot be is visited past it, and tells', () => {
     const { native, rings } = new FakeKernel();
