@@ -41,8 +41,8 @@ export const WAKE_TIMER = 2;
 
 /**
  * Called on the event loop when the poller woke.
- * @param reasons WAKE_EVENTS | WAKE_TIMER. Readiness of a perf event is consumed by polling, so on WAKE_EVENTS
- *   look at every ring's head: no list of ready rings could be trusted.
+ * @param reasons WAKE_EVENTS or WAKE_TIMER; when both are due, a call each. Readiness of a perf event is consumed by
+ *   polling, so on WAKE_EVENTS look at every ring's head: no list of ready rings could be trusted.
  * @param hungUp tokens of events that hung up (their process ended, or they lost their mapping). They were
  *   taken out of the set already. `undefined` when there are none.
  */

@@ -141,9 +141,8 @@ void Poller::Wake(bool events_ready) {
   if (events_ready) {
     reasons |= kWakeEvents;
     set_->TakeHungUp(hung_up);
-  }
-  // When both are ready one call tells of both, and libuv's second callback finds the expiry taken.
-  if (timer_->TakeExpiry()) {
+  } else if (timer_->TakeExpiry()) {
+    // Asked for here alone: libuv calls for the timer by itself, and a sample need not wait for one more system call.
     reasons |= kWakeTimer;
   }
   if (reasons != 0) {

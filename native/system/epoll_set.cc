@@ -42,6 +42,7 @@ int EpollSet::Add(int event_fd, uint32_t token) {
     return -errno;
   }
   ++count_;
+  readable_by_addition_ = true;
   // It fails only when it has been written 2^64 - 2 times, and is readable then as well.
   static_cast<void>(::eventfd_write(added_.get(), 1));
   return 0;
@@ -56,8 +57,11 @@ int EpollSet::Remove(int event_fd) {
 }
 
 void EpollSet::TakeHungUp(std::vector<uint32_t>& tokens) {
-  eventfd_t ignored = 0;
-  static_cast<void>(::eventfd_read(added_.get(), &ignored));
+  if (readable_by_addition_) {
+    readable_by_addition_ = false;
+    eventfd_t ignored = 0;
+    static_cast<void>(::eventfd_read(added_.get(), &ignored));
+  }
   std::array<epoll_event, 64> ready{};
   // Ready events go to the end of the kernel's list, so this many rounds see each one; producers that keep
   // waking can't hold us here.

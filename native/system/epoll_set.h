@@ -38,6 +38,7 @@ class EpollSet {
   UniqueFd epoll_;
   // An eventfd in the set, readable from an Add() to the next TakeHungUp().
   UniqueFd added_;
+  bool readable_by_addition_ = false;
   size_t count_ = 1;
 };
 
