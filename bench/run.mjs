@@ -8,12 +8,13 @@ import { Subject } from './harness/subject.mjs';
 import { cliff } from './rows/cliff.mjs';
 import { copy } from './rows/copy.mjs';
 import { drain } from './rows/drain.mjs';
+import { loop } from './rows/loop.mjs';
 import { memory } from './rows/memory.mjs';
 import { merge } from './rows/merge.mjs';
 import { start } from './rows/start.mjs';
 import { stream } from './rows/stream.mjs';
 
-const ROWS = { drain, cliff, merge, copy, stream, memory, start };
+const ROWS = { drain, cliff, merge, copy, stream, loop, memory, start };
 
 function options() {
   const { values } = parseArgs({

@@ -1,4 +1,5 @@
 // Ours in the end-to-end, memory and start rows: PerfMapReader in its default settings, by the line protocol.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { answer, monotonicNanoseconds, SequenceCheck, serve } from './line-loop.mjs';
 import { fromDist } from './load-source.mjs';
 
@@ -25,17 +26,23 @@ class Stream {
   #untilLatency;
   #cpuAtStart = process.cpuUsage();
   #reading;
+  #loopDelay = null;
 
-  constructor({ map, ringBytes, latencyEvery }) {
+  constructor({ map, ringBytes, latencyEvery, loopDelay = false }) {
     this.#map = PerfEventArray.openById(map);
     this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes });
     this.#latencyEvery = this.#untilLatency = latencyEvery;
     for (const cpu of this.#reader.cpus) this.#checks[cpu] = new SequenceCheck();
     this.#reading = this.#read();
+    if (!loopDelay) return;
+    // Its timer wakes the loop each millisecond: never beside another measurement.
+    this.#loopDelay = monitorEventLoopDelay({ resolution: 1 });
+    this.#loopDelay.enable();
   }
 
   async stop() {
     const cpu = process.cpuUsage(this.#cpuAtStart);
+    this.#loopDelay?.disable();
     await this.#reader.close({ drain: true });
     await this.#reading;
     this.#map.close();
@@ -47,6 +54,7 @@ class Stream {
       lost: this.#lost,
       cpuMicroseconds: cpu.user + cpu.system,
       latency: Array.from(this.#latency.entries()).filter(([, count]) => count > 0),
+      ...(this.#loopDelay === null ? {} : { loopDelay: delaysOf(this.#loopDelay) }),
     };
   }
 
@@ -64,6 +72,15 @@ class Stream {
 
   #onLost = (record) => {
     this.#lost += record.lost;
+  };
+}
+
+/** Milliseconds. */
+function delaysOf(histogram) {
+  return {
+    p50: histogram.percentile(50) / 1e6,
+    p99: histogram.percentile(99) / 1e6,
+    max: histogram.max / 1e6,
   };
 }
 
