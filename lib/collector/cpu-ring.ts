@@ -155,6 +155,11 @@ export class CpuRing {
     return available;
   }
 
+  /** Bytes that the turn under way has found and not visited; 0 without one. */
+  get found(): number {
+    return this.ring.reading ? this.ring.scanState.left : 0;
+  }
+
   /** Bytes that were neither visited nor skipped. */
   get unreadBytes(): number {
     return this.#bytes(() => this.ring.unreadBytes());

@@ -138,8 +138,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another
    *   consumer reads, ERR_PERF_CLOSED
    */
-  drain(visitors: Visitors, limits: TurnLimits = {}): number {
-    const within = checkTurn(limits, UNBOUNDED);
+  drain(visitors: Visitors, limits?: TurnLimits): number {
+    const within = limits === undefined ? UNBOUNDED : checkTurn(limits, UNBOUNDED);
     const split = splitVisitors(visitors);
     // Whoever is told may close the reader.
     if (this.#waker === undefined && !this.#closed) this.#checkSlots(performance.now());
@@ -149,8 +149,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
     this.#inDrain = true;
     try {
-      for (const ring of this.#rings.list) this.#reportLossWhenFull(ring, ring.look());
       this.#turn.begin();
+      for (const ring of this.#rings.list) this.#reportLossWhenFull(ring, ring.found);
       return visitWithin(this.#turn, split, within, () => this.#rings.consumedBytes);
     } finally {
       this.#inDrain = false;

@@ -3,7 +3,7 @@ import type { RingRecord } from '../ring/record';
 import type { TurnLimits } from './options';
 import { checkTurn } from './options';
 import type { Turn } from './turn';
-import { splitVisitors, type Visitors } from './visitors';
+import { type SplitVisitors, splitVisitors, type Visitors } from './visitors';
 
 /** No bound of time or bytes. */
 export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
@@ -20,17 +20,22 @@ const LARGEST_CHUNK = 16_384;
  */
 export function visitWithin(
   turn: Turn,
-  visitors: Visitors,
+  { sample, other }: SplitVisitors,
   limits: Required<TurnLimits>,
   consumed: () => number,
 ): number {
-  const { sample, other } = splitVisitors(visitors);
+  let records = 0;
+  if (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED) {
+    for (;;) {
+      const visited = turn.visit(sample, other, limits.records - records);
+      records += visited;
+      if (visited === 0 || turn.stopped || records >= limits.records) return records;
+    }
+  }
   const start = performance.now();
   const startBytes = consumed();
   const budget = limits.microseconds / 1000;
-  let records = 0;
-  const timeless = limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED;
-  let chunk = timeless ? UNBOUNDED : FIRST_CHUNK;
+  let chunk = FIRST_CHUNK;
   for (;;) {
     const visited = turn.visit(sample, other, Math.min(chunk, limits.records - records));
     records += visited;
@@ -73,7 +78,7 @@ export class RecordBatch implements Iterable<RingRecord> {
   forEach(visitors: Visitors, limits?: TurnLimits): number {
     this.#checkOpen();
     const within = limits === undefined ? this.#limits : checkTurn(limits, this.#limits);
-    return visitWithin(this.#turn, visitors, within, this.#consumed);
+    return visitWithin(this.#turn, splitVisitors(visitors), within, this.#consumed);
   }
 
   /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a turn at the latest. */

@@ -17,8 +17,13 @@ export type Visitors =
 
 const nobody: RecordVisitor = () => undefined;
 
+export interface SplitVisitors {
+  readonly sample: RecordVisitor;
+  readonly other: RecordVisitor;
+}
+
 /** Samples, and all the rest. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
-export function splitVisitors(visitors: Visitors): { sample: RecordVisitor; other: RecordVisitor } {
+export function splitVisitors(visitors: Visitors): SplitVisitors {
   if (typeof visitors === 'function') return { sample: visitors, other: nobody };
   if (typeof visitors !== 'object' || visitors === null) throw invalid();
   const names = ['sample', 'lost', 'other'] as const;

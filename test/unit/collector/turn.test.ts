@@ -331,7 +331,7 @@ describe('visitWithin', () => {
     turn.begin();
     const unbounded = Number.MAX_SAFE_INTEGER;
     const bounds = { records: unbounded, bytes: unbounded, microseconds: unbounded, ...limits };
-    const visited = visitWithin(turn, nothing, bounds, () => ring.consumedBytes);
+    const visited = visitWithin(turn, { sample: nothing, other: nothing }, bounds, () => ring.consumedBytes);
     turn.finish();
     return visited;
   };
