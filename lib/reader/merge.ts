@@ -100,6 +100,11 @@ export function mergeOf(merge: MergeState): Merge {
         break;
       }
       const lane = heap[0] as Lane;
+      // A visitor of another ring's records may have closed this one: whoever merges takes it out.
+      if (lane.cursor.closed === true) {
+        outcome = 3;
+        break;
+      }
       let high = lane.high;
       let low = lane.low;
       if (high > boundHigh || (high === boundHigh && low > boundLow)) break;

@@ -1,0 +1,141 @@
+import type { RecordVisitor } from '../ring/record';
+import type { Lane, MergeState } from './merge';
+
+/**
+ * Visits what two lanes hold in the order of time, as far as that is simple, and leaves the rest to the merge.
+ * It changes nothing where nothing is simple.
+ * @param limit most records to visit
+ */
+export type PairMerge = (limit: number, sample: RecordVisitor) => void;
+
+/**
+ * The merge of two rings, with all that moves in registers: at two CPUs the rings take turns at nearly every record, and
+ * lib/reader/merge.ts would fetch and put back the state of one for each.
+ *
+ * A record is simple when the one after it lies in the same straight part of the ring with an equal header, and a time
+ * that is not before its own. So no lane runs out here, none wraps, and nobody is late.
+ *
+ * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which both rings
+ * are constants.
+ * @param first the lane whose records come first at equal times
+ */
+export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairMerge {
+  const heap = merge.heap;
+  const cursorA = first.cursor;
+  const wordsA = cursorA.words;
+  const doublesA = cursorA.doubles;
+  const capacityA = cursorA.capacityBytes | 0;
+  const rawA = cursorA.format.rawOffset | 0;
+  const timeA = cursorA.timeOffset | 0;
+  const cursorB = second.cursor;
+  const wordsB = cursorB.words;
+  const doublesB = cursorB.doubles;
+  const capacityB = cursorB.capacityBytes | 0;
+  const rawB = cursorB.format.rawOffset | 0;
+  const timeB = cursorB.timeOffset | 0;
+  return (limit, sample) => {
+    merge.records = 0;
+    merge.others = 0;
+    merge.late = 0;
+    merge.outcome = 0;
+    if (merge.count !== 2) return;
+    let positionA = first.position | 0;
+    let positionB = second.position | 0;
+    let highA = first.high;
+    let lowA = first.low;
+    let highB = second.high;
+    let lowB = second.low;
+    let lastHigh = merge.lastHigh;
+    let lastLow = merge.lastLow;
+    // Whoever was late, or has a time of no clock, is for the merge.
+    if (highA < lastHigh || (highA === lastHigh && lowA < lastLow)) return;
+    if (highB < lastHigh || (highB === lastHigh && lowB < lastLow)) return;
+    // From here on the cursors are moved: the merge is to check their headers anew.
+    first.size = -1;
+    second.size = -1;
+    const sizeA = cursorA.load(positionA, first.end - positionA) | 0;
+    if (sizeA === 0 || !cursorA.repeats || timeA < 0 || timeA + 8 > sizeA) return;
+    const sizeB = cursorB.load(positionB, second.end - positionB) | 0;
+    if (sizeB === 0 || !cursorB.repeats || timeB < 0 || timeB + 8 > sizeB) return;
+    const boundHigh = merge.boundHigh;
+    const boundLow = merge.boundLow;
+    const futureHigh = merge.futureHigh;
+    const futureLow = merge.futureLow;
+    const headerA = doublesA[positionA >> 3] as number;
+    const payloadA = cursorA.size | 0;
+    const edgeA = (Math.min(first.end, capacityA) - sizeA) | 0;
+    const headerB = doublesB[positionB >> 3] as number;
+    const payloadB = cursorB.size | 0;
+    const edgeB = (Math.min(second.end, capacityB) - sizeB) | 0;
+    const startA = positionA;
+    const startB = positionB;
+    let records = 0;
+    let outcome = 0;
+    cursorA.late = false;
+    cursorB.late = false;
+    try {
+      for (;;) {
+        if (records >= limit) {
+          outcome = 1;
+          break;
+        }
+        if (highA < highB || (highA === highB && lowA <= lowB)) {
+          if (highA > boundHigh || (highA === boundHigh && lowA > boundLow)) break;
+          const next = (positionA + sizeA) | 0;
+          if (next > edgeA || doublesA[next >> 3] !== headerA || wordsA[(next + rawA) >> 2] !== payloadA) {
+            break;
+          }
+          const low = (wordsA[(next + timeA) >> 2] as number) ^ 0x8000_0000;
+          const high = (wordsA[(next + timeA + 4) >> 2] as number) ^ 0x8000_0000;
+          if (high < highA || (high === highA && low < lowA)) break;
+          if (high > futureHigh || (high === futureHigh && low > futureLow)) break;
+          cursorA.base = (positionA + rawA + 4) | 0;
+          lastHigh = highA;
+          lastLow = lowA;
+          positionA = next;
+          highA = high;
+          lowA = low;
+          records = (records + 1) | 0;
+          if (sample(cursorA) === false || cursorA.closed === true) outcome = 2;
+        } else {
+          if (highB > boundHigh || (highB === boundHigh && lowB > boundLow)) break;
+          const next = (positionB + sizeB) | 0;
+          if (next > edgeB || doublesB[next >> 3] !== headerB || wordsB[(next + rawB) >> 2] !== payloadB) {
+            break;
+          }
+          const low = (wordsB[(next + timeB) >> 2] as number) ^ 0x8000_0000;
+          const high = (wordsB[(next + timeB + 4) >> 2] as number) ^ 0x8000_0000;
+          if (high < highB || (high === highB && low < lowB)) break;
+          if (high > futureHigh || (high === futureHigh && low > futureLow)) break;
+          cursorB.base = (positionB + rawB + 4) | 0;
+          lastHigh = highB;
+          lastLow = lowB;
+          positionB = next;
+          highB = high;
+          lowB = low;
+          records = (records + 1) | 0;
+          if (sample(cursorB) === false || cursorB.closed === true) outcome = 2;
+        }
+        if (outcome !== 0 || cursorA.closed === true || cursorB.closed === true) break;
+      }
+    } catch (error) {
+      outcome = 4;
+      merge.thrown = error;
+    }
+    first.position = positionA;
+    first.high = highA;
+    first.low = lowA;
+    first.records += (positionA - startA) / sizeA;
+    second.position = positionB;
+    second.high = highB;
+    second.low = lowB;
+    second.records += (positionB - startB) / sizeB;
+    const ordered = highA < highB || (highA === highB && lowA <= lowB);
+    heap[0] = ordered ? first : second;
+    heap[1] = ordered ? second : first;
+    merge.lastHigh = lastHigh;
+    merge.lastLow = lastLow;
+    merge.records = records;
+    merge.outcome = outcome;
+  };
+}
