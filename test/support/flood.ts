@@ -6,6 +6,8 @@ export interface FloodOptions {
   readonly sizes?: readonly number[];
   /** Samples per second on each CPU; as fast as they go when left out. */
   readonly rate?: number;
+  /** With a rate: so long they emit, and as long they do not, in turns. */
+  readonly burstMilliseconds?: number;
   readonly cpus?: readonly number[];
 }
 

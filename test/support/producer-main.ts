@@ -13,7 +13,8 @@ import { SampleProducer } from './producers';
 const SAMPLES_AT_ONCE = 10_000;
 
 async function main(options: ProducerProcessOptions): Promise<void> {
-  const { mapId, cpu, sizes, count = Number.POSITIVE_INFINITY, rate = Number.POSITIVE_INFINITY } = options;
+  const { mapId, cpu, sizes, count = Number.POSITIVE_INFINITY } = options;
+  const { rate = Number.POSITIVE_INFINITY, burstMilliseconds } = options;
   const array = BpfMap.openById(mapId);
   const producer = new SampleProducer(array, sizes === undefined ? {} : { sizes });
   let stopped = false;
@@ -27,7 +28,7 @@ async function main(options: ProducerProcessOptions): Promise<void> {
   let emitted = 0;
   let nanoseconds = 0;
   while (!stopped && emitted < count) {
-    const due = Math.min(count, dueBy(begin, rate)) - emitted;
+    const due = Math.min(count, dueBy(begin, rate, burstMilliseconds)) - emitted;
     if (due > 0) {
       const now = Math.min(due, SAMPLES_AT_ONCE);
       nanoseconds += producer.emit(now, { cpu }).nanosecondsPerSample * now;
@@ -48,9 +49,15 @@ async function main(options: ProducerProcessOptions): Promise<void> {
 }
 
 /** How many samples a rate has come to since it began; the first at once. */
-function dueBy(begin: bigint, rate: number): number {
+function dueBy(begin: bigint, rate: number, burstMilliseconds = 0): number {
   if (rate === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  return 1 + Math.floor((Number(process.hrtime.bigint() - begin) * rate) / 1e9);
+  const elapsed = Number(process.hrtime.bigint() - begin);
+  const burst = burstMilliseconds * 1e6;
+  const emitting =
+    burst === 0
+      ? elapsed
+      : Math.floor(elapsed / (2 * burst)) * burst + Math.min(elapsed % (2 * burst), burst);
+  return 1 + Math.floor((emitting * rate) / 1e9);
 }
 
 void main(JSON.parse(process.argv[2] ?? '{}') as ProducerProcessOptions);

@@ -14,6 +14,8 @@ export interface ProducerProcessOptions {
   readonly count?: number;
   /** Samples per second; as fast as it goes when left out. */
   readonly rate?: number;
+  /** With a rate: so long it emits, and as long it does not, in turns. */
+  readonly burstMilliseconds?: number;
 }
 
 export interface ProducerReport extends ProducerCounts {
