@@ -2,8 +2,8 @@
 
 /**
  * Three kinds of test: unit (no privilege), integration (the real kernel), process (child processes).
- * workerIdleMemoryLimit makes jest start a fresh child process for every file, one at a time: a crash costs one
- * file, and no two files compete for the same CPU's producer.
+ * workerIdleMemoryLimit, in bytes, makes jest start a fresh child process for every file, one at a time: a crash costs
+ * one file, and no two files compete for the same CPU's producer. It is 2, since 1 is taken for all of the memory.
  */
 const transform = {
   '^.+\\.ts$': [
@@ -33,7 +33,7 @@ const project = (displayName) => ({
 module.exports = {
   projects: ['unit', 'integration', 'process'].map(project),
   maxWorkers: 1,
-  workerIdleMemoryLimit: 1,
+  workerIdleMemoryLimit: 2,
   testTimeout: 120_000,
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageProvider: 'babel',
