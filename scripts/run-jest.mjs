@@ -50,7 +50,10 @@ function runOnce(outcome, node, flags, environment, args) {
       env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}`, ...environment },
     },
   );
-  return { counts: countsIn(outcome), output: `${result.stderr}${result.signal ?? ''}\n` };
+  const counts = countsIn(outcome);
+  // Something after the last test: a sanitizer that found a leak, a crash at exit.
+  if (result.status !== 0 && counts.failed === 0) counts.failed = 1;
+  return { counts, output: `${result.stderr}${result.signal ?? ''}\n` };
 }
 
 /** A file that fails as a whole, and a run that leaves no outcome, count as one failure. */
