@@ -1,44 +1,89 @@
 /**
- * Runs jest with the addon built for AddressSanitizer and UndefinedBehaviorSanitizer, leaks included:
- * `node scripts/test-sanitized.mjs [arguments of jest]`, by default the tests of the addon.
+ * Runs the tests that pass through the addon with one built for AddressSanitizer and UndefinedBehaviorSanitizer:
+ * `node scripts/test-sanitized.mjs`, in two parts, or `node scripts/test-sanitized.mjs ARGUMENTS-OF-JEST`, with leaks.
+ *
+ * - leaks: every test that calls the addon in jest's own process, which looks for leaks when it ends by itself;
+ * - ends: tests that start processes and end them in every way. Not for leaks: process.exit() and a thread that is
+ *   terminated leave node's own memory, and so do compilers that tests run.
+ *
+ * Left out are floods and random runs (test/integration/collector/stress and random-runs), which an addon several times
+ * slower makes into another load; the fuzzers themselves, whose findings are kept as tests and run here; and tests that
+ * go nowhere near the addon, or start the one of the package.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError, buildAddon } from './build-addon.mjs';
+import { runJest } from './run-jest.mjs';
+import { setupOrExit } from './setup.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
-const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
+
+const LEAKS = {
+  title: 'with sanitizers, leaks too',
+  parts: [
+    [
+      // One process for all: jest kills its workers, and what is killed looks for no leak.
+      '--runInBand',
+      '--testPathPatterns',
+      'test/unit/(addon|storage)/',
+      'test/integration/(addon|bpf|storage)/',
+      'test/integration/collector/(?!stress|random-runs)',
+      'test/process/lifetimes/closing',
+      'test/process/ring/hostile-writer',
+      'test/process/fuzz/found',
+    ],
+  ],
+  asan: 'detect_leaks=1',
+};
+
+const ENDS = {
+  title: 'with sanitizers, processes that end',
+  parts: [
+    ['--testPathPatterns', 'test/process/lifetimes/ending', 'test/integration/doctor', 'test/process/faults'],
+  ],
+  // Freed memory is kept for a while, to see who uses it; some tests see that memory does not grow.
+  asan: 'detect_leaks=0:quarantine_size_mb=4',
+};
 
 /** The sanitizer's library must be there before node's own allocations: the addon alone could not bring it. */
 function sanitizerLibrary() {
   return realpathSync(execFileSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim());
 }
 
-try {
-  const addon = buildAddon({ variant: 'asan' });
-  const args = process.argv.slice(2);
-  const { status, signal } = spawnSync(
-    process.execPath,
-    [jest, ...(args.length > 0 ? args : ['--testPathPatterns', '/addon/'])],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-      env: {
-        ...process.env,
+/** @returns {boolean} whether every test passed, and no process had anything to report, children included */
+function run({ asan, ...tests }, addon) {
+  const reports = mkdtempSync(join(tmpdir(), 'perfring-sanitized-'));
+  const log = `log_path=${join(reports, 'report')}`;
+  try {
+    const passed = runJest({
+      ...tests,
+      environment: {
         PERFRING_ADDON: addon,
         LD_PRELOAD: sanitizerLibrary(),
-        ASAN_OPTIONS: 'detect_leaks=1',
-        UBSAN_OPTIONS: 'print_stacktrace=1',
+        ASAN_OPTIONS: `${asan}:${log}`,
+        UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
         LSAN_OPTIONS: `suppressions=${join(ROOT, 'test/native/leaks.supp')}:print_suppressions=0`,
       },
-    },
-  );
-  if (signal !== null) console.error(`test-sanitized: jest ended by ${signal}`);
-  process.exitCode = status ?? 1;
+    });
+    const found = readdirSync(reports);
+    for (const name of found) process.stderr.write(readFileSync(join(reports, name), 'utf8'));
+    if (found.length > 0) console.error(`test-sanitized: ${found.length} processes with a report, above`);
+    return passed && found.length === 0;
+  } finally {
+    rmSync(reports, { recursive: true });
+  }
+}
+
+setupOrExit();
+try {
+  const args = process.argv.slice(2);
+  const runs = args.length > 0 ? [{ ...LEAKS, parts: [['--runInBand', ...args]] }] : [LEAKS, ENDS];
+  const addon = buildAddon({ variant: 'asan' });
+  process.exitCode = runs.map((one) => run(one, addon)).every((passed) => passed) ? 0 : 1;
 } catch (error) {
   if (!(error instanceof BuildError)) throw error;
   process.stderr.write(`${error.output}${error.output && '\n'}test-sanitized: ${error.message}\n`);
