@@ -5,5 +5,5 @@ const { PERFRING_PROPERTY_RUNS } = process.env;
  * fast-check prints the seed and the path, which given here bring it back.
  */
 export function propertyRuns(runs: number): { numRuns: number } {
-  return { numRuns: runs * Number(PERFRING_PROPERTY_RUNS ?? 1) };
+  return { numRuns: Math.ceil(runs * Number(PERFRING_PROPERTY_RUNS ?? 1)) };
 }

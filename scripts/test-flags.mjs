@@ -1,0 +1,88 @@
+/**
+ * Runs the tests in engines that behave otherwise: `node scripts/test-flags.mjs [jitless] [optimising] [collecting]
+ * [strings]`, all of them when none is named.
+ *
+ * - jitless: no compiler at all, as where memory must not be executable
+ * - optimising: every function is optimised at once, and optimised code is thrown away again and again
+ * - collecting: garbage is collected every few thousand allocations, and moves what it can
+ * - strings: no code from strings, as under a content policy; the loops that are copied for a visitor have to do without
+ *
+ * Each runs what is told from the engine in the process that has the flags. Left out everywhere:
+ * - floods and random runs (test/integration/collector/stress and random-runs): they try the protocol under load, and an
+ *   engine many times slower makes another load of it;
+ * - test/process but for the lifetimes in jest's own process: what those tests start is a node without the flags.
+ *   test/process/ring/engine-flags.test.ts starts one with each.
+ * The two kinds of stress are five times slower still. They run what handles the bytes and the memory of rings, and a
+ * tenth of the random cases; not the command, the programs and the host, which are told by no engine from another.
+ */
+
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runJest } from './run-jest.mjs';
+import { setupOrExit } from './setup.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
+const UNITS = ['--selectProjects', 'unit', '--runInBand'];
+const KERNEL = [
+  '--selectProjects',
+  'integration',
+  'process',
+  '--testPathPatterns',
+  'test/integration/(?!collector/(stress|random-runs))',
+  'test/process/lifetimes/closing',
+];
+
+const UNITS_OF_RINGS = [...UNITS, '--testPathPatterns', 'test/unit/(addon|layout|reader|ring|storage)/'];
+const KERNEL_AND_RINGS = [
+  '--selectProjects',
+  'integration',
+  'process',
+  '--testPathPatterns',
+  'test/integration/(addon/(lifetimes|mapped-ring|poller)|storage)',
+  'test/integration/collector/(batches|closing|drain|flight-recorder|moderation|reading|records)',
+  'test/process/lifetimes/closing',
+];
+
+/** Its tests make code from strings themselves, to see it copied. */
+const COPIES = 'test/unit/ring/specialise';
+const NO_STRINGS = ['--env', join(ROOT, 'test/support/no-code-from-strings-environment.cjs')];
+
+const STRESSED = { PERFRING_PROPERTY_RUNS: '0.1' };
+
+const RUNS = {
+  jitless: { title: 'without a compiler', flags: ['--jitless'], parts: [UNITS, KERNEL] },
+  optimising: {
+    title: 'optimising and deoptimising',
+    flags: ['--always-turbofan', '--deopt-every-n-times=50000'],
+    environment: STRESSED,
+    parts: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
+  },
+  collecting: {
+    title: 'collecting and compacting',
+    flags: ['--gc-interval=3000', '--stress-compaction'],
+    environment: STRESSED,
+    parts: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
+  },
+  strings: {
+    title: 'without code from strings',
+    parts: [
+      [...UNITS, ...NO_STRINGS, '--testPathIgnorePatterns', COPIES],
+      [...KERNEL, ...NO_STRINGS],
+    ],
+  },
+};
+
+function main(names) {
+  const unknown = names.filter((name) => !(name in RUNS));
+  if (unknown.length > 0) {
+    console.error(`test-flags: no run named ${unknown}; there are ${Object.keys(RUNS).join(', ')}`);
+    return false;
+  }
+  setupOrExit();
+  const chosen = names.length > 0 ? names : Object.keys(RUNS);
+  return chosen.map((name) => runJest(RUNS[name])).every((passed) => passed);
+}
+
+process.exitCode = main(process.argv.slice(2)) ? 0 : 1;
