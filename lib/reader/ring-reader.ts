@@ -4,14 +4,12 @@ import { plainOptions } from '../input/plain-data';
 import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { attemptAll } from '../ring/attempt-all';
-import { RecordCursor } from '../ring/record-cursor';
-import { ringGeometry } from '../ring/geometry';
-import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW, ScanState } from '../ring/record-scan';
-import { ABSENT, sampleFormat } from '../ring/sample-format';
-import { LoopCache, LoopCopies } from '../ring/specialise';
+import type { RecordCursor } from '../ring/record-cursor';
+import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
+import { ABSENT } from '../ring/sample-format';
 import { shown } from '../input/shown';
-import { biased, GREATEST_WORD, Lane, type Merge, MergeState, mergeOf, unbiasedTime } from './merge';
-import { type PairMerge, pairMergeOf } from './pair-merge';
+import { biased, GREATEST_WORD, Lane, MergeState, unbiasedTime } from './merge';
+import { MergeLoops } from './merge-loops';
 
 export interface RingReaderOptions {
   /**
@@ -36,10 +34,6 @@ export interface RingReaderOptions {
 const DEFAULT_SLACK_NANOSECONDS = 2e6;
 /** A time further ahead of the clock than this, or than the slack, is no time of that clock. */
 const FUTURE_NANOSECONDS = 1e7;
-/** Records a call of the merge, as those of a scan in PerfRing. */
-const CHUNK = 1024;
-/** Records that the merge takes where two rings are not simple, before the pair is tried again. */
-const NOT_SIMPLE = 32;
 const TWO_POW_32 = 4_294_967_296;
 
 /** CLOCK_MONOTONIC. Past 104 days a number keeps it to 2 ns, which a slack does not notice. */
@@ -47,27 +41,6 @@ function monotonicClock(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e9 + nanoseconds;
 }
-
-const merges = new LoopCopies(mergeOf, (factory) => {
-  const probe = new MergeState();
-  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  probe.heap.push(new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1), new ScanState(), 0));
-  probe.count = 1;
-  // An empty ring: its first header is a fault, and everything before that has been tried.
-  factory(probe)(1, nobody, nobody);
-});
-
-const pairs = new LoopCopies(pairMergeOf, (factory) => {
-  const lane = (index: number): Lane =>
-    new Lane(
-      new RecordCursor(ringGeometry(new ArrayBuffer(4096), 1, 2048), sampleFormat(), ABSENT, -1),
-      new ScanState(),
-      index,
-    );
-  const probe = new MergeState();
-  probe.count = 2;
-  factory(probe, lane(0), lane(1))(1, nobody);
-});
 
 /**
  * Layer 3: many rings, one stream in time order.
@@ -83,9 +56,7 @@ export class RingReader {
   readonly #lanes: Lane[] = [];
   readonly #rings: PerfRing[] = [];
   readonly #merge = new MergeState();
-  readonly #sharedMerge: Merge = mergeOf(this.#merge);
-  readonly #loops = new LoopCache(this.#sharedMerge, (visitor) => merges.copyFor(visitor)(this.#merge));
-  #pairs: LoopCache<PairMerge> | undefined;
+  readonly #loops = new MergeLoops(this.#merge);
   readonly #slack: number;
   #live: boolean;
   readonly #clock: () => number;
@@ -135,7 +106,7 @@ export class RingReader {
     }
     this.#rings.push(ring);
     this.#lanes.push(new Lane(ring.cursor, ring.scanState, this.#lanes.length));
-    this.#pair();
+    this.#loops.setLanes(this.#lanes);
   }
 
   /** Takes a ring out; unknown ones are ignored. @throws PerfRingError ERR_PERF_BATCH_OPEN during a pass */
@@ -154,18 +125,7 @@ export class RingReader {
       if (old !== undefined) [lane.high, lane.low] = [old.high, old.low];
       this.#lanes.push(lane);
     }
-    this.#pair();
-  }
-
-  /** Two rings are merged by a loop of their own. */
-  #pair(): void {
-    const [first, second, third] = this.#lanes;
-    this.#pairs =
-      first === undefined || second === undefined || third !== undefined
-        ? undefined
-        : new LoopCache(pairMergeOf(this.#merge, first, second), (visitor) =>
-            pairs.copyFor(visitor)(this.#merge, first, second),
-          );
+    this.#loops.setLanes(this.#lanes);
   }
 
   /** In the order of {@link lanes}. */
@@ -266,7 +226,7 @@ export class RingReader {
     const ring = this.#rings[lane.index] as PerfRing;
     // One record touches one ring: the others need not be lent.
     ring.lend(true);
-    this.#sharedMerge(1, nobody, nobody);
+    this.#loops.step();
     ring.lend(false);
     settle(lane);
     this.#lateTotal += this.#merge.late;
@@ -326,31 +286,13 @@ export class RingReader {
     const merge = this.#merge;
     this.#visiting = true;
     for (const ring of this.#rings) ring.lend(true);
-    let records = 0;
-    let late = 0;
     try {
-      const loop = this.#loops.loopFor(visitor);
-      const pair = this.#pairs?.loopFor(visitor);
-      do {
-        if (pair !== undefined) {
-          pair(Math.min(limit - records, CHUNK), visitor);
-          records += merge.records;
-          if (merge.outcome === SCAN_LIMIT) continue;
-          if (merge.outcome !== SCAN_END) break;
-        }
-        loop(Math.min(limit - records, pair === undefined ? CHUNK : NOT_SIMPLE), visitor, other);
-        records += merge.records;
-        late += merge.late;
-      } while (merge.outcome === SCAN_LIMIT && records < limit);
+      this.#loops.run(limit, visitor, other);
     } finally {
       this.#visiting = false;
       for (const ring of this.#rings) ring.lend(false);
       for (const lane of this.#lanes) settle(lane);
     }
-    merge.records = records;
-    merge.late = late;
-    this.#loops.saw(visitor, records);
-    this.#pairs?.saw(visitor, records);
     this.#lateTotal += merge.late;
     return merge;
   }

@@ -1,0 +1,88 @@
+import { ringGeometry } from '../ring/geometry';
+import type { RecordVisitor } from '../ring/record';
+import { RecordCursor } from '../ring/record-cursor';
+import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
+import { ABSENT, sampleFormat } from '../ring/sample-format';
+import { LoopCache, LoopCopies } from '../ring/specialise';
+import { Lane, type Merge, MergeState, mergeOf } from './merge';
+import { type PairMerge, pairMergeOf } from './pair-merge';
+
+/** Records a call of a loop, as those of a scan in PerfRing. */
+const CHUNK = 1024;
+/** Records that the merge takes where two rings are not simple, before the pair is tried again. */
+const NOT_SIMPLE = 32;
+
+const merges = new LoopCopies(mergeOf, (factory) => {
+  const probe = new MergeState();
+  probe.heap.push(emptyLane(0));
+  probe.count = 1;
+  // An empty ring: its first header is a fault, and everything before that has been tried.
+  factory(probe)(1, nobody, nobody);
+});
+
+const pairs = new LoopCopies(pairMergeOf, (factory) => {
+  const probe = new MergeState();
+  probe.count = 2;
+  factory(probe, emptyLane(0), emptyLane(1))(1, nobody);
+});
+
+/** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
+export class MergeLoops {
+  readonly #merge: MergeState;
+  readonly #shared: Merge;
+  readonly #loops: LoopCache<Merge>;
+  #pairs: LoopCache<PairMerge> | undefined;
+
+  constructor(merge: MergeState) {
+    this.#merge = merge;
+    this.#shared = mergeOf(merge);
+    this.#loops = new LoopCache(this.#shared, (visitor) => merges.copyFor(visitor)(merge));
+  }
+
+  /** The lanes changed. */
+  setLanes([first, second, third]: readonly Lane[]): void {
+    const merge = this.#merge;
+    const areTwo = first !== undefined && second !== undefined && third === undefined;
+    this.#pairs = areTwo
+      ? new LoopCache(pairMergeOf(merge, first, second), (visitor) =>
+          pairs.copyFor(visitor)(merge, first, second),
+        )
+      : undefined;
+  }
+
+  /** Visits up to `limit` records; the merge then tells how many, how many of them late, and how it ended. */
+  run(limit: number, visitor: RecordVisitor, other: RecordVisitor): void {
+    const merge = this.#merge;
+    const loop = this.#loops.loopFor(visitor);
+    const pair = this.#pairs?.loopFor(visitor);
+    let records = 0;
+    let late = 0;
+    do {
+      if (pair !== undefined) {
+        pair(Math.min(limit - records, CHUNK), visitor);
+        records += merge.records;
+        if (merge.outcome === SCAN_LIMIT) continue;
+        if (merge.outcome !== SCAN_END) break;
+      }
+      loop(Math.min(limit - records, pair === undefined ? CHUNK : NOT_SIMPLE), visitor, other);
+      records += merge.records;
+      late += merge.late;
+    } while (merge.outcome === SCAN_LIMIT && records < limit);
+    merge.records = records;
+    merge.late = late;
+    this.#loops.saw(visitor, records);
+    this.#pairs?.saw(visitor, records);
+  }
+
+  /** Steps over one record, of whichever ring. */
+  step(): void {
+    this.#shared(1, nobody, nobody);
+  }
+}
+
+function emptyLane(index: number): Lane {
+  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
+  return new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1), new ScanState(), index);
+}
+
+function nobody(): void {}
