@@ -51,6 +51,7 @@ export function contenders(built) {
     merge: present([ours('perfring merge', 'merge.mjs')]),
     stream: present([
       ours('perfring', 'stream.mjs'),
+      ours('perfring, no wakeups', 'stream.mjs', 'manual'),
       libbpf('libbpf', 'sample'),
       cilium('cilium/ebpf', 'readinto'),
     ]),

@@ -16,7 +16,8 @@ export const memory = {
   async run(bench) {
     const milliseconds = bench.quick ? 1000 : 5000;
     const entries = [];
-    for (const { name, command } of bench.contenders.stream) {
+    for (const { name, command, variant } of bench.contenders.stream) {
+      if (variant === 'manual') continue; // it is the first one, otherwise asked
       bench.progress(name);
       const { map } = await bench.producer.ask({ do: 'load', payload: PAYLOAD });
       const subject = new Subject({ name, command, cpu: bench.cpus.reader });

@@ -19,10 +19,11 @@ const SEARCH_STEPS = 10;
 const LATENCY_EVERY_FLAT_OUT = 64;
 
 /** One reading of one contender at one rate: the reader on its CPU, the producer on the other. */
-async function once(bench, subject, rate, milliseconds) {
+async function once(bench, { contender, subject }, rate, milliseconds) {
   const { map } = await bench.producer.ask({ do: 'load', payload: PAYLOAD });
   const latencyEvery = rate === 0 ? LATENCY_EVERY_FLAT_OUT : 1;
-  await subject.ask({ do: 'stream', map, ringBytes: RING_BYTES, payload: PAYLOAD, latencyEvery });
+  const { variant } = contender;
+  await subject.ask({ do: 'stream', map, ringBytes: RING_BYTES, payload: PAYLOAD, latencyEvery, variant });
   const emitted = await bench.producer.ask({ do: 'emit', rate, milliseconds });
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   const read = await subject.ask({ do: 'stop' });
@@ -50,12 +51,12 @@ async function atRate(bench, rate) {
     results: [],
   }));
   try {
-    for (const seat of seats) await once(bench, seat.subject, rate, WARM_UP_MILLISECONDS);
+    for (const seat of seats) await once(bench, seat, rate, WARM_UP_MILLISECONDS);
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
         const seat = seats[(turn + round) % seats.length];
         bench.progress(`${rateName(rate)}, round ${round + 1}, ${seat.contender.name}`);
-        seat.results.push(await once(bench, seat.subject, rate, milliseconds));
+        seat.results.push(await once(bench, seat, rate, milliseconds));
       }
     }
     if (rate === 0)
@@ -90,7 +91,7 @@ async function losslessRate(bench, seat, milliseconds) {
     const middle = (low + high) / 2;
     const rate = Math.round(Math.exp(middle));
     bench.progress(`without loss: ${fixed(rate)}/s, ${seat.contender.name}`);
-    const result = await once(bench, seat.subject, rate, milliseconds);
+    const result = await once(bench, seat, rate, milliseconds);
     if (result.missing === 0) {
       best = Math.max(best, result.delivered);
       low = middle;
@@ -131,7 +132,8 @@ function line(entry) {
 }
 
 export const stream = {
-  title: 'end to end: every reader in its default settings, producer and reader on two CPUs',
+  title:
+    'end to end: every reader in its default settings (and ours without wakeups), producer and reader on two CPUs',
   async run(bench) {
     if (bench.cpus.reader === bench.cpus.producer) return { text: 'Needs two CPUs.', data: null };
     const entries = [];

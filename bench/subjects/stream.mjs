@@ -1,5 +1,6 @@
 // Ours in the end-to-end, memory and start rows: PerfMapReader in its default settings, by the line protocol.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { answer, monotonicNanoseconds, SequenceCheck, serve } from './line-loop.mjs';
 import { fromDist } from './load-source.mjs';
 
@@ -27,24 +28,37 @@ class Stream {
   #cpuAtStart = process.cpuUsage();
   #reading;
   #loopDelay = null;
+  #stopped = false;
 
-  constructor({ map, ringBytes, latencyEvery, loopDelay = false }) {
+  constructor({ map, ringBytes, latencyEvery, variant, loopDelay = false }) {
+    const wakeup = variant === 'manual' ? 'manual' : 'moderated';
     this.#map = PerfEventArray.openById(map);
-    this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes });
+    this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes, wakeup });
     this.#latencyEvery = this.#untilLatency = latencyEvery;
     for (const cpu of this.#reader.cpus) this.#checks[cpu] = new SequenceCheck();
-    this.#reading = this.#read();
+    this.#reading = wakeup === 'manual' ? this.#drainByTimer() : this.#read();
     if (!loopDelay) return;
     // Its timer wakes the loop each millisecond: never beside another measurement.
     this.#loopDelay = monitorEventLoopDelay({ resolution: 1 });
     this.#loopDelay.enable();
   }
 
+  /** Nothing wakes: a timer of the event loop's drains, as often as the default does under load. */
+  async #drainByTimer() {
+    const visitors = { sample: this.#onSample, lost: this.#onLost };
+    while (!this.#stopped) {
+      this.#reader.drain(visitors);
+      await setTimeout(1);
+    }
+  }
+
   async stop() {
+    this.#stopped = true;
     const cpu = process.cpuUsage(this.#cpuAtStart);
     this.#loopDelay?.disable();
-    await this.#reader.close({ drain: true });
+    const closing = this.#reader.close({ drain: true });
     await this.#reading;
+    await closing;
     this.#map.close();
     const total = (field) => this.#checks.reduce((sum, check) => sum + check[field], 0);
     return {

@@ -66,11 +66,6 @@ export class Consumer {
     this.#wakeUp?.();
   }
 
-  /** As {@link wake}, from outside of the event loop's polling. */
-  hurry(): void {
-    this.wake();
-  }
-
   /** The rings are gone. */
   end(): void {
     this.#ended = true;

@@ -210,7 +210,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#checkOpen();
     const delivered = this.#flushes.wait(this.#rings.list, signal);
     this.#flushes.check();
-    this.#consumer.hurry();
+    this.#consumer.wake();
     return delivered;
   }
 
