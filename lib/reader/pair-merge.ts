@@ -53,10 +53,10 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
     // From here on the cursors are moved: the merge is to check their headers anew.
     first.size = -1;
     second.size = -1;
-    const sizeA = cursorA.load(positionA, first.end - positionA) | 0;
-    if (sizeA === 0 || !cursorA.repeats || timeA < 0 || timeA + 8 > sizeA) return;
-    const sizeB = cursorB.load(positionB, second.end - positionB) | 0;
-    if (sizeB === 0 || !cursorB.repeats || timeB < 0 || timeB + 8 > sizeB) return;
+    const sizeA = cursorA.loadStraight(positionA, first.end - positionA) | 0;
+    if (sizeA === 0 || timeA < 0 || timeA + 8 > sizeA) return;
+    const sizeB = cursorB.loadStraight(positionB, second.end - positionB) | 0;
+    if (sizeB === 0 || timeB < 0 || timeB + 8 > sizeB) return;
     const boundHigh = merge.boundHigh;
     const boundLow = merge.boundLow;
     const futureHigh = merge.futureHigh;

@@ -9,7 +9,7 @@ import { NativeMemoryCursors } from './native-memory-cursors';
 import type { RecordVisitor, RingRecord } from './record';
 import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
-import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_THREW, type Scan, ScanState, scanOf } from './record-scan';
+import { SCAN_FAULT, SCAN_LIMIT, SCAN_THREW, type Scan, ScanState, scanAll, scanOf } from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { ABSENT, sampleFormat } from './sample-format';
@@ -28,17 +28,10 @@ export interface SkippedFault {
 
 /** More records than a ring can hold; a small integer for V8. */
 const NO_LIMIT = 2 ** 30 - 1;
-/** Records a call of the scan: calls that return let V8 replace the loop by one it has compiled better. */
-const CHUNK = 1024;
 
 const scans = new LoopCopies(scanOf, (factory) => {
   const probe = new RecordCursor(ringGeometry(new ArrayBuffer(4096), 1, 2048), sampleFormat(), ABSENT, -1);
-  factory(probe)(
-    new ScanState(),
-    1,
-    () => undefined,
-    () => undefined,
-  );
+  factory(probe)(new ScanState(), 1, () => undefined);
 });
 
 /**
@@ -339,16 +332,8 @@ export class PerfRing {
     const state = this.#scan;
     this.#loaded = 0;
     this.#visiting = true;
-    let records = 0;
-    let others = 0;
     try {
-      const loop = this.#scans.loopFor(sample);
-      do {
-        loop(state, Math.min(limit - records, CHUNK), sample, other);
-        records += state.records;
-        others += state.others;
-      } while (state.left > 0 && records < limit && state.outcome <= SCAN_LIMIT);
-      if (state.outcome === SCAN_END && state.left > 0) state.outcome = SCAN_LIMIT;
+      scanAll(this.#scans.loopFor(sample), this.#cursor, state, limit, sample, other);
       // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
       if (state.outcome <= SCAN_LIMIT) this.#cursor.checkAttached();
     } catch (error) {
@@ -359,8 +344,6 @@ export class PerfRing {
       this.#visiting = false;
       this.#cursor.leave();
     }
-    state.records = records;
-    state.others = others;
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
     this.#scans.saw(sample, state.records);
     return state;

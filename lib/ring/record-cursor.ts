@@ -135,6 +135,29 @@ export class RecordCursor implements RingRecord {
     return size;
   }
 
+  /**
+   * As {@link load}, but only for a sample that is whole where it lies, and whose like can be told by its header words:
+   * what the hot loops take. It calls nothing, for a call in a loop costs V8 what it knows of constants.
+   * @returns 0 for any other record, and the cursor stands nowhere
+   */
+  loadStraight(position: number, available: number): number {
+    const type = this.view.getUint32(position + HEADER_TYPE, true);
+    const size = this.view.getUint16(position + HEADER_SIZE, true);
+    const { rawOffset, rawMoves } = this.format;
+    this.size = 0;
+    this.repeats = false;
+    this.current = this;
+    if (type !== PERF_RECORD_SAMPLE || rawMoves || this.closed) return 0;
+    if (size < rawOffset + 4 || (size & 7) !== 0 || size > available) return 0;
+    if (position + size > this.capacityBytes) return 0;
+    const rawSize = this.view.getUint32(position + rawOffset, true);
+    if (rawSize > size - rawOffset - 4) return 0;
+    this.type = PERF_RECORD_SAMPLE;
+    this.#stand(position, rawOffset + 4, rawSize);
+    this.repeats = true;
+    return size;
+  }
+
   /** Stands nowhere: reads are out of range until the next load. */
   leave(): void {
     this.#joined?.leave();

@@ -1,12 +1,15 @@
+import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import type { RecordVisitor } from './record';
 import type { RecordCursor } from './record-cursor';
 
-/** Why a scan ended. SCAN_END: what was published, or the linear part of the ring, has been visited. */
+/** Why a scan ended. */
 export const SCAN_END = 0;
 export const SCAN_LIMIT = 1;
 export const SCAN_STOPPED = 2;
 export const SCAN_FAULT = 3;
 export const SCAN_THREW = 4;
+/** Of a {@link Scan}: the next record is for {@link visitOne}. */
+const SCAN_ODD = 5;
 
 /** Where a scan stands, and what it saw: read and written once a scan, not once a record. */
 export class ScanState {
@@ -24,10 +27,10 @@ export class ScanState {
 }
 
 /**
- * Visits records in place, oldest first, from `state.position` on, up to the end of the data area at the most.
+ * Visits samples in place, oldest first, from `state.position` on, up to the end of the data area at the most.
  * @param limit most records to visit
  */
-export type Scan = (state: ScanState, limit: number, sample: RecordVisitor, other: RecordVisitor) => void;
+export type Scan = (state: ScanState, limit: number, sample: RecordVisitor) => void;
 
 /**
  * THE hot loop of the library, for one ring.
@@ -38,9 +41,9 @@ export type Scan = (state: ScanState, limit: number, sample: RecordVisitor, othe
  * loop over the same ring. Two headers are compared before their records are visited, so that two cache lines are
  * under way at once. A header that differs takes the full check.
  *
- * It goes up to where the ring wraps, or its chunk ends, and PerfRing.scan calls it again. Short calls have V8 compile
- * it whole, and not from the middle of a loop that it cannot leave, where less is known; and with the way round the
- * ring's end inside it, what is constant is not known to be.
+ * It goes up to where the ring wraps, its chunk ends, or a record is odd, and {@link scanAll} goes on. Short calls have V8
+ * compile it whole, and not from the middle of a loop that it cannot leave, where less is known; and what is rare stays
+ * outside, for with the way round the ring's end, or a call, in the loop V8 loads what is constant anew for each record.
  *
  * What belongs to the ring is constant to V8 in a copy made for one ring and visitor. The function names nothing
  * outside itself, so that lib/ring/specialise.ts can make such copies.
@@ -51,13 +54,12 @@ export function scanOf(cursor: RecordCursor): Scan {
   const capacity = cursor.capacityBytes | 0;
   const rawOffset = cursor.format.rawOffset | 0;
   const payloadStart = (rawOffset + 4) | 0;
-  return (state, limit, sample, other) => {
+  return (state, limit, sample) => {
     let position = state.position | 0;
     // `end` may lie beyond the capacity; `edge` is where the linear part stops.
     const end = (position + state.left) | 0;
     const edge = Math.min(end, capacity);
     let records = 0;
-    let others = 0;
     let outcome = 0;
     // A run: samples with equal headers from `runStart` on, `size` apart. Its length is divided out, not counted.
     let runStart = position;
@@ -69,24 +71,12 @@ export function scanOf(cursor: RecordCursor): Scan {
           outcome = 1;
           break;
         }
-        size = cursor.load(position, (end - position) | 0) | 0;
+        size = cursor.loadStraight(position, (end - position) | 0) | 0;
         if (size === 0) {
+          // No sample, one that wraps or moves its payload, or no record at all.
           size = 8;
-          outcome = 3;
+          outcome = 5;
           break;
-        }
-        if (!cursor.repeats) {
-          // No sample, or one that wraps or moves its payload.
-          position = (position + size) | 0;
-          runStart = position;
-          records++;
-          const record = cursor.current;
-          if (record.type !== 9) others++;
-          if ((record.type === 9 ? sample(record) : other(record)) === false || cursor.closed === true) {
-            outcome = 2;
-            break;
-          }
-          continue;
         }
         // The last place where a record of the run may begin.
         let last = (edge - size) | 0;
@@ -137,7 +127,66 @@ export function scanOf(cursor: RecordCursor): Scan {
     state.left = end - position;
     state.position = position & (capacity - 1);
     state.records = records;
-    state.others = others;
+    state.others = 0;
     state.outcome = outcome;
   };
+}
+
+/** Records a call of the loop: calls that return let V8 replace it by one that it has compiled better. */
+const CHUNK = 1024;
+
+/**
+ * Visits up to `limit` records: runs of samples by the loop, what is odd one by one.
+ * What a visitor throws is in the state; its record counts.
+ */
+export function scanAll(
+  loop: Scan,
+  cursor: RecordCursor,
+  state: ScanState,
+  limit: number,
+  sample: RecordVisitor,
+  other: RecordVisitor,
+): void {
+  let records = 0;
+  let others = 0;
+  try {
+    do {
+      loop(state, Math.min(limit - records, CHUNK), sample);
+      records += state.records;
+      if (state.outcome !== SCAN_ODD) continue;
+      visitOne(cursor, state, sample, other);
+      records += state.records;
+      others += state.others;
+    } while (state.left > 0 && records < limit && state.outcome <= SCAN_LIMIT);
+    if (state.outcome === SCAN_END && state.left > 0) state.outcome = SCAN_LIMIT;
+  } finally {
+    // Also when a call exhausts the stack.
+    state.records = records;
+    state.others = others;
+  }
+}
+
+/** Visits the next record, whatever it is. */
+function visitOne(cursor: RecordCursor, state: ScanState, sample: RecordVisitor, other: RecordVisitor): void {
+  state.records = 0;
+  state.others = 0;
+  try {
+    const size = cursor.load(state.position, state.left);
+    if (size === 0) {
+      state.outcome = SCAN_FAULT;
+      return;
+    }
+    state.position = (state.position + size) & (cursor.capacityBytes - 1);
+    state.left -= size;
+    state.records = 1;
+    const record = cursor.current;
+    record.late = false;
+    const isSample = record.type === PERF_RECORD_SAMPLE;
+    if (!isSample) state.others = 1;
+    const answer = isSample ? sample(record) : other(record);
+    state.outcome = answer === false || cursor.closed ? SCAN_STOPPED : SCAN_END;
+  } catch (error) {
+    state.outcome = SCAN_THREW;
+    state.thrown = error;
+  }
 }
