@@ -32,11 +32,18 @@ export class MergeLoops {
   readonly #shared: Merge;
   readonly #loops: LoopCache<Merge>;
   #pairs: LoopCache<PairMerge> | undefined;
+  /** Who visited last in this pass: see PerfRing. */
+  #ran: RecordVisitor | undefined;
 
   constructor(merge: MergeState) {
     this.#merge = merge;
     this.#shared = mergeOf(merge);
     this.#loops = new LoopCache(this.#shared, (visitor) => merges.copyFor(visitor)(merge));
+  }
+
+  /** A pass begins. */
+  begin(): void {
+    this.#ran = undefined;
   }
 
   /** The lanes changed. */
@@ -70,8 +77,10 @@ export class MergeLoops {
     } while (merge.outcome === SCAN_LIMIT && records < limit);
     merge.records = records;
     merge.late = late;
-    this.#loops.saw(visitor, records);
-    this.#pairs?.saw(visitor, records);
+    const goesOn = visitor === this.#ran;
+    this.#ran = visitor;
+    this.#loops.saw(visitor, records, goesOn);
+    this.#pairs?.saw(visitor, records, goesOn);
   }
 
   /** Steps over one record, of whichever ring. */

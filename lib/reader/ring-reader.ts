@@ -166,6 +166,7 @@ export class RingReader {
       throw error;
     }
     this.#started = true;
+    this.#loops.begin();
     this.#gather();
   }
 

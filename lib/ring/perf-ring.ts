@@ -60,6 +60,8 @@ export class PerfRing {
   #reading = false;
   /** A visitor is running: the batch is the visit's. */
   #visiting = false;
+  /** Who visited last in this batch: a visitor that comes back within it has not come back. */
+  #scanned: RecordVisitor | undefined;
   /** Bytes available when the read batch started. */
   #batchBytes = 0;
   /** Size in the ring of the record under the cursor; 0 when it has not been loaded. */
@@ -225,6 +227,7 @@ export class PerfRing {
     this.#scan.left = available;
     this.#batchBytes = available;
     this.#loaded = 0;
+    this.#scanned = undefined;
     this.#reading = true;
     return available;
   }
@@ -345,7 +348,8 @@ export class PerfRing {
       this.#cursor.leave();
     }
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
-    this.#scans.saw(sample, state.records);
+    this.#scans.saw(sample, state.records, sample === this.#scanned);
+    this.#scanned = sample;
     return state;
   }
 

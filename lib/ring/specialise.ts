@@ -106,11 +106,14 @@ export class LoopCache<Loop> {
     return this.#entryOf(visitor).loop ?? this.#shared;
   }
 
-  /** Counts what a visitor has seen, and gives it a loop of its own when that pays. */
-  saw(visitor: object, records: number): void {
+  /**
+   * Counts what a visitor has seen, and gives it a loop of its own when that pays.
+   * @param goesOn the same call as before, as its caller sees it: of that batch
+   */
+  saw(visitor: object, records: number, goesOn = false): void {
     const entry = this.#entryOf(visitor);
     if (entry.loop !== undefined) return;
-    entry.calls++;
+    if (!goesOn) entry.calls++;
     entry.records += records;
     if (entry.calls >= CALLS_BEFORE_COPY && entry.records >= RECORDS_BEFORE_COPY) {
       entry.loop = this.#fresh(visitor);

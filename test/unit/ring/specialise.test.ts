@@ -99,4 +99,13 @@ describe('LoopCache', () => {
     expect(loops.loopFor(once)).toBe('shared');
     expect(loops.loopFor(often)).toBe('shared');
   });
+
+  it('makes none for a visitor made anew for each batch, in however many calls it sees that', () => {
+    const loops = cache();
+    for (let batch = 0; batch < 100; batch++) {
+      const visitor = {};
+      for (let call = 0; call < 100; call++) loops.saw(visitor, 8192, call > 0);
+      expect(loops.loopFor(visitor)).toBe('shared');
+    }
+  });
 });
