@@ -91,7 +91,7 @@ export class MergeLoops {
 
 function emptyLane(index: number): Lane {
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  return new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1), new ScanState(), index);
+  return new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1, false), new ScanState(), index);
 }
 
 function nobody(): void {}

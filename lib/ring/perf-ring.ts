@@ -30,7 +30,8 @@ export interface SkippedFault {
 const NO_LIMIT = 2 ** 30 - 1;
 
 const scans = new LoopCopies(scanOf, (factory) => {
-  const probe = new RecordCursor(ringGeometry(new ArrayBuffer(4096), 1, 2048), sampleFormat(), ABSENT, -1);
+  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
+  const probe = new RecordCursor(geometry, sampleFormat(), ABSENT, -1, false);
   factory(probe)(new ScanState(), 1, () => undefined);
 });
 
@@ -83,7 +84,8 @@ export class PerfRing {
       options.cursors ??
       (addonAvailable() ? new NativeMemoryCursors(addon(), geometry) : new AtomicsCursors(geometry));
     const timeOffset = timeOffsetOf(format, options.timeInPayload);
-    const cursor = new RecordCursor(geometry, format, timeOffset, options.cpu ?? -1);
+    const { cpu = -1, kernelWritten = false } = options;
+    const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
     this.#cursor = cursor;
     this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)(cursor));
   }
@@ -300,12 +302,16 @@ export class PerfRing {
    *   ERR_PERF_CLOSED when the memory is detached under the visit; ERR_PERF_BUSY inside a visitor;
    *   ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH
    */
-  visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
+  visit(visitor: RecordVisitor, options?: { other?: RecordVisitor; limit?: number }): number {
     this.#checkReading();
-    const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
-    // Reading the options may have run code of the caller's.
-    this.#checkReading();
-    const { other = visitor, limit = NO_LIMIT } = plain;
+    let other = visitor;
+    let limit = NO_LIMIT;
+    if (options !== undefined) {
+      const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
+      ({ other = visitor, limit = NO_LIMIT } = plain);
+      // Reading the options may have run code of the caller's.
+      this.#checkReading();
+    }
     if (typeof visitor !== 'function' || typeof other !== 'function') {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
     }

@@ -54,6 +54,11 @@ export class RecordCursor implements RingRecord {
   readonly format: SampleFormat;
   /** Offset of the time in a sample from the record's start; ABSENT without one. */
   readonly timeOffset: number;
+  /**
+   * The 64-bit word from HEADER_MISC on (misc, size, raw_size), when it is that of a sample, tells another one: only
+   * the kernel writes, and `misc` is 0 in all that is no sample.
+   */
+  readonly oneWordTells: boolean;
 
   readonly #bytes: Buffer;
   #joined: RecordCursor | undefined;
@@ -61,7 +66,13 @@ export class RecordCursor implements RingRecord {
   #payloadStart = 0;
   readonly #strings = new StringCache();
 
-  constructor(geometry: DataArea, format: SampleFormat, timeOffset: number, cpu: number) {
+  constructor(
+    geometry: DataArea,
+    format: SampleFormat,
+    timeOffset: number,
+    cpu: number,
+    kernelWritten: boolean,
+  ) {
     const { buffer, dataOffset, capacityBytes } = geometry;
     this.words = new Int32Array(buffer, dataOffset, capacityBytes >> 2);
     this.doubles = new Float64Array(buffer, dataOffset, capacityBytes >> 3);
@@ -72,6 +83,7 @@ export class RecordCursor implements RingRecord {
     this.format = format;
     this.timeOffset = timeOffset;
     this.cpu = cpu;
+    this.oneWordTells = kernelWritten && format.rawOffset === HEADER_BYTES && !format.rawMoves;
   }
 
   /**
@@ -148,6 +160,7 @@ export class RecordCursor implements RingRecord {
     this.repeats = false;
     this.current = this;
     if (type !== PERF_RECORD_SAMPLE || rawMoves || this.closed) return 0;
+    if (this.oneWordTells && this.view.getUint16(position + HEADER_MISC, true) === 0) return 0;
     if (size < rawOffset + 4 || (size & 7) !== 0 || size > available) return 0;
     if (position + size > this.capacityBytes) return 0;
     const rawSize = this.view.getUint32(position + rawOffset, true);
@@ -201,7 +214,7 @@ export class RecordCursor implements RingRecord {
       dataOffset: 0,
       capacityBytes: MAX_RECORD_BYTES,
     };
-    return new RecordCursor(geometry, this.format, this.timeOffset, this.cpu);
+    return new RecordCursor(geometry, this.format, this.timeOffset, this.cpu, false);
   }
 
   // ------------------------------------------------------------------ RingRecord

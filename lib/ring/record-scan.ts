@@ -36,8 +36,8 @@ export type Scan = (state: ScanState, limit: number, sample: RecordVisitor) => v
  * THE hot loop of the library, for one ring.
  *
  * Headers repeat: nearly every sample has the header and raw_size of the one before. So a header that was checked once
- * (RecordCursor.load) is afterwards only compared, type, misc and size as one 64-bit word, and the next position comes
- * from a register: the processor does not wait for a load to know where the next header is, which is what bounds a C
+ * (RecordCursor.load) is afterwards only compared: type, misc and size as one 64-bit word, and raw_size; or, in rings of
+ * the kernel, misc, size and raw_size as one. And the next position comes from a register: the processor does not wait for a load to know where the next header is, which is what bounds a C
  * loop over the same ring. Two headers are compared before their records are visited, so that two cache lines are
  * under way at once. A header that differs takes the full check.
  *
@@ -54,6 +54,8 @@ export function scanOf(cursor: RecordCursor): Scan {
   const capacity = cursor.capacityBytes | 0;
   const rawOffset = cursor.format.rawOffset | 0;
   const payloadStart = (rawOffset + 4) | 0;
+  const view = cursor.view;
+  const oneWordTells = cursor.oneWordTells;
   return (state, limit, sample) => {
     let position = state.position | 0;
     // `end` may lie beyond the capacity; `edge` is where the linear part stops.
@@ -85,7 +87,9 @@ export function scanOf(cursor: RecordCursor): Scan {
           if (lastAllowed < last) last = lastAllowed;
         }
         const lastOfTwo = (last - size) | 0;
-        const header = doubles[position >> 3] as number;
+        const header = oneWordTells
+          ? view.getFloat64(position + 4, true)
+          : (doubles[position >> 3] as number);
         const raw = cursor.size | 0;
         // Up to where headers have been compared.
         let compared = (position + size) | 0;
@@ -99,16 +103,20 @@ export function scanOf(cursor: RecordCursor): Scan {
           if (position < compared) continue;
           if (
             position <= lastOfTwo &&
-            doubles[position >> 3] === header &&
-            doubles[(position + size) >> 3] === header &&
-            words[(position + rawOffset) >> 2] === raw &&
-            words[(position + size + rawOffset) >> 2] === raw
+            (oneWordTells
+              ? view.getFloat64(position + 4, true) === header &&
+                view.getFloat64(position + size + 4, true) === header
+              : doubles[position >> 3] === header &&
+                doubles[(position + size) >> 3] === header &&
+                words[(position + rawOffset) >> 2] === raw &&
+                words[(position + size + rawOffset) >> 2] === raw)
           ) {
             compared = (position + 2 * size) | 0;
           } else if (
             position <= last &&
-            doubles[position >> 3] === header &&
-            words[(position + rawOffset) >> 2] === raw
+            (oneWordTells
+              ? view.getFloat64(position + 4, true) === header
+              : doubles[position >> 3] === header && words[(position + rawOffset) >> 2] === raw)
           ) {
             compared = (position + size) | 0;
           } else {

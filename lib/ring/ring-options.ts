@@ -13,6 +13,12 @@ export interface PerfRingOptions {
   readonly timeInPayload?: number;
   /** CPU number, or another label, that records carry; -1 by default. */
   readonly cpu?: number;
+  /**
+   * The kernel alone writes the memory, and nothing but samples, in which `misc` is never 0, and records of what was
+   * lost or throttled, in which it is: a visit then compares `misc`, `size` and `raw_size` as one word. False by
+   * default: `type` is compared as well. Either way no read leaves its record.
+   */
+  readonly kernelWritten?: boolean;
   /** The two positions; by default native helpers, and Atomics where the addon is not built. */
   readonly cursors?: RingCursors;
 }
@@ -29,14 +35,20 @@ const CURSOR_METHODS = [
 
 /** The options as they are used. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION */
 export function ringOptions(options: PerfRingOptions): PerfRingOptions {
-  const names = ['format', 'timeInPayload', 'cpu', 'cursors'] as const;
+  const names = ['format', 'timeInPayload', 'cpu', 'kernelWritten', 'cursors'] as const;
   const plain = plainOptions(options, names, 'ERR_PERF_INVALID_ARGUMENT');
-  const { format, cpu, cursors } = plain;
+  const { format, cpu, kernelWritten, cursors } = plain;
   if (format !== undefined && !isSampleFormat(format)) {
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'format must be made by sampleFormat()');
   }
   if (cpu !== undefined && !Number.isInteger(cpu)) {
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cpu must be an integer, got ${shown(cpu)}`);
+  }
+  if (kernelWritten !== undefined && typeof kernelWritten !== 'boolean') {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      `kernelWritten must be true or false, got ${shown(kernelWritten)}`,
+    );
   }
   if (cursors !== undefined) checkCursors(cursors);
   return plain;

@@ -70,6 +70,7 @@ export class MmapRingStorage implements RingStorage {
         cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
         format: this.format,
         cpu: event.cpu,
+        kernelWritten: !SIDE_BAND.some((flag) => attr[flag] === true),
         ...(timeInPayload === undefined ? {} : { timeInPayload }),
       });
     } catch (error) {
@@ -136,6 +137,23 @@ export class MmapRingStorage implements RingStorage {
     this.close();
   }
 }
+
+/** Attributes for which the kernel writes records of other types into the ring. */
+const SIDE_BAND = [
+  'mmap',
+  'comm',
+  'inherit_stat',
+  'task',
+  'mmap_data',
+  'mmap2',
+  'context_switch',
+  'namespaces',
+  'ksymbol',
+  'bpf_event',
+  'aux_output',
+  'cgroup',
+  'text_poke',
+] as const satisfies readonly (keyof PerfEventAttr)[];
 
 const OPTIONS = [
   'cpu',
