@@ -1,3 +1,4 @@
+import { MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
 import type { MappedRingHandle, NativeAddon } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { cursorResult, type RingCursors } from '../ring/ring-cursors';
@@ -6,10 +7,20 @@ import { cursorResult, type RingCursors } from '../ring/ring-cursors';
 export class MappedCursors implements RingCursors {
   readonly #addon: NativeAddon;
   readonly #ring: MappedRingHandle;
+  /** The low word of data_tail, in the mapping; undefined where no view may lie over it. */
+  readonly #tail: Int32Array | undefined;
+  readonly #mask: number;
 
-  constructor(addon: NativeAddon, ring: MappedRingHandle) {
+  constructor(
+    addon: NativeAddon,
+    ring: MappedRingHandle,
+    memory: ArrayBuffer | undefined,
+    capacityBytes: number,
+  ) {
     this.#addon = addon;
     this.#ring = ring;
+    this.#tail = memory && new Int32Array(memory, MMAP_PAGE_DATA_TAIL, 1);
+    this.#mask = capacityBytes - 1;
   }
 
   available(): number {
@@ -17,7 +28,9 @@ export class MappedCursors implements RingCursors {
   }
 
   readOffset(): number {
-    return cursorResult(this.#addon.ringReadOffset(this.#ring));
+    // Nobody but this thread moves data_tail: a plain read of it needs no native call.
+    const tail = this.#tail?.[0];
+    return tail === undefined ? cursorResult(this.#addon.ringReadOffset(this.#ring)) : tail & this.#mask;
   }
 
   consume(bytes: number): void {

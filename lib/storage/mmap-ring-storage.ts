@@ -65,7 +65,8 @@ export class MmapRingStorage implements RingStorage {
       } else {
         this.#memory = memory;
       }
-      const mapped = new MappedCursors(native, mapping);
+      const own = this.copies ? undefined : this.#memory;
+      const mapped = new MappedCursors(native, mapping, own, dataPageCount * pageSize);
       this.ring = PerfRing.initContiguous(this.#memory, dataPageCount, pageSize, {
         cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
         format: this.format,
