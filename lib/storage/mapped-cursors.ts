@@ -1,14 +1,16 @@
-import { MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
+import { MMAP_PAGE_DATA_HEAD } from '../abi/perf-event';
 import type { MappedRingHandle, NativeAddon } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { cursorResult, type RingCursors } from '../ring/ring-cursors';
+
+const TAIL_LOW = 2;
 
 /** Cursors of a ring the kernel writes: the reader's side alone. */
 export class MappedCursors implements RingCursors {
   readonly #addon: NativeAddon;
   readonly #ring: MappedRingHandle;
-  /** The low word of data_tail, in the mapping; undefined where no view may lie over it. */
-  readonly #tail: Int32Array | undefined;
+  /** data_head and data_tail in the mapping, each a low and a high word; undefined where no view may lie over it. */
+  readonly #words: Int32Array | undefined;
   readonly #mask: number;
 
   constructor(
@@ -19,17 +21,22 @@ export class MappedCursors implements RingCursors {
   ) {
     this.#addon = addon;
     this.#ring = ring;
-    this.#tail = memory && new Int32Array(memory, MMAP_PAGE_DATA_TAIL, 1);
+    this.#words = memory && new Int32Array(memory, MMAP_PAGE_DATA_HEAD, 4);
     this.#mask = capacityBytes - 1;
   }
 
   available(): number {
+    // Nothing will be read of an empty ring, so that a plain look at data_head, without acquiring, can say it is one:
+    // most rings are empty at most wakes.
+    const words = this.#words;
+    if (words?.[0] !== undefined && words[0] === words[TAIL_LOW] && words[1] === words[TAIL_LOW + 1])
+      return 0;
     return cursorResult(this.#addon.ringAvailable(this.#ring));
   }
 
   readOffset(): number {
     // Nobody but this thread moves data_tail: a plain read of it needs no native call.
-    const tail = this.#tail?.[0];
+    const tail = this.#words?.[TAIL_LOW];
     return tail === undefined ? cursorResult(this.#addon.ringReadOffset(this.#ring)) : tail & this.#mask;
   }
 
