@@ -1,6 +1,7 @@
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
+import { BatchIterator, type BatchSource } from './batch-iterator';
 import { checkSignal, type TurnLimits } from './options';
 import { RecordBatch } from './record-batch';
 import type { Turn } from './turn';
@@ -13,7 +14,7 @@ export interface ConsumerParts {
   readonly consumed: () => number;
   /** After each turn, whatever it delivered. */
   readonly afterTurn: () => void;
-  /** Whether the process should live on for this reader: while somebody waits. */
+  /** Whether the process should live on for this reader: while somebody waits, and up to the next wake. */
   readonly keepAlive: (alive: boolean) => void;
   /** The last record has been delivered: free the rings. */
   readonly ended: () => void;
@@ -60,7 +61,12 @@ export class Consumer {
     }
   }
 
-  /** There may be something to read. */
+  /** Somebody waits for a wake. */
+  get waits(): boolean {
+    return this.#wakeUp !== undefined;
+  }
+
+  /** There may be something to read. A loop over batches that waits has begun a turn when this returns, or found nothing. */
   wake(): void {
     this.#awake = true;
     this.#wakeUp?.();
@@ -85,38 +91,37 @@ export class Consumer {
   }
 
   /** @param limits of each batch; the reader's by default */
-  async *batches(
-    signal: AbortSignal | undefined,
-    limits: Required<TurnLimits> = this.#parts.limits,
-  ): AsyncGenerator<RecordBatch, void, undefined> {
-    const { turn } = this.#parts;
+  batches(signal: AbortSignal | undefined, limits = this.#parts.limits): BatchIterator {
     checkSignal(signal);
-    this.#enter();
-    let batch: RecordBatch | undefined;
-    try {
-      for (;;) {
-        await this.#waitForWake(signal);
-        if (this.#ended || signal?.aborted === true) return;
+    const { turn, consumed } = this.#parts;
+    const source: BatchSource = {
+      enter: () => this.#enter(),
+      giveBack: () => {
+        const more = turn.begun && turn.more;
+        this.#finishTurn();
+        if (more || this.#draining) this.#awake = true;
+      },
+      over: () => this.#ended || signal?.aborted === true,
+      awake: () => this.#awake,
+      look: () => {
+        this.#wakeUp = undefined;
         this.#awake = false;
-        turn.begin();
-        if (turn.more) {
-          batch = new RecordBatch(turn, limits, this.#parts.consumed);
-          yield batch;
-          batch.end();
-          const more = turn.begun && turn.more;
-          this.#finishTurn();
-          if (more || this.#draining) this.#awake = true;
-          // Whatever the load, timers and other input have their turn.
-          await nextTurn();
-        } else {
-          this.#finishTurn();
-          if (this.#draining && !turn.holdsBack && (await this.#settled())) return;
-        }
-      }
-    } finally {
-      batch?.end();
-      this.#leave();
-    }
+        const found = turn.begin();
+        if (found > 0 && turn.more) return new RecordBatch(turn, limits, found, consumed);
+        this.#finishTurn();
+        return null;
+      },
+      wait: (wakeUp) => {
+        this.#parts.keepAlive(true);
+        this.#wakeUp = wakeUp;
+      },
+      settled: () => (this.#draining && !turn.holdsBack ? this.#settled() : undefined),
+      leave: () => {
+        this.#wakeUp = undefined;
+        this.#leave();
+      },
+    };
+    return new BatchIterator(source, signal);
   }
 
   async read(options: { timeoutMilliseconds?: number; signal?: AbortSignal }): Promise<OwnedRecord | null> {
@@ -163,6 +168,7 @@ export class Consumer {
   #leave(): void {
     this.#finishTurn();
     this.#active = false;
+    if (!this.#ended) this.#parts.keepAlive(false);
     // Nobody is left to take the rest.
     if (this.#draining && !this.#ended) this.#parts.ended();
   }
@@ -207,7 +213,6 @@ export class Consumer {
       this.#wakeUp = undefined;
       clearTimeout(timer);
       if (wakeUp !== undefined) signal?.removeEventListener('abort', wakeUp);
-      if (!this.#ended) this.#parts.keepAlive(false);
     }
   }
 }

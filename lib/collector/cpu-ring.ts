@@ -17,6 +17,8 @@ import { WakeModerator } from './wake-moderator';
 /** A reader that leaves no more than this part of a ring has caught up. */
 const NEARLY_EMPTY = 8;
 
+const LOSS_CHECK_PAUSE_MILLISECONDS = 1;
+
 /**
  * One CPU's ring, the events that write into it, and its account.
  *
@@ -39,6 +41,9 @@ export class CpuRing {
   readonly #waking: PerfEvent | undefined;
   #wakes: boolean;
   #inSlot = false;
+  #foundByTurn = 0;
+  #lossCheckOwed = false;
+  #lossCheckedAt = Number.NEGATIVE_INFINITY;
   /** Bytes published since the ring was opened, those that lay in it, and samples lost, as of the last check. */
   #publishedAtCheck = 0;
   #availableAtCheck = 0;
@@ -155,9 +160,31 @@ export class CpuRing {
     return available;
   }
 
-  /** Bytes that the turn under way has found and not visited; 0 without one. */
-  get found(): number {
-    return this.ring.reading ? this.ring.scanState.left : 0;
+  /** A turn begins, and found so many bytes. */
+  sawTurnBegin(available: number): void {
+    this.account.sawAvailable(available);
+    this.#foundByTurn = available;
+  }
+
+  /** Bytes that the last turn found when it began; 0 when that has been asked. */
+  takeFoundByTurn(): number {
+    const found = this.#foundByTurn;
+    this.#foundByTurn = 0;
+    return found;
+  }
+
+  /**
+   * Whether to read the counters of lost samples now that a look found so many bytes. In a ring that is half full
+   * losses may be under way. Reading interrupts the ring's CPU: once a millisecond is enough, and what is not asked
+   * now is asked at the first look after that.
+   * @param now milliseconds, of any monotonic clock
+   */
+  lossMayShow(available: number, now: number): boolean {
+    if (available * 2 >= this.ring.capacityBytes) this.#lossCheckOwed = true;
+    if (!this.#lossCheckOwed || now - this.#lossCheckedAt < LOSS_CHECK_PAUSE_MILLISECONDS) return false;
+    this.#lossCheckOwed = false;
+    this.#lossCheckedAt = now;
+    return true;
   }
 
   /** Bytes that were neither visited nor skipped. */

@@ -41,6 +41,7 @@ export class FlushWaiters {
 
   /** After rings were read: whoever's wait is over goes on. */
   check(): void {
+    if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters) {
       if (waiter.targets.every(({ ring, bytes }) => ring.consumedBytes >= bytes)) {
         this.#waiters.delete(waiter);

@@ -62,6 +62,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #slotsCheckedAt = performance.now();
   #refreshWarning: string | undefined;
   #toldTaken = false;
+  /** Reasons of a wake that a turn answered first: the rings are looked after when it is over; 0 when they were. */
+  #reasonsOwed = 0;
+
+  readonly #consumed = (): number => this.#rings.consumedBytes;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
@@ -81,7 +85,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#consumer = new Consumer({
       turn: this.#turn,
       limits: options.turn,
-      consumed: () => this.#rings.consumedBytes,
+      consumed: this.#consumed,
       afterTurn: () => this.#afterTurn(),
       keepAlive: (alive) => this.#waker?.keepAlive(alive),
       ended: () => this.#closeNow(),
@@ -141,17 +145,20 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   drain(visitors: Visitors, limits?: TurnLimits): number {
     const within = limits === undefined ? UNBOUNDED : checkTurn(limits, UNBOUNDED);
     const split = splitVisitors(visitors);
+    const now = performance.now();
     // Whoever is told may close the reader.
-    if (this.#waker === undefined && !this.#closed) this.#checkSlots(performance.now());
+    if (this.#waker === undefined && !this.#closed) this.#checkSlots(now);
     this.#checkOpen();
     this.#consumer.checkFree();
     if (this.#inDrain)
       throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
     this.#inDrain = true;
     try {
-      this.#turn.begin();
-      for (const ring of this.#rings.list) this.#reportLossWhenFull(ring, ring.found);
-      return visitWithin(this.#turn, split, within, () => this.#rings.consumedBytes);
+      const found = this.#turn.begin();
+      for (const ring of this.#rings.list) {
+        if (ring.lossMayShow(ring.takeFoundByTurn(), now)) this.#reportLoss(ring);
+      }
+      return visitWithin(this.#turn, split, within, found, this.#consumed);
     } finally {
       this.#inDrain = false;
       if (this.#turn.begun) this.#turn.finish();
@@ -326,34 +333,56 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   readonly #onWake = (reasons: number, hungUp: readonly number[]): void => {
     if (this.#closed) return;
+    if (this.#consumer.waits) {
+      // First who waits: for what there is to do for the rings he need not.
+      this.#consumer.wake();
+      if (this.#closed) return;
+      if (this.#turn.begun && hungUp.length === 0) {
+        this.#reasonsOwed |= reasons;
+        return;
+      }
+    } else {
+      this.#waker?.keepAlive(false);
+    }
+    if (this.#lookAfter(reasons | this.#reasonsOwed, hungUp) || this.#holdsBack) this.#consumer.wake();
+  };
+
+  /**
+   * Looks at each ring: whether its samples should wake, and what was lost; and now and then at CPUs and slots.
+   * @returns whether there is something to read
+   */
+  #lookAfter(reasons: number, hungUp: readonly number[]): boolean {
+    // By a turn, already.
+    const answered = this.#reasonsOwed !== 0;
+    this.#reasonsOwed = 0;
     const now = performance.now();
     const byEvent = (reasons & WAKE_EVENTS) !== 0;
-    let found = false;
+    let unread = false;
     for (const ring of this.#rings.list) {
+      const foundByTurn = ring.takeFoundByTurn();
       const available = ring.look();
-      if (available > 0) {
-        found = true;
-        ring.account.wakeups++;
-      }
-      this.#moderate(ring, available, now);
+      if (available > 0) unread = true;
+      if ((answered ? foundByTurn : available) > 0) ring.account.wakeups++;
+      this.#moderate(ring, available, Math.max(foundByTurn, available), now);
       // Whoever was told of a loss may have closed the reader.
-      if (this.#closed) return;
+      if (this.#closed) return false;
       if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
     }
     if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
       this.#cpusCheckedAt = now;
       this.#checkSlots(now);
-      if (this.#closed) return;
+      if (this.#closed) return false;
       this.#refreshByItself();
     }
     if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
-    if (found || this.#holdsBack) this.#consumer.wake();
     this.#schedule();
-  };
+    return unread;
+  }
 
-  #moderate(ring: CpuRing, available: number, now: number): void {
+  /** @param found most bytes seen in the ring since the last look */
+  #moderate(ring: CpuRing, available: number, found: number, now: number): void {
     const { moderator } = ring;
-    this.#reportLossWhenFull(ring, available);
+    if (ring.lossMayShow(found, now)) this.#reportLoss(ring);
     if (moderator === undefined || this.#closed) return;
     const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
     if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
@@ -378,6 +407,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#flushes.check();
     if (this.#closed) return;
     this.#holdsBack = this.#turn.holdsBack;
+    if (this.#reasonsOwed !== 0) {
+      this.#lookAfter(this.#reasonsOwed, []);
+      if (this.#closed) return;
+    }
     for (const ring of this.#rings.list) if (ring.behind) ring.look();
     if (this.#rings.retireEmptied()) this.#turn.setRings(this.#rings.list);
     if (this.#options.order === 'time') this.#schedule();
@@ -388,11 +421,6 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #checkLosses(now: number): void {
     this.#lossCheckedAt = now;
     for (const ring of this.#rings.list) this.#reportLoss(ring);
-  }
-
-  /** Half full: losses may be under way, and are to be told when they happen. */
-  #reportLossWhenFull(ring: CpuRing, available: number): void {
-    if (available * 2 >= ring.ring.capacityBytes) this.#reportLoss(ring);
   }
 
   #reportLoss(ring: CpuRing): void {

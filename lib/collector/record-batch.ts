@@ -1,3 +1,4 @@
+import { HEADER_BYTES } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RingRecord } from '../ring/record';
 import type { TurnLimits } from './options';
@@ -9,6 +10,8 @@ import { type SplitVisitors, splitVisitors, type Visitors } from './visitors';
 export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 /** First records of a visit bounded in time: enough to learn what one costs. */
 const FIRST_CHUNK = 256;
+/** Holds no more records than that: the smallest has a header alone. */
+const ONE_CHUNK_BYTES = FIRST_CHUNK * HEADER_BYTES;
 /** Samples iterated over between looks at the clock. */
 const CLOCK_EVERY = 64;
 const LARGEST_CHUNK = 16_384;
@@ -16,30 +19,29 @@ const LARGEST_CHUNK = 16_384;
 /**
  * Visits within bounds of records, bytes and time. The clock is read between chunks, which grow and shrink with what a
  * record costs.
+ * @param found bytes the turn found
  * @param consumed bytes consumed so far, of all rings
  */
 export function visitWithin(
   turn: Turn,
   { sample, other }: SplitVisitors,
   limits: Required<TurnLimits>,
+  found: number,
   consumed: () => number,
 ): number {
-  let records = 0;
-  if (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED) {
-    for (;;) {
-      const visited = turn.visit(sample, other, limits.records - records);
-      records += visited;
-      if (visited === 0 || turn.stopped || records >= limits.records) return records;
-    }
+  if (found <= ONE_CHUNK_BYTES || (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED)) {
+    return turn.visit(sample, other, limits.records);
   }
   const start = performance.now();
   const startBytes = consumed();
   const budget = limits.microseconds / 1000;
+  let records = 0;
   let chunk = FIRST_CHUNK;
   for (;;) {
-    const visited = turn.visit(sample, other, Math.min(chunk, limits.records - records));
+    const asked = Math.min(chunk, limits.records - records);
+    const visited = turn.visit(sample, other, asked);
     records += visited;
-    if (visited === 0 || turn.stopped || records >= limits.records) return records;
+    if (visited < asked || turn.stopped || records >= limits.records) return records;
     const bytes = consumed() - startBytes;
     if (bytes >= limits.bytes) return records;
     const elapsed = performance.now() - start;
@@ -57,13 +59,15 @@ export function visitWithin(
 export class RecordBatch implements Iterable<RingRecord> {
   readonly #turn: Turn;
   readonly #limits: Required<TurnLimits>;
+  readonly #found: number;
   readonly #consumed: () => number;
   #open = true;
 
   /** @internal */
-  constructor(turn: Turn, limits: Required<TurnLimits>, consumed: () => number) {
+  constructor(turn: Turn, limits: Required<TurnLimits>, found: number, consumed: () => number) {
     this.#turn = turn;
     this.#limits = limits;
+    this.#found = found;
     this.#consumed = consumed;
   }
 
@@ -78,7 +82,7 @@ export class RecordBatch implements Iterable<RingRecord> {
   forEach(visitors: Visitors, limits?: TurnLimits): number {
     this.#checkOpen();
     const within = limits === undefined ? this.#limits : checkTurn(limits, this.#limits);
-    return visitWithin(this.#turn, splitVisitors(visitors), within, this.#consumed);
+    return visitWithin(this.#turn, splitVisitors(visitors), within, this.#found, this.#consumed);
   }
 
   /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a turn at the latest. */

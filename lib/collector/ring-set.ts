@@ -116,6 +116,7 @@ export class RingSet {
 
   /** Closes rings of offline CPUs that have been read to their end. @returns whether there were any */
   retireEmptied(): boolean {
+    if (!this.#list.some((ring) => ring.retiring)) return false;
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
     for (const ring of emptied) {
       this.#retired(ring);

@@ -20,7 +20,7 @@ export interface Turn {
   begin(): number;
   /**
    * Visits up to `limit` records and counts them. What the visitor throws is passed on, its record consumed.
-   * @returns records visited; `stopped` and `more` then tell how it ended
+   * @returns records visited: fewer than `limit` when it `stopped`, or nothing is due any more
    */
   visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number;
   /** The next sample, lent until the next call; null when nothing is due. */
@@ -92,7 +92,7 @@ function beginRings(rings: readonly CpuRing[], reports: TurnReports): number {
     if (ring.ring.closed) continue;
     try {
       const available = ring.ring.startReadBatch();
-      ring.account.sawAvailable(available);
+      ring.sawTurnBegin(available);
       found += available;
     } catch (error) {
       // Head and tail cannot be: nothing in the ring can be trusted. The next turn begins at its head.
@@ -307,7 +307,7 @@ class TimeOrderTurn implements Turn {
     let found = 0;
     this.#left = this.#rings.map((ring) => {
       const left = ring.ring.reading ? ring.ring.scanState.left : 0;
-      ring.account.sawAvailable(left);
+      ring.sawTurnBegin(left);
       found += left;
       return left;
     });

@@ -13,6 +13,7 @@ export class Waker {
   /** Reachable by this field alone while nobody waits: see pollerSetRef. */
   readonly #onWake: WakeCallback;
   #intervalMicroseconds = 0;
+  #keepsAlive = false;
 
   /**
    * @param onWake `reasons` of WAKE_EVENTS | WAKE_TIMER; `hungUp`: CPUs whose event hung up and is watched no more
@@ -48,7 +49,10 @@ export class Waker {
     if (result < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
   }
 
+  /** Free when nothing changes. */
   keepAlive(alive: boolean): void {
+    if (alive === this.#keepsAlive) return;
+    this.#keepsAlive = alive;
     this.#native.pollerSetRef(this.#poller, alive);
   }
 

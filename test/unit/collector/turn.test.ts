@@ -14,11 +14,13 @@ const nothing = (): void => undefined;
 /** What a turn asks of a CpuRing, over memory. */
 function cpuRingOf(fixture: RingFixture): CpuRing {
   const { ring } = fixture;
+  const account = new CpuAccount(ring.cpu, 2048);
   return {
     cpu: ring.cpu,
     ring,
-    account: new CpuAccount(ring.cpu, 2048),
+    account,
     consumedBytes: 0,
+    sawTurnBegin: (available: number) => account.sawAvailable(available),
   } as unknown as CpuRing;
 }
 
@@ -328,10 +330,11 @@ describe('visitWithin', () => {
       fixture,
       Array.from({ length: records }, (_, n) => timedSample(0n, n)),
     );
-    turn.begin();
+    const found = turn.begin();
     const unbounded = Number.MAX_SAFE_INTEGER;
     const bounds = { records: unbounded, bytes: unbounded, microseconds: unbounded, ...limits };
-    const visited = visitWithin(turn, { sample: nothing, other: nothing }, bounds, () => ring.consumedBytes);
+    const visitors = { sample: nothing, other: nothing };
+    const visited = visitWithin(turn, visitors, bounds, found, () => ring.consumedBytes);
     turn.finish();
     return visited;
   };

@@ -1,0 +1,167 @@
+import type { RecordBatch } from './record-batch';
+
+/** What an iteration asks of its consumer. */
+export interface BatchSource {
+  /** @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED */
+  readonly enter: () => void;
+  /** Gives back what was visited of the last batch. */
+  readonly giveBack: () => void;
+  /** Nothing more will come, or nobody wants it. */
+  readonly over: () => boolean;
+  /** Something may lie in the rings that no turn has looked for. */
+  readonly awake: () => boolean;
+  /** A turn that found something; null when there is nothing. */
+  readonly look: () => RecordBatch | null;
+  /** Calls when there may be something to read, or nothing will ever be. */
+  readonly wait: (wakeUp: () => void) => void;
+  /** After nothing was found: while a close drains, resolves when that was the last, or more came; else undefined. */
+  readonly settled: () => Promise<boolean> | undefined;
+  readonly leave: () => void;
+}
+
+type Result = IteratorResult<RecordBatch, void>;
+
+interface Request {
+  readonly promise: Promise<Result>;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const END: Result = { done: true, value: undefined };
+
+/**
+ * Batches, one by one, as a generator would hand them out, and sooner: what a wake finds is handed over within that very
+ * wake, one microtask away from whoever awaits it. An async generator takes five, and its code is run so seldom that it
+ * is interpreted.
+ */
+export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefined> {
+  readonly #source: BatchSource;
+  readonly #signal: AbortSignal | undefined;
+  #state: 'new' | 'open' | 'ended' = 'new';
+  /** Who asked, and has no answer yet. Those who ask meanwhile take their turn after that. */
+  #request: Request | undefined;
+  /** The batch that is lent. */
+  #lent: RecordBatch | undefined;
+
+  constructor(source: BatchSource, signal: AbortSignal | undefined) {
+    this.#source = source;
+    this.#signal = signal;
+  }
+
+  next(): Promise<Result> {
+    if (this.#request !== undefined) return this.#after(() => this.next());
+    if (this.#state === 'ended') return Promise.resolve(END);
+    const isFirst = this.#state === 'new';
+    try {
+      if (isFirst) this.#open();
+      else this.#giveBack();
+    } catch (error) {
+      return this.throw(error);
+    }
+    const { promise } = this.#ask();
+    if (isFirst || this.#source.over()) this.#look();
+    else if (this.#source.awake()) setImmediate(this.#look);
+    else this.#source.wait(this.#look);
+    return promise;
+  }
+
+  return(): Promise<Result> {
+    if (this.#request !== undefined) return this.#after(() => this.return());
+    try {
+      this.#end();
+      return Promise.resolve(END);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  throw(error: unknown): Promise<Result> {
+    if (this.#request !== undefined) return this.#after(() => this.throw(error));
+    this.#end();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  readonly #look = (): void => {
+    const request = this.#request;
+    // An abort may have answered before a look that was put off.
+    if (request === undefined) return;
+    try {
+      const batch = this.#source.over() ? null : this.#source.look();
+      if (batch !== null) {
+        this.#lent = batch;
+        this.#request = undefined;
+        request.resolve({ done: false, value: batch });
+      } else if (this.#source.over()) {
+        this.#request = undefined;
+        this.#end();
+        request.resolve(END);
+      } else {
+        this.#lookLater();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  #lookLater(): void {
+    const settled = this.#source.settled();
+    if (settled !== undefined) settled.then(this.#look, (error: unknown) => this.#fail(error));
+    // Whatever the load, timers and other input have their turn.
+    else if (this.#source.awake()) setImmediate(this.#look);
+    else this.#source.wait(this.#look);
+  }
+
+  #fail(error: unknown): void {
+    const request = this.#request;
+    this.#request = undefined;
+    try {
+      this.#end();
+    } finally {
+      request?.reject(error);
+    }
+  }
+
+  #ask(): Request {
+    let resolve!: Request['resolve'];
+    let reject!: Request['reject'];
+    const promise = new Promise<Result>((...settle) => {
+      [resolve, reject] = settle;
+    });
+    this.#request = { promise, resolve, reject };
+    return this.#request;
+  }
+
+  #after(then: () => Promise<Result>): Promise<Result> {
+    return (this.#request as Request).promise.then(then, then);
+  }
+
+  #open(): void {
+    this.#source.enter();
+    this.#state = 'open';
+    this.#signal?.addEventListener('abort', this.#look, { once: true });
+  }
+
+  #giveBack(): void {
+    this.#lent?.end();
+    this.#lent = undefined;
+    this.#source.giveBack();
+  }
+
+  #end(): void {
+    const wasOpen = this.#state === 'open';
+    this.#state = 'ended';
+    if (!wasOpen) return;
+    this.#signal?.removeEventListener('abort', this.#look);
+    this.#lent?.end();
+    this.#lent = undefined;
+    this.#source.leave();
+  }
+}
