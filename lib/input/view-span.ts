@@ -10,7 +10,7 @@ export interface ViewSpan {
 type Getter<Value> = (this: unknown) => Value;
 
 /** By the getter of the class itself: a subclass, or a property of its own, may answer what it likes. */
-function getterOf<Value>(prototype: object, name: string): Getter<Value> {
+function getterOf<Value>(prototype: object, name: PropertyKey): Getter<Value> {
   return Object.getOwnPropertyDescriptor(prototype, name)?.get as Getter<Value>;
 }
 
@@ -18,9 +18,15 @@ const TYPED_ARRAY: object = Object.getPrototypeOf(Uint8Array.prototype);
 const typedArrayBuffer = getterOf<ArrayBuffer | SharedArrayBuffer>(TYPED_ARRAY, 'buffer');
 const typedArrayOffset = getterOf<number>(TYPED_ARRAY, 'byteOffset');
 const typedArrayLength = getterOf<number>(TYPED_ARRAY, 'byteLength');
+const typedArrayTag = getterOf<string | undefined>(TYPED_ARRAY, Symbol.toStringTag);
 const dataViewBuffer = getterOf<ArrayBuffer | SharedArrayBuffer>(DataView.prototype, 'buffer');
 const arrayBufferLength = getterOf<number>(ArrayBuffer.prototype, 'byteLength');
 const sharedArrayBufferLength = getterOf<number>(SharedArrayBuffer.prototype, 'byteLength');
+
+/** As types.isUint8Array, of any realm and class, but inlined by V8: a native call costs 30 ns. */
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return typedArrayTag.call(value) === 'Uint8Array';
+}
 
 /** Bytes of a typed array; 0 when its memory was detached. */
 export function byteLengthOf(array: Uint8Array): number {

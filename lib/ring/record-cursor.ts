@@ -9,11 +9,12 @@ import {
 } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
+import { copyInto, copyOf } from './payload-copy';
 import type { RingRecord } from './record';
 import { ABSENT, type SampleFormat } from './sample-format';
 import { shown } from '../input/shown';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
-import { bufferLength, byteLengthOf } from '../input/view-span';
+import { bufferLength, byteLengthOf, isUint8Array } from '../input/view-span';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
@@ -299,7 +300,7 @@ export class RecordCursor implements RingRecord {
   }
 
   copyTo(target: Uint8Array, offset = 0): void {
-    if (!types.isUint8Array(target)) {
+    if (!isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
     const length = byteLengthOf(target);
@@ -307,14 +308,12 @@ export class RecordCursor implements RingRecord {
       this.#outOfRange(offset, length);
     }
     this.checkAttached();
-    this.#bytes.copy(target, 0, this.base + offset, this.base + offset + length);
+    copyInto(target, this.view, Math.trunc(this.base + offset), length);
   }
 
   bytes(): Uint8Array {
     this.checkAttached();
-    const copy = new Uint8Array(this.size);
-    this.#bytes.copy(copy, 0, this.base, this.base + this.size);
-    return copy;
+    return copyOf(this.view, this.base, this.size);
   }
 
   get time(): bigint | undefined {
