@@ -18,7 +18,7 @@ import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { resolveOptions } from './options';
 
 export interface FlightRecorderOptions {
-  /** CPUs to record; those online by default. */
+  /** CPUs to record, each once; those online by default. */
   readonly cpus?: readonly number[];
   /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
   readonly bufferBytes?: number;

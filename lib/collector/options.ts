@@ -37,7 +37,7 @@ export interface TurnLimits {
 }
 
 export interface PerfMapReaderOptions {
-  /** CPUs to read; by default those online, and those that come online later. */
+  /** CPUs to read, each once; by default those online, and those that come online later. */
   readonly cpus?: readonly number[];
   /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
   readonly bufferBytes?: number;
@@ -259,6 +259,7 @@ function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly
   const numbers = plainList<unknown>(cpus, 'cpus', MOST_CPUS, 'ERR_PERF_INVALID_OPTION');
   if (numbers.length === 0) throw invalid('cpus must be a list of at least one CPU number');
   const possible = real ? new Set(possibleCpus()) : undefined;
+  const named = new Set<number>();
   for (const cpu of numbers) {
     if (!Number.isInteger(cpu) || (cpu as number) < 0) {
       throw invalid(`cpus must be CPU numbers, got ${shown(cpu)}`);
@@ -269,8 +270,11 @@ function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly
         `there is no CPU ${String(cpu)}; there are ${[...possible].join(', ')}`,
       );
     }
+    // A CPU has one slot and one ring: whoever names it twice meant another, and would miss that one's samples.
+    if (named.has(cpu as number)) throw invalid(`cpus names CPU ${String(cpu)} twice: name each once`);
+    named.add(cpu as number);
   }
-  return [...new Set(numbers as readonly number[])].sort((one, other) => one - other);
+  return [...named].sort((one, other) => one - other);
 }
 
 function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {

@@ -260,6 +260,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     [{ largestRecordBytes: 8192, bufferBytes: 4096 }, 'ERR_PERF_INVALID_OPTION', /to the ring's 4096/],
     [{ bufferBytes: 3 * PAGE }, 'ERR_PERF_NOT_POWER_OF_TWO', /nearest/],
     [{ attributes: { write_backward: true } }, 'ERR_PERF_INVALID_OPTION', /write_backward/],
+    [{ cpus: [CPU, CPU] }, 'ERR_PERF_INVALID_OPTION', new RegExp(`names CPU ${CPU} twice`)],
     [{ cpus: [60_000] }, 'ERR_PERF_NO_SUCH_CPU', /no CPU 60000/],
   ])('refuses the options %j', (options, code, named) => {
     const array = PerfEventArray.create();

@@ -18,6 +18,11 @@ describe('collectSettings', () => {
     });
   });
 
+  it('takes a list of CPUs whose ranges overlap as the set of them, as taskset does', () => {
+    const { delivery } = collectSettings({ builtin: 'sys_enter', cpus: '0,0-0,0' });
+    expect(delivery.options.cpus).toEqual([0]);
+  });
+
   it('takes everything that there is to be set', () => {
     const settings = collectSettings({
       builtin: 'sys_enter',

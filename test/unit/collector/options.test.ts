@@ -59,6 +59,8 @@ describe('the options of a reader', () => {
     [{ cpus: [0, -1] }, OPTION, /cpus must be CPU numbers, got -1/],
     [{ cpus: ['0'] }, OPTION, /cpus must be CPU numbers/],
     [{ cpus: [0, 1.5] }, OPTION, /got 1.5/],
+    [{ cpus: [0, 0] }, OPTION, /cpus names CPU 0 twice: name each once/],
+    [{ cpus: [0, -0] }, OPTION, /CPU 0 twice/],
     [{ cpus: [60_000] }, 'ERR_PERF_NO_SUCH_CPU', /there is no CPU 60000; there are 0/],
     [{ wakeup: 'often' }, OPTION, /wakeup must be 'moderated', 'manual'/],
     [{ wakeup: {} }, OPTION, /wakeup must be/],
@@ -101,9 +103,21 @@ describe('the options of a reader', () => {
     expect(messageOf(() => resolve(options))).toMatch(named);
   });
 
-  it('take every CPU once, in order, whatever their numbers', () => {
+  it('take CPUs in order, whatever their numbers', () => {
     const onlineCpus = (): number[] => [9, 4];
-    expect(resolve({ cpus: [9, 4, 9], onlineCpus }).cpus).toEqual([4, 9]);
+    expect(resolve({ cpus: [9, 4], onlineCpus }).cpus).toEqual([4, 9]);
+    expect(resolve({ cpus: [-0], onlineCpus }).cpus).toEqual([0]);
+  });
+
+  it('refuse a CPU that is named twice, and say which', () => {
+    const onlineCpus = (): number[] => [9, 4];
+    for (const cpus of [
+      [9, 4, 9],
+      [9, 9],
+    ]) {
+      expect(codeOf(() => resolve({ cpus, onlineCpus }))).toBe(OPTION);
+      expect(messageOf(() => resolve({ cpus, onlineCpus }))).toMatch(/cpus names CPU 9 twice/);
+    }
   });
 
   it('spread one budget over the rings, metadata pages included', () => {
