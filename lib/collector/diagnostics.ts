@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 
 /**
  * What a reader tells through node:diagnostics_channel, to whoever subscribed; costs nothing without subscribers.
- * Every message has `reader` (the PerfMapReader) and, but for open and close, `cpu`.
+ * Every message has `reader` (the PerfMapReader, or of `taken` a FlightRecorder) and, but for open and close, `cpu`.
  */
 export const channels = {
   /** { reader, cpus } */
@@ -20,3 +20,11 @@ export const channels = {
   /** { reader, cpu }: another reader took the CPU's slot, or emptied it */
   taken: channel('perfring:taken'),
 } as const;
+
+/** For whoever does not subscribe to `taken`; once a reader. */
+export function warnOfTakenSlot(cpu: number, mapId: number): void {
+  process.emitWarning(
+    `perfring: another reader took the slot of CPU ${cpu} in map ${mapId}, or emptied it: this one gets ` +
+      'no more samples there. A map has one reader: stop one of the two, or give each a map of its own',
+  );
+}

@@ -14,6 +14,7 @@ import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type CustomAttributes, type PerfEvent, withTimeEnabled } from '../storage/perf-event';
 import { attemptAll } from '../ring/attempt-all';
+import { channels, warnOfTakenSlot } from './diagnostics';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { resolveOptions } from './options';
 
@@ -54,7 +55,14 @@ export class FlightRecorder {
   readonly #open: (cpu: number) => MmapRingStorage;
   readonly #margin: number;
   readonly cpus: readonly number[];
-  #rings: MmapRingStorage[] = [];
+  #rings: readonly MmapRingStorage[] = [];
+  /** Loaded when it is first needed; null where it cannot be. */
+  #probe: SlotProbe | null | undefined;
+  /** CPUs whose slots our rings were put into, and no other reader was seen to have taken. */
+  readonly #inSlot = new Set<number>();
+  /** CPUs whose slots one took, until somebody is told. */
+  readonly #taken: number[] = [];
+  #warned = false;
   #closed = false;
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
@@ -78,9 +86,9 @@ export class FlightRecorder {
         this.#native,
       );
     this.cpus = resolved.cpus ?? [...resolved.onlineCpus()].sort((one, other) => one - other);
-    this.#rings = this.#openAll();
+    this.#rings = this.#openAll(this.cpus);
     try {
-      for (const ring of this.#rings) array.set(ring.event.cpu, ring.event.handle);
+      for (const ring of this.#rings) this.#fillSlot(ring.event);
     } catch (error) {
       this.close();
       throw error;
@@ -109,27 +117,29 @@ export class FlightRecorder {
    */
   snapshot(): FlightSnapshot {
     this.#checkOpen();
-    return new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring, this.#margin)));
+    const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring, this.#margin)));
+    for (const ring of this.#rings) this.#holdsSlot(ring.event);
+    this.#tellOfTaken();
+    return snapshot;
   }
 
   /**
    * Puts fresh rings in and answers all that the old ones hold. Every record is in one snapshot or the next: there is no
    * moment that neither sees.
+   *
+   * A slot that another reader has taken is left to it: what came before is in this snapshot, and nothing of that CPU in
+   * the next ones; the process is warned, and the channel `perfring:taken` tells. Between that question and the swap lie
+   * microseconds in which a slot can be taken unnoticed, and where no program can be loaded nobody can ask: then it is
+   * taken back.
    */
   async rotate(): Promise<FlightSnapshot> {
     this.#checkOpen();
     const old = this.#rings;
-    const fresh = this.#openAll();
     try {
-      for (const ring of fresh) this.#array.set(ring.event.cpu, ring.event.handle);
-    } catch (error) {
-      attemptAll([
-        ...old.map((ring) => () => this.#array.set(ring.event.cpu, ring.event.handle)),
-        ...fresh.map((ring) => () => ring.close()),
-      ]);
-      throw error;
+      this.#rings = this.#swap(old);
+    } finally {
+      this.#tellOfTaken();
     }
-    this.#rings = fresh;
     try {
       await pause(LAST_WRITERS_MILLISECONDS);
       // Nobody writes any more: no margin is needed.
@@ -143,30 +153,83 @@ export class FlightRecorder {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // A closed array has emptied them itself.
-    const probe = this.#array.closed ? undefined : SlotProbe.open(this.#native, this.#array);
     attemptAll([
-      ...this.#rings.map((ring) => () => this.#emptySlot(ring.event, probe)),
+      ...this.#rings.map((ring) => () => this.#emptySlot(ring.event)),
       ...this.#rings.map((ring) => () => ring.close()),
-      () => probe?.close(),
+      () => this.#probe?.close(),
+      () => this.#tellOfTaken(),
     ]);
   }
 
-  /** Not that of a reader which has taken it since. */
-  #emptySlot(event: PerfEvent, probe: SlotProbe | undefined): void {
-    if (this.#array.closed) return;
-    if (probe === undefined || probe.holds(event.cpu, () => event.readEnabledNanoseconds()))
-      this.#array.clear(event.cpu);
+  /** @returns fresh rings, each in the slot of the old one of its CPU */
+  #swap(old: readonly MmapRingStorage[]): MmapRingStorage[] {
+    const held = old.filter((ring) => this.#inSlot.has(ring.event.cpu));
+    const fresh = this.#openAll(held.map((ring) => ring.event.cpu));
+    const swaps = fresh.map((after, index) => ({ before: held[index] as MmapRingStorage, after }));
+    const done: typeof swaps = [];
+    try {
+      for (const swap of swaps) {
+        // Asked just before, not of all beforehand: who takes a slot in between loses it.
+        if (!this.#holdsSlot(swap.before.event)) {
+          swap.after.close();
+          continue;
+        }
+        this.#fillSlot(swap.after.event);
+        done.push(swap);
+      }
+      return done.map(({ after }) => after);
+    } catch (error) {
+      attemptAll([
+        ...done.map(({ before, after }) => () => {
+          if (this.#holdsSlot(after.event)) this.#fillSlot(before.event);
+        }),
+        ...fresh.map((ring) => () => ring.close()),
+      ]);
+      throw error;
+    }
+  }
+
+  #fillSlot(event: PerfEvent): void {
+    this.#array.set(event.cpu, event.handle);
+    this.#inSlot.add(event.cpu);
+  }
+
+  #emptySlot(event: PerfEvent): void {
+    // A closed array has emptied them itself.
+    if (!this.#array.closed && this.#holdsSlot(event)) this.#array.clear(event.cpu);
+  }
+
+  /** Whether an event is in its slot still, as far as can be told; see RingSet. */
+  #holdsSlot(event: PerfEvent): boolean {
+    if (!this.#inSlot.has(event.cpu)) return false;
+    if (this.#array.closed) return true;
+    if (this.#probe === undefined) this.#probe = SlotProbe.open(this.#native, this.#array) ?? null;
+    if (this.#probe === null || this.#probe.holds(event.cpu, () => event.readEnabledNanoseconds()))
+      return true;
+    this.#inSlot.delete(event.cpu);
+    this.#taken.push(event.cpu);
+    return false;
+  }
+
+  /** When all is done: whoever is told may close. */
+  #tellOfTaken(): void {
+    for (const cpu of this.#taken.splice(0)) {
+      channels.taken.publish({ reader: this, cpu });
+      // Who closes has no use for it, nor whoever was told.
+      if (this.#closed || this.#warned) continue;
+      this.#warned = true;
+      warnOfTakenSlot(cpu, this.#array.info.id);
+    }
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #openAll(): MmapRingStorage[] {
+  #openAll(cpus: readonly number[]): MmapRingStorage[] {
     const rings: MmapRingStorage[] = [];
     try {
-      for (const cpu of this.cpus) rings.push(this.#open(cpu));
+      for (const cpu of cpus) rings.push(this.#open(cpu));
       return rings;
     } catch (error) {
       for (const ring of rings) ring.close();

@@ -1,0 +1,225 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { errnoNumber } from '../../../lib/abi/errno';
+import type { NativeAddon } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import {
+  FlightRecorder,
+  type FlightRecorderOptions,
+  type FlightSnapshot,
+} from '../../../lib/collector/flight-recorder';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { Flood } from '../../support/flood';
+import { expectNothingLeft } from '../../support/ledger';
+import { describeWith } from '../../support/privilege';
+import { SampleProducer } from '../../support/producers';
+import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { codeOf } from '../../support/ring-errors';
+
+afterAll(expectNothingLeft);
+
+const [CPU = 0] = CPUS;
+const OTHERS = CPUS.slice(1);
+
+/** A flight recorder on a map that other readers open by its id, as other programs would. */
+class ContestedMap implements Disposable {
+  readonly array: PerfEventArray;
+  readonly producer: SampleProducer;
+  readonly recorder: FlightRecorder;
+  /** CPUs whose slots the recorder told to have been taken. */
+  readonly taken: number[] = [];
+  /** Called when it tells. */
+  onTaken = (): void => undefined;
+  readonly #theirs: PerfEventArray[] = [];
+
+  constructor(native: NativeAddon = addon(), options: FlightRecorderOptions = {}) {
+    this.array = PerfEventArray.create({}, native);
+    this.producer = new SampleProducer(this.array);
+    this.recorder = FlightRecorder.open(this.array, options, native);
+    subscribe('perfring:taken', this.#listen);
+  }
+
+  readonly #listen = (message: unknown): void => {
+    const { reader, cpu } = message as { reader: unknown; cpu: number };
+    if (reader !== this.recorder) return;
+    this.taken.push(cpu);
+    this.onTaken();
+  };
+
+  another(cpus: readonly number[] = CPUS): PerfMapReader {
+    const array = PerfEventArray.openById(this.array.info.id);
+    this.#theirs.push(array);
+    return PerfMapReader.open(array, { wakeup: 'manual', cpus });
+  }
+
+  emitEverywhere(count: number): void {
+    for (const cpu of CPUS) this.producer.emit(count, { cpu });
+  }
+
+  [Symbol.dispose](): void {
+    unsubscribe('perfring:taken', this.#listen);
+    this.recorder.close();
+    this.producer.close();
+    for (const array of this.#theirs) array.close();
+    this.array.close();
+  }
+}
+
+/** Records of each CPU. */
+function countsIn(snapshot: FlightSnapshot): Record<number, number> {
+  const counts: Record<number, number> = {};
+  snapshot.visit(({ cpu }) => {
+    counts[cpu] = (counts[cpu] ?? 0) + 1;
+  });
+  return counts;
+}
+
+const each = (cpus: readonly number[], count: number): Record<number, number> =>
+  Object.fromEntries(cpus.map((cpu) => [cpu, count]));
+
+/** The addon, whose calls that put an event into a slot fail when `refuses` says so. */
+function refusing(refuses: () => boolean): NativeAddon {
+  return new Proxy(addon(), {
+    get: (target, name, receiver) =>
+      name === 'bpfMapSetEvent'
+        ? (...args: Parameters<NativeAddon['bpfMapSetEvent']>) =>
+            refuses() ? -errnoNumber('EPERM') : target.bpfMapSetEvent(...args)
+        : Reflect.get(target, name, receiver),
+  });
+}
+
+describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader takes', () => {
+  const warnings: string[] = [];
+  beforeEach(() => {
+    warnings.length = 0;
+    jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+      warnings.push(String(warning));
+    });
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it('does not take them back when it rotates, and tells by a warning and a channel, once', async () => {
+    using map = new ContestedMap();
+    map.emitEverywhere(3);
+    using other = map.another();
+    map.emitEverywhere(4);
+    expect(countsIn(await map.recorder.rotate())).toEqual(each(CPUS, 3));
+    expect(map.taken).toEqual(CPUS);
+    map.emitEverywhere(5);
+    for (let round = 0; round < 3; round++) expect((await map.recorder.rotate()).records).toBe(0);
+    expect(map.recorder.snapshot().visit(() => undefined)).toBe(0);
+    map.recorder.close();
+    map.emitEverywhere(6);
+    expect(other.drain(() => undefined)).toBe(15 * CPUS.length);
+    expect(map.taken).toEqual(CPUS);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        `another reader took the slot of CPU ${CPU} in map ${map.array.info.id}, .* stop one of the two`,
+      ),
+    ]);
+  });
+
+  it('goes on rotating without a gap those that the other one did not take', async () => {
+    // Room for several seconds: a busy machine may rotate late.
+    using map = new ContestedMap(addon(), { bufferBytes: 1 << 20 });
+    using other = map.another([CPU]);
+    const flood = await Flood.start({ mapId: map.array.info.id, rate: 2000 });
+    try {
+      const next = each(OTHERS, 0);
+      const follow = (snapshot: FlightSnapshot): void => {
+        snapshot.visit((record) => {
+          const sequence = record.u64AsNumber(0);
+          if (sequence !== next[record.cpu])
+            throw new Error(`CPU ${record.cpu}: ${sequence}, not ${next[record.cpu]}`);
+          next[record.cpu] = sequence + 1;
+        });
+      };
+      let theirs = 0;
+      for (let round = 0; round < 10; round++) {
+        follow(await map.recorder.rotate());
+        theirs += other.drain(() => undefined);
+      }
+      const reports = await flood.stop();
+      follow(await map.recorder.rotate());
+      theirs += other.drain(() => undefined);
+      for (const cpu of OTHERS) {
+        expect(reports.get(cpu)).toMatchObject({ failedTotal: 0, emitted: next[cpu] });
+      }
+      expect(theirs + other.stats().total.lost).toBe(reports.get(CPU)?.emitted);
+      expect(map.taken).toEqual([CPU]);
+    } finally {
+      flood.kill();
+    }
+  });
+
+  it('is told by a snapshot as well, which holds what came before', () => {
+    using map = new ContestedMap();
+    map.emitEverywhere(2);
+    using other = map.another([CPU]);
+    map.emitEverywhere(2);
+    for (let round = 0; round < 2; round++) {
+      expect(countsIn(map.recorder.snapshot())).toEqual({ ...each(CPUS, 4), [CPU]: 2 });
+      expect(map.taken).toEqual([CPU]);
+    }
+    expect(warnings).toHaveLength(1);
+    expect(other.drain(() => undefined)).toBe(2);
+  });
+
+  it.each(['rotate', 'snapshot'] as const)('may be closed by whoever is told, in %s()', async (method) => {
+    using map = new ContestedMap();
+    map.emitEverywhere(2);
+    using other = map.another();
+    map.onTaken = () => map.recorder.close();
+    expect(countsIn(await map.recorder[method]())).toEqual(each(CPUS, 2));
+    expect(codeOf(() => map.recorder.snapshot())).toBe('ERR_PERF_CLOSED');
+    // Whoever closes needs no warning.
+    expect([map.taken, warnings]).toEqual([CPUS, []]);
+    map.emitEverywhere(1);
+    expect(other.drain(() => undefined)).toBe(CPUS.length);
+  });
+
+  it('puts none of its old rings back there when fresh ones cannot be put in', async () => {
+    let refused = false;
+    using map = new ContestedMap(refusing(() => refused));
+    map.emitEverywhere(1);
+    using other = map.another([CPU]);
+    refused = true;
+    const rotating = map.recorder.rotate();
+    if (OTHERS.length > 0) await expect(rotating).rejects.toMatchObject({ code: 'EPERM' });
+    else await rotating;
+    refused = false;
+    expect(map.taken).toEqual([CPU]);
+    map.emitEverywhere(1);
+    expect(other.drain(() => undefined)).toBe(1);
+    expect(countsIn(await map.recorder.rotate())).toEqual({
+      ...each(OTHERS, 2),
+      ...each(OTHERS.length > 0 ? [CPU] : [], 1),
+    });
+  });
+
+  it('tells of no slot that it could not fill', () => {
+    let refusals = 0;
+    const native = refusing(() => refusals++ === CPUS.length - 1);
+    using array = PerfEventArray.create({}, native);
+    const taken: unknown[] = [];
+    const listen = (message: unknown): void => void taken.push(message);
+    subscribe('perfring:taken', listen);
+    try {
+      expect(codeOf(() => FlightRecorder.open(array, {}, native))).toBe('EPERM');
+    } finally {
+      unsubscribe('perfring:taken', listen);
+    }
+    expect([taken, warnings]).toEqual([[], []]);
+  });
+
+  it('takes them back where no program can be loaded that would tell', async () => {
+    using map = new ContestedMap({ ...addon(), bpfProgramLoad: () => -errnoNumber('EPERM') });
+    using other = map.another();
+    map.emitEverywhere(1);
+    expect((await map.recorder.rotate()).records).toBe(0);
+    map.emitEverywhere(2);
+    expect(countsIn(await map.recorder.rotate())).toEqual(each(CPUS, 2));
+    expect(other.drain(() => undefined)).toBe(CPUS.length);
+    expect(map.taken).toEqual([]);
+  });
+});
