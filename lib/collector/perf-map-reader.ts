@@ -10,7 +10,7 @@ import { type ReaderStats, statsOf } from './accounts';
 import { attemptAll } from '../ring/attempt-all';
 import { Consumer } from './consumer';
 import type { CpuRing } from './cpu-ring';
-import { channels } from './diagnostics';
+import { channels, warnOfTakenSlot } from './diagnostics';
 import { FlushWaiters } from './flush-waiters';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { type Metric, metricsOf } from './metrics';
@@ -449,10 +449,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     // Who closes has no use for it, nor whoever was told.
     if (this.#closed || this.#toldTaken) return;
     this.#toldTaken = true;
-    process.emitWarning(
-      `perfring: another reader took the slot of CPU ${cpu} in map ${this.#rings.mapId}, or emptied it: this one gets ` +
-        'no more samples there. A map has one reader: stop one of the two, or give each a map of its own',
-    );
+    warnOfTakenSlot(cpu, this.#rings.mapId);
   }
 
   #checkOpen(): void {
