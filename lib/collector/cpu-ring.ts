@@ -17,7 +17,7 @@ import { WakeModerator } from './wake-moderator';
 /** A reader that leaves no more than this part of a ring has caught up. */
 const NEARLY_EMPTY = 8;
 
-const LOSS_CHECK_PAUSE_MILLISECONDS = 1;
+const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
 
 /**
  * One CPU's ring, the events that write into it, and its account.
@@ -42,6 +42,7 @@ export class CpuRing {
   #wakes: boolean;
   #inSlot = false;
   #foundByTurn = 0;
+  #consumedAtBegin = 0;
   #lossCheckOwed = false;
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
   /** Bytes published since the ring was opened, those that lay in it, and samples lost, as of the last check. */
@@ -50,6 +51,8 @@ export class CpuRing {
   #lostAtCheck = 0;
   /** Bytes lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
   #backlogBytes = 0;
+  /** Samples lost by the PERF_RECORD_LOST of this ring. */
+  #lostInRecords = 0;
 
   private constructor(
     storage: MmapRingStorage,
@@ -164,6 +167,7 @@ export class CpuRing {
   sawTurnBegin(available: number): void {
     this.account.sawAvailable(available);
     this.#foundByTurn = available;
+    this.#consumedAtBegin = this.consumedBytes;
   }
 
   /** Bytes that the last turn found when it began; 0 when that has been asked. */
@@ -175,8 +179,8 @@ export class CpuRing {
 
   /**
    * Whether to read the counters of lost samples now that a look found so many bytes. In a ring that is half full
-   * losses may be under way. Reading interrupts the ring's CPU: once a millisecond is enough, and what is not asked
-   * now is asked at the first look after that.
+   * losses may be under way. Reading them takes tens of microseconds and interrupts the ring's CPU: it is done at once,
+   * then at the first look after a pause. (A PERF_RECORD_LOST is told at once, always.)
    * @param now milliseconds, of any monotonic clock
    */
   lossMayShow(available: number, now: number): boolean {
@@ -204,19 +208,35 @@ export class CpuRing {
 
   /**
    * Reads how much was lost.
-   * @returns a report when it is more than at the last call
+   * @returns a report when it is more than was told so far
    */
   checkLoss(): LossReport | undefined {
     if (this.ring.closed) return undefined;
-    const { account } = this;
-    let lost = this.#storage.event.readLost();
+    const lost = this.#storage.event.readLost();
     if (lost !== undefined) {
-      lost += this.#waking?.readLost() ?? 0;
-      account.lostByCounter = account.lostBefore + lost;
+      this.account.lostByCounter = this.account.lostBefore + lost + (this.#waking?.readLost() ?? 0);
     }
+    return this.#reportLoss();
+  }
+
+  /**
+   * A PERF_RECORD_LOST of so many samples comes: all that the counters would say, but for what was lost since.
+   * @returns a report when that is more than was told so far
+   */
+  sawLost(count: number): LossReport | undefined {
+    const { account } = this;
+    this.#lostInRecords += count;
+    account.lostByRecords += count;
+    account.lostByCounter = Math.max(account.lostByCounter, account.lostBefore + this.#lostInRecords);
+    return this.#reportLoss();
+  }
+
+  #reportLoss(): LossReport | undefined {
+    const { account } = this;
     // After the counters: whatever had filled the ring when a sample was refused is seen here.
     const available = this.look();
-    const published = this.consumedBytes + (this.ring.reading ? this.unreadBytes : available);
+    // Within a turn what was visited still lies in the ring, tallied or not.
+    const published = (this.ring.reading ? this.#consumedAtBegin : this.consumedBytes) + available;
     const total = account.lost;
     const delta = total - this.#lostAtCheck;
     if (delta > 0) this.#judgeLoss(delta, published);

@@ -18,6 +18,7 @@ import {
   checkSignal,
   checkTurn,
   DEFAULT_TURN,
+  type LossReport,
   type PerfMapReaderOptions,
   type ResolvedOptions,
   resolveOptions,
@@ -71,7 +72,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#options = options;
     this.#turn = makeTurn(options, {
       fault: (ring, fault) => this.#reportFault(ring, fault),
-      lost: (ring) => this.#reportLoss(ring),
+      lost: (ring, count) => this.#tellLoss(ring.sawLost(count)),
     });
     this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
     this.#rings = new RingSet(
@@ -424,7 +425,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   #reportLoss(ring: CpuRing): void {
-    const report = ring.checkLoss();
+    this.#tellLoss(ring.checkLoss());
+  }
+
+  #tellLoss(report: LossReport | undefined): void {
     if (report === undefined) return;
     channels.loss.publish({ reader: this, ...report });
     try {

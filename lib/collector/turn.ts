@@ -10,8 +10,8 @@ import type { ResolvedOptions } from './options';
 export interface TurnReports {
   /** Something was stepped over. */
   readonly fault: (ring: CpuRing, fault: SkippedFault) => void;
-  /** A PERF_RECORD_LOST comes: what it reports is to be told before any further record. */
-  readonly lost: (ring: CpuRing) => void;
+  /** A PERF_RECORD_LOST comes, of so many samples: to be told before any further record. */
+  readonly lost: (ring: CpuRing, count: number) => void;
 }
 
 /** One look at all rings, and the delivery of what it found: begin, visit or next as often as wanted, finish. */
@@ -45,16 +45,16 @@ export function makeTurn(options: ResolvedOptions, reports: TurnReports): Turn {
 }
 
 /** Records of one ring before the next ring has its turn. */
-const FAIR_SHARE = 8192;
+const FAIR_SHARE = 16_384;
 
-/** Passes on what is no sample, and counts what LOST records report: all there is before Linux 6.0. */
+/** Passes on what is no sample, and tells of what LOST records report. */
 class LostCounter {
   readonly #ringOf: (cpu: number) => CpuRing | undefined;
-  readonly #report: (ring: CpuRing) => void;
+  readonly #report: TurnReports['lost'];
   #other: RecordVisitor | undefined;
   #counting: RecordVisitor = () => undefined;
 
-  constructor(ringOf: (cpu: number) => CpuRing | undefined, report: (ring: CpuRing) => void) {
+  constructor(ringOf: (cpu: number) => CpuRing | undefined, report: TurnReports['lost']) {
     this.#ringOf = ringOf;
     this.#report = report;
   }
@@ -74,8 +74,7 @@ class LostCounter {
   count(record: RingRecord): boolean {
     const ring = record.type === PERF_RECORD_LOST ? this.#ringOf(record.cpu) : undefined;
     if (ring === undefined) return true;
-    ring.account.lostByRecords += record.lost;
-    this.#report(ring);
+    this.#report(ring, record.lost);
     return !ring.ring.closed;
   }
 }

@@ -41,8 +41,8 @@ class Scene {
         this.told.push(`fault ${ring.cpu} ${kind} ${skippedBytes} ${error.code}`);
         this.onFault(ring);
       },
-      lost: (ring) => {
-        this.told.push(`lost ${ring.cpu} ${ring.account.lostByRecords}`);
+      lost: (ring, count) => {
+        this.told.push(`lost ${ring.cpu} ${count}`);
         this.onLost(ring);
       },
     });
@@ -182,16 +182,16 @@ describe.each(['cpu', 'time'] as const)('a turn in the order of %s', (order) => 
     expect(s.counts[1]).toEqual([3, 0, 0, 0, 0]);
   });
 
-  it('tells of a lost record before whoever visits it, and counts what it says', () => {
+  it('tells of a lost record, and what it says, before whoever visits it', () => {
     const s = new Scene(order, [4]);
     s.publish(0, 1);
     s.fixture(0).publish(lostBytes(1n, 7n));
     s.publish(0, 2);
     s.fixture(0).publish(lostBytes(1n, 3n));
-    expect(s.visitAll()).toEqual(['4:1', 'lost 4 7', '4:type 2', '4:2', 'lost 4 10', '4:type 2']);
+    expect(s.visitAll()).toEqual(['4:1', 'lost 4 7', '4:type 2', '4:2', 'lost 4 3', '4:type 2']);
     s.fixture(0).publish(lostBytes(1n, 5n));
     s.publish(0, 3);
-    expect(s.nextAll()).toEqual(['lost 4 15', '4:3']);
+    expect(s.nextAll()).toEqual(['lost 4 5', '4:3']);
     expect(s.counts).toEqual([[3, 3, 0, 0, 0]]);
   });
 
