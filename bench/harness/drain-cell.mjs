@@ -4,6 +4,12 @@ import { Subject } from './subject.mjs';
 /** Each timed answer is over at least so many bytes of records, in as many fills of the ring as that takes. */
 const BYTES_A_ROUND = 8 << 20;
 
+/**
+ * Calls of each reader before the first round, on little in the ring: what belongs to a call and not to a record is
+ * compiled by V8 after some thousand calls.
+ */
+const WARM_UP_CALLS = 4000;
+
 /** What a sample of that payload takes in the ring: header, raw_size, payload, to 8 bytes. */
 export function recordBytes(payload) {
   return 8 + Math.ceil((payload + 4) / 8) * 8;
@@ -11,7 +17,7 @@ export function recordBytes(payload) {
 
 /**
  * One cell of a drain table: the contenders take turns, round by round, each round beginning with the next of them.
- * Each has a process, a map and an open ring of its own for the whole cell. A turn fills and drains the ring once
+ * Each has a process, a map and an open ring of its own for the whole cell, and is warmed up by calls first. A turn fills and drains the ring once
  * unmeasured, for what the others' turns took from the caches, and then measures.
  * @returns {Promise<{ name: string, nanoseconds: object | null, perRound: number[], discarded: number }[]>}
  *   nanoseconds a record. A turn that missed or lost a record measured something else: it is discarded and counted.
@@ -35,6 +41,7 @@ export async function drainCell(bench, contenders, { payload, ringBytes, rounds,
       seats.push(seat);
       await attempt(seat, () => openRing(bench, seat, payload, ringBytes));
     }
+    for (const seat of seats) await attempt(seat, ({ reader }) => warmUp(reader, payload, ringBytes));
     for (let round = -warmupRounds; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
         await attempt(seats[(turn + round + warmupRounds) % seats.length], async (seat) => {
@@ -77,6 +84,12 @@ async function openRing(bench, { contender, reader, source }, payload, ringBytes
   const loaded = await source.ask({ do: 'load', payload });
   const { variant } = contender;
   await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
+}
+
+/** So much of the ring, and a record, as the reader that waits is woken for. */
+function warmUp(reader, payload, ringBytes) {
+  const records = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
+  return reader.ask({ do: 'drain', records, cycles: WARM_UP_CALLS });
 }
 
 /** Nanoseconds a record, or NaN when not every record came. */

@@ -76,7 +76,7 @@ function drainReader({ cpu, ringBytes }, map, visitorOf) {
  * each fill. What is timed has the event loop's turn in it, and the wake.
  */
 async function batchReader({ cpu, ringBytes }, map) {
-  const wakeup = { everyBytes: ringBytes / 4 };
+  const wakeup = { everyBytes: ringBytes / 64 };
   const reader = PerfMapReader.open(map, { cpus: [cpu], bufferBytes: ringBytes, wakeup });
   const batches = reader.batches();
   let next = batches.next();

@@ -35,8 +35,9 @@ struct lost_record {
 struct reader {
   struct perf_buffer *buffer;
   int map, program, quiet_event;
-  uint64_t records, gaps, missing, lost;
+  uint64_t gaps, missing, lost;
   uint64_t next[MOST_CPUS]; /* the sequence number that must come next on a CPU */
+  uint64_t base[MOST_CPUS]; /* what came next when the counts were set to 0 */
   bool started[MOST_CPUS];
   uint32_t latency_every, until_latency;
   uint32_t latency[LATENCY_SLOTS];
@@ -52,11 +53,19 @@ static inline __attribute__((always_inline)) void check(struct reader *reader, i
     if (reader->started[cpu]) {
       reader->gaps++;
       reader->missing += sequence - reader->next[cpu];
+    } else {
+      reader->base[cpu] = sequence;
     }
     reader->started[cpu] = true;
   }
   reader->next[cpu] = sequence + 1;
-  reader->records++;
+}
+
+/* Records seen, by their numbers, as all readers of the benchmark know it: no visitor counts. */
+static uint64_t records_seen(const struct reader *reader) {
+  uint64_t records = 0;
+  for (int cpu = 0; cpu < MOST_CPUS; cpu++) records += reader->next[cpu] - reader->base[cpu];
+  return records - reader->missing;
 }
 
 static void on_sample(void *context, int cpu, void *payload, uint32_t size) {
@@ -110,7 +119,8 @@ static void on_sample_stream(void *context, int cpu, void *payload, uint32_t siz
 }
 
 static void reset_counts(struct reader *reader) {
-  reader->records = reader->gaps = reader->missing = reader->lost = 0;
+  reader->gaps = reader->missing = reader->lost = 0;
+  memcpy(reader->base, reader->next, sizeof reader->base);
 }
 
 static void open_map(struct reader *reader, const char *line) {
@@ -187,7 +197,7 @@ static void drain(struct reader *reader, const char *line) {
     if (result < 0) fail("perf_buffer__consume", -result);
   }
   answer("{\"ns\":%llu,\"records\":%llu,\"gaps\":%llu,\"lost\":%llu}", (unsigned long long)nanoseconds,
-         (unsigned long long)reader->records, (unsigned long long)reader->gaps, (unsigned long long)reader->lost);
+         (unsigned long long)records_seen(reader), (unsigned long long)reader->gaps, (unsigned long long)reader->lost);
 }
 
 static void close_buffer(struct reader *reader) {
@@ -217,7 +227,6 @@ static void stream(struct reader *reader, const char *line) {
   memset(reader->latency, 0, sizeof reader->latency);
   memset(reader->started, 0, sizeof reader->started);
   reset_counts(reader);
-  reader->missing = 0;
   reader->quiet_event = -1;
   reader->buffer = perf_buffer__new(reader->map, pages, on_sample_stream, on_lost, reader, NULL);
   if (reader->buffer == NULL) fail("perf_buffer__new", errno);
@@ -234,7 +243,7 @@ static void stream(struct reader *reader, const char *line) {
   perf_buffer__consume(reader->buffer);
   pthread_join(waiting, NULL);
   printf("{\"records\":%llu,\"gaps\":%llu,\"missing\":%llu,\"lost\":%llu,\"cpuMicroseconds\":%llu,\"latency\":[",
-         (unsigned long long)reader->records, (unsigned long long)reader->gaps, (unsigned long long)reader->missing,
+         (unsigned long long)records_seen(reader), (unsigned long long)reader->gaps, (unsigned long long)reader->missing,
          (unsigned long long)reader->lost, (unsigned long long)cpu);
   bool first = true;
   for (uint32_t slot = 0; slot < LATENCY_SLOTS; slot++) {
