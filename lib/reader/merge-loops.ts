@@ -4,8 +4,10 @@ import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
 import { ABSENT, sampleFormat } from '../ring/sample-format';
 import { LoopCache, LoopCopies } from '../ring/specialise';
-import { Lane, type Merge, MergeState, mergeOf } from './merge';
+import { Lane } from './lane';
+import { type Merge, MergeState, mergeOf } from './merge';
 import { type PairMerge, pairMergeOf } from './pair-merge';
+import { Tournament } from './tournament';
 
 /** Records a call of a loop, as those of a scan in PerfRing. */
 const CHUNK = 1024;
@@ -14,7 +16,7 @@ const NOT_SIMPLE = 32;
 
 const merges = new LoopCopies(mergeOf, (factory) => {
   const probe = new MergeState();
-  probe.heap.push(emptyLane(0));
+  probe.tournament = new Tournament([emptyLane(0)]);
   probe.count = 1;
   // An empty ring: its first header is a fault, and everything before that has been tried.
   factory(probe)(1, nobody, nobody);
@@ -29,26 +31,38 @@ const pairs = new LoopCopies(pairMergeOf, (factory) => {
 /** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
 export class MergeLoops {
   readonly #merge: MergeState;
-  readonly #shared: Merge;
-  readonly #loops: LoopCache<Merge>;
+  readonly #lanes: readonly Lane[];
+  #shared: Merge;
+  #loops: LoopCache<Merge>;
   #pairs: LoopCache<PairMerge> | undefined;
   /** Who visited last in this pass: see PerfRing. */
   #ran: RecordVisitor | undefined;
 
-  constructor(merge: MergeState) {
+  /** @param lanes by index; tell {@link lanesChanged} */
+  constructor(merge: MergeState, lanes: readonly Lane[]) {
     this.#merge = merge;
-    this.#shared = mergeOf(merge);
-    this.#loops = new LoopCache(this.#shared, (visitor) => merges.copyFor(visitor)(merge));
+    this.#lanes = lanes;
+    [this.#shared, this.#loops] = this.#makeLoops();
   }
 
   /** A pass begins. */
   begin(): void {
     this.#ran = undefined;
+    if (this.#merge.tournament.fits(this.#lanes)) return;
+    this.#merge.tournament = new Tournament(this.#lanes);
+    [this.#shared, this.#loops] = this.#makeLoops();
   }
 
-  /** The lanes changed. */
-  setLanes([first, second, third]: readonly Lane[]): void {
+  /** Its nodes are constants to a loop: a tournament of another size needs new ones. */
+  #makeLoops(): [Merge, LoopCache<Merge>] {
     const merge = this.#merge;
+    const shared = mergeOf(merge);
+    return [shared, new LoopCache(shared, (visitor) => merges.copyFor(visitor)(merge))];
+  }
+
+  lanesChanged(): void {
+    const merge = this.#merge;
+    const [first, second, third] = this.#lanes;
     const areTwo = first !== undefined && second !== undefined && third === undefined;
     this.#pairs = areTwo
       ? new LoopCache(pairMergeOf(merge, first, second), (visitor) =>
@@ -64,11 +78,16 @@ export class MergeLoops {
     const pair = this.#pairs?.loopFor(visitor);
     let records = 0;
     let late = 0;
+    // Whether a pair's loop has moved lanes that the tournament has not seen.
+    let moved = false;
     do {
       if (pair !== undefined) {
         pair(Math.min(limit - records, CHUNK), visitor);
         records += merge.records;
-        if (merge.outcome === SCAN_LIMIT) continue;
+        moved ||= merge.records > 0;
+        if (merge.outcome === SCAN_LIMIT && records < limit) continue;
+        if (moved) merge.tournament.play();
+        moved = false;
         if (merge.outcome !== SCAN_END) break;
       }
       loop(Math.min(limit - records, pair === undefined ? CHUNK : NOT_SIMPLE), visitor, other);

@@ -1,52 +1,11 @@
 import type { RecordVisitor } from '../ring/record';
-import type { RecordCursor } from '../ring/record-cursor';
-import type { ScanState } from '../ring/record-scan';
-
-/**
- * Times are two 32-bit words, high and low: exact, and no BigInt. Each is kept less 2^31, so that it is a small integer to
- * V8 and compares as the unsigned word does.
- */
-const SIGN = 0x8000_0000;
-export const LEAST_WORD = -0x8000_0000;
-export const GREATEST_WORD = 0x7fff_ffff;
-
-/** The word as a merge keeps it. */
-export function biased(word: number): number {
-  return word ^ SIGN;
-}
-
-/** A biased time as the 64-bit value it stands for. */
-export function unbiasedTime(high: number, low: number): bigint {
-  return (BigInt(biased(high) >>> 0) << 32n) | BigInt(biased(low) >>> 0);
-}
-
-/** One ring in a merge. */
-export class Lane {
-  /** Time of the record at `position`; for a record without a time, the one before it in the ring. */
-  high = LEAST_WORD;
-  low = LEAST_WORD;
-  /** The header last checked (size -1: none), see lib/ring/record-scan.ts. */
-  size = -1;
-  raw = 0;
-  /** Offset of the next record; `end` may lie beyond the capacity. */
-  position = 0;
-  end = 0;
-  /** Delivered from this ring since whoever counts them set them to 0. */
-  records = 0;
-  others = 0;
-  late = 0;
-  constructor(
-    readonly cursor: RecordCursor,
-    readonly state: ScanState,
-    /** Equal times keep the order of the rings. */
-    readonly index: number,
-  ) {}
-}
+import { GREATEST_WORD, type Lane, LEAST_WORD } from './lane';
+import { Tournament } from './tournament';
 
 /** What a merge reads and leaves behind. */
 export class MergeState {
-  /** A binary heap by (time, index), the first `count` of it. */
-  readonly heap: Lane[] = [];
+  tournament = new Tournament([]);
+  /** Lanes that wait. */
   count = 0;
   /** Nothing later than this may be delivered. */
   boundHigh = GREATEST_WORD;
@@ -64,6 +23,8 @@ export class MergeState {
   others = 0;
   late = 0;
   outcome = 0;
+  /** Means nothing: words that were read for the caches' sake, kept so that V8 does not leave the reads out. */
+  ahead = 0;
   thrown: unknown = undefined;
 }
 
@@ -76,14 +37,20 @@ export type Merge = (limit: number, sample: RecordVisitor, other: RecordVisitor)
 /**
  * Visits the records of many rings in time order, up to the bound. THE loop of the merge.
  *
- * The ring with the earliest record stays current while its times do not pass the next ring's: a run costs no heap
- * work, a change of rings one sift of log(rings). A ring that runs out lowers the bound to what it vouches for: the
- * time of its last record, or, if that is later, the clock before heads less the slack.
+ * The ring with the earliest record stays current while its times are before the next ring's: a run costs no matches. A
+ * change of rings costs log(rings) of them, those of the ring that was current. A ring that runs out lowers the bound to
+ * what it vouches for: the time of its last record, or, if that is later, the clock before heads less the slack.
  *
- * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it.
+ * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which the
+ * tournament's nodes are constants.
  */
 export function mergeOf(merge: MergeState): Merge {
-  const heap = merge.heap;
+  const tournament = merge.tournament;
+  const lanes = tournament.lanes;
+  const nodes = tournament.nodes;
+  const leaves = tournament.leaves;
+  const levels = 31 - Math.clz32(leaves);
+  const greatest = 0x7fff_ffff;
   return (limit, sample, other) => {
     let count = merge.count;
     let boundHigh = merge.boundHigh;
@@ -94,97 +61,71 @@ export function mergeOf(merge: MergeState): Merge {
     let others = 0;
     let late = 0;
     let outcome = 0;
-    while (count > 0 && outcome === 0) {
+    let ahead = 0;
+    // Time has left the epoch: still in order, but by the slow comparison.
+    if (count > 0 && nodes[0] === tournament.far) tournament.play();
+    let boundKey = tournament.keyOf(boundHigh, boundLow);
+    let key = (nodes[0] as number) | 0;
+    let index = (nodes[1] as number) | 0;
+    while (count > 0) {
       if (records >= limit) {
         outcome = 1;
         break;
       }
-      const lane = heap[0] as Lane;
+      const lane = lanes[index] as Lane;
       // A visitor of another ring's records may have closed this one: whoever merges takes it out.
       if (lane.cursor.closed === true) {
         outcome = 3;
         break;
       }
-      let high = lane.high;
-      let low = lane.low;
+      let high = lane.high | 0;
+      let low = lane.low | 0;
       if (high > boundHigh || (high === boundHigh && low > boundLow)) break;
-      // Up to where this ring may run: the next ring's time, exclusive when that ring comes first at equal times.
-      let limitHigh = boundHigh;
-      let limitLow = boundLow;
-      if (count > 1) {
-        let next = heap[1] as Lane;
-        if (count > 2) {
-          const third = heap[2] as Lane;
-          if (
-            third.high < next.high ||
-            (third.high === next.high &&
-              (third.low < next.low || (third.low === next.low && third.index < next.index)))
-          ) {
-            next = third;
-          }
-        }
-        let nextHigh = next.high;
-        let nextLow = next.low;
-        if (next.index < lane.index) {
-          if (nextLow > -0x8000_0000) nextLow -= 1;
-          else {
-            nextLow = 0x7fff_ffff;
-            nextHigh = (nextHigh - 1) | 0;
-          }
-        }
-        if (nextHigh < limitHigh || (nextHigh === limitHigh && nextLow < limitLow)) {
-          limitHigh = nextHigh;
-          limitLow = nextLow;
-        }
-      }
+      // Key before which this ring stays current; not known yet.
+      let limitKey = -1;
       const cursor = lane.cursor;
-      const words = cursor.words;
-      const doubles = cursor.doubles;
-      const capacity = cursor.capacityBytes;
-      const mask = capacity - 1;
-      const rawOffset = cursor.format.rawOffset;
-      const timeOffset = cursor.timeOffset;
-      const timeEnd = timeOffset + 8;
-      let position = lane.position;
-      let end = lane.end;
-      let size = lane.size;
-      let raw = lane.raw;
+      const view = lane.view;
+      const capacity = lane.capacityBytes | 0;
+      const rawOffset = lane.rawOffset | 0;
+      const timeOffset = lane.timeOffset | 0;
+      const timeEnd = (timeOffset + 8) | 0;
+      let position = lane.position | 0;
+      let end = lane.end | 0;
+      let size = lane.size | 0;
+      let raw = lane.raw | 0;
       let step = size;
       let record = cursor;
-      let header = 0;
       const recordsBefore = records;
-      const othersBefore = others;
-      const lateBefore = late;
       try {
         for (;;) {
           // ---- stand on the record at `position`, whose time is (high, low)
-          header = doubles[position >> 3] as number;
+          const start = position;
           if (
-            (words[(position + 4) >> 2] as number) >>> 16 === size &&
+            view.getUint16(position + 6, true) === size &&
             position + size <= capacity &&
             position + size <= end &&
-            words[position >> 2] === 9 &&
-            words[(position + rawOffset) >> 2] === raw
+            view.getInt32(position, true) === 9 &&
+            view.getInt32(position + rawOffset, true) === raw
           ) {
-            cursor.base = position + rawOffset + 4;
+            cursor.base = (position + rawOffset + 4) | 0;
             step = size;
             record = cursor;
           } else {
-            step = cursor.load(position, end - position);
+            step = cursor.load(position, end - position) | 0;
             if (step === 0) {
               outcome = 3;
               break;
             }
             record = cursor.current;
-            size = cursor.repeats ? step : -1;
+            size = (cursor.repeats ? step : -1) | 0;
             raw = cursor.size | 0;
           }
-          position += step;
+          position = (position + step) | 0;
           if (position >= capacity) {
-            position -= capacity;
-            end -= capacity;
+            position = (position - capacity) | 0;
+            end = (end - capacity) | 0;
           }
-          records++;
+          records = (records + 1) | 0;
           if (high > lastHigh || (high === lastHigh && low >= lastLow)) {
             lastHigh = high;
             lastLow = low;
@@ -192,6 +133,7 @@ export function mergeOf(merge: MergeState): Merge {
           } else if (record.type === 9 && timeOffset >= 0 && timeEnd <= step) {
             record.late = true;
             late++;
+            lane.late++;
           } else {
             record.late = false;
           }
@@ -200,53 +142,73 @@ export function mergeOf(merge: MergeState): Merge {
             if (sample(record) === false) outcome = 2;
           } else {
             others++;
+            lane.others++;
             if (other(record) === false) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
           // ---- as long as headers repeat and times go on within the limit: nothing but the visit
-          if (size > 0 && outcome === 0 && !record.late && timeOffset >= 0 && timeEnd <= size) {
+          if (
+            key < limitKey &&
+            size > 0 &&
+            outcome === 0 &&
+            !record.late &&
+            timeOffset >= 0 &&
+            timeEnd <= size
+          ) {
+            const doubles = cursor.doubles;
+            const header = doubles[start >> 3];
             const last = Math.min(capacity, end) - size;
-            const limitLowHere = high < limitHigh ? 0x7fff_ffff : limitLow;
+            const limitLow = (low + (limitKey - key - 1)) | 0;
             while (
               position <= last &&
               records < limit &&
               doubles[position >> 3] === header &&
-              words[(position + rawOffset) >> 2] === raw
+              view.getInt32(position + rawOffset, true) === raw
             ) {
-              const nextLow = (words[(position + timeOffset) >> 2] as number) ^ 0x8000_0000;
-              const nextHigh = (words[(position + timeOffset + 4) >> 2] as number) ^ 0x8000_0000;
-              if (nextHigh !== high || nextLow < low || nextLow > limitLowHere) break;
+              const nextLow = view.getInt32(position + timeOffset, true) ^ 0x8000_0000;
+              const nextHigh = view.getInt32(position + timeOffset + 4, true) ^ 0x8000_0000;
+              if (nextHigh !== high || nextLow < low || nextLow > limitLow) break;
               low = nextLow;
               lastLow = nextLow;
               cursor.base = (position + rawOffset + 4) | 0;
               position = (position + size) | 0;
-              records++;
+              records = (records + 1) | 0;
               if (sample(cursor) === false || cursor.closed === true) {
                 outcome = 2;
                 break;
               }
             }
             if (position >= capacity) {
-              position -= capacity;
-              end -= capacity;
+              position = (position - capacity) | 0;
+              end = (end - capacity) | 0;
             }
           }
+          // What is closed may be detached.
+          if (position >= end || cursor.closed === true) break;
           // ---- the time of the next one
-          if (position < end) {
-            if (
-              timeOffset >= 0 &&
-              words[position >> 2] === 9 &&
-              (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
-            ) {
-              const at = (position + timeOffset) & mask;
-              high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
-              low = (words[at >> 2] as number) ^ 0x8000_0000;
-              if (high > limitHigh || (high === limitHigh && low > limitLow)) break;
-            }
-          } else {
-            break;
+          if (
+            timeOffset >= 0 &&
+            view.getInt32(position, true) === 9 &&
+            view.getUint16(position + 6, true) >= timeEnd
+          ) {
+            const mask = capacity - 1;
+            const at = (position + timeOffset) & mask;
+            high = view.getInt32((at + 4) & mask, true) ^ 0x8000_0000;
+            low = view.getInt32(at, true) ^ 0x8000_0000;
           }
-          if (outcome !== 0) break;
+          key = tournament.keyOf(high, low) | 0;
+          // The record after that: on its way into the caches by the time of this ring's next turn.
+          ahead ^= view.getInt32((position + step) & (capacity - 1), true);
+          if (limitKey < 0) {
+            // The next ring is one of those that lost to this one; in no run, the first asked ends it most of the time.
+            limitKey = boundKey;
+            for (let level = levels; level > 0; level--) {
+              const rival = nodes[2 * ((leaves + index) >> level)] as number;
+              if (rival < limitKey) limitKey = rival;
+              if (rival <= key) break;
+            }
+          }
+          if (key >= limitKey || outcome !== 0) break;
           if (records >= limit) {
             outcome = 1;
             break;
@@ -256,45 +218,38 @@ export function mergeOf(merge: MergeState): Merge {
         outcome = 4;
         merge.thrown = error;
         if (position >= capacity) {
-          position -= capacity;
-          end -= capacity;
+          position = (position - capacity) | 0;
+          end = (end - capacity) | 0;
         }
+        // Not by the view, which would throw here too if the memory is detached.
+        const words = cursor.words;
+        if (
+          position < end &&
+          timeOffset >= 0 &&
+          words[position >> 2] === 9 &&
+          (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
+        ) {
+          const mask = capacity - 1;
+          const at = (position + timeOffset) & mask;
+          high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
+          low = (words[at >> 2] as number) ^ 0x8000_0000;
+        }
+        key = tournament.keyOf(high, low) | 0;
       }
       lane.position = position;
       lane.end = end;
       lane.size = size;
       lane.raw = raw;
       lane.records += records - recordsBefore;
-      lane.others += others - othersBefore;
-      lane.late += late - lateBefore;
-      if (outcome === 3) {
-        merge.count = count;
-        break;
-      }
-      if (
-        outcome === 4 &&
-        position < end &&
-        timeOffset >= 0 &&
-        words[position >> 2] === 9 &&
-        (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
-      ) {
-        const at = (position + timeOffset) & mask;
-        high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
-        low = (words[at >> 2] as number) ^ 0x8000_0000;
-      }
-      // ---- the ring's new place in the heap
-      let moving = lane;
+      if (outcome === 3) break;
       if (position < end) {
         // A time from the future is no time of this clock: the record keeps its place in its ring.
         if (high > merge.futureHigh || (high === merge.futureHigh && low > merge.futureLow)) {
           high = lastHigh;
           low = lastLow;
+          key = tournament.keyOf(high, low) | 0;
         }
-        lane.high = high;
-        lane.low = low;
       } else {
-        lane.high = high;
-        lane.low = low;
         let newestHigh = high;
         let newestLow = low;
         if (
@@ -309,38 +264,46 @@ export function mergeOf(merge: MergeState): Merge {
         if (newestHigh < boundHigh || (newestHigh === boundHigh && newestLow < boundLow)) {
           boundHigh = newestHigh;
           boundLow = newestLow;
+          boundKey = tournament.keyOf(boundHigh, boundLow);
         }
         count--;
-        moving = heap[count] as Lane;
-        heap[count] = lane;
+        key = (greatest - index) | 0;
       }
-      let hole = 0;
-      for (;;) {
-        let child = 2 * hole + 1;
-        if (child >= count) break;
-        let least = heap[child] as Lane;
-        if (child + 1 < count) {
-          const right = heap[child + 1] as Lane;
-          if (
-            right.high < least.high ||
-            (right.high === least.high &&
-              (right.low < least.low || (right.low === least.low && right.index < least.index)))
-          ) {
-            least = right;
-            child++;
-          }
-        }
-        if (
-          moving.high < least.high ||
-          (moving.high === least.high &&
-            (moving.low < least.low || (moving.low === least.low && moving.index < least.index)))
-        ) {
-          break;
-        }
-        heap[hole] = least;
-        hole = child;
-      }
-      if (count > 0) heap[hole] = moving;
+      lane.high = high;
+      lane.low = low;
+      // ---- its matches, two a turn: where `loses` is all ones, the lane and its opponent change places
+      let node = (leaves + index) | 0;
+      do {
+        let at = node & -2;
+        let opponentKey = nodes[at] as number;
+        let opponent = nodes[at + 1] as number;
+        let keys = (opponentKey - key) | 0;
+        let loses = keys >> 31;
+        if (keys === 0 && (lanes[opponent] as Lane).isBefore(lanes[index] as Lane)) loses = -1;
+        keys = keys & loses;
+        let both = (opponent - index) & loses;
+        nodes[at] = (opponentKey - keys) | 0;
+        nodes[at + 1] = (opponent - both) | 0;
+        key = (key + keys) | 0;
+        index = (index + both) | 0;
+        node = node >> 1;
+        at = node & -2;
+        opponentKey = nodes[at] as number;
+        opponent = nodes[at + 1] as number;
+        keys = (opponentKey - key) | 0;
+        loses = keys >> 31;
+        if (keys === 0 && (lanes[opponent] as Lane).isBefore(lanes[index] as Lane)) loses = -1;
+        keys = keys & loses;
+        both = (opponent - index) & loses;
+        nodes[at] = (opponentKey - keys) | 0;
+        nodes[at + 1] = (opponent - both) | 0;
+        key = (key + keys) | 0;
+        index = (index + both) | 0;
+        node = node >> 1;
+      } while (node > 1);
+      nodes[0] = key;
+      nodes[1] = index;
+      if (outcome !== 0) break;
     }
     merge.count = count;
     merge.boundHigh = boundHigh;
@@ -351,5 +314,6 @@ export function mergeOf(merge: MergeState): Merge {
     merge.others = others;
     merge.late = late;
     merge.outcome = outcome;
+    merge.ahead = ahead;
   };
 }

@@ -1,9 +1,10 @@
 import type { RecordVisitor } from '../ring/record';
-import type { Lane, MergeState } from './merge';
+import type { Lane } from './lane';
+import type { MergeState } from './merge';
 
 /**
- * Visits what two lanes hold in the order of time, as far as that is simple, and leaves the rest to the merge.
- * It changes nothing where nothing is simple.
+ * Visits what two lanes hold in the order of time, as far as that is simple, and leaves the rest to the merge, for which
+ * the tournament is to be played anew. It changes nothing where nothing is simple.
  * @param limit most records to visit
  */
 export type PairMerge = (limit: number, sample: RecordVisitor) => void;
@@ -20,7 +21,6 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
  * @param first the lane whose records come first at equal times
  */
 export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairMerge {
-  const heap = merge.heap;
   const cursorA = first.cursor;
   const wordsA = cursorA.words;
   const doublesA = cursorA.doubles;
@@ -130,9 +130,6 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
     second.high = highB;
     second.low = lowB;
     second.records += (positionB - startB) / sizeB;
-    const ordered = highA < highB || (highA === highB && lowA <= lowB);
-    heap[0] = ordered ? first : second;
-    heap[1] = ordered ? second : first;
     merge.lastHigh = lastHigh;
     merge.lastLow = lastLow;
     merge.records = records;

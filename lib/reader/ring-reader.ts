@@ -8,7 +8,8 @@ import type { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { ABSENT } from '../ring/sample-format';
 import { shown } from '../input/shown';
-import { biased, GREATEST_WORD, Lane, MergeState, unbiasedTime } from './merge';
+import { biased, GREATEST_WORD, Lane, unbiasedTime } from './lane';
+import { MergeState } from './merge';
 import { MergeLoops } from './merge-loops';
 
 export interface RingReaderOptions {
@@ -56,7 +57,7 @@ export class RingReader {
   readonly #lanes: Lane[] = [];
   readonly #rings: PerfRing[] = [];
   readonly #merge = new MergeState();
-  readonly #loops = new MergeLoops(this.#merge);
+  readonly #loops = new MergeLoops(this.#merge, this.#lanes);
   readonly #slack: number;
   #live: boolean;
   readonly #clock: () => number;
@@ -106,7 +107,7 @@ export class RingReader {
     }
     this.#rings.push(ring);
     this.#lanes.push(new Lane(ring.cursor, ring.scanState, this.#lanes.length));
-    this.#loops.setLanes(this.#lanes);
+    this.#loops.lanesChanged();
   }
 
   /** Takes a ring out; unknown ones are ignored. @throws PerfRingError ERR_PERF_BATCH_OPEN during a pass */
@@ -125,7 +126,7 @@ export class RingReader {
       if (old !== undefined) [lane.high, lane.low] = [old.high, old.low];
       this.#lanes.push(lane);
     }
-    this.#loops.setLanes(this.#lanes);
+    this.#loops.lanesChanged();
   }
 
   /** In the order of {@link lanes}. */
@@ -303,7 +304,7 @@ export class RingReader {
    * @returns undefined when the ring was closed meanwhile
    */
   #skipFault(): (SkippedFault & { readonly ring: PerfRing }) | undefined {
-    const lane = this.#merge.heap[0];
+    const lane = this.#merge.tournament.first;
     const ring = lane && this.#rings[lane.index];
     if (lane === undefined || ring === undefined) return undefined;
     const fault = ring.closed ? undefined : ring.skipFault();
@@ -365,26 +366,28 @@ export class RingReader {
       : [GREATEST_WORD, GREATEST_WORD];
   }
 
-  /** Makes the heap of the rings that hold records, and the bound of those that do not. */
+  /** Has the rings that hold records play, and makes the bound of those that do not. */
   #gather(): void {
     const merge = this.#merge;
     merge.boundHigh = merge.futureHigh;
     merge.boundLow = merge.futureLow;
-    merge.heap.length = 0;
+    merge.count = 0;
     for (const lane of this.#lanes) {
-      if (!(this.#rings[lane.index] as PerfRing).reading) continue;
+      if (!(this.#rings[lane.index] as PerfRing).reading) {
+        lane.end = lane.position;
+        continue;
+      }
       lane.position = lane.state.position;
       lane.end = lane.state.position + lane.state.left;
       lane.size = -1;
       if (lane.state.left > 0) {
         this.#readTime(lane);
-        merge.heap.push(lane);
+        merge.count++;
       } else {
         this.#bound(lane);
       }
     }
-    merge.count = merge.heap.length;
-    merge.heap.sort(compareLanes);
+    merge.tournament.play();
   }
 
   /** Time of the lane's next record. A record without one, or with one of no clock, keeps its place. */
@@ -427,8 +430,8 @@ export class RingReader {
   #due(): Lane | undefined {
     const merge = this.#merge;
     // A visitor closed the ring.
-    if (this.#started && merge.count > 0 && merge.heap[0]?.cursor.closed === true) this.#gather();
-    const lane = merge.count > 0 ? merge.heap[0] : undefined;
+    if (this.#started && merge.count > 0 && merge.tournament.first?.cursor.closed === true) this.#gather();
+    const lane = merge.count > 0 ? merge.tournament.first : undefined;
     if (lane === undefined) return undefined;
     const beyond =
       lane.high > merge.boundHigh || (lane.high === merge.boundHigh && lane.low > merge.boundLow);
@@ -480,8 +483,4 @@ function words(nanoseconds: number): [high: number, low: number] {
   const value = Math.max(0, nanoseconds);
   const high = Math.floor(value / TWO_POW_32);
   return [biased(high), biased(value - high * TWO_POW_32)];
-}
-
-function compareLanes(one: Lane, other: Lane): number {
-  return one.high - other.high || one.low - other.low || one.index - other.index;
 }

@@ -124,20 +124,46 @@ describe('RingReader', () => {
     });
   });
 
+  describe('memory detached in a visitor', () => {
+    it.each([
+      ['its own', 0, ['0:1']],
+      ["another ring's", 1, ['0:1']],
+      ['that of a ring whose turn is later', 2, ['0:1', '1:2', '0:3', '1:4']],
+    ])('is ERR_PERF_CLOSED to the visit when it is %s', (_, which, expected) => {
+      const fixtures = ringsWith([1, 3], [2, 4], [5]);
+      const reader = readerOf(fixtures);
+      reader.start();
+      const seen: string[] = [];
+      const code = codeOf(() =>
+        reader.visit((record) => {
+          seen.push(seenAs(record));
+          if (seen.length === 1) (fixtures[which] as RingFixture).detach();
+        }),
+      );
+      expect(code).toBe('ERR_PERF_CLOSED');
+      expect(seen).toEqual(expected);
+    });
+  });
+
   describe('a ring closed in a visitor', () => {
-    it('ends the visit, and the other rings go on with the next', () => {
-      const fixtures = ringsWith([1, 3], [2, 4]);
+    it.each([
+      ['ends the visit, and the other rings go on with the next', false],
+      ['ends it so when its memory is detached as well', true],
+    ])('%s', (_, detached) => {
+      const fixtures = ringsWith([1, 3], [2, 4], [5]);
       const reader = readerOf(fixtures);
       reader.start();
       const seen: string[] = [];
       reader.visit((record) => {
         seen.push(seenAs(record));
-        if (record.cpu === 0) (fixtures[0] as RingFixture).ring.close();
+        if (record.cpu !== 0) return;
+        (fixtures[0] as RingFixture).ring.close();
+        if (detached) (fixtures[0] as RingFixture).detach();
       });
       expect(seen).toEqual(['0:1']);
       expect(reader.isEmpty()).toBe(false);
       expect(reader.currentRing()).toBe((fixtures[1] as RingFixture).ring);
-      expect(visitAll(reader)).toEqual(['1:2', '1:4']);
+      expect(visitAll(reader)).toEqual(['1:2', '1:4', '2:5']);
       reader.finish();
       expect(codeOf(() => reader.start())).toBe('ERR_PERF_CLOSED');
       reader.removeRing((fixtures[0] as RingFixture).ring);
