@@ -28,7 +28,7 @@ export type Wakeup =
 
 /** Bounds of one turn, after which the event loop goes on; whichever comes first. */
 export interface TurnLimits {
-  /** 65,536 by default. */
+  /** 262,144 by default: time is over before, as a rule. */
   readonly records?: number;
   /** Unbounded by default. */
   readonly bytes?: number;
@@ -118,7 +118,7 @@ const MOST_CPUS = 65_536;
 const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const DEFAULT_LATENCY_MICROSECONDS = 1000;
 export const DEFAULT_TURN: Required<TurnLimits> = {
-  records: 65_536,
+  records: 262_144,
   bytes: Number.MAX_SAFE_INTEGER,
   microseconds: 1000,
 };

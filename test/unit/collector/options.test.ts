@@ -27,7 +27,7 @@ describe('the options of a reader', () => {
       timeInPayload: undefined,
       wakeup: 'moderated',
       latencyMicroseconds: 1000,
-      turn: { records: 65_536, bytes: Number.MAX_SAFE_INTEGER, microseconds: 1000 },
+      turn: { records: 262_144, bytes: Number.MAX_SAFE_INTEGER, microseconds: 1000 },
       attributes: {},
       onLoss: undefined,
     });
@@ -166,6 +166,6 @@ describe('the options of a reader', () => {
   });
 
   it('of a turn may be given in part', () => {
-    expect(checkTurn({ bytes: 5 })).toEqual({ records: 65_536, bytes: 5, microseconds: 1000 });
+    expect(checkTurn({ bytes: 5 })).toEqual({ records: 262_144, bytes: 5, microseconds: 1000 });
   });
 });
