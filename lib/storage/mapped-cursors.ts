@@ -3,7 +3,18 @@ import type { MappedRingHandle, NativeAddon } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { cursorResult, type RingCursors } from '../ring/ring-cursors';
 
-const TAIL_LOW = 2;
+const [HEAD_LOW, HEAD_HIGH, TAIL_LOW, TAIL_HIGH] = [0, 1, 2, 3] as const;
+
+/**
+ * Whether data_head stands at data_tail, without a native call: most rings are empty at most wakes. Nothing is read on
+ * the word of it, so it acquires nothing for anybody; Atomics, lest V8 look once for a loop that waits.
+ */
+function isEmpty(words: Int32Array): boolean {
+  // The head may move between the two loads. Where its low word was the tail's, the ring was empty: no ring has 4 GiB.
+  return (
+    Atomics.load(words, HEAD_LOW) === words[TAIL_LOW] && Atomics.load(words, HEAD_HIGH) === words[TAIL_HIGH]
+  );
+}
 
 /** Cursors of a ring the kernel writes: the reader's side alone. */
 export class MappedCursors implements RingCursors {
@@ -26,11 +37,8 @@ export class MappedCursors implements RingCursors {
   }
 
   available(): number {
-    // Nothing will be read of an empty ring, so that a plain look at data_head, without acquiring, can say it is one:
-    // most rings are empty at most wakes.
     const words = this.#words;
-    if (words?.[0] !== undefined && words[0] === words[TAIL_LOW] && words[1] === words[TAIL_LOW + 1])
-      return 0;
+    if (words !== undefined && words.length > 0 && isEmpty(words)) return 0;
     return cursorResult(this.#addon.ringAvailable(this.#ring));
   }
 
