@@ -12,7 +12,8 @@ export const BASE = 'libbpf sample_cb';
  * @param {ReturnType<import('./build.mjs').buildAll>} built
  */
 export function contenders(built) {
-  const ours = (name, program, variant) => built.perfring && { name, command: node(program), variant };
+  const ours = (name, program, variant) =>
+    built.perfring && { name, command: node(program), variant, compilesAsItRuns: true };
   const libbpf = (name, variant) => built.libbpf && { name, command: [built.libbpf], variant };
   const cilium = (name, variant) => built.cilium && { name, command: [built.cilium], variant };
   const overfilled = (contender) => contender && { ...contender, overfill: 64 };

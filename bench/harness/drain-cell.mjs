@@ -5,10 +5,13 @@ import { Subject } from './subject.mjs';
 const BYTES_A_ROUND = 8 << 20;
 
 /**
- * Calls of each reader before the first round, on little in the ring: what belongs to a call and not to a record is
- * compiled by V8 after some thousand calls.
+ * Calls of each reader in JavaScript before the first round, on little in the ring: what belongs to a call and not to a
+ * record is compiled by V8 after some thousand calls. C and Go are compiled before they start.
  */
 const WARM_UP_CALLS = 4000;
+/** Where samples are to be lost, rings have to be full: fewer calls then, and no more than so many bytes of records. */
+const WARM_UP_CALLS_FULL = 2000;
+const WARM_UP_BYTES_FULL = 512 << 20;
 
 /** What a sample of that payload takes in the ring: header, raw_size, payload, to 8 bytes. */
 export function recordBytes(payload) {
@@ -17,7 +20,7 @@ export function recordBytes(payload) {
 
 /**
  * One cell of a drain table: the contenders take turns, round by round, each round beginning with the next of them.
- * Each has a process, a map and an open ring of its own for the whole cell, and is warmed up by calls first. A turn fills and drains the ring once
+ * Each has a process, a map and an open ring of its own for the whole cell, and in JavaScript it is called first. A turn fills and drains the ring once
  * unmeasured, for what the others' turns took from the caches, and then measures.
  * @returns {Promise<{ name: string, nanoseconds: object | null, perRound: number[], discarded: number }[]>}
  *   nanoseconds a record. A turn that missed or lost a record measured something else: it is discarded and counted.
@@ -41,7 +44,9 @@ export async function drainCell(bench, contenders, { payload, ringBytes, rounds,
       seats.push(seat);
       await attempt(seat, () => openRing(bench, seat, payload, ringBytes));
     }
-    for (const seat of seats) await attempt(seat, ({ reader }) => warmUp(reader, payload, ringBytes));
+    for (const seat of seats.filter(({ contender }) => contender.compilesAsItRuns)) {
+      await attempt(seat, () => warmUp(seat, payload, ringBytes));
+    }
     for (let round = -warmupRounds; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
         await attempt(seats[(turn + round + warmupRounds) % seats.length], async (seat) => {
@@ -86,10 +91,17 @@ async function openRing(bench, { contender, reader, source }, payload, ringBytes
   await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
 }
 
-/** So much of the ring, and a record, as the reader that waits is woken for. */
-function warmUp(reader, payload, ringBytes) {
-  const records = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
-  return reader.ask({ do: 'drain', records, cycles: WARM_UP_CALLS });
+/** On so much of the ring, and a record, as the reader that waits is woken for; or on full rings that lose samples. */
+function warmUp({ reader, contender }, payload, ringBytes) {
+  const { overfill = 0 } = contender;
+  const record = recordBytes(payload);
+  if (overfill === 0) {
+    const records = Math.ceil(ringBytes / 64 / record) + 1;
+    return reader.ask({ do: 'drain', records, cycles: WARM_UP_CALLS });
+  }
+  const records = Math.floor(ringBytes / record) + overfill;
+  const cycles = Math.min(WARM_UP_CALLS_FULL, WARM_UP_BYTES_FULL / ringBytes);
+  return reader.ask({ do: 'drain', records, cycles });
 }
 
 /** Nanoseconds a record, or NaN when not every record came. */

@@ -7,7 +7,7 @@ const PAYLOAD = 48;
 const RATES = [1_000, 10_000, 100_000, 0];
 /** After the producer stopped, before the reader is stopped: longer than any reader holds back. */
 const SETTLE_MILLISECONDS = 300;
-const WARM_UP_MILLISECONDS = 500;
+const WARM_UP_MILLISECONDS = 2000;
 /**
  * Where each sample is a wake, a round has to be long: half a second is 500 wakes, most of them run by V8's
  * interpreter, and a reader made anew for the round undoes some of what was compiled for the one before.
@@ -44,7 +44,7 @@ async function once(bench, { contender, subject }, rate, milliseconds) {
 
 async function atRate(bench, rate) {
   const rounds = bench.quick ? 2 : 7;
-  const milliseconds = Math.max(bench.quick ? 500 : 2000, leastRoundMilliseconds(rate));
+  const milliseconds = Math.max(bench.quick ? 1000 : 2000, leastRoundMilliseconds(rate));
   const seats = bench.contenders.stream.map((contender) => ({
     contender,
     subject: new Subject({ name: contender.name, command: contender.command, cpu: bench.cpus.reader }),

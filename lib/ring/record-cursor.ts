@@ -19,6 +19,9 @@ import { bufferLength, byteLengthOf, isUint8Array } from '../input/view-span';
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
 
+/** Up to here a record that wraps is joined word by word, for less than two views of its parts cost. */
+const SHORT_JOIN_BYTES = 512;
+
 /** The part of a ring's geometry that records lie in. */
 type DataArea = Pick<RingGeometry, 'buffer' | 'dataOffset' | 'capacityBytes'>;
 
@@ -198,10 +201,17 @@ export class RecordCursor implements RingRecord {
   #loadJoined(position: number, size: number): number {
     this.#joined ??= this.#makeJoined();
     const joined = this.#joined;
-    const scratch = joined.#bytes;
-    const first = this.capacityBytes - position;
-    this.#bytes.copy(scratch, 0, position, this.capacityBytes);
-    this.#bytes.copy(scratch, first, 0, size - first);
+    const count = size >> 2;
+    const start = position >> 2;
+    const first = this.words.length - start;
+    if (size <= SHORT_JOIN_BYTES) {
+      for (let i = 0; i < count; i++) {
+        joined.words[i] = this.words[i < first ? start + i : i - first] as number;
+      }
+    } else {
+      joined.words.set(this.words.subarray(start));
+      joined.words.set(this.words.subarray(0, count - first), first);
+    }
     // Checked there, as any record: a hostile writer may have changed the header meanwhile.
     const loaded = joined.load(0, size);
     this.fault = joined.fault;
