@@ -5,11 +5,11 @@ import { Subject } from './subject.mjs';
 const BYTES_A_ROUND = 8 << 20;
 
 /**
- * Calls of each reader in JavaScript before the first round, on little in the ring: what belongs to a call and not to a
- * record is compiled by V8 after some thousand calls. C and Go are compiled before they start.
+ * Calls of each reader in JavaScript before the first round: what belongs to a call and not to a record is compiled by V8
+ * after some thousand calls. C and Go are compiled before they start.
  */
 const WARM_UP_CALLS = 4000;
-/** Where samples are to be lost, rings have to be full: fewer calls then, and no more than so many bytes of records. */
+/** More calls, on full rings, for what happens once a lap or a loss; no more than so many bytes of records. */
 const WARM_UP_CALLS_FULL = 2000;
 const WARM_UP_BYTES_FULL = 512 << 20;
 
@@ -45,7 +45,7 @@ export async function drainCell(bench, contenders, { payload, ringBytes, rounds,
       await attempt(seat, () => openRing(bench, seat, payload, ringBytes));
     }
     for (const seat of seats.filter(({ contender }) => contender.compilesAsItRuns)) {
-      await attempt(seat, () => warmUp(seat, payload, ringBytes));
+      await attempt(seat, () => warmUp(seat, payload, ringBytes, records));
     }
     for (let round = -warmupRounds; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
@@ -91,17 +91,13 @@ async function openRing(bench, { contender, reader, source }, payload, ringBytes
   await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
 }
 
-/** On so much of the ring, and a record, as the reader that waits is woken for; or on full rings that lose samples. */
-function warmUp({ reader, contender }, payload, ringBytes) {
+/** Calls that find as much as the reader that waits is woken for; then full rings. */
+async function warmUp({ reader, contender }, payload, ringBytes, records) {
   const { overfill = 0 } = contender;
-  const record = recordBytes(payload);
-  if (overfill === 0) {
-    const records = Math.ceil(ringBytes / 64 / record) + 1;
-    return reader.ask({ do: 'drain', records, cycles: WARM_UP_CALLS });
-  }
-  const records = Math.floor(ringBytes / record) + overfill;
+  const few = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
+  await reader.ask({ do: 'drain', records: few, cycles: WARM_UP_CALLS });
   const cycles = Math.min(WARM_UP_CALLS_FULL, WARM_UP_BYTES_FULL / ringBytes);
-  return reader.ask({ do: 'drain', records, cycles });
+  await reader.ask({ do: 'drain', records: records + overfill, cycles });
 }
 
 /** Nanoseconds a record, or NaN when not every record came. */
