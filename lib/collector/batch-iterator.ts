@@ -27,7 +27,7 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-const END: Result = { done: true, value: undefined };
+const end = (): Result => ({ done: true, value: undefined });
 
 /**
  * Batches, one by one, as a generator would hand them out, and sooner: what a wake finds is handed over within that very
@@ -50,7 +50,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
 
   next(): Promise<Result> {
     if (this.#request !== undefined) return this.#after(() => this.next());
-    if (this.#state === 'ended') return Promise.resolve(END);
+    if (this.#state === 'ended') return Promise.resolve(end());
     const isFirst = this.#state === 'new';
     try {
       if (isFirst) this.#open();
@@ -69,7 +69,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     if (this.#request !== undefined) return this.#after(() => this.return());
     try {
       this.#end();
-      return Promise.resolve(END);
+      return Promise.resolve(end());
     } catch (error) {
       return Promise.reject(error);
     }
@@ -102,7 +102,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
       } else if (this.#source.over()) {
         this.#request = undefined;
         this.#end();
-        request.resolve(END);
+        request.resolve(end());
       } else {
         this.#lookLater();
       }
