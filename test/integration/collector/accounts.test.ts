@@ -148,6 +148,37 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(reports[0]?.lost).toBe(scene.producer.counts(cpu).failedTotal);
   });
 
+  it('tell of what each lost record says as it comes, however soon after the last, and in all of what was lost', () => {
+    const [cpu = 0] = CPUS;
+    let told = 0;
+    let said = 0;
+    const behind: number[] = [];
+    using scene = new ReaderScene({
+      bufferBytes: PAGE,
+      wakeup: 'manual',
+      onLoss: ({ lost, total }) => {
+        told += lost;
+        if (total !== told) behind.push(total);
+      },
+    });
+    const { reader, producer, check } = scene;
+    for (let round = 0; round < 20; round++) {
+      producer.emit(100, { cpu });
+      reader.drain({
+        sample: check.visitor,
+        lost: (record) => {
+          said += record.lost;
+          if (told < said) behind.push(said);
+        },
+      });
+    }
+    expect(said).toBeGreaterThan(19 * 30);
+    expect(behind).toEqual([]);
+    expect(reader.stats().total.lost).toBe(producer.counts(cpu).failed['ENOSPC']);
+    expect(told).toBe(producer.counts(cpu).failed['ENOSPC']);
+    scene.expectExactAccounts();
+  });
+
   it('tell of a loss when it happens, though nothing more is ever written', async () => {
     const reports: LossReport[] = [];
     using scene = new ReaderScene({ bufferBytes: PAGE, onLoss: (report) => reports.push(report) });
