@@ -334,42 +334,44 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   readonly #onWake = (reasons: number, hungUp: readonly number[]): void => {
     if (this.#closed) return;
+    if (hungUp.length > 0) this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
     if (this.#consumer.waits) {
-      // First who waits: for what there is to do for the rings he need not.
+      // Whoever waits comes first; the rings are looked after when the turn is over.
       this.#consumer.wake();
       if (this.#closed) return;
-      if (this.#turn.begun && hungUp.length === 0) {
+      if (this.#turn.begun) {
         this.#reasonsOwed |= reasons;
         return;
       }
     } else {
       this.#waker?.keepAlive(false);
     }
-    if (this.#lookAfter(reasons | this.#reasonsOwed, hungUp) || this.#holdsBack) this.#consumer.wake();
+    if (this.#lookAfter(reasons) || this.#holdsBack) this.#consumer.wake();
   };
 
   /**
    * Looks at each ring: whether its samples should wake, and what was lost; and now and then at CPUs and slots.
+   * @param reasons of a wake that no turn has answered; 0 without one
    * @returns whether there is something to read
    */
-  #lookAfter(reasons: number, hungUp: readonly number[]): boolean {
-    // By a turn, already.
-    const answered = this.#reasonsOwed !== 0;
+  #lookAfter(reasons: number): boolean {
+    const owed = this.#reasonsOwed;
     this.#reasonsOwed = 0;
     const now = performance.now();
-    const byEvent = (reasons & WAKE_EVENTS) !== 0;
+    const byEvent = ((reasons | owed) & WAKE_EVENTS) !== 0;
     let unread = false;
     for (const ring of this.#rings.list) {
       const foundByTurn = ring.takeFoundByTurn();
       const available = ring.look();
       if (available > 0) unread = true;
-      if ((answered ? foundByTurn : available) > 0) ring.account.wakeups++;
+      if (owed !== 0 && foundByTurn > 0) ring.account.wakeups++;
+      if (reasons !== 0 && available > 0) ring.account.wakeups++;
       this.#moderate(ring, available, Math.max(foundByTurn, available), now);
       // Whoever was told of a loss may have closed the reader.
       if (this.#closed) return false;
       if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
     }
-    if (hungUp.length > 0 || now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
+    if (now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
       this.#cpusCheckedAt = now;
       this.#checkSlots(now);
       if (this.#closed) return false;
@@ -409,7 +411,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     if (this.#closed) return;
     this.#holdsBack = this.#turn.holdsBack;
     if (this.#reasonsOwed !== 0) {
-      this.#lookAfter(this.#reasonsOwed, []);
+      this.#lookAfter(0);
       if (this.#closed) return;
     }
     for (const ring of this.#rings.list) if (ring.behind) ring.look();
