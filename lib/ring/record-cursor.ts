@@ -96,6 +96,7 @@ export class RecordCursor implements RingRecord {
    * @param position offset in the data area, a multiple of 8
    * @param available bytes published from there on, at most the capacity
    * @returns the record's size in the ring, or 0 with `fault` set and the cursor standing nowhere
+   * @internal
    */
   load(position: number, available: number): number {
     if (this.closed) {
@@ -155,6 +156,7 @@ export class RecordCursor implements RingRecord {
    * As {@link load}, but only for a sample that is whole where it lies, and whose like can be told by its header words:
    * what the hot loops take. It calls nothing, for a call in a loop costs V8 what it knows of constants.
    * @returns 0 for any other record, and the cursor stands nowhere
+   * @internal
    */
   loadStraight(position: number, available: number): number {
     const type = this.view.getUint32(position + HEADER_TYPE, true);

@@ -30,6 +30,8 @@ const NOT_CALLED: ReadonlySet<string> = new Set([
   'constructor',
   'throw',
   'cursor',
+  'load',
+  'loadStraight',
   'scan',
   'scanState',
   'lend',
