@@ -91,13 +91,16 @@ async function openRing(bench, { contender, reader, source }, payload, ringBytes
   await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
 }
 
-/** Calls that find as much as the reader that waits is woken for; then full rings. */
+/**
+ * Full rings first, then calls that find as much as the reader that waits is woken for: so V8 has seen what is rare before
+ * it compiles, and does not throw its code away over it in the middle of a round.
+ */
 async function warmUp({ reader, contender }, payload, ringBytes, records) {
   const { overfill = 0 } = contender;
-  const few = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
-  await reader.ask({ do: 'drain', records: few, cycles: WARM_UP_CALLS });
   const cycles = Math.min(WARM_UP_CALLS_FULL, WARM_UP_BYTES_FULL / ringBytes);
   await reader.ask({ do: 'drain', records: records + overfill, cycles });
+  const few = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
+  await reader.ask({ do: 'drain', records: few, cycles: WARM_UP_CALLS });
 }
 
 /** Nanoseconds a record, or NaN when not every record came. */
