@@ -44,7 +44,9 @@ export const drain = {
   run(bench) {
     return drainTable(bench, bench.contenders.drain, {
       payloads: bench.quick ? [16, 48] : [16, 32, 48, 64],
-      rings: (bench.quick ? [64, 4096] : [64, 256, 1024, 4096]).map((kibibytes) => kibibytes * 1024),
+      rings: (bench.quick ? [64, 512, 4096] : [64, 256, 512, 1024, 4096]).map(
+        (kibibytes) => kibibytes * 1024,
+      ),
     });
   },
 };
