@@ -60,8 +60,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     }
     const { promise } = this.#ask();
     if (isFirst || this.#source.over()) this.#look();
-    else if (this.#source.awake()) setImmediate(this.#look);
-    else this.#source.wait(this.#look);
+    else this.#lookLater();
     return promise;
   }
 
@@ -104,7 +103,9 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
         this.#end();
         request.resolve(end());
       } else {
-        this.#lookLater();
+        const settled = this.#source.settled();
+        if (settled === undefined) this.#lookLater();
+        else settled.then(this.#look, (error: unknown) => this.#fail(error));
       }
     } catch (error) {
       this.#fail(error);
@@ -112,10 +113,8 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   };
 
   #lookLater(): void {
-    const settled = this.#source.settled();
-    if (settled !== undefined) settled.then(this.#look, (error: unknown) => this.#fail(error));
     // Whatever the load, timers and other input have their turn.
-    else if (this.#source.awake()) setImmediate(this.#look);
+    if (this.#source.awake()) setImmediate(this.#look);
     else this.#source.wait(this.#look);
   }
 

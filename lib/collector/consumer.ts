@@ -116,10 +116,7 @@ export class Consumer {
         this.#wakeUp = wakeUp;
       },
       settled: () => (this.#draining && !turn.holdsBack ? this.#settled() : undefined),
-      leave: () => {
-        this.#wakeUp = undefined;
-        this.#leave();
-      },
+      leave: () => this.#leave(),
     };
     return new BatchIterator(source, signal);
   }
@@ -166,6 +163,7 @@ export class Consumer {
   }
 
   #leave(): void {
+    this.#wakeUp = undefined;
     this.#finishTurn();
     this.#active = false;
     if (!this.#ended) this.#parts.keepAlive(false);
