@@ -1,6 +1,6 @@
-import { types } from 'node:util';
 import { PerfRingError, type PerfRingErrorCode } from '../errors';
 import { shown } from './shown';
+import { isUint8Array } from './view-span';
 
 /**
  * What callers hand over, copied to data of ours: read once, so that what was checked is what is used, whatever a
@@ -83,7 +83,7 @@ export function plainList<Element>(
 
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function checkBytes(value: unknown, what: string): void {
-  if (types.isUint8Array(value)) return;
+  if (isUint8Array(value)) return;
   throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what} must be a Uint8Array, got ${shown(value)}`);
 }
 

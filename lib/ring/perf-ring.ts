@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import { HEADER_BYTES, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { addon, addonAvailable } from '../addon/load';
 import { PerfRingError } from '../errors';
@@ -15,7 +14,7 @@ import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options'
 import { ABSENT, sampleFormat } from './sample-format';
 import { shown } from '../input/shown';
 import { LoopCache, LoopCopies } from './specialise';
-import { byteLengthOf, partOf } from '../input/view-span';
+import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
 
 /** What {@link PerfRing.skipFault} stepped over. */
 export interface SkippedFault {
@@ -177,7 +176,7 @@ export class PerfRing {
   /** As {@link write}, but a full ring is the value -1 and no throw. */
   tryWrite(data: Uint8Array, type: number = PERF_RECORD_SAMPLE): number {
     const writer = this.#checkWriting();
-    if (!types.isUint8Array(data)) {
+    if (!isUint8Array(data)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'data must be a Uint8Array');
     }
     const length = byteLengthOf(data);
@@ -260,7 +259,7 @@ export class PerfRing {
    */
   peekCopy(target: Uint8Array, offset = 0, length?: number): number {
     const record = this.#peek();
-    if (!types.isUint8Array(target)) {
+    if (!isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
     const room = byteLengthOf(target);
@@ -411,7 +410,7 @@ export class PerfRing {
    */
   copyRecords(target: Uint8Array): { readonly bytes: number; readonly records: number } {
     this.#checkReading();
-    if (!types.isUint8Array(target)) {
+    if (!isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
     const room = byteLengthOf(target);
