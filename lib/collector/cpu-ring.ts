@@ -1,6 +1,4 @@
 import type { NativeAddon } from '../addon/contract';
-import type { PerfEventArray } from '../bpf/perf-event-array';
-import type { SlotProbe } from '../bpf/slot-probe';
 import type { PerfRing } from '../ring/perf-ring';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import {
@@ -12,6 +10,7 @@ import {
 } from '../storage/perf-event';
 import type { CpuAccount } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
+import type { Slots } from './slots';
 import { WakeModerator } from './wake-moderator';
 
 /** A reader that leaves no more than this part of a ring has caught up. */
@@ -40,7 +39,6 @@ export class CpuRing {
   readonly #storage: MmapRingStorage;
   readonly #waking: PerfEvent | undefined;
   #wakes: boolean;
-  #inSlot = false;
   #foundByTurn = 0;
   #consumedAtBegin = 0;
   #lossCheckOwed = false;
@@ -106,44 +104,16 @@ export class CpuRing {
     return this.#wakes;
   }
 
-  /** Puts the event whose turn it is into the CPU's slot. */
-  fillSlot(array: PerfEventArray): void {
-    array.set(this.cpu, this.#turns.handle);
-    this.#inSlot = true;
-  }
-
-  /** Whether this ring was put into its slot, and no other reader has taken it since, as far as can be told. */
-  holdsSlot(probe: SlotProbe | undefined): boolean {
-    if (!this.#inSlot || probe === undefined) return this.#inSlot;
-    return probe.holds(this.cpu, () => this.#turns.readEnabledNanoseconds());
-  }
-
-  /** The slot is another's: it is neither emptied nor filled any more, until {@link fillSlot}. */
-  leaveSlot(): void {
-    this.#inSlot = false;
-  }
-
-  get inSlot(): boolean {
-    return this.#inSlot;
-  }
-
   /** The event that the slot holds, or would hold. */
-  get #turns(): PerfEvent {
+  get slotEvent(): PerfEvent {
     return this.#wakes && this.#waking !== undefined ? this.#waking : this.#storage.event;
   }
 
-  /** Empties the slot, if this ring was put into it. */
-  emptySlot(array: PerfEventArray): void {
-    if (!this.#inSlot) return;
-    this.#inSlot = false;
-    array.clear(this.cpu);
-  }
-
-  /** Changes the event in the slot, for each sample to wake or not to. */
-  setWakes(array: PerfEventArray, wakes: boolean): void {
-    if (this.#waking === undefined || wakes === this.#wakes || !this.#inSlot) return;
+  /** Changes the event in the slot, which holds this ring's, for each sample to wake or not to. */
+  setWakes(slots: Slots, wakes: boolean): void {
+    if (this.#waking === undefined || wakes === this.#wakes) return;
     this.#wakes = wakes;
-    this.fillSlot(array);
+    slots.fill(this.slotEvent);
     this.account.swaps++;
     // A record can be committed, just after the swap, that had begun without a wake.
     this.timedLooksOwed = wakes ? 2 : 0;

@@ -3,7 +3,6 @@ import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/pe
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
-import { SlotProbe } from '../bpf/slot-probe';
 import { PerfRingError } from '../errors';
 import { plainKnownOptions } from '../input/plain-data';
 import { RingReader } from '../reader/ring-reader';
@@ -12,11 +11,12 @@ import type { RecordVisitor } from '../ring/record';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
-import { type CustomAttributes, type PerfEvent, withTimeEnabled } from '../storage/perf-event';
+import { type CustomAttributes, withTimeEnabled } from '../storage/perf-event';
 import { attemptAll } from '../ring/attempt-all';
 import { channels, warnOfTakenSlot } from './diagnostics';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { resolveOptions } from './options';
+import { Slots } from './slots';
 
 export interface FlightRecorderOptions {
   /** CPUs to record, each once; those online by default. */
@@ -50,17 +50,13 @@ const KNOWN_OPTIONS = [
  *   https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
  */
 export class FlightRecorder {
-  readonly #native: NativeAddon;
   readonly #array: PerfEventArray;
   readonly #open: (cpu: number) => MmapRingStorage;
   readonly #margin: number;
   readonly cpus: readonly number[];
   #rings: readonly MmapRingStorage[] = [];
-  /** Loaded when it is first needed; null where it cannot be. */
-  #probe: SlotProbe | null | undefined;
-  /** CPUs whose slots our rings were put into, and no other reader was seen to have taken. */
-  readonly #inSlot = new Set<number>();
-  /** CPUs whose slots one took, until somebody is told. */
+  readonly #slots: Slots;
+  /** CPUs whose slots another reader took, until somebody is told. */
   readonly #taken: number[] = [];
   #warned = false;
   #closed = false;
@@ -76,19 +72,19 @@ export class FlightRecorder {
         `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${shown(largestRecordBytes)}`,
       );
     }
-    this.#native = native;
     this.#array = array;
+    this.#slots = new Slots(native, array, (cpu) => this.#taken.push(cpu));
     this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
     const attributes = { ...withTimeEnabled(resolved.attributes), write_backward: true };
     this.#open = (cpu) =>
       MmapRingStorage.open(
         { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
-        this.#native,
+        native,
       );
     this.cpus = resolved.cpus ?? [...resolved.onlineCpus()].sort((one, other) => one - other);
     this.#rings = this.#openAll(this.cpus);
     try {
-      for (const ring of this.#rings) this.#fillSlot(ring.event);
+      for (const ring of this.#rings) this.#slots.fill(ring.event);
     } catch (error) {
       this.close();
       throw error;
@@ -118,7 +114,7 @@ export class FlightRecorder {
   snapshot(): FlightSnapshot {
     this.#checkOpen();
     const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring, this.#margin)));
-    for (const ring of this.#rings) this.#holdsSlot(ring.event);
+    for (const ring of this.#rings) this.#slots.holds(ring.event.cpu);
     this.#tellOfTaken();
     return snapshot;
   }
@@ -134,6 +130,7 @@ export class FlightRecorder {
    */
   async rotate(): Promise<FlightSnapshot> {
     this.#checkOpen();
+    if (this.#array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
     const old = this.#rings;
     try {
       this.#rings = this.#swap(old);
@@ -154,61 +151,39 @@ export class FlightRecorder {
     if (this.#closed) return;
     this.#closed = true;
     attemptAll([
-      ...this.#rings.map((ring) => () => this.#emptySlot(ring.event)),
+      ...this.#rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
       ...this.#rings.map((ring) => () => ring.close()),
-      () => this.#probe?.close(),
+      () => this.#slots.close(),
       () => this.#tellOfTaken(),
     ]);
   }
 
   /** @returns fresh rings, each in the slot of the old one of its CPU */
   #swap(old: readonly MmapRingStorage[]): MmapRingStorage[] {
-    const held = old.filter((ring) => this.#inSlot.has(ring.event.cpu));
+    const held = old.filter((ring) => this.#slots.holds(ring.event.cpu));
     const fresh = this.#openAll(held.map((ring) => ring.event.cpu));
     const swaps = fresh.map((after, index) => ({ before: held[index] as MmapRingStorage, after }));
     const done: typeof swaps = [];
     try {
       for (const swap of swaps) {
-        // Asked just before, not of all beforehand: who takes a slot in between loses it.
-        if (!this.#holdsSlot(swap.before.event)) {
+        // Asked again just before: who takes a slot in between loses it.
+        if (!this.#slots.holds(swap.before.event.cpu)) {
           swap.after.close();
           continue;
         }
-        this.#fillSlot(swap.after.event);
+        this.#slots.fill(swap.after.event);
         done.push(swap);
       }
       return done.map(({ after }) => after);
     } catch (error) {
       attemptAll([
         ...done.map(({ before, after }) => () => {
-          if (this.#holdsSlot(after.event)) this.#fillSlot(before.event);
+          if (this.#slots.holds(after.event.cpu)) this.#slots.fill(before.event);
         }),
         ...fresh.map((ring) => () => ring.close()),
       ]);
       throw error;
     }
-  }
-
-  #fillSlot(event: PerfEvent): void {
-    this.#array.set(event.cpu, event.handle);
-    this.#inSlot.add(event.cpu);
-  }
-
-  #emptySlot(event: PerfEvent): void {
-    // A closed array has emptied them itself.
-    if (!this.#array.closed && this.#holdsSlot(event)) this.#array.clear(event.cpu);
-  }
-
-  /** Whether an event is in its slot still, as far as can be told; see RingSet. */
-  #holdsSlot(event: PerfEvent): boolean {
-    if (!this.#inSlot.has(event.cpu)) return false;
-    if (this.#array.closed) return true;
-    if (this.#probe === undefined) this.#probe = SlotProbe.open(this.#native, this.#array) ?? null;
-    if (this.#probe === null || this.#probe.holds(event.cpu, () => event.readEnabledNanoseconds()))
-      return true;
-    this.#inSlot.delete(event.cpu);
-    this.#taken.push(event.cpu);
-    return false;
   }
 
   /** When all is done: whoever is told may close. */

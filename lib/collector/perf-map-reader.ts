@@ -81,7 +81,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       options,
       this.#waker,
       (ring) => this.#reportLoss(ring),
-      (ring) => this.#reportTaken(ring),
+      (cpu) => this.#reportTaken(cpu),
     );
     this.#consumer = new Consumer({
       turn: this.#turn,
@@ -450,7 +450,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#rings.checkSlots();
   }
 
-  #reportTaken({ cpu }: CpuRing): void {
+  #reportTaken(cpu: number): void {
     channels.taken.publish({ reader: this, cpu });
     // Who closes has no use for it, nor whoever was told.
     if (this.#closed || this.#toldTaken) return;

@@ -1,11 +1,11 @@
 import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
-import { SlotProbe } from '../bpf/slot-probe';
 import { PerfRingError } from '../errors';
 import { CpuAccount } from './accounts';
 import { attemptAll } from '../ring/attempt-all';
 import { CpuRing } from './cpu-ring';
 import type { ResolvedOptions } from './options';
+import { Slots } from './slots';
 import type { Waker } from './waker';
 
 /** A CPU that came or went. */
@@ -24,9 +24,7 @@ export class RingSet {
   readonly #options: ResolvedOptions;
   readonly #waker: Waker | undefined;
   readonly #retired: (ring: CpuRing) => void;
-  readonly #taken: (ring: CpuRing) => void;
-  /** Loaded when it is first needed; null where it cannot be. */
-  #probe: SlotProbe | null | undefined;
+  readonly #slots: Slots;
   readonly #accounts = new Map<number, CpuAccount>();
   /** Samples of each ring that had come at its last look, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
@@ -35,7 +33,7 @@ export class RingSet {
 
   /**
    * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
-   * @param taken told of a ring whose slot another reader has taken, once
+   * @param taken told of a CPU whose slot another reader has taken, once
    */
   constructor(
     native: NativeAddon,
@@ -43,14 +41,14 @@ export class RingSet {
     options: ResolvedOptions,
     waker: Waker | undefined,
     retired: (ring: CpuRing) => void,
-    taken: (ring: CpuRing) => void,
+    taken: (cpu: number) => void,
   ) {
     this.#native = native;
     this.#array = array;
     this.#options = options;
     this.#waker = waker;
     this.#retired = retired;
-    this.#taken = taken;
+    this.#slots = new Slots(native, array, taken);
   }
 
   /** The rings, by CPU number. */
@@ -101,7 +99,7 @@ export class RingSet {
     for (const ring of this.#list) {
       if (wanted.has(ring.cpu) || ring.retiring) continue;
       ring.retiring = true;
-      if (this.#holdsSlot(ring)) ring.emptySlot(this.#array);
+      this.#slots.empty(ring.cpu);
       this.#waker?.unwatch(ring.polled);
       changes.push({ cpu: ring.cpu, online: false });
     }
@@ -128,38 +126,23 @@ export class RingSet {
   }
 
   fillSlots(): void {
-    for (const ring of this.#list) if (!ring.retiring) ring.fillSlot(this.#array);
+    for (const ring of this.#list) if (!ring.retiring) this.#slots.fill(ring.slotEvent);
   }
 
   emptySlots(): void {
-    // A closed array has emptied them itself.
-    if (this.#array.closed) return;
-    attemptAll(this.#list.map((ring) => () => this.#holdsSlot(ring) && ring.emptySlot(this.#array)));
+    attemptAll(this.#list.map((ring) => () => this.#slots.empty(ring.cpu)));
   }
 
   /** @returns whether the events changed places */
   setWakes(ring: CpuRing, wakes: boolean): boolean {
-    if (ring.retiring || !this.#holdsSlot(ring)) return false;
-    ring.setWakes(this.#array, wakes);
+    if (ring.retiring || !this.#slots.holds(ring.cpu)) return false;
+    ring.setWakes(this.#slots, wakes);
     return true;
   }
 
   /** Tells of the rings whose slots another reader has taken. */
   checkSlots(): void {
-    for (const ring of this.#list) this.#holdsSlot(ring);
-  }
-
-  /**
-   * Whether a ring is in its slot still. To fill or empty the slot of another reader's would leave that one without
-   * samples, and nobody would tell it.
-   */
-  #holdsSlot(ring: CpuRing): boolean {
-    if (!ring.inSlot || this.#array.closed) return false;
-    if (this.#probe === undefined) this.#probe = SlotProbe.open(this.#native, this.#array) ?? null;
-    if (ring.holdsSlot(this.#probe ?? undefined)) return true;
-    ring.leaveSlot();
-    this.#taken(ring);
-    return false;
+    for (const ring of this.#list) this.#slots.holds(ring.cpu);
   }
 
   /**
@@ -181,7 +164,7 @@ export class RingSet {
     attemptAll([
       () => this.emptySlots(),
       ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
-      () => this.#probe?.close(),
+      () => this.#slots.close(),
     ]);
   }
 
@@ -202,11 +185,12 @@ export class RingSet {
   /** A ring that cannot be put into its slot is of no use: the next refresh tries anew. */
   #fillNew(cpu: number): void {
     const ring = this.#list.find((one) => one.cpu === cpu);
+    if (ring === undefined) return;
     try {
-      ring?.fillSlot(this.#array);
+      this.#slots.fill(ring.slotEvent);
     } catch (error) {
       this.#list = this.#list.filter((one) => one !== ring);
-      ring?.close();
+      ring.close();
       throw error;
     }
   }
