@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { addon } from '../../../lib/addon/load';
 import type { NativeAddon } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import {
   FlightRecorder,
@@ -8,39 +8,19 @@ import {
   type FlightSnapshot,
 } from '../../../lib/collector/flight-recorder';
 import type { RingRecord } from '../../../lib/ring/record';
+import { FlightScene } from '../../support/flight-scene';
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
+import { SampleProducer } from '../../support/producers';
 import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
 import { codeOf, messageOf } from '../../support/ring-errors';
 import { SampleCheck } from '../../support/sample-check';
-import { SampleProducer } from '../../support/producers';
 
 afterAll(expectNothingLeft);
 
 const [CPU = 0] = CPUS;
 const PAGE = 4096;
-
-class Scene implements Disposable {
-  readonly array = PerfEventArray.create();
-  readonly producer: SampleProducer;
-  readonly recorder: FlightRecorder;
-
-  constructor(options: FlightRecorderOptions = {}, sizes: readonly number[] = [48], native?: NativeAddon) {
-    this.producer = new SampleProducer(this.array, { sizes });
-    this.recorder = FlightRecorder.open(this.array, options, native);
-  }
-
-  emitEverywhere(count: number): void {
-    for (const cpu of CPUS) this.producer.emit(count, { cpu });
-  }
-
-  [Symbol.dispose](): void {
-    this.recorder.close();
-    this.producer.close();
-    this.array.close();
-  }
-}
 
 interface Seen {
   readonly cpu: number;
@@ -77,7 +57,7 @@ const numbersOf = (seen: readonly Seen[], cpu: number): number[] =>
 
 describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   it('holds what came last, of all CPUs in the order of time', () => {
-    using s = new Scene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
+    using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
     for (let round = 0; round < 10; round++) s.emitEverywhere(20);
     const seen = seenIn(s.recorder.snapshot());
     expectInOrder(seen);
@@ -85,7 +65,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('overwrites the oldest, and loses nothing of the newest', () => {
-    using s = new Scene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 }, [40, 8, 100]);
+    using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 }, [40, 8, 100]);
     for (const count of [1, 50, 300, 1000, 5]) {
       s.emitEverywhere(count);
       const seen = seenIn(s.recorder.snapshot(), [40, 8, 100]);
@@ -102,13 +82,13 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('is empty before anything came', () => {
-    using s = new Scene();
+    using s = new FlightScene();
     const snapshot = s.recorder.snapshot();
     expect([snapshot.records, snapshot.visit(() => undefined)]).toEqual([0, 0]);
   });
 
   it('makes snapshots that stay as they are, and may be visited again, by visitors that stop or throw', () => {
-    using s = new Scene();
+    using s = new FlightScene();
     s.emitEverywhere(5);
     const snapshot = s.recorder.snapshot();
     s.emitEverywhere(5);
@@ -126,7 +106,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
 
   it('takes snapshots under a flood with no torn record in them', async () => {
     const sizes = [48, 200, 16];
-    using s = new Scene({ bufferBytes: 64 * PAGE, largestRecordBytes: 256 }, sizes);
+    using s = new FlightScene({ bufferBytes: 64 * PAGE, largestRecordBytes: 256 }, sizes);
     const flood = await Flood.start({ mapId: s.array.info.id, sizes });
     try {
       let records = 0;
@@ -150,7 +130,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('rotates without a gap: what one snapshot ends with, the next goes on from', async () => {
-    using s = new Scene({ bufferBytes: 1 << 20 });
+    using s = new FlightScene({ bufferBytes: 1 << 20 });
     const flood = await Flood.start({ mapId: s.array.info.id, rate: 20_000 });
     try {
       const next = new Map<number, number>();
@@ -201,7 +181,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('may be rotated and closed at once', async () => {
-    using s = new Scene();
+    using s = new FlightScene();
     s.emitEverywhere(3);
     const rotating = s.recorder.rotate();
     s.recorder.close();
@@ -211,7 +191,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('rotates twice at once, each record in one of the two', async () => {
-    using s = new Scene();
+    using s = new FlightScene();
     s.emitEverywhere(3);
     const one = s.recorder.rotate();
     s.emitEverywhere(2);
@@ -223,7 +203,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('has fields of the sample as they are asked for', () => {
-    using s = new Scene({ attributes: { sample_type: 2 } });
+    using s = new FlightScene({ attributes: { sample_type: 2 } });
     s.producer.emit(1, { cpu: CPU });
     const fields: unknown[] = [];
     s.recorder.snapshot().visit((record: RingRecord) => {
@@ -233,7 +213,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('empties its slots when it is closed, and says so', async () => {
-    using s = new Scene();
+    using s = new FlightScene();
     s.recorder.close();
     s.recorder.close();
     s.recorder[Symbol.dispose]();
@@ -245,7 +225,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
   });
 
   it('survives that its array is closed before it', () => {
-    const s = new Scene();
+    const s = new FlightScene();
     s.emitEverywhere(2);
     s.array.close();
     expect(seenIn(s.recorder.snapshot())).toHaveLength(2 * CPUS.length);

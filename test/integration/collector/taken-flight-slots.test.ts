@@ -9,12 +9,13 @@ import {
   type FlightSnapshot,
 } from '../../../lib/collector/flight-recorder';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { FlightScene } from '../../support/flight-scene';
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
-import { SampleProducer } from '../../support/producers';
 import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
 import { codeOf } from '../../support/ring-errors';
+import { caughtWarnings } from '../../support/warnings';
 
 afterAll(expectNothingLeft);
 
@@ -22,10 +23,7 @@ const [CPU = 0] = CPUS;
 const OTHERS = CPUS.slice(1);
 
 /** A flight recorder on a map that other readers open by its id, as other programs would. */
-class ContestedMap implements Disposable {
-  readonly array: PerfEventArray;
-  readonly producer: SampleProducer;
-  readonly recorder: FlightRecorder;
+class ContestedMap extends FlightScene {
   /** CPUs whose slots the recorder told to have been taken. */
   readonly taken: number[] = [];
   /** Called when it tells. */
@@ -33,9 +31,7 @@ class ContestedMap implements Disposable {
   readonly #theirs: PerfEventArray[] = [];
 
   constructor(native: NativeAddon = addon(), options: FlightRecorderOptions = {}) {
-    this.array = PerfEventArray.create({}, native);
-    this.producer = new SampleProducer(this.array);
-    this.recorder = FlightRecorder.open(this.array, options, native);
+    super(options, [48], native);
     subscribe('perfring:taken', this.#listen);
   }
 
@@ -52,16 +48,10 @@ class ContestedMap implements Disposable {
     return PerfMapReader.open(array, { wakeup: 'manual', cpus });
   }
 
-  emitEverywhere(count: number): void {
-    for (const cpu of CPUS) this.producer.emit(count, { cpu });
-  }
-
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     unsubscribe('perfring:taken', this.#listen);
-    this.recorder.close();
-    this.producer.close();
+    super[Symbol.dispose]();
     for (const array of this.#theirs) array.close();
-    this.array.close();
   }
 }
 
@@ -89,14 +79,7 @@ function refusing(refuses: () => boolean): NativeAddon {
 }
 
 describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader takes', () => {
-  const warnings: string[] = [];
-  beforeEach(() => {
-    warnings.length = 0;
-    jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
-      warnings.push(String(warning));
-    });
-  });
-  afterEach(() => jest.restoreAllMocks());
+  const warnings = caughtWarnings();
 
   it('does not take them back when it rotates, and tells by a warning and a channel, once', async () => {
     using map = new ContestedMap();

@@ -15,6 +15,7 @@ import { RemoteSampleProducer } from '../../support/producers';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
 import { codeOf } from '../../support/ring-errors';
 import { until } from '../../support/until';
+import { caughtWarnings } from '../../support/warnings';
 
 afterAll(expectNothingLeft);
 
@@ -41,14 +42,7 @@ async function readAll(reader: PerfMapReader): Promise<void> {
 }
 
 describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () => {
-  const warnings: string[] = [];
-  beforeEach(() => {
-    warnings.length = 0;
-    jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
-      warnings.push(String(warning));
-    });
-  });
-  afterEach(() => jest.restoreAllMocks());
+  const warnings = caughtWarnings();
 
   it('does not take them back when it turns to calm, and is told by a warning and a channel', async () => {
     using map = new ContestedMap();

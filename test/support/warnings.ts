@@ -1,0 +1,12 @@
+/** What the process warns of, test by test, and nobody is shown. Call it in a describe block. */
+export function caughtWarnings(): readonly string[] {
+  const warnings: string[] = [];
+  beforeEach(() => {
+    warnings.length = 0;
+    jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+      warnings.push(String(warning));
+    });
+  });
+  afterEach(() => jest.restoreAllMocks());
+  return warnings;
+}
