@@ -1,7 +1,8 @@
 /**
- * What `npm pack` and `npm publish` run first (prepack): compiles lib into dist anew, and builds the addon for every
- * architecture into prebuilds/linux-ARCH/perfring.node, so that installing the package compiles nothing. package.json
- * ("files") says what is packed. Needs an x64 machine with cmake, g++ and g++-aarch64-linux-gnu.
+ * What `npm pack` and `npm publish` run first (prepack): compiles lib into dist anew, bundles the command, and
+ * builds the addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that installing the package
+ * compiles nothing. package.json ("files") says what is packed. Needs an x64 machine with cmake, g++ and
+ * g++-aarch64-linux-gnu.
  *
  * It writes to stderr: the stdout of `npm pack` names the tarball.
  */
@@ -30,6 +31,7 @@ function compileTypeScript() {
   const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
   for (const directory of [fresh, former]) rmSync(directory, { recursive: true, force: true });
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh]);
+  run(process.execPath, ['scripts/bundle-command.mjs', fresh]);
   renameSync(dist, former);
   renameSync(fresh, dist);
   rmSync(former, { recursive: true });

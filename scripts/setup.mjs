@@ -43,11 +43,13 @@ export function setup() {
       throw error;
     }
   });
-  step('typescript', 'compiling the TypeScript', typescriptInputs(), join(ROOT, 'dist'), () => {
+  const bundle = join(ROOT, 'dist/bin/perfring.js');
+  step('typescript', 'compiling the TypeScript', typescriptInputs(), bundle, () => {
     // Else what was renamed in lib would stay in dist under its old name.
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], 'the TypeScript does not compile');
+    run(process.execPath, ['scripts/bundle-command.mjs'], 'the command cannot be bundled');
   });
 }
 
@@ -103,7 +105,8 @@ function addonInputs() {
 }
 
 function typescriptInputs() {
-  return [...filesUnder('lib'), 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  return [...filesUnder('lib'), ...settings, 'scripts/bundle-command.mjs'];
 }
 
 /** Does a step when its inputs have changed since it was last done, or its output is gone. */

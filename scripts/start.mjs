@@ -4,32 +4,33 @@
  * Without the privilege to collect it shows what `doctor` says, and the one command to run instead; exit code 1.
  */
 
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setupOrExit } from './setup.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
-const MAIN = join(ROOT, 'dist/cli/main.js');
-const COLLECT = ['collect', '--duration', '3s'];
+const MAIN = join(ROOT, 'dist/bin/perfring.js');
+const COLLECT = ['collect', '--duration', '3s', ...process.argv.slice(2)];
 
 setupOrExit();
 
 const require = createRequire(import.meta.url);
 const { diagnose } = require(join(ROOT, 'dist/index.js'));
-const { run } = require(join(ROOT, 'dist/cli/run.js'));
 
 if (diagnose().ready) {
-  process.exitCode = await run([...COLLECT, ...process.argv.slice(2)]);
+  // The command in this process, which is then the one that signals and terminals know.
+  process.argv = [process.execPath, MAIN, ...COLLECT];
+  require(MAIN);
 } else {
-  // What doctor advises names the program that runs: this is to be the command itself.
-  process.argv[1] = MAIN;
-  process.exitCode = await run(['doctor']);
+  const { status } = spawnSync(process.execPath, [MAIN, 'doctor'], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
   process.stdout.write(`\n${instead()}\n`);
 }
 
 function instead() {
-  const command = [process.execPath, MAIN, ...COLLECT, ...process.argv.slice(2)].map(shellQuote).join(' ');
+  const command = [process.execPath, MAIN, ...COLLECT].map(shellQuote).join(' ');
   return process.getuid() === 0
     ? `Where root may not either, a container forbids it. Mend that, then run: ${command}`
     : `Run instead: sudo ${command}`;

@@ -19,7 +19,7 @@ export function contenders(built) {
   const overfilled = (contender) => contender && { ...contender, overfill: 64 };
   const collect = built.perfring && {
     name: 'perfring collect',
-    command: [process.execPath, join(subjects, '../../dist/cli/main.js'), 'collect'],
+    command: [process.execPath, join(subjects, '../../dist/bin/perfring.js'), 'collect'],
     startedBy: (map) => ['--map-id', String(map), '--format', 'ndjson', '--count', '1'],
     byFirstLine: true,
   };

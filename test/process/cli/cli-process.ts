@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BpfMap } from '../../../lib/index';
 
-export const MAIN = join(__dirname, '../../../dist/cli/main.js');
+export const MAIN = join(__dirname, '../../../dist/bin/perfring.js');
 
 export interface CliOptions {
   /** Runs as that user and its group, with no other group and no capability. */
@@ -31,7 +31,7 @@ export class CliProcess {
   #stderr = '';
 
   constructor(args: readonly string[], options: CliOptions = {}) {
-    if (!existsSync(MAIN)) throw new Error('dist/cli/main.js is not there: npm run build:ts');
+    if (!existsSync(MAIN)) throw new Error('dist/bin/perfring.js is not there: npm run build:ts');
     const { user, environment, stdout = 'pipe' } = options;
     this.child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ['ignore', stdout, 'pipe'],

@@ -64,7 +64,7 @@ describe('perfring', () => {
     ]);
     expect(code).toBe(1);
     const debugged = await cli(['collect', '--debug'], { environment: NO_ADDON });
-    expect(debugged.stderr).toMatch(/\n +at .*load\.js/);
+    expect(debugged.stderr).toMatch(/\n +at load \(.*perfring\.js:\d+:\d+\)/);
   });
 
   it('is content when nobody reads its help to the end', () => {

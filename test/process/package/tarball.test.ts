@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Installation, ROOT } from './installation';
 import { describePacked } from './packing';
@@ -18,12 +18,14 @@ describePacked('the tarball', () => {
       .map((path) => path.replace('package/', ''));
   const contentOf = (path: string): Buffer =>
     execFileSync('tar', ['-xzOf', installation.tarball, `package/${path}`], { maxBuffer: 2 ** 24 });
+  const command = (): string => contentOf('dist/bin/perfring.js').toString();
 
   it('holds what a user needs to run it or to build it, and nothing else', () => {
     expect(packed().sort()).toEqual(
       [
         ...['LICENSE', 'README.md', 'package.json'],
         ...filesUnder('lib').flatMap(compiled),
+        ...['dist/bin/perfring.js', 'dist/bin/LICENSES.txt'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
       ].sort(),
@@ -40,6 +42,22 @@ describePacked('the tarball', () => {
     expect(elf.includes('napi_register_module_v1')).toBe(true);
     // Where it was built is nobody's business.
     expect(elf.includes(ROOT)).toBe(false);
+  });
+
+  it('holds the command as one file, whose parts are named as they are in every build', () => {
+    const labels = labelsIn(command());
+    expect(labels.length).toBeGreaterThan(filesUnder('lib/cli').length);
+    expect(labels.filter((label) => !/^(dist|node_modules)\//.test(label))).toEqual([]);
+    expect(command()).not.toContain(ROOT);
+  });
+
+  it('holds the licence of every package that is in the command', () => {
+    const packages = labelsIn(command()).flatMap(
+      (label) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(label) ?? [],
+    );
+    expect(packages).toEqual(expect.arrayContaining(['node_modules/commander', 'node_modules/cli-table3']));
+    const licenses = contentOf('dist/bin/LICENSES.txt').toString();
+    expect(packages.filter((directory) => !licenses.includes(licenseOf(directory)))).toEqual([]);
   });
 
   it('gives no package manager anything to run when it is installed', () => {
@@ -66,11 +84,20 @@ function filesUnder(directory: string): string[] {
     .map((path) => join(directory, path));
 }
 
-/** What tsc makes of a source. */
+/** What tsc makes of a source. The command's are in its one file, and nobody imports them. */
 function compiled(source: string): string[] {
   const path = source.replace(/^lib/, 'dist').replace(/\.ts$/, '');
-  // Nobody imports the command.
-  return path.startsWith('dist/cli/') ? [`${path}.js`] : [`${path}.js`, `${path}.d.ts`];
+  return path.startsWith('dist/cli/') ? [] : [`${path}.js`, `${path}.d.ts`];
+}
+
+/** esbuild labels each file in a bundle with its path. */
+function labelsIn(bundle: string): string[] {
+  return [...bundle.matchAll(/^\/\/ (\S+\.js)$/gm)].map(([, label]) => label as string);
+}
+
+function licenseOf(directory: string): string {
+  const file = readdirSync(join(ROOT, directory)).find((name) => /^licen[cs]e/i.test(name)) as string;
+  return readFileSync(join(ROOT, directory, file), 'utf8').trim();
 }
 
 /** Runs a command of a package that is installed here. */
