@@ -54,7 +54,8 @@ export class MmapRingStorage implements RingStorage {
     const { dataPageCount, timeInPayload } = options;
     this.format = sampleFormat(Number(attr.sample_type), event.readFormat);
     const pageSize = native.pageSize();
-    const mapping = native.ringMap(event.handle, dataPageCount, attr.write_backward !== true);
+    const writable = attr.write_backward !== true;
+    const mapping = native.ringMap(event.handle, dataPageCount, writable);
     if (typeof mapping === 'number') throw mapError(mapping, dataPageCount, pageSize);
     try {
       const memory = native.ringBuffer(mapping);
@@ -65,7 +66,7 @@ export class MmapRingStorage implements RingStorage {
       } else {
         this.#memory = memory;
       }
-      const own = this.copies ? undefined : this.#memory;
+      const own = this.copies || !writable ? undefined : this.#memory;
       const mapped = new MappedCursors(native, mapping, own, dataPageCount * pageSize);
       this.ring = PerfRing.initContiguous(this.#memory, dataPageCount, pageSize, {
         cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,

@@ -5,7 +5,7 @@
 
 import { PerfRing } from '../../lib/ring/perf-ring';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { CURSOR_KINDS } from './ring-cursor-kinds';
+import { READING_CURSOR_KINDS } from './ring-cursor-kinds';
 
 /** Common to both threads. */
 export interface Traffic {
@@ -16,7 +16,7 @@ export interface Traffic {
   /** Payloads of 1 to that many bytes. */
   readonly largestBytes: number;
   readonly seed: number;
-  /** One of CURSOR_KINDS. */
+  /** One of CURSOR_KINDS; of READING_CURSOR_KINDS for a reader. */
   readonly cursors: string;
   /** Whether a thread with nothing to do sleeps on `signal` until the other has done something, or asks again. */
   readonly waiting: 'sleep' | 'spin';
@@ -34,7 +34,7 @@ export interface TrafficReport {
 
 export function trafficRing(traffic: Traffic): PerfRing {
   const { memory, dataPageCount, pageSize } = traffic;
-  const kind = CURSOR_KINDS.find(([name]) => name === traffic.cursors);
+  const kind = READING_CURSOR_KINDS.find(([name]) => name === traffic.cursors);
   if (kind === undefined) throw new Error(`there are no cursors by ${traffic.cursors}`);
   const cursors = kind[1](ringGeometry(memory, dataPageCount, pageSize));
   return PerfRing.initContiguous(memory, dataPageCount, pageSize, { cursors });

@@ -61,6 +61,30 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     expect(s.storage.event.readLost()).toBe(0);
   });
 
+  it('is read on where data_head passes 4 GiB, and the low word of it starts anew', () => {
+    const size = 65_516;
+    using s = new Scene({ dataPageCount: 256 }, [size]);
+    const atOnce = 15;
+    const records = Math.ceil(2 ** 32 / (size + 12)) + 2 * atOnce;
+    let read = 0;
+    let expected = 0;
+    const wrong: number[] = [];
+    const { ring } = s.storage;
+    while (read < records) {
+      s.producer.emit(atOnce, { cpu: CPU });
+      ring.startReadBatch();
+      read += ring.visit((record) => {
+        // The bytes of the others are looked at around 4 GiB alone: all of them would take a minute.
+        if (records - expected < 4 * atOnce) s.check.visitor(record);
+        else if (record.u64AsNumber(0) !== expected) wrong.push(expected);
+        expected++;
+      });
+      ring.finishReadBatch();
+    }
+    expect([s.check.errors, wrong, s.storage.event.readLost()]).toEqual([[], [], 0]);
+    expect(new DataView(s.storage.unsafeMemory).getUint32(1036, true)).toBe(1);
+  });
+
   it('knows what was lost, at once and by a record', () => {
     using s = new Scene({ dataPageCount: 1 });
     s.producer.emit(1000, { cpu: CPU });
