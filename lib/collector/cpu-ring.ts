@@ -17,6 +17,7 @@ import { WakeModerator } from './wake-moderator';
 const NEARLY_EMPTY = 8;
 
 const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
+const LOSS_CHECK_OVERDUE_MILLISECONDS = 1000;
 
 /**
  * One CPU's ring, the events that write into it, and its account.
@@ -154,8 +155,21 @@ export class CpuRing {
    * @param now milliseconds, of any monotonic clock
    */
   lossMayShow(available: number, now: number): boolean {
+    return this.#lossCheckDue(available, now, LOSS_CHECK_PAUSE_MILLISECONDS);
+  }
+
+  /**
+   * As {@link lossMayShow}, for a drain that found so many bytes and is about to read them. Losses before a record are
+   * told by it, in a PERF_RECORD_LOST: the counters are for those that nothing came after, and are read once the ring
+   * that was half full is found empty; or when that takes long.
+   */
+  lossMayHide(available: number, now: number): boolean {
+    return this.#lossCheckDue(available, now, available === 0 ? 0 : LOSS_CHECK_OVERDUE_MILLISECONDS);
+  }
+
+  #lossCheckDue(available: number, now: number, pauseMilliseconds: number): boolean {
     if (available * 2 >= this.ring.capacityBytes) this.#lossCheckOwed = true;
-    if (!this.#lossCheckOwed || now - this.#lossCheckedAt < LOSS_CHECK_PAUSE_MILLISECONDS) return false;
+    if (!this.#lossCheckOwed || now - this.#lossCheckedAt < pauseMilliseconds) return false;
     this.#lossCheckOwed = false;
     this.#lossCheckedAt = now;
     return true;

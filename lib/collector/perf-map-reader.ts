@@ -157,7 +157,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     try {
       const found = this.#turn.begin();
       for (const ring of this.#rings.list) {
-        if (ring.lossMayShow(ring.takeFoundByTurn(), now)) this.#reportLoss(ring);
+        if (ring.lossMayHide(ring.takeFoundByTurn(), now)) this.#reportLoss(ring);
       }
       return visitWithin(this.#turn, split, within, found, this.#consumed);
     } finally {

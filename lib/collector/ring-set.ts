@@ -30,6 +30,8 @@ export class RingSet {
   readonly #arrived = new WeakMap<CpuRing, number>();
   #list: readonly CpuRing[] = [];
   #closedBytes = 0;
+  /** A ring is retiring. */
+  #retires = false;
 
   /**
    * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
@@ -99,6 +101,7 @@ export class RingSet {
     for (const ring of this.#list) {
       if (wanted.has(ring.cpu) || ring.retiring) continue;
       ring.retiring = true;
+      this.#retires = true;
       this.#slots.empty(ring.cpu);
       this.#waker?.unwatch(ring.polled);
       changes.push({ cpu: ring.cpu, online: false });
@@ -114,7 +117,7 @@ export class RingSet {
 
   /** Closes rings of offline CPUs that have been read to their end. @returns whether there were any */
   retireEmptied(): boolean {
-    if (!this.#list.some((ring) => ring.retiring)) return false;
+    if (!this.#retires) return false;
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
     for (const ring of emptied) {
       this.#retired(ring);
@@ -122,6 +125,7 @@ export class RingSet {
       ring.close();
     }
     if (emptied.length > 0) this.#list = this.#list.filter((ring) => !emptied.includes(ring));
+    this.#retires = this.#list.some((ring) => ring.retiring);
     return emptied.length > 0;
   }
 

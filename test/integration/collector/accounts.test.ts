@@ -148,6 +148,25 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(reports[0]?.lost).toBe(scene.producer.counts(cpu).failedTotal);
   });
 
+  it('name what a full ring refused, and nothing came after, by the drain that finds it empty', () => {
+    const reports: LossReport[] = [];
+    using scene = new ReaderScene({
+      bufferBytes: PAGE,
+      wakeup: 'manual',
+      onLoss: (report) => reports.push(report),
+    });
+    const [cpu = 0] = CPUS;
+    // The counters have just been read when it is full once more.
+    for (let round = 0; round < 2; round++) {
+      scene.producer.emit(100, { cpu });
+      scene.reader.drain(scene.check.visitor);
+    }
+    expect(scene.reader.drain(scene.check.visitor)).toBe(0);
+    expect(reports.map(({ total }) => total).at(-1)).toBe(scene.producer.counts(cpu).failedTotal);
+    expect(reports).toHaveLength(2);
+    scene.expectExactAccounts();
+  });
+
   it('tell of what each lost record says as it comes, however soon after the last, and in all of what was lost', () => {
     const [cpu = 0] = CPUS;
     let told = 0;
