@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { PerfRingError } from '../errors';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { shown } from '../input/shown';
 import { BatchIterator, type BatchSource } from './batch-iterator';
 import { checkSignal, type TurnLimits } from './options';
@@ -133,7 +134,7 @@ export class Consumer {
     }
     signal?.throwIfAborted();
     const { turn } = this.#parts;
-    const deadline = performance.now() + (timeoutMilliseconds ?? Number.POSITIVE_INFINITY);
+    const deadline = monotonicMilliseconds() + (timeoutMilliseconds ?? Number.POSITIVE_INFINITY);
     this.#enter();
     try {
       for (;;) {
@@ -146,7 +147,7 @@ export class Consumer {
         this.#finishTurn();
         if (owned !== undefined) return owned;
         if (this.#draining && !turn.holdsBack && (await this.#settled())) continue;
-        const left = deadline - performance.now();
+        const left = deadline - monotonicMilliseconds();
         if (left <= 0) return null;
         await this.#waitForWake(signal, left);
       }

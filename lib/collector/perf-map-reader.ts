@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
-import { WAKE_EVENTS, type NativeAddon } from '../addon/contract';
+import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { plainOptions } from '../input/plain-data';
 import { throwLater } from '../reader/throw-later';
+import { attemptAll } from '../ring/attempt-all';
 import type { SkippedFault } from '../ring/perf-ring';
 import { type ReaderStats, statsOf } from './accounts';
-import { attemptAll } from '../ring/attempt-all';
 import { Consumer } from './consumer';
 import type { CpuRing } from './cpu-ring';
 import { channels, warnOfTakenSlot } from './diagnostics';
@@ -60,7 +61,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #holdsBack = false;
   #lossCheckedAt = 0;
   #cpusCheckedAt = 0;
-  #slotsCheckedAt = performance.now();
+  #slotsCheckedAt = monotonicMilliseconds();
   #refreshWarning: string | undefined;
   #toldTaken = false;
   /** Reasons of a wake that a turn answered first: the rings are looked after when it is over; 0 when they were. */
@@ -146,7 +147,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   drain(visitors: Visitors, limits?: TurnLimits): number {
     const within = limits === undefined ? UNBOUNDED : checkTurn(limits, UNBOUNDED);
     const split = splitVisitors(visitors);
-    const now = performance.now();
+    const now = monotonicMilliseconds();
     // Whoever is told may close the reader.
     if (this.#waker === undefined && !this.#closed) this.#checkSlots(now);
     this.#checkOpen();
@@ -274,7 +275,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
   stats(): ReaderStats {
-    if (!this.#closed) this.#checkLosses(performance.now());
+    if (!this.#closed) this.#checkLosses(monotonicMilliseconds());
     return statsOf(this.#rings.accounts);
   }
 
@@ -357,7 +358,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #lookAfter(reasons: number): boolean {
     const owed = this.#reasonsOwed;
     this.#reasonsOwed = 0;
-    const now = performance.now();
+    const now = monotonicMilliseconds();
     const byEvent = ((reasons | owed) & WAKE_EVENTS) !== 0;
     let unread = false;
     for (const ring of this.#rings.list) {

@@ -1,5 +1,6 @@
 import { HEADER_BYTES } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
 import type { RingRecord } from '../ring/record';
 import type { TurnLimits } from './options';
 import { checkTurn } from './options';
@@ -32,7 +33,7 @@ export function visitWithin(
   if (found <= ONE_CHUNK_BYTES || (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED)) {
     return turn.visit(sample, other, limits.records);
   }
-  const start = performance.now();
+  const start = monotonicMilliseconds();
   const startBytes = consumed();
   const budget = limits.microseconds / 1000;
   let records = 0;
@@ -44,7 +45,7 @@ export function visitWithin(
     if (visited < asked || turn.stopped || records >= limits.records) return records;
     const bytes = consumed() - startBytes;
     if (bytes >= limits.bytes) return records;
-    const elapsed = performance.now() - start;
+    const elapsed = monotonicMilliseconds() - start;
     if (elapsed >= budget) return records;
     const affordable = ((budget - elapsed) / Math.max(elapsed, 1e-3)) * records;
     const roomy = ((limits.bytes - bytes) / bytes) * records;
@@ -88,12 +89,12 @@ export class RecordBatch implements Iterable<RingRecord> {
   /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a turn at the latest. */
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
-    const start = performance.now();
+    const start = monotonicMilliseconds();
     const startBytes = this.#consumed();
     for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
       if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
-        if (performance.now() - start >= microseconds / 1000) return;
+        if (monotonicMilliseconds() - start >= microseconds / 1000) return;
         if (this.#consumed() - startBytes >= bytes) return;
       }
       const record = this.#turn.next();

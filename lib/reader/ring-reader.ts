@@ -1,13 +1,14 @@
 import { HEADER_MISC, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { monotonicNanoseconds } from '../host/monotonic-clock';
 import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
+import { attemptAll } from '../ring/attempt-all';
 import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
-import { attemptAll } from '../ring/attempt-all';
 import type { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { ABSENT } from '../ring/sample-format';
-import { shown } from '../input/shown';
 import { biased, GREATEST_WORD, Lane, unbiasedTime } from './lane';
 import { MergeState } from './merge';
 import { MergeLoops } from './merge-loops';
@@ -37,12 +38,6 @@ const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const FUTURE_NANOSECONDS = 1e7;
 const TWO_POW_32 = 4_294_967_296;
 
-/** CLOCK_MONOTONIC. Past 104 days a number keeps it to 2 ns, which a slack does not notice. */
-function monotonicClock(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e9 + nanoseconds;
-}
-
 /**
  * Layer 3: many rings, one stream in time order.
  *
@@ -71,7 +66,7 @@ export class RingReader {
     const {
       slackNanoseconds = DEFAULT_SLACK_NANOSECONDS,
       live = true,
-      clock = monotonicClock,
+      clock = monotonicNanoseconds,
       onFault,
     } = plainOptions(options, ['slackNanoseconds', 'live', 'clock', 'onFault']);
     for (const [name, value] of Object.entries({ clock, onFault: onFault ?? nobody })) {

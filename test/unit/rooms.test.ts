@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ring: ['abi', 'addon'],
   layout: ['ring'],
   storage: ['ring', 'addon', 'host', 'abi'],
-  reader: ['ring', 'abi'],
+  reader: ['ring', 'host', 'abi'],
   bpf: ['layout', 'addon', 'host', 'abi'],
   collector: ['reader', 'bpf', 'storage', 'ring', 'addon', 'host', 'abi'],
   doctor: ['bpf', 'storage', 'addon', 'host', 'abi'],
