@@ -16,6 +16,7 @@ import { WakeModerator } from './wake-moderator';
 /** A reader that leaves no more than this part of a ring has caught up. */
 const NEARLY_EMPTY = 8;
 
+/** Between two looks at the counters of a ring that nobody reads; and of one that is read and never found empty. */
 const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
 const LOSS_CHECK_OVERDUE_MILLISECONDS = 1000;
 
@@ -149,27 +150,23 @@ export class CpuRing {
   }
 
   /**
-   * Whether to read the counters of lost samples now that a look found so many bytes. In a ring that is half full
-   * losses may be under way. Reading them takes tens of microseconds and interrupts the ring's CPU: it is done at once,
-   * then at the first look after a pause. (A PERF_RECORD_LOST is told at once, always.)
+   * Whether to read the counters of lost samples now: that takes tens of microseconds and interrupts the ring's CPU. In a
+   * ring that was found half full samples may have been lost. Once it has been read, a record that follows tells of
+   * them, by a PERF_RECORD_LOST in front of it; the counters are for those that nothing follows. So they are read when the
+   * ring is found empty afterwards, or when that takes long; sooner where nobody reads.
+   * @param found most bytes seen in the ring since the last look
+   * @param unread bytes that lie in it still, and are not about to be read
    * @param now milliseconds, of any monotonic clock
    */
-  lossMayShow(available: number, now: number): boolean {
-    return this.#lossCheckDue(available, now, LOSS_CHECK_PAUSE_MILLISECONDS);
-  }
-
-  /**
-   * As {@link lossMayShow}, for a drain that found so many bytes and is about to read them. Losses before a record are
-   * told by it, in a PERF_RECORD_LOST: the counters are for those that nothing came after, and are read once the ring
-   * that was half full is found empty; or when that takes long.
-   */
-  lossMayHide(available: number, now: number): boolean {
-    return this.#lossCheckDue(available, now, available === 0 ? 0 : LOSS_CHECK_OVERDUE_MILLISECONDS);
-  }
-
-  #lossCheckDue(available: number, now: number, pauseMilliseconds: number): boolean {
-    if (available * 2 >= this.ring.capacityBytes) this.#lossCheckOwed = true;
-    if (!this.#lossCheckOwed || now - this.#lossCheckedAt < pauseMilliseconds) return false;
+  lossCheckDue(found: number, unread: number, now: number): boolean {
+    const { capacityBytes } = this.ring;
+    if (found * 2 >= capacityBytes) this.#lossCheckOwed = true;
+    if (!this.#lossCheckOwed) return false;
+    if (found > 0) {
+      const pause =
+        unread * 2 >= capacityBytes ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
+      if (now - this.#lossCheckedAt < pause) return false;
+    }
     this.#lossCheckOwed = false;
     this.#lossCheckedAt = now;
     return true;

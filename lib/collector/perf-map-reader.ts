@@ -34,7 +34,8 @@ import { Waker } from './waker';
 
 /** However quiet the rings, they are looked at this often: a record can be committed without a wake. */
 const BACKSTOP_MICROSECONDS = 100_000;
-const LOSS_CHECK_MILLISECONDS = 100;
+/** For losses that no look at a ring shows: of samples that are too long for it, however empty it is. */
+const LOSS_CHECK_MILLISECONDS = 1000;
 const UNBOUNDED: Required<TurnLimits> = {
   ...DEFAULT_TURN,
   records: Number.MAX_SAFE_INTEGER,
@@ -158,7 +159,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     try {
       const found = this.#turn.begin();
       for (const ring of this.#rings.list) {
-        if (ring.lossMayHide(ring.takeFoundByTurn(), now)) this.#reportLoss(ring);
+        if (ring.lossCheckDue(ring.takeFoundByTurn(), 0, now)) this.#reportLoss(ring);
       }
       return visitWithin(this.#turn, split, within, found, this.#consumed);
     } finally {
@@ -386,7 +387,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   /** @param found most bytes seen in the ring since the last look */
   #moderate(ring: CpuRing, available: number, found: number, now: number): void {
     const { moderator } = ring;
-    if (ring.lossMayShow(found, now)) this.#reportLoss(ring);
+    if (ring.lossCheckDue(found, available, now)) this.#reportLoss(ring);
     if (moderator === undefined || this.#closed) return;
     const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
     if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
