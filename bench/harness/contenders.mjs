@@ -41,6 +41,7 @@ export function contenders(built) {
       ours('5 other visitors', 'drain.mjs', 'mixed'),
       overfilled(ours('lost records', 'drain.mjs', 'drain')),
       ours('for await', 'drain.mjs', 'batches'),
+      ours('for await, woken', 'drain.mjs', 'woken'),
       libbpf(BASE, 'sample'),
     ]),
     copy: present([
