@@ -131,8 +131,9 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   #ask(): Request {
     let resolve!: Request['resolve'];
     let reject!: Request['reject'];
-    const promise = new Promise<Result>((...settle) => {
-      [resolve, reject] = settle;
+    const promise = new Promise<Result>((toResolve, toReject) => {
+      resolve = toResolve;
+      reject = toReject;
     });
     this.#request = { promise, resolve, reject };
     return this.#request;

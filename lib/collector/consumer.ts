@@ -4,12 +4,14 @@ import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { shown } from '../input/shown';
 import { BatchIterator, type BatchSource } from './batch-iterator';
 import { checkSignal, type TurnLimits } from './options';
+import type { PacedVisits } from './paced-visits';
 import { RecordBatch } from './record-batch';
 import type { Turn } from './turn';
 import { type OwnedRecord, ownedRecord } from './visitors';
 
 export interface ConsumerParts {
   readonly turn: Turn;
+  readonly visits: PacedVisits;
   readonly limits: Required<TurnLimits>;
   /** Bytes consumed so far, of all rings. */
   readonly consumed: () => number;
@@ -94,7 +96,7 @@ export class Consumer {
   /** @param limits of each batch; the reader's by default */
   batches(signal: AbortSignal | undefined, limits = this.#parts.limits): BatchIterator {
     checkSignal(signal);
-    const { turn, consumed } = this.#parts;
+    const { turn, visits, consumed } = this.#parts;
     const source: BatchSource = {
       enter: () => this.#enter(),
       giveBack: () => {
@@ -108,7 +110,7 @@ export class Consumer {
         this.#wakeUp = undefined;
         this.#awake = false;
         const found = turn.begin();
-        if (found > 0 && turn.more) return new RecordBatch(turn, limits, found, consumed);
+        if (found > 0 && turn.more) return new RecordBatch(turn, visits, limits, found, consumed);
         this.#finishTurn();
         return null;
       },

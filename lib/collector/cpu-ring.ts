@@ -129,7 +129,7 @@ export class CpuRing {
   /** Bytes that lie unread now, those of a turn under way included; the high-water mark is kept. 0 once closed. */
   look(): number {
     if (this.ring.closed) return 0;
-    const available = this.#bytes(() => this.ring.availableBytes());
+    const available = this.#bytes('availableBytes');
     this.account.sawAvailable(available);
     if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlogBytes = 0;
     return available;
@@ -174,13 +174,13 @@ export class CpuRing {
 
   /** Bytes that were neither visited nor skipped. */
   get unreadBytes(): number {
-    return this.#bytes(() => this.ring.unreadBytes());
+    return this.#bytes('unreadBytes');
   }
 
   /** A ring whose positions cannot be is to be looked at: the turn that follows skips it, and counts that. */
-  #bytes(ask: () => number): number {
+  #bytes(which: 'availableBytes' | 'unreadBytes'): number {
     try {
-      return ask();
+      return this.ring[which]();
     } catch (error) {
       if ((error as { code?: unknown }).code === 'ERR_PERF_RING_CORRUPT') return this.ring.capacityBytes;
       throw error;

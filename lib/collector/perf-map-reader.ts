@@ -18,15 +18,15 @@ import { type Metric, metricsOf } from './metrics';
 import {
   checkSignal,
   checkTurn,
-  DEFAULT_TURN,
   type LossReport,
   type PerfMapReaderOptions,
   type ResolvedOptions,
   resolveOptions,
   type TurnLimits,
 } from './options';
+import { PacedVisits, UNBOUNDED } from './paced-visits';
 import { readableOf } from './readable';
-import { type RecordBatch, visitWithin } from './record-batch';
+import type { RecordBatch } from './record-batch';
 import { type CpuChange, RingSet } from './ring-set';
 import { makeTurn, type Turn } from './turn';
 import { type OwnedRecord, splitVisitors, type Visitors } from './visitors';
@@ -36,11 +36,7 @@ import { Waker } from './waker';
 const BACKSTOP_MICROSECONDS = 100_000;
 /** For losses that no look at a ring shows: of samples that are too long for it, however empty it is. */
 const LOSS_CHECK_MILLISECONDS = 1000;
-const UNBOUNDED: Required<TurnLimits> = {
-  ...DEFAULT_TURN,
-  records: Number.MAX_SAFE_INTEGER,
-  microseconds: Number.MAX_SAFE_INTEGER,
-};
+const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
 const CPU_CHECK_MILLISECONDS = 1000;
 
 /**
@@ -53,6 +49,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   readonly #options: ResolvedOptions;
   readonly #rings: RingSet;
   readonly #turn: Turn;
+  readonly #visits: PacedVisits;
   readonly #waker: Waker | undefined;
   readonly #consumer: Consumer;
   readonly #flushes = new FlushWaiters();
@@ -67,8 +64,6 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #toldTaken = false;
   /** Reasons of a wake that a turn answered first: the rings are looked after when it is over; 0 when they were. */
   #reasonsOwed = 0;
-
-  readonly #consumed = (): number => this.#rings.consumedBytes;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
@@ -85,10 +80,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       (ring) => this.#reportLoss(ring),
       (cpu) => this.#reportTaken(cpu),
     );
+    const consumed = (): number => this.#rings.consumedBytes;
+    this.#visits = new PacedVisits(this.#turn, consumed);
     this.#consumer = new Consumer({
       turn: this.#turn,
+      visits: this.#visits,
       limits: options.turn,
-      consumed: this.#consumed,
+      consumed,
       afterTurn: () => this.#afterTurn(),
       keepAlive: (alive) => this.#waker?.keepAlive(alive),
       ended: () => this.#closeNow(),
@@ -146,7 +144,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits?: TurnLimits): number {
-    const within = limits === undefined ? UNBOUNDED : checkTurn(limits, UNBOUNDED);
+    const within = limits === undefined ? NO_LIMITS : checkTurn(limits, NO_LIMITS);
     const split = splitVisitors(visitors);
     const now = monotonicMilliseconds();
     // Whoever is told may close the reader.
@@ -161,7 +159,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       for (const ring of this.#rings.list) {
         if (ring.lossCheckDue(ring.takeFoundByTurn(), 0, now)) this.#reportLoss(ring);
       }
-      return visitWithin(this.#turn, split, within, found, this.#consumed);
+      return this.#visits.visit(split, within, found);
     } finally {
       this.#inDrain = false;
       if (this.#turn.begun) this.#turn.finish();

@@ -1,7 +1,6 @@
 import { CpuAccount } from '../../../lib/collector/accounts';
 import type { CpuRing } from '../../../lib/collector/cpu-ring';
 import { resolveOptions } from '../../../lib/collector/options';
-import { visitWithin } from '../../../lib/collector/record-batch';
 import { makeTurn, type Turn } from '../../../lib/collector/turn';
 import type { RingRecord } from '../../../lib/ring/record';
 import { codeOf } from '../../support/ring-errors';
@@ -314,47 +313,5 @@ describe('a turn in the order of time', () => {
     s.publish(1, 6);
     s.nextAll();
     expect(s.counts.map(([, , late]) => late)).toEqual([0, 2]);
-  });
-});
-
-describe('visitWithin', () => {
-  const visit = (
-    records: number,
-    limits: { records?: number; bytes?: number; microseconds?: number },
-  ): number => {
-    const fixture = timedRing({ cpu: 0, dataPageCount: 32 });
-    const ring = cpuRingOf(fixture);
-    const turn = makeTurn(resolveOptions({ onlineCpus: () => [0] }, 4096), { fault: nothing, lost: nothing });
-    turn.setRings([ring]);
-    publishTimed(
-      fixture,
-      Array.from({ length: records }, (_, n) => timedSample(0n, n)),
-    );
-    const found = turn.begin();
-    const unbounded = Number.MAX_SAFE_INTEGER;
-    const bounds = { records: unbounded, bytes: unbounded, microseconds: unbounded, ...limits };
-    const visitors = { sample: nothing, other: nothing };
-    const visited = visitWithin(turn, visitors, bounds, found, () => ring.consumedBytes);
-    turn.finish();
-    return visited;
-  };
-
-  it('takes all there is without bounds', () => {
-    expect(visit(2000, {})).toBe(2000);
-    expect(visit(0, {})).toBe(0);
-  });
-
-  it('takes so many records, exactly', () => {
-    for (const records of [1, 255, 256, 257, 1999]) expect(visit(2000, { records })).toBe(records);
-  });
-
-  it('takes about so many bytes: looked at after each chunk', () => {
-    expect(visit(2000, { bytes: 1 })).toBe(256);
-    expect(visit(2000, { bytes: 24 * 300 })).toBe(300);
-    expect(visit(2000, { bytes: 24 * 2000 })).toBe(2000);
-  });
-
-  it('takes a chunk at least, however little time there is', () => {
-    expect(visit(2000, { microseconds: 1 })).toBeGreaterThanOrEqual(256);
   });
 });
