@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { summary } from './statistics.mjs';
 import { Subject } from './subject.mjs';
 
@@ -12,6 +13,8 @@ const WARM_UP_CALLS = 4000;
 /** More calls, on full rings, for what happens once a lap or a loss; no more than so many bytes of records. */
 const WARM_UP_CALLS_FULL = 2000;
 const WARM_UP_BYTES_FULL = 512 << 20;
+/** In between: a reader that waits looks about itself when nothing comes, some things once a second. */
+const WARM_UP_IDLE_MILLISECONDS = 1500;
 
 /** What a sample of that payload takes in the ring: header, raw_size, payload, to 8 bytes. */
 export function recordBytes(payload) {
@@ -44,9 +47,11 @@ export async function drainCell(bench, contenders, { payload, ringBytes, rounds,
       seats.push(seat);
       await attempt(seat, () => openRing(bench, seat, payload, ringBytes));
     }
-    for (const seat of seats.filter(({ contender }) => contender.compilesAsItRuns)) {
-      await attempt(seat, () => warmUp(seat, payload, ringBytes, records));
-    }
+    await warmUp(
+      seats.filter(({ contender }) => contender.compilesAsItRuns),
+      attempt,
+      { payload, ringBytes, records },
+    );
     for (let round = -warmupRounds; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
         await attempt(seats[(turn + round + warmupRounds) % seats.length], async (seat) => {
@@ -92,15 +97,16 @@ async function openRing(bench, { contender, reader, source }, payload, ringBytes
 }
 
 /**
- * Full rings first, then calls that find as much as the reader that waits is woken for: so V8 has seen what is rare before
- * it compiles, and does not throw its code away over it in the middle of a round.
+ * Full rings first, then nothing to read for a while, then calls that find as much as the reader that waits is woken for: so
+ * V8 has seen what is rare before it compiles, and does not throw its code away over it in the middle of a round.
  */
-async function warmUp({ reader, contender }, payload, ringBytes, records) {
-  const { overfill = 0 } = contender;
+async function warmUp(seats, attempt, { payload, ringBytes, records }) {
+  const drain = (records, cycles) => (seat) => seat.reader.ask({ do: 'drain', records, cycles });
   const cycles = Math.min(WARM_UP_CALLS_FULL, WARM_UP_BYTES_FULL / ringBytes);
-  await reader.ask({ do: 'drain', records: records + overfill, cycles });
+  for (const seat of seats) await attempt(seat, drain(records + (seat.contender.overfill ?? 0), cycles));
+  await setTimeout(WARM_UP_IDLE_MILLISECONDS);
   const few = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
-  await reader.ask({ do: 'drain', records: few, cycles: WARM_UP_CALLS });
+  for (const seat of seats) await attempt(seat, drain(few, WARM_UP_CALLS));
 }
 
 /** Nanoseconds a record, or NaN when not every record came. */

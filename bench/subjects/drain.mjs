@@ -1,5 +1,5 @@
 // Ours in the drain, copy and cliff rows, by the line protocol. The variants are in READERS.
-import { SequenceCheck, serve } from './line-loop.mjs';
+import { now, SequenceCheck, serve } from './line-loop.mjs';
 import { fromDist, loadProgram } from './load-source.mjs';
 import { Interference } from './interference.mjs';
 
@@ -148,10 +148,10 @@ serve({
       reader.between?.();
       program.testRun({ dataIn: PACKET, repeat: records });
       if (reader.ready) await reader.ready();
-      const start = performance.now();
+      const start = now();
       const pending = reader.consume(records * cycle);
       if (pending instanceof Promise) await pending;
-      milliseconds += performance.now() - start;
+      milliseconds += now() - start;
     }
     return { ns: Math.round(milliseconds * 1e6), records: check.records, gaps: check.gaps, lost: 0 };
   },

@@ -2,7 +2,7 @@
 // no other record than a sample that starts at the 8-byte header, and reads the number where it lies. What PerfRing
 // costs beyond it is what checking costs; what it costs beyond libbpf is what JavaScript costs.
 import { fromDist, loadProgram } from './load-source.mjs';
-import { serve } from './line-loop.mjs';
+import { now, serve } from './line-loop.mjs';
 
 const PACKET = new Uint8Array(64);
 const PERF_RECORD_SAMPLE = 9;
@@ -81,14 +81,14 @@ serve({
     let milliseconds = 0;
     for (let cycle = 0; cycle < cycles; cycle++) {
       program.testRun({ dataIn: PACKET, repeat: records });
-      const start = performance.now();
+      const start = now();
       const available = native.ringAvailable(mapping);
       const offset = native.ringReadOffset(mapping);
       const end = offset + available;
       const reached = scan(words, offset, Math.min(end, capacity), state);
       if (end > capacity) scan(words, reached - capacity, end - capacity, state);
       native.ringConsume(mapping, available);
-      milliseconds += performance.now() - start;
+      milliseconds += now() - start;
     }
     return { ns: Math.round(milliseconds * 1e6), records: state.records, gaps: state.gaps, lost: 0 };
   },
