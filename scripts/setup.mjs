@@ -109,7 +109,10 @@ function typescriptInputs() {
   return [...filesUnder('lib'), ...settings, 'scripts/bundle-command.mjs'];
 }
 
-/** Does a step when its inputs have changed since it was last done, or its output is gone. */
+/**
+ * Does a step when its inputs have changed since it was last done, or its output is gone. `npm run build:ts` takes the stamp
+ * away: what it compiles may be changed back before the next set-up.
+ */
 function step(name, description, inputs, output, action) {
   const stamp = join(STAMPS, name);
   const hash = hashOf(inputs);
