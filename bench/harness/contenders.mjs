@@ -39,6 +39,7 @@ export function contenders(built) {
       ours('perfring drain', 'drain.mjs', 'drain'),
       ours('a closure a call', 'drain.mjs', 'closures'),
       ours('5 other visitors', 'drain.mjs', 'mixed'),
+      ours('both of these', 'drain.mjs', 'mixedClosures'),
       overfilled(ours('lost records', 'drain.mjs', 'drain')),
       ours('for await', 'drain.mjs', 'batches'),
       ours('for await, woken', 'drain.mjs', 'woken'),

@@ -106,6 +106,12 @@ function batchReader({ cpu, ringBytes }, map, fromFill) {
   };
 }
 
+/** Between any two drains, other visitors read other rings. */
+function amongOthers(reader) {
+  const interference = new Interference();
+  return { ...reader, between: () => interference.run() };
+}
+
 const READERS = {
   ring: (question, map) => ringReader(question, map, checkSequence),
   drain: (question, map) => drainReader(question, map, () => checkSequence),
@@ -114,12 +120,8 @@ const READERS = {
     drainReader(question, map, () => (record) => {
       check.see(record.u64AsNumber(0));
     }),
-  /** Between any two drains, other visitors read other rings. */
-  mixed(question, map) {
-    const interference = new Interference();
-    const reader = drainReader(question, map, () => checkSequence);
-    return { ...reader, between: () => interference.run() };
-  },
+  mixed: (question, map) => amongOthers(READERS.drain(question, map)),
+  mixedClosures: (question, map) => amongOthers(READERS.closures(question, map)),
   batches: (question, map) => batchReader(question, map, false),
   woken: (question, map) => batchReader(question, map, true),
   copy(question, map) {

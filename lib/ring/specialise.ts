@@ -1,5 +1,7 @@
+import { type FunctionLiteral, literalOf } from './function-literal';
+
 /**
- * Copies of the hot loops, one a visitor.
+ * Copies of the hot loops, one a visitor, or one for all visitors that one piece of code makes.
  *
  * V8 keeps what it learns about a call site in the function that holds it. A loop shared by several visitors has
  * a call site that has seen them all, and none is inlined any more. A copy of the loop, made from its own source,
@@ -9,7 +11,7 @@
 
 /**
  * A visitor earns its copy by coming back and by what it has seen: making and compiling one costs milliseconds, and a
- * function made anew for every call would pay that again and again.
+ * function made anew for every call would pay that again and again. It has that of the code that makes it.
  */
 const CALLS_BEFORE_COPY = 4;
 const RECORDS_BEFORE_COPY = 16_384;
@@ -81,29 +83,41 @@ export class LoopCopies<Factory extends (...args: never[]) => unknown> {
   }
 }
 
+/** New visitors that are remembered; those that come back are so for good. */
+const MOST_RECENT = 4;
+
 interface Entry<Loop> {
+  readonly visitor: object;
   calls: number;
   records: number;
   loop: Loop | undefined;
+  /** Of all visitors made by the same code; undefined where that cannot be told. */
+  readonly literal: Entry<Loop> | undefined;
 }
 
-/** Remembers, for each visitor of a ring, how much it has seen and the loop that is its own. */
+/**
+ * Remembers, for each visitor of a ring, how much it has seen and the loop that is its own. Visitors made anew for each
+ * batch, as people write them, have one by the code that makes them.
+ */
 export class LoopCache<Loop> {
   readonly #shared: Loop;
   readonly #fresh: (visitor: object) => Loop;
+  /** By visitor that came back, and by literal. Each one entered costs 1 µs, most of it when it is collected. */
   readonly #entries = new WeakMap<object, Entry<Loop>>();
-  /** The visitor of the last call, which usually is the next one's. */
-  #visitor: object | undefined;
-  #entry: Entry<Loop> | undefined;
+  readonly #recent: Entry<Loop>[] = [];
+  #oldest = 0;
+  /** Of the last call, which usually is the next one's. */
+  #last: Entry<Loop> | undefined;
 
-  /** @param fresh makes a copy of the loop for a visitor */
+  /** @param fresh makes a copy of the loop for a visitor, or for a literal */
   constructor(shared: Loop, fresh: (visitor: object) => Loop) {
     this.#shared = shared;
     this.#fresh = fresh;
   }
 
   loopFor(visitor: object): Loop {
-    return this.#entryOf(visitor).loop ?? this.#shared;
+    const entry = this.#entryOf(visitor);
+    return entry.loop ?? entry.literal?.loop ?? this.#shared;
   }
 
   /**
@@ -113,22 +127,50 @@ export class LoopCache<Loop> {
   saw(visitor: object, records: number, goesOn = false): void {
     const entry = this.#entryOf(visitor);
     if (entry.loop !== undefined) return;
+    this.#count(entry, records, goesOn);
+    if (entry.calls === 2 && !goesOn) this.#entries.set(visitor, entry);
+    // What comes back has a loop of its own in time.
+    if (entry.calls <= 1 && entry.literal?.loop === undefined && entry.literal !== undefined) {
+      this.#count(entry.literal, records, goesOn);
+    }
+  }
+
+  #count(entry: Entry<Loop>, records: number, goesOn: boolean): void {
     if (!goesOn) entry.calls++;
     entry.records += records;
     if (entry.calls >= CALLS_BEFORE_COPY && entry.records >= RECORDS_BEFORE_COPY) {
-      entry.loop = this.#fresh(visitor);
+      entry.loop = this.#fresh(entry.visitor);
     }
   }
 
   #entryOf(visitor: object): Entry<Loop> {
-    if (visitor === this.#visitor && this.#entry !== undefined) return this.#entry;
-    let entry = this.#entries.get(visitor);
-    if (entry === undefined) {
-      entry = { calls: 0, records: 0, loop: undefined };
-      this.#entries.set(visitor, entry);
-    }
-    this.#visitor = visitor;
-    this.#entry = entry;
+    if (this.#last?.visitor === visitor) return this.#last;
+    const entry =
+      this.#recent.find((one) => one.visitor === visitor) ??
+      this.#entries.get(visitor) ??
+      this.#newEntry(visitor);
+    this.#last = entry;
     return entry;
   }
+
+  #newEntry(visitor: object): Entry<Loop> {
+    const literal = literalOf(visitor);
+    const entry = entryFor(visitor, literal && this.#entryOfLiteral(literal));
+    this.#recent[this.#oldest] = entry;
+    this.#oldest = (this.#oldest + 1) % MOST_RECENT;
+    return entry;
+  }
+
+  #entryOfLiteral(literal: FunctionLiteral): Entry<Loop> {
+    let entry = this.#entries.get(literal);
+    if (entry === undefined) {
+      entry = entryFor<Loop>(literal, undefined);
+      this.#entries.set(literal, entry);
+    }
+    return entry;
+  }
+}
+
+function entryFor<Loop>(visitor: object, literal: Entry<Loop> | undefined): Entry<Loop> {
+  return { visitor, calls: 0, records: 0, loop: undefined, literal };
 }

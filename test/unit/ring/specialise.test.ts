@@ -100,12 +100,54 @@ describe('LoopCache', () => {
     expect(loops.loopFor(often)).toBe('shared');
   });
 
-  it('makes none for a visitor made anew for each batch, in however many calls it sees that', () => {
+  it('counts the calls of a batch as one', () => {
     const loops = cache();
     for (let batch = 0; batch < 100; batch++) {
       const visitor = {};
       for (let call = 0; call < 100; call++) loops.saw(visitor, 8192, call > 0);
       expect(loops.loopFor(visitor)).toBe('shared');
     }
+  });
+
+  it('has one loop for all visitors that one piece of code makes, each for a batch', () => {
+    const loops = cache();
+    const anew = () => () => undefined;
+    const others = () => () => null;
+    for (let batch = 0; batch < 8; batch++) {
+      expect(loops.loopFor(anew())).toBe(batch < 4 ? 'shared' : 'copy 1');
+      const visitor = anew();
+      for (let call = 0; call < 10; call++) loops.saw(visitor, 8192, call > 0);
+    }
+    expect(loops.loopFor(others())).toBe('shared');
+    use(loops, { of: 'no code' });
+    expect(loops.loopFor(anew())).toBe('copy 1');
+  });
+
+  it('has none for functions whose code cannot be told, however many come', () => {
+    const loops = cache();
+    for (let batch = 0; batch < 100; batch++) loops.saw((() => undefined).bind(null), 16_384);
+    expect(loops.loopFor((() => undefined).bind(null))).toBe('shared');
+  });
+
+  it('gives a visitor that comes back a loop of its own, whatever its code has', () => {
+    const loops = cache();
+    const anew = () => () => undefined;
+    for (let batch = 0; batch < 8; batch++) loops.saw(anew(), 16_384);
+    const stays = anew();
+    expect(loops.loopFor(stays)).toBe('copy 1');
+    use(loops, stays);
+    expect(loops.loopFor(stays)).toBe('copy 2');
+    expect(loops.loopFor(anew())).toBe('copy 1');
+  });
+
+  it('knows a visitor again after many that came once', () => {
+    const loops = cache();
+    const stays = {};
+    for (let call = 0; call < 8; call++) {
+      loops.saw(stays, 16_384);
+      // The first call alone is forgotten, when more new visitors come than are remembered.
+      if (call > 0) for (let other = 0; other < 10; other++) loops.saw({}, 1);
+    }
+    expect(loops.loopFor(stays)).toBe('copy 1');
   });
 });

@@ -1,0 +1,53 @@
+import type * as FunctionLiteral from '../../../lib/ring/function-literal';
+
+/** A module of its own: it counts what it has seen. */
+function fresh(): typeof FunctionLiteral.literalOf {
+  let literalOf: typeof FunctionLiteral.literalOf | undefined;
+  jest.isolateModules(() => {
+    ({ literalOf } = jest.requireActual<typeof FunctionLiteral>('../../../lib/ring/function-literal'));
+  });
+  return literalOf as typeof FunctionLiteral.literalOf;
+}
+
+/** Of one length. */
+const ones = () => () => 1;
+const twos = () => () => 2;
+
+describe('literalOf', () => {
+  it('answers the same for functions of one literal, another for those of another', () => {
+    const literalOf = fresh();
+    const one = literalOf(ones());
+    const two = literalOf(twos());
+    expect(one).toBeDefined();
+    expect(two).toBeDefined();
+    expect(one).not.toBe(two);
+    for (let turn = 0; turn < 3; turn++) {
+      expect(literalOf(ones())).toBe(one);
+      expect(literalOf(twos())).toBe(two);
+    }
+  });
+
+  it('asks the function and not what it says of itself', () => {
+    const literalOf = fresh();
+    const one = literalOf(ones());
+    const liar = Object.assign(ones(), { toString: () => 'a lie' });
+    expect(literalOf(liar)).toBe(one);
+  });
+
+  it.each([
+    ['a bound function', ones().bind(null)],
+    ['a proxy', new Proxy(ones(), {})],
+    ['a function of the engine', Math.max],
+    ['no function', {}],
+  ])('answers nothing for %s', (_, value) => {
+    expect(fresh()(value)).toBeUndefined();
+  });
+
+  it('follows no program that makes code without end', () => {
+    const literalOf = fresh();
+    const one = literalOf(ones());
+    const made = Array.from({ length: 1000 }, (_, n) => literalOf(new Function(`return ${n}`)));
+    expect(made.filter((literal) => literal !== undefined).length).toBe(63);
+    expect(literalOf(ones())).toBe(one);
+  });
+});
