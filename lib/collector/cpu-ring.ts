@@ -19,6 +19,7 @@ const NEARLY_EMPTY = 8;
 /** Between two looks at the counters of a ring that nobody reads; and of one that is read and never found empty. */
 const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
 const LOSS_CHECK_OVERDUE_MILLISECONDS = 1000;
+const LOSS_CHECK_OVERDUE_DRAINS = 1024;
 
 /**
  * One CPU's ring, the events that write into it, and its account.
@@ -45,6 +46,8 @@ export class CpuRing {
   #consumedAtBegin = 0;
   #lossCheckOwed = false;
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
+  /** The first one that finds the ring half full looks at once. */
+  #drainsOwingLossCheck = LOSS_CHECK_OVERDUE_DRAINS;
   /** Bytes published since the ring was opened, those that lay in it, and samples lost, as of the last check. */
   #publishedAtCheck = 0;
   #availableAtCheck = 0;
@@ -155,21 +158,33 @@ export class CpuRing {
    * them, by a PERF_RECORD_LOST in front of it; the counters are for those that nothing follows. So they are read when the
    * ring is found empty afterwards, or when that takes long; sooner where nobody reads.
    * @param found most bytes seen in the ring since the last look
-   * @param unread bytes that lie in it still, and are not about to be read
+   * @param unread bytes that lie in it still
    * @param now milliseconds, of any monotonic clock
    */
   lossCheckDue(found: number, unread: number, now: number): boolean {
-    const { capacityBytes } = this.ring;
-    if (found * 2 >= capacityBytes) this.#lossCheckOwed = true;
-    if (!this.#lossCheckOwed) return false;
+    if (!this.#owesLossCheck(found)) return false;
     if (found > 0) {
-      const pause =
-        unread * 2 >= capacityBytes ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
+      const isUnread = unread * 2 >= this.ring.capacityBytes;
+      const pause = isUnread ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
       if (now - this.#lossCheckedAt < pause) return false;
     }
     this.#lossCheckOwed = false;
     this.#lossCheckedAt = now;
     return true;
+  }
+
+  /** The same for a drain, which reads what it found and takes no clock: when it takes long is after many of them. */
+  lossCheckDueByDrain(found: number): boolean {
+    if (!this.#owesLossCheck(found)) return false;
+    if (found > 0 && ++this.#drainsOwingLossCheck < LOSS_CHECK_OVERDUE_DRAINS) return false;
+    this.#lossCheckOwed = false;
+    this.#drainsOwingLossCheck = 0;
+    return true;
+  }
+
+  #owesLossCheck(found: number): boolean {
+    if (found * 2 >= this.ring.capacityBytes) this.#lossCheckOwed = true;
+    return this.#lossCheckOwed;
   }
 
   /** Bytes that were neither visited nor skipped. */

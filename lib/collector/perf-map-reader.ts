@@ -146,9 +146,6 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   drain(visitors: Visitors, limits?: TurnLimits): number {
     const within = limits === undefined ? NO_LIMITS : checkTurn(limits, NO_LIMITS);
     const split = splitVisitors(visitors);
-    const now = monotonicMilliseconds();
-    // Whoever is told may close the reader.
-    if (this.#waker === undefined && !this.#closed) this.#checkSlots(now);
     this.#checkOpen();
     this.#consumer.checkFree();
     if (this.#inDrain)
@@ -156,9 +153,14 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#inDrain = true;
     try {
       const found = this.#turn.begin();
+      let quiet = false;
       for (const ring of this.#rings.list) {
-        if (ring.lossCheckDue(ring.takeFoundByTurn(), 0, now)) this.#reportLoss(ring);
+        const foundInRing = ring.takeFoundByTurn();
+        if (foundInRing === 0) quiet = true;
+        if (ring.lossCheckDueByDrain(foundInRing)) this.#reportLoss(ring);
       }
+      // Where samples come everywhere, no slot was taken. Whoever was told of something may have closed the reader.
+      if (quiet && this.#waker === undefined && !this.#closed) this.#checkSlots(monotonicMilliseconds());
       return this.#visits.visit(split, within, found);
     } finally {
       this.#inDrain = false;
