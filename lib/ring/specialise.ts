@@ -83,7 +83,7 @@ export class LoopCopies<Factory extends (...args: never[]) => unknown> {
   }
 }
 
-/** New visitors that are remembered; those that come back are so for good. */
+/** New visitors of one literal or another that are remembered; those that come back are so for good. */
 const MOST_RECENT = 4;
 
 interface Entry<Loop> {
@@ -102,7 +102,7 @@ interface Entry<Loop> {
 export class LoopCache<Loop> {
   readonly #shared: Loop;
   readonly #fresh: (visitor: object) => Loop;
-  /** By visitor that came back, and by literal. Each one entered costs 1 µs, most of it when it is collected. */
+  /** By visitor that came back, or has no literal, and by literal. Each one entered costs 1 µs, most of it when it is collected. */
   readonly #entries = new WeakMap<object, Entry<Loop>>();
   readonly #recent: Entry<Loop>[] = [];
   #oldest = 0;
@@ -130,7 +130,7 @@ export class LoopCache<Loop> {
     this.#count(entry, records, goesOn);
     if (entry.calls === 2 && !goesOn) this.#entries.set(visitor, entry);
     // What comes back has a loop of its own in time.
-    if (entry.calls <= 1 && entry.literal?.loop === undefined && entry.literal !== undefined) {
+    if (entry.calls <= 1 && entry.literal !== undefined && entry.literal.loop === undefined) {
       this.#count(entry.literal, records, goesOn);
     }
   }
@@ -156,8 +156,13 @@ export class LoopCache<Loop> {
   #newEntry(visitor: object): Entry<Loop> {
     const literal = literalOf(visitor);
     const entry = entryFor(visitor, literal && this.#entryOfLiteral(literal));
-    this.#recent[this.#oldest] = entry;
-    this.#oldest = (this.#oldest + 1) % MOST_RECENT;
+    if (literal === undefined) {
+      // Nothing else would serve it, should it come back after others.
+      this.#entries.set(visitor, entry);
+    } else {
+      this.#recent[this.#oldest] = entry;
+      this.#oldest = (this.#oldest + 1) % MOST_RECENT;
+    }
     return entry;
   }
 

@@ -140,14 +140,21 @@ describe('LoopCache', () => {
     expect(loops.loopFor(anew())).toBe('copy 1');
   });
 
-  it('knows a visitor again after many that came once', () => {
+  it('knows a visitor again after many that came once, when it had come back before them', () => {
     const loops = cache();
-    const stays = {};
+    const stays = (): undefined => undefined;
+    const anew = () => () => null;
     for (let call = 0; call < 8; call++) {
       loops.saw(stays, 16_384);
-      // The first call alone is forgotten, when more new visitors come than are remembered.
-      if (call > 0) for (let other = 0; other < 10; other++) loops.saw({}, 1);
+      if (call > 0) for (let other = 0; other < 10; other++) loops.saw(anew(), 1);
     }
     expect(loops.loopFor(stays)).toBe('copy 1');
+  });
+
+  it('gives each of many visitors without code, taking turns, a loop of its own', () => {
+    const loops = cache();
+    const visitors = Array.from({ length: 20 }, () => (() => undefined).bind(null));
+    for (let call = 0; call < 8; call++) for (const visitor of visitors) loops.saw(visitor, 16_384);
+    expect(new Set(visitors.map((visitor) => loops.loopFor(visitor))).size).toBe(20);
   });
 });
