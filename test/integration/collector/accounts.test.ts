@@ -24,6 +24,13 @@ const MODES = WAKEUPS.flatMap((wakeup) => [
 ]);
 const PAGE = 4096;
 
+/** A reader of rings of a page that nobody wakes, and what it tells of losses. */
+function smallScene(): { readonly scene: ReaderScene; readonly reports: LossReport[] } {
+  const reports: LossReport[] = [];
+  const onLoss = (report: LossReport) => reports.push(report);
+  return { scene: new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual', onLoss }), reports };
+}
+
 describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
   it.each(MODES)('are exact over many samples on each CPU, every byte of them right: %j', async (mode) => {
     const each = mode.wakeup === 'moderated' ? 100_000 : 30_000;
@@ -132,12 +139,8 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
   });
 
   it('name at the begin of a drain what a full ring refused', () => {
-    const reports: LossReport[] = [];
-    using scene = new ReaderScene({
-      bufferBytes: PAGE,
-      wakeup: 'manual',
-      onLoss: (report) => reports.push(report),
-    });
+    const { scene: small, reports } = smallScene();
+    using scene = small;
     const [cpu = 0] = CPUS;
     scene.producer.emit(100, { cpu });
     let atFirst = -1;
@@ -149,12 +152,8 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
   });
 
   it('name what a full ring refused, and nothing came after, by the drain that finds it empty', () => {
-    const reports: LossReport[] = [];
-    using scene = new ReaderScene({
-      bufferBytes: PAGE,
-      wakeup: 'manual',
-      onLoss: (report) => reports.push(report),
-    });
+    const { scene: small, reports } = smallScene();
+    using scene = small;
     const [cpu = 0] = CPUS;
     // The counters have just been read when it is full once more.
     for (let round = 0; round < 2; round++) {
