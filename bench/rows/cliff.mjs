@@ -8,6 +8,7 @@ export const cliff = {
       // Of 40 bytes: records of 56, one of which wraps each lap.
       payloads: bench.quick ? [40] : [16, 40],
       rings: [256, 4096].map((kibibytes) => kibibytes * 1024),
+      base: 'perfring drain',
     });
   },
 };

@@ -4,9 +4,9 @@ import { bytes, spread, table } from '../harness/table.mjs';
 
 /**
  * A table of drain cells, one line for each payload and ring size: nanoseconds a record of every contender, and the
- * ratio of the first one (ours) to libbpf.
+ * ratio of each of ours to `base`.
  */
-export async function drainTable(bench, contenders, { payloads, rings }) {
+export async function drainTable(bench, contenders, { payloads, rings, base = BASE }) {
   const rounds = bench.quick ? 7 : 41;
   // 8 MiB of records each: what V8 takes to settle, with its compiler on the same CPU. All warm up alike.
   const warmupRounds = bench.quick ? 12 : 30;
@@ -19,19 +19,20 @@ export async function drainTable(bench, contenders, { payloads, rings }) {
     }
   }
   const names = contenders.map((contender) => contender.name);
-  const compared = names.includes(BASE) ? names.filter((name) => !/libbpf|cilium/.test(name)) : [];
+  const ours = names.filter((name) => name !== base && !/libbpf|cilium/.test(name));
+  const compared = names.includes(base) ? ours : [];
   const text = table(
     [
       'payload',
       'ring',
       ...names.map((name) => `${name}, ns`),
-      ...compared.map((name) => `${name} / ${BASE}`),
+      ...compared.map((name) => `${name} / ${base}`),
     ],
     cells.map((cell) => [
       String(cell.payload),
       bytes(cell.ringBytes),
       ...cell.contenders.map((one) => spread(one.nanoseconds, 2)),
-      ...compared.map((name) => spread(pairedRatio(cell.contenders, name, BASE), 2)),
+      ...compared.map((name) => spread(pairedRatio(cell.contenders, name, base), 2)),
     ]),
   );
   const discarded = cells.flatMap((cell) => cell.contenders).reduce((sum, one) => sum + one.discarded, 0);

@@ -1,6 +1,6 @@
-// A yardstick: the least that a loop in JavaScript over the mapped ring can do. It trusts every header's size, knows
-// no other record than a sample that starts at the 8-byte header, and reads the number where it lies. What PerfRing
-// costs beyond it is what checking costs; what it costs beyond libbpf is what JavaScript costs.
+// A yardstick: the plainest loop in JavaScript over the mapped ring. It trusts every header's size, knows no other record
+// than a sample that starts at the 8-byte header, and reads the number where it lies. As a C loop it waits for each size to
+// know where the next record is; and it asks the addon for its positions.
 import { fromDist, loadProgram } from './load-source.mjs';
 import { now, serve } from './line-loop.mjs';
 
