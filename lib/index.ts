@@ -25,12 +25,12 @@ export {
   type SampleLayout,
 } from './layout/sample-layout';
 
-export { RingReader, type RingReaderOptions } from './reader/ring-reader';
-export { Dispatcher, type DispatcherOptions, type Subscriber } from './reader/dispatcher';
+export { RingReader, type RingReaderOptions } from './merge/ring-reader';
+export { Dispatcher, type DispatcherOptions, type Subscriber } from './merge/dispatcher';
 
 export { MemoryRingStorage, type MemoryRingStorageOptions } from './storage/memory-ring-storage';
 export { MmapRingStorage, type MmapRingStorageOptions } from './storage/mmap-ring-storage';
-export type { CustomAttributes, EventWakeup } from './storage/perf-event';
+export type { CustomAttributes, EventWakeup } from './events/perf-event';
 export type { RingStorage } from './storage/ring-storage';
 
 export { PerfRing, type SkippedFault } from './ring/perf-ring';

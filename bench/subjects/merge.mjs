@@ -3,7 +3,7 @@ import { now, serve } from './line-loop.mjs';
 import { fromDist } from './load-source.mjs';
 
 const { MemoryRingStorage } = fromDist('storage/memory-ring-storage');
-const { RingReader } = fromDist('reader/ring-reader');
+const { RingReader } = fromDist('merge/ring-reader');
 
 /** All rings together: constant, so that the number of rings alone changes, and not what the caches hold. */
 const TOTAL_BYTES = 4 << 20;

@@ -7,7 +7,7 @@ import {
   type EventWakeup,
   PerfEvent,
   withTimeEnabled,
-} from '../storage/perf-event';
+} from '../events/perf-event';
 import type { CpuAccount } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';

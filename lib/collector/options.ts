@@ -11,7 +11,7 @@ import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
 import { shown } from '../input/shown';
-import { bpfOutputAttr, type CustomAttributes } from '../storage/perf-event';
+import { bpfOutputAttr, type CustomAttributes } from '../events/perf-event';
 
 /**
  * How a reader learns that samples wait.

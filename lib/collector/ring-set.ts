@@ -2,7 +2,7 @@ import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
 import { CpuAccount } from './accounts';
-import { attemptAll } from '../ring/attempt-all';
+import { attemptAll } from '../input/attempt-all';
 import { CpuRing } from './cpu-ring';
 import type { ResolvedOptions } from './options';
 import { Slots } from './slots';

@@ -1,7 +1,7 @@
 import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { SlotProbe } from '../bpf/slot-probe';
-import type { PerfEvent } from '../storage/perf-event';
+import type { PerfEvent } from '../events/perf-event';
 
 /**
  * The slots of a perf event array that one reader has put its events into. To fill or empty a slot that another reader

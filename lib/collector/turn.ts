@@ -1,5 +1,5 @@
 import { PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '../abi/perf-event';
-import { RingReader } from '../reader/ring-reader';
+import { RingReader } from '../merge/ring-reader';
 import type { PerfRing, SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';

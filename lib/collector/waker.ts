@@ -1,7 +1,7 @@
 import { errnoName, systemError } from '../abi/errno';
 import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
 import { PerfRingError } from '../errors';
-import type { PerfEvent } from '../storage/perf-event';
+import type { PerfEvent } from '../events/perf-event';
 
 /**
  * What wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop.

@@ -9,7 +9,7 @@ import { shown } from '../input/shown';
 import { PerfRing } from '../ring/perf-ring';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { CopyingCursors, MappedCursors } from './mapped-cursors';
-import { bpfOutputAttr, type CustomAttributes, type EventWakeup, PerfEvent } from './perf-event';
+import { bpfOutputAttr, type CustomAttributes, type EventWakeup, PerfEvent } from '../events/perf-event';
 import type { RingStorage } from './ring-storage';
 
 export interface MmapRingStorageOptions {

@@ -6,8 +6,8 @@ import {
 } from '../../lib/abi/perf-event';
 import { decoderFor } from '../../lib/layout/sample-decoder';
 import { defineLayout } from '../../lib/layout/sample-layout';
-import { Dispatcher } from '../../lib/reader/dispatcher';
-import { RingReader } from '../../lib/reader/ring-reader';
+import { Dispatcher } from '../../lib/merge/dispatcher';
+import { RingReader } from '../../lib/merge/ring-reader';
 import { ringGeometry } from '../../lib/ring/geometry';
 import { PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/ring/record';

@@ -1,8 +1,8 @@
 import { PERF_SAMPLE_CALLCHAIN, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../lib/abi/perf-event';
 import { decoderFor } from '../../lib/layout/sample-decoder';
 import { defineLayout } from '../../lib/layout/sample-layout';
-import { Dispatcher } from '../../lib/reader/dispatcher';
-import { RingReader } from '../../lib/reader/ring-reader';
+import { Dispatcher } from '../../lib/merge/dispatcher';
+import { RingReader } from '../../lib/merge/ring-reader';
 import { PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/ring/record';
 import { sampleFormat } from '../../lib/ring/sample-format';

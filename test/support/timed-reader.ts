@@ -1,4 +1,4 @@
-import { RingReader, type RingReaderOptions } from '../../lib/reader/ring-reader';
+import { RingReader, type RingReaderOptions } from '../../lib/merge/ring-reader';
 import type { RingRecord } from '../../lib/ring/record';
 import type { RingFixture } from './ring-fixture';
 import { publishTimed, timedRing, timedSample } from './timed-rings';

@@ -7,7 +7,7 @@ import { addon } from '../../../lib/addon/load';
 import { FlightRecorder } from '../../../lib/collector/flight-recorder';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
-import { bpfOutputAttr, PerfEvent, withTimeEnabled } from '../../../lib/storage/perf-event';
+import { bpfOutputAttr, PerfEvent, withTimeEnabled } from '../../../lib/events/perf-event';
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';

@@ -1,4 +1,4 @@
-import { attemptAll } from '../../../lib/ring/attempt-all';
+import { attemptAll } from '../../../lib/input/attempt-all';
 
 describe('attemptAll', () => {
   it('tries every step, then throws the first failure', () => {

@@ -4,7 +4,7 @@ import {
   PERF_SAMPLE_RAW,
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
-import { bpfOutputAttr, PerfEvent } from '../../../lib/storage/perf-event';
+import { bpfOutputAttr, PerfEvent } from '../../../lib/events/perf-event';
 import { checkDataPageCount, MmapRingStorage } from '../../../lib/storage/mmap-ring-storage';
 import { answers, fakeNative } from '../../support/fake-native';
 import { codeOf, messageOf } from '../../support/ring-errors';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { RingReader } from '../../../lib/reader/ring-reader';
+import { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/ring/record';
 import { MergeModel, type ModelDelivery } from '../../support/merge-model';
 import { propertyRuns } from '../../support/property-runs';

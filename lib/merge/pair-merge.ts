@@ -11,7 +11,7 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
 
 /**
  * The merge of two rings, with all that moves in registers: at two CPUs the rings take turns at nearly every record, and
- * lib/reader/merge.ts would fetch and put back the state of one for each.
+ * lib/merge/merge.ts would fetch and put back the state of one for each.
  *
  * A record is simple when the one after it lies in the same straight part of the ring with an equal header, and a time
  * that is not before its own. So no lane runs out here, none wraps, and nobody is late. And all times have one high

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { RingReader } from '../../../lib/reader/ring-reader';
+import { RingReader } from '../../../lib/merge/ring-reader';
 import { propertyRuns } from '../../support/property-runs';
 import type { RingFixture } from '../../support/ring-fixture';
 import { publishTimed, type TimedRecord, timedId, timedRing } from '../../support/timed-rings';

@@ -3,7 +3,7 @@ import { PerfRingError } from '../errors';
 import { monotonicNanoseconds } from '../host/monotonic-clock';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
-import { attemptAll } from '../ring/attempt-all';
+import { attemptAll } from '../input/attempt-all';
 import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import type { RecordCursor } from '../ring/record-cursor';

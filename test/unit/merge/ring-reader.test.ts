@@ -1,5 +1,5 @@
 import { PERF_RECORD_LOST, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
-import { RingReader } from '../../../lib/reader/ring-reader';
+import { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/ring/record';
 import { sampleFormat } from '../../../lib/ring/sample-format';
 import { codeOf } from '../../support/ring-errors';

@@ -1,5 +1,5 @@
 import { PERF_RECORD_LOST } from '../../../lib/abi/perf-event';
-import { Dispatcher, type DispatcherOptions, type Subscriber } from '../../../lib/reader/dispatcher';
+import { Dispatcher, type DispatcherOptions, type Subscriber } from '../../../lib/merge/dispatcher';
 import type { RingRecord } from '../../../lib/ring/record';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';

@@ -3,7 +3,7 @@ import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { shown } from '../input/shown';
-import { throwLater } from './throw-later';
+import { throwLater } from '../input/throw-later';
 
 export interface DispatcherOptions {
   /** Payload offset of the message type, bytes; 0 by default. */

@@ -1,5 +1,5 @@
 import { PERF_SAMPLE_RAW } from '../../../lib/abi/perf-event';
-import { RingReader } from '../../../lib/reader/ring-reader';
+import { RingReader } from '../../../lib/merge/ring-reader';
 import { sampleFormat } from '../../../lib/ring/sample-format';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';

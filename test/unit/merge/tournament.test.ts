@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { Lane } from '../../../lib/reader/lane';
-import { Tournament } from '../../../lib/reader/tournament';
+import { Lane } from '../../../lib/merge/lane';
+import { Tournament } from '../../../lib/merge/tournament';
 import { ScanState } from '../../../lib/ring/record-scan';
 import { propertyRuns } from '../../support/property-runs';
 import { timedRing } from '../../support/timed-rings';

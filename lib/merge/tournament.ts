@@ -15,7 +15,7 @@ function leavesFor(lanes: number): number {
  * A match compares keys of 31 bits, the low bits of a time in the tournament's epoch, two seconds of nanoseconds: so it
  * is a subtraction, whose sign chooses without a branch that could be mispredicted. Times out of the epoch share the
  * least key, or the greatest, `far`. Equal keys say nothing: then the lanes themselves are compared, and the order is
- * exact over 64 bits. A match of lib/reader/merge.ts is the same as here, in line.
+ * exact over 64 bits. A match of lib/merge/merge.ts is the same as here, in line.
  */
 export class Tournament {
   /** By node, from 1 at the root on, the loser's key and the loser's index; node 0 has the winner's. */
