@@ -1,5 +1,8 @@
 /** The public surface, in the README's order. */
 
+// First: it explains what happens in a bundle, before another module fails there.
+import './addon/bundled';
+
 export { PerfMapReader } from './collector/perf-map-reader';
 export type { LossReport, PerfMapReaderOptions, TurnLimits, Wakeup } from './collector/options';
 export type { RecordBatch } from './collector/record-batch';

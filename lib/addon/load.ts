@@ -6,6 +6,7 @@
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import bindings from 'bindings';
 import { PerfRingError } from '../errors';
+import { BUNDLED_REMEDY, bundledMessage } from './bundled';
 import type { NativeAddon } from './contract';
 
 /** Two levels up, from lib/addon and from dist/addon alike. */
@@ -16,7 +17,7 @@ let loaded: NativeAddon | undefined;
 /**
  * The addon. The first call loads it: from the path in the environment variable PERFRING_ADDON (a build with
  * sanitizers, say), and then from nowhere else; or from what was built here (build/Release); or from what came with
- * the package (prebuilds/linux-ARCH).
+ * the package (prebuilds/linux-ARCH). In a bundle only PERFRING_ADDON counts.
  * @throws PerfRingError ERR_PERF_ADDON_MISSING when none of them loads; `cause` has the reason
  */
 export function addon(): NativeAddon {
@@ -55,6 +56,7 @@ function load(): NativeAddon {
 function candidates(): string[] {
   const { PERFRING_ADDON: chosen } = process.env;
   if (chosen) return [resolve(chosen)];
+  if (isBundled()) return [];
   return [
     join(PACKAGE_ROOT, 'build', 'Release', 'perfring.node'),
     join(PACKAGE_ROOT, 'prebuilds', `linux-${process.arch}`, 'perfring.node'),
@@ -70,9 +72,31 @@ function missingMessage(cause: unknown): string {
   const { PERFRING_ADDON: chosen } = process.env;
   const reason = isNotFound(cause) ? 'there is none' : messageOf(cause).split('\n', 1)[0];
   if (chosen) return `cannot load the native addon named by PERFRING_ADDON, ${chosen}: ${reason}`;
+  if (isBundled()) return `cannot load the native addon: ${bundledMessage(__filename)}`;
+  const musl = isMusl() ? '; the addon in the package needs glibc, and this system has musl' : '';
+  return `cannot load the native addon for linux-${process.arch}: ${reason}${musl}; build it with: ${buildCommand()}`;
+}
+
+/** What helps where the addon does not load: a command, or for a bundled application what to change. */
+export function addonRemedy(): string {
+  return isBundled() ? BUNDLED_REMEDY : buildCommand();
+}
+
+function buildCommand(): string {
   const installed = PACKAGE_ROOT.includes(`${sep}node_modules${sep}`);
   const build = installed ? 'npm explore perfring -- npm run build:addon' : 'npm run build:addon';
-  return `cannot load the native addon for linux-${process.arch}: ${reason}; build it with: ${build}`;
+  return isMusl() ? `apk add g++ make cmake && ${build}` : build;
+}
+
+/** Whether this code lies in somebody else's bundle: then the folders around it are not the package's. */
+function isBundled(): boolean {
+  return !/\/((lib|dist)\/addon\/load\.[jt]s|dist\/bin\/perfring\.js)$/.test(__filename);
+}
+
+/** Node's report names the glibc that it runs with, if it does. It takes milliseconds: only for errors. */
+function isMusl(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined;
 }
 
 function messageOf(cause: unknown): string {

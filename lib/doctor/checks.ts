@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeAddon } from '../addon/contract';
+import { addonRemedy } from '../addon/load';
 import type { Capability } from '../abi/capability';
 import { allows, type ProcessCapabilities } from '../host/capabilities';
 import { formatCpuList, onlineCpus, possibleCpus } from '../host/cpu-list';
@@ -43,9 +44,7 @@ export function architecture(): Check {
 export function addon(failure: string | null): Check {
   const check = { name: 'addon', needed: true };
   if (failure === null) return { ...check, status: 'ok', value: 'loaded' };
-  const isInstalled = __dirname.includes('/node_modules/');
-  const mend = isInstalled ? 'npm explore perfring -- npm run build:addon' : 'npm run build:addon';
-  return { ...check, status: 'missing', value: failure, mend };
+  return { ...check, status: 'missing', value: failure, mend: addonRemedy() };
 }
 
 export function possible(paths: HostPaths): Check {

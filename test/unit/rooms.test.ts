@@ -21,7 +21,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bpf: ['layout', 'events', 'addon', 'host', 'abi'],
   collector: ['merge', 'bpf', 'storage', 'events', 'ring', 'addon', 'host', 'abi'],
   doctor: ['bpf', 'storage', 'events', 'addon', 'host', 'abi'],
-  index: ['collector', 'doctor', 'merge', 'bpf', 'storage', 'events', 'ring', 'layout', 'host', 'abi'],
+  index: [
+    'collector',
+    'doctor',
+    'merge',
+    'bpf',
+    'storage',
+    'events',
+    'ring',
+    'layout',
+    'addon',
+    'host',
+    'abi',
+  ],
   cli: ['index'],
 };
 
@@ -35,7 +47,7 @@ const roomOf = (file: string): string => (relative(LIB, file).split(sep)[0] as s
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  const paths = [...text.matchAll(/(?:from|import\(|require\()\s*'(\.[^']*)'/g)].map(
+  const paths = [...text.matchAll(/(?:from|import\(|import|require\()\s*'(\.[^']*)'/g)].map(
     (match) => match[1] as string,
   );
   return paths.map((path) => resolve(file, '..', path));
@@ -72,7 +84,7 @@ describe('the rooms of lib', () => {
 /** What a file needs when it is loaded: types do not count. */
 function valueImportsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8').replace(/(?:import|export) type [^;]*;/g, '');
-  return [...text.matchAll(/from\s*'(\.[^']*)'/g)].map((match) => {
+  return [...text.matchAll(/(?:from|import)\s*'(\.[^']*)'/g)].map((match) => {
     const target = resolve(file, '..', match[1] as string);
     return [`${target}.ts`, join(target, 'index.ts')].find((path) => filesSet.has(path)) ?? target;
   });

@@ -79,6 +79,19 @@ describe('addon', () => {
     );
   });
 
+  it('says on musl why, and how to build it there', () => {
+    delete environment.PERFRING_ADDON;
+    jest.doMock('bindings', () => () => {
+      throw new Error('Error loading shared library ld-linux-x86-64.so.2: No such file or directory');
+    });
+    const report = jest.spyOn(process.report, 'getReport').mockReturnValue({ header: {} });
+    const { message } = missing(freshLoad());
+    report.mockRestore();
+    expect(message).toContain('ld-linux-x86-64.so.2');
+    expect(message).toContain('; the addon in the package needs glibc, and this system has musl; ');
+    expect(message).toMatch(/build it with: apk add g\+\+ make cmake && npm run build:addon$/);
+  });
+
   it('falls back from a build that does not load to the prebuilt one, and prefers its reason when both fail', () => {
     delete environment.PERFRING_ADDON;
     const tried: string[] = [];
