@@ -13,6 +13,10 @@ import { shown } from '../input/shown';
 
 export const PERF_TYPE_SOFTWARE = 1;
 export const PERF_TYPE_TRACEPOINT = 2;
+/** Nanoseconds of a CPU, by a timer of its own: what samplers use where there is no PMU. */
+export const PERF_COUNT_SW_CPU_CLOCK = 0;
+/** Nanoseconds that the task ran. */
+export const PERF_COUNT_SW_TASK_CLOCK = 1;
 /** The event that bpf_perf_event_output writes to. */
 export const PERF_COUNT_SW_BPF_OUTPUT = 10;
 /** Counts nothing: an event that only carries side-band records. */

@@ -67,6 +67,10 @@ export interface NativeAddon {
   perfEventFd(event: PerfEventHandle): number;
   /** PERF_EVENT_IOC_ENABLE or PERF_EVENT_IOC_DISABLE. */
   perfEventEnable(event: PerfEventHandle, enabled: boolean): number;
+  /** PERF_EVENT_IOC_RESET: the counter is 0 again; its times and its count of lost samples go on. */
+  perfEventReset(event: PerfEventHandle): number;
+  /** PERF_EVENT_IOC_ID: the id that samples carry, unique to the event. */
+  perfEventId(event: PerfEventHandle): number;
   /** PERF_EVENT_IOC_PAUSE_OUTPUT. Not synchronous: a producer that has begun ends its record. */
   perfEventPauseOutput(event: PerfEventHandle, paused: boolean): number;
   /** PERF_EVENT_IOC_SET_OUTPUT; `null` detaches. */

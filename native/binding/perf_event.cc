@@ -73,6 +73,21 @@ Napi::Value PerfEventEnable(const Napi::CallbackInfo& info) {
   return opened && enabled ? Answer(info, opened->event().SetEnabled(*enabled)) : BadArgument(info);
 }
 
+Napi::Value PerfEventReset(const Napi::CallbackInfo& info) {
+  const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
+  return opened ? Answer(info, opened->event().Reset()) : BadArgument(info);
+}
+
+Napi::Value PerfEventId(const Napi::CallbackInfo& info) {
+  const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
+  if (!opened) {
+    return BadArgument(info);
+  }
+  auto id = opened->event().Id();
+  // The kernel counts ids up from 1 for each event: a double holds them exactly.
+  return Answer(info, id.ok() ? static_cast<double>(id.value()) : id.error());
+}
+
 Napi::Value PerfEventPauseOutput(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
@@ -123,6 +138,8 @@ void ExportPerfEvent(Napi::Env env, Napi::Object exports) {
   Export<PerfEventOpen>(env, exports, "perfEventOpen");
   Export<PerfEventFd>(env, exports, "perfEventFd");
   Export<PerfEventEnable>(env, exports, "perfEventEnable");
+  Export<PerfEventReset>(env, exports, "perfEventReset");
+  Export<PerfEventId>(env, exports, "perfEventId");
   Export<PerfEventPauseOutput>(env, exports, "perfEventPauseOutput");
   Export<PerfEventSetOutput>(env, exports, "perfEventSetOutput");
   Export<PerfEventSetBpf>(env, exports, "perfEventSetBpf");

@@ -48,6 +48,18 @@ int PerfEvent::SetEnabled(bool enabled) const {
   return StatusOf(::ioctl(fd(), enabled ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0));
 }
 
+int PerfEvent::Reset() const {
+  return StatusOf(::ioctl(fd(), PERF_EVENT_IOC_RESET, 0));
+}
+
+OrErrno<uint64_t> PerfEvent::Id() const {
+  uint64_t id = 0;
+  if (::ioctl(fd(), PERF_EVENT_IOC_ID, &id) < 0) {
+    return LastErrno();
+  }
+  return id;
+}
+
 int PerfEvent::SetOutputPaused(bool paused) const {
   return StatusOf(::ioctl(fd(), PERF_EVENT_IOC_PAUSE_OUTPUT, paused ? 1L : 0L));
 }

@@ -26,10 +26,15 @@ class PerfEvent {
 
   // Each answers 0 or a negative errno.
   int SetEnabled(bool enabled) const;
+  // Sets the counter to 0, but not its times nor its count of lost samples.
+  int Reset() const;
   int SetOutputPaused(bool paused) const;
   // Redirects the output into the ring of `target`; null detaches.
   int SetOutput(const PerfEvent* target) const;
   int SetProgram(int program_fd) const;
+
+  // The id that samples of this event carry.
+  OrErrno<uint64_t> Id() const;
 
   // Reads the counters as read_format lays them out. Answers the number of words.
   OrErrno<size_t> Read(std::span<uint64_t> words) const;

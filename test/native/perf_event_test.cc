@@ -45,6 +45,10 @@ const Test counters("PerfEvent reads its counters", [] {
   CHECK_EQ(event.value().Read(std::span(words).first(0)).error(), -ENOSPC);
   CHECK_EQ(event.value().SetEnabled(false), 0);
   CHECK_EQ(event.value().SetEnabled(true), 0);
+  CHECK_EQ(event.value().Reset(), 0);
+  auto id = event.value().Id();
+  CHECK(id.ok());
+  CHECK(id.value() > 0);
   CHECK_EQ(event.value().SetOutput(nullptr), 0);
   CHECK_EQ(event.value().SetProgram(-1), -EBADF);
 });

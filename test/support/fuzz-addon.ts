@@ -141,6 +141,8 @@ export class AddonFuzz {
       ],
       perfEventRead: () => [handle(), new BigUint64Array(small())],
       perfEventEnable: () => [handle(), random.chance(50)],
+      perfEventReset: () => [handle()],
+      perfEventId: () => [handle()],
       perfEventPauseOutput: () => [handle(), random.chance(50)],
       perfEventSetOutput: () => [handle(), random.chance(30) ? null : handle()],
       ringMap: () => [handle(), random.pick([1, 1, 2, 8, 64]), random.chance(60)],

@@ -29,6 +29,8 @@ export class FakeKernel {
       perfEventOpen: () => ({}),
       perfEventFd: () => -1,
       perfEventEnable: () => 0,
+      perfEventReset: () => 0,
+      perfEventId: () => 1,
       perfEventSetOutput: () => 0,
       perfEventRead: (_event: unknown, words: BigUint64Array) => words.fill(0n).length,
       perfEventClose: () => 0,

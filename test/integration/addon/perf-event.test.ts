@@ -1,6 +1,12 @@
 import { constants } from 'node:os';
 import { BPF_PROG_TYPE_TRACEPOINT } from '../../../lib/abi/bpf';
-import { encodePerfEventAttr, PERF_TYPE_TRACEPOINT } from '../../../lib/abi/perf-event';
+import {
+  encodePerfEventAttr,
+  PERF_COUNT_SW_TASK_CLOCK,
+  PERF_FORMAT_ID,
+  PERF_TYPE_SOFTWARE,
+  PERF_TYPE_TRACEPOINT,
+} from '../../../lib/abi/perf-event';
 import { BAD_ARGUMENT, type PerfEventHandle } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
 import * as asm from '../../../lib/bpf/instructions';
@@ -83,6 +89,25 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     fixture.close();
   });
 
+  it('sets the counter back to 0, and tells the id of an event', () => {
+    const attr = encodePerfEventAttr({
+      type: PERF_TYPE_SOFTWARE,
+      config: PERF_COUNT_SW_TASK_CLOCK,
+      read_format: PERF_FORMAT_ID,
+    });
+    const event = opened(native.perfEventOpen(attr, 0, -1, -1, 0));
+    const words = new BigUint64Array(2);
+    expect(native.perfEventRead(event, words)).toBe(2);
+    const [before, id] = words;
+    expect(native.perfEventId(event)).toBe(Number(id));
+    expect(native.perfEventEnable(event, false)).toBe(0);
+    expect(native.perfEventReset(event)).toBe(0);
+    expect(native.perfEventRead(event, words)).toBe(2);
+    expect(before).toBeGreaterThan(0n);
+    expect(words[0]).toBe(0n);
+    native.perfEventClose(event);
+  });
+
   it('redirects the output of one event into the ring of another, and detaches it', () => {
     const fixture = new RingFixture();
     const quiet = openOutputEvent({ wakeup_events: 0 });
@@ -118,6 +143,8 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
       expect(native.perfEventClose(event)).toBe(0);
       expect(native.perfEventFd(event)).toBe(BAD_ARGUMENT);
       expect(native.perfEventEnable(event, true)).toBe(BAD_ARGUMENT);
+      expect(native.perfEventReset(event)).toBe(BAD_ARGUMENT);
+      expect(native.perfEventId(event)).toBe(BAD_ARGUMENT);
       expect(native.perfEventPauseOutput(event, true)).toBe(BAD_ARGUMENT);
       expect(native.perfEventSetOutput(event, null)).toBe(BAD_ARGUMENT);
       expect(native.perfEventSetOutput(other, event)).toBe(BAD_ARGUMENT);
