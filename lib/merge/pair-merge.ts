@@ -39,7 +39,8 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
     merge.others = 0;
     merge.late = 0;
     merge.outcome = 0;
-    if (merge.count !== 2) return;
+    // Detached memory is for the merge as well, which says whose it is; here its views would throw as they are.
+    if (merge.count !== 2 || wordsA.length === 0 || wordsB.length === 0) return;
     let positionA = first.position | 0;
     let positionB = second.position | 0;
     const high = first.high;

@@ -24,7 +24,10 @@ export interface RingReaderOptions {
    * False for recordings: everything published is there already, so nothing is held back and no clock is read.
    */
   readonly live?: boolean;
-  /** The clock the times are of, nanoseconds; CLOCK_MONOTONIC by default, as bpf_ktime_get_ns() has it. */
+  /**
+   * The clock the times are of: nanoseconds, a finite number, 0 or more. CLOCK_MONOTONIC by default, as
+   * bpf_ktime_get_ns() has it.
+   */
   readonly clock?: () => number;
   /**
    * Told of each header that is corrupt or truncated, after it was skipped; without it such a header throws
@@ -74,14 +77,14 @@ export class RingReader {
         throw new PerfRingError('ERR_PERF_INVALID_OPTION', `${name} must be a function, got ${shown(value)}`);
       }
     }
-    if (
-      typeof slackNanoseconds !== 'number' ||
-      !(slackNanoseconds >= 0 && slackNanoseconds <= Number.MAX_SAFE_INTEGER)
-    ) {
+    if (!Number.isSafeInteger(slackNanoseconds) || slackNanoseconds < 0) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
-        `slackNanoseconds must be 0 or more, got ${shown(slackNanoseconds)}`,
+        `slackNanoseconds must be a whole number, 0 or more, got ${shown(slackNanoseconds)}`,
       );
+    }
+    if (typeof live !== 'boolean') {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `live must be true or false, got ${shown(live)}`);
     }
     this.#slack = slackNanoseconds;
     this.#live = live;
@@ -142,7 +145,8 @@ export class RingReader {
   /**
    * Starts a pass: reads the clock, acquires every ring's head, and reads the clock again. With `onFault` a ring whose data_head and
    * data_tail cannot be is skipped to its head, and left out of the pass when that does not mend it.
-   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT; no ring is then left in a batch
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT, ERR_PERF_INVALID_OPTION when
+   *   the clock returns no time, and what the clock throws; no ring is then left in a batch
    */
   start(): void {
     if (this.#started)
@@ -344,12 +348,23 @@ export class RingReader {
     }
   }
 
+  /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+  #now(): number {
+    const now: unknown = this.#clock();
+    if (typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY) return now;
+    const remedy = typeof now === 'bigint' ? ': convert it with Number()' : '';
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      `clock must return nanoseconds, a finite number of 0 or more, got ${shown(now)}${remedy}`,
+    );
+  }
+
   /** Before the heads: what a ring's silence vouches for. */
   #setQuiet(): void {
     const merge = this.#merge;
     // A ring of a recording that has run out vouches for all time.
     [merge.quietHigh, merge.quietLow] = this.#live
-      ? words(this.#clock() - this.#slack)
+      ? words(this.#now() - this.#slack)
       : [GREATEST_WORD, GREATEST_WORD];
   }
 
@@ -357,7 +372,7 @@ export class RingReader {
   #setFuture(): void {
     const merge = this.#merge;
     [merge.futureHigh, merge.futureLow] = this.#live
-      ? words(this.#clock() + Math.max(this.#slack, FUTURE_NANOSECONDS))
+      ? words(this.#now() + Math.max(this.#slack, FUTURE_NANOSECONDS))
       : [GREATEST_WORD, GREATEST_WORD];
   }
 
@@ -473,9 +488,10 @@ function settle(lane: Lane): void {
   lane.state.left = lane.end - lane.position;
 }
 
-/** The two words of a time, as a merge keeps them. */
+/** The two words of a time, as a merge keeps them. Beyond 64 bits it is the greatest there is. */
 function words(nanoseconds: number): [high: number, low: number] {
   const value = Math.max(0, nanoseconds);
+  if (value >= TWO_POW_32 * TWO_POW_32) return [GREATEST_WORD, GREATEST_WORD];
   const high = Math.floor(value / TWO_POW_32);
   return [biased(high), biased(value - high * TWO_POW_32)];
 }

@@ -136,6 +136,19 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
       }
     });
 
+    it('visits nothing of a batch whose reader was closed, however many rings hold samples', async () => {
+      using s = scene();
+      s.emitEverywhere(5);
+      const visited: string[] = [];
+      for await (const batch of s.reader) {
+        void s.reader.close();
+        visited.push(codeOf(() => expect(batch.forEach(s.check.visitor)).toBe(0)));
+        visited.push(codeOf(() => expect([...batch]).toEqual([])));
+      }
+      expect(visited).toEqual(['nothing', 'nothing']);
+      expect(s.reader.stats().total.received).toBe(0);
+    });
+
     it('may close the reader in finally, and twice', async () => {
       using s = scene();
       s.producer.emit(1, { cpu: CPU });

@@ -1,4 +1,5 @@
 import type { PerfRing, SkippedFault } from '../../../lib/ring/perf-ring';
+import type { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/ring/record';
 import { codeOf } from '../../support/ring-errors';
 import type { RingFixture } from '../../support/ring-fixture';
@@ -108,6 +109,18 @@ describe('RingReader', () => {
       expect(fixtures.map(({ ring }) => ring.reading)).toEqual([false, false]);
     });
 
+    it('leaves no ring in a batch when the second cannot start, and the first is read by the next pass', () => {
+      const fixtures = ringsWith([1], [2], [3]);
+      const [, bad] = fixtures as [RingFixture, RingFixture];
+      bad.head += 1n << 20n;
+      const reader = readerOf(fixtures);
+      expect(codeOf(() => reader.start())).toBe('ERR_PERF_RING_CORRUPT');
+      expect(fixtures.map(({ ring }) => ring.reading)).toEqual([false, false, false]);
+      expect(codeOf(() => reader.finish())).toBe('ERR_PERF_NO_READ_BATCH');
+      bad.head -= 1n << 20n;
+      expect(pass(reader)).toEqual(['0:1', '1:2', '2:3']);
+    });
+
     it('leaves the pass as it is when `onFault` throws', () => {
       const fixtures = ringsWith([1], [2]);
       (fixtures[0] as RingFixture).publish(corruptHeader);
@@ -142,6 +155,54 @@ describe('RingReader', () => {
       );
       expect(code).toBe('ERR_PERF_CLOSED');
       expect(seen).toEqual(expected);
+    });
+  });
+
+  describe('memory detached outside of visitors', () => {
+    const moments = ['before the pass', 'before the visit', 'between visits', 'before the finish'] as const;
+    const takes = [
+      ['visit', (reader: RingReader) => reader.visit(() => undefined)],
+      ['peek', (reader: RingReader) => reader.peek()],
+      ['pop', (reader: RingReader) => reader.pop()],
+    ] as const;
+
+    it.each(
+      [1, 2, 3, 5].flatMap((rings) =>
+        moments.flatMap((moment) => takes.map(([name, take]) => [rings, moment, name, take] as const)),
+      ),
+    )('is ERR_PERF_CLOSED to a pass over %d rings: %s, by %s', (rings, moment, _, take) => {
+      const fixtures = ringsWith(...Array.from({ length: rings }, (_, ring) => [1 + ring, 11 + ring, 21]));
+      const reader = readerOf(fixtures);
+      const detachIf = (now: string): void => {
+        if (moment === now) (fixtures[0] as RingFixture).detach();
+      };
+      const codes: string[] = [];
+      detachIf('before the pass');
+      codes.push(codeOf(() => reader.start()));
+      if (moment !== 'before the pass') {
+        detachIf('before the visit');
+        codes.push(codeOf(() => reader.visit(() => undefined, { limit: rings })));
+        detachIf('between visits');
+        codes.push(codeOf(() => take(reader)));
+        detachIf('before the finish');
+        codes.push(codeOf(() => reader.finish()));
+      }
+      expect(codes).toContain('ERR_PERF_CLOSED');
+      expect(codes.filter((code) => code !== 'ERR_PERF_CLOSED' && code !== 'nothing')).toEqual([]);
+    });
+
+    it.each([1, 2, 3])('takes nothing from %d rings that were closed as well', (rings) => {
+      const fixtures = ringsWith(...Array.from({ length: rings }, (_, ring) => [1 + ring, 11 + ring]));
+      const reader = readerOf(fixtures);
+      reader.start();
+      for (const fixture of fixtures) {
+        fixture.ring.close();
+        fixture.detach();
+      }
+      expect(reader.visit(() => undefined)).toBe(0);
+      expect(reader.peek()).toBeNull();
+      expect(codeOf(() => reader.pop())).toBe('ERR_PERF_EMPTY');
+      reader.finish();
     });
   });
 

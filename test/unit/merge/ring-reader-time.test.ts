@@ -1,7 +1,7 @@
 import { PERF_SAMPLE_RAW } from '../../../lib/abi/perf-event';
 import { RingReader } from '../../../lib/merge/ring-reader';
 import { sampleFormat } from '../../../lib/ring/sample-format';
-import { codeOf } from '../../support/ring-errors';
+import { codeOf, messageOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-records';
 import { pass, readerOf, ringsWith, visitAll } from '../../support/timed-reader';
@@ -213,7 +213,47 @@ describe('RingReader, in the order of time,', () => {
       expect(visitAll(reader)).toHaveLength(2);
     });
 
-    it.each([[-1], [Number.NaN], [Number.POSITIVE_INFINITY], [2 ** 60]])(
+    it.each([
+      ['a bigint, and says how to convert it', process.hrtime.bigint, /convert it with Number\(\)/],
+      ['a symbol', () => Symbol('now'), /finite number of 0 or more, got Symbol\(now\)/],
+      ['an object that throws', () => ({ valueOf: () => raise() }), /got an object/],
+      ['nothing', () => undefined, /got undefined/],
+      ['text', () => '5', /got "5"/],
+      ['no number', () => Number.NaN, /got NaN/],
+      ['Infinity', () => Number.POSITIVE_INFINITY, /got Infinity/],
+      ['a negative number', () => -1, /got -1/],
+    ])('refuses a clock that returns %s', (_, clock, message) => {
+      const fixtures = ringsWith([1], [2]);
+      const reader = readerOf(fixtures, { clock: clock as () => number });
+      expect(codeOf(() => reader.start())).toBe('ERR_PERF_INVALID_OPTION');
+      expect(messageOf(() => reader.start())).toMatch(message);
+      expect(fixtures.map(({ ring }) => ring.reading)).toEqual([false, false]);
+    });
+
+    it('leaves no ring in a batch when the clock fails after the heads', () => {
+      const fixtures = ringsWith([1], [2]);
+      let calls = 0;
+      const reader = readerOf(fixtures, { clock: () => (++calls === 2 ? raise() : 10) });
+      expect(() => reader.start()).toThrow('raised');
+      expect(fixtures.map(({ ring }) => ring.reading)).toEqual([false, false]);
+    });
+
+    it('takes a clock to the end of 64 bits', () => {
+      const fixtures = ringsWith([2n ** 64n - 5000n], []);
+      const reader = readerOf(fixtures, { slackNanoseconds: 0, clock: () => 2 ** 64 });
+      expect(pass(reader)).toEqual([`0:${2n ** 64n - 5000n}`]);
+      expect(pass(readerOf(ringsWith([5], []), { slackNanoseconds: 0, clock: () => 1e300 }))).toEqual([
+        '0:5',
+      ]);
+    });
+
+    it.each([0, 1, 'no', null])('is true or false, not %p', (live) => {
+      expect(codeOf(() => new RingReader({ live: live as unknown as boolean }))).toBe(
+        'ERR_PERF_INVALID_OPTION',
+      );
+    });
+
+    it.each([[-1], [0.5], [Number.NaN], [Number.POSITIVE_INFINITY], [2 ** 60]])(
       'refuses a slack of %p',
       (slackNanoseconds) => {
         expect(codeOf(() => new RingReader({ slackNanoseconds }))).toBe('ERR_PERF_INVALID_OPTION');
@@ -221,3 +261,7 @@ describe('RingReader, in the order of time,', () => {
     );
   });
 });
+
+function raise(): never {
+  throw new Error('raised');
+}
