@@ -1,5 +1,6 @@
 import { PerfRingError } from '../errors';
 import { plainList, plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
 import type { RingRecord } from '../ring/record';
 import {
   isByteCount,
@@ -26,6 +27,7 @@ export function decoderFor(layout: SampleLayout): (record: RingRecord) => Record
   return (record) => {
     const object: Record<string, FieldValue> = {};
     try {
+      checkRecord(record);
       for (const { name, end, read } of fields) if (end <= record.size) object[name] = read(record);
     } catch (error) {
       throw explained(error);
@@ -50,7 +52,14 @@ function fieldsOf(layout: SampleLayout): SampleField[] {
   });
 }
 
-/** What has no code is no error of a record's, but of something that is none. */
+/** Without it, anything whose `size` is no number would look like a sample too short for every field. */
+function checkRecord(record: RingRecord): void {
+  if (typeof record === 'object' && typeof record.size === 'number' && typeof record.u8 === 'function')
+    return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a decoder takes a record, got ${shown(record)}`);
+}
+
+/** An error without a code comes from something that is no record. */
 function explained(error: unknown): unknown {
   if (typeof error === 'object' && error !== null && 'code' in error) return error;
   return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a decoder takes a record', { cause: error });
