@@ -26,7 +26,10 @@ export type Wakeup =
   | { readonly everyEvents: number }
   | { readonly everyBytes: number };
 
-/** Bounds of one turn, after which the event loop goes on; whichever comes first. */
+/**
+ * Bounds of one turn, after which the event loop goes on; whichever comes first. Each is a whole number of 1 or more, or
+ * Infinity for none.
+ */
 export interface TurnLimits {
   /** 262,144 by default: time is over before, as a rule. */
   readonly records?: number;
@@ -129,7 +132,7 @@ export const DEFAULT_TURN: Required<TurnLimits> = {
  */
 export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
   const options = plainKnownOptions(given, KNOWN_OPTIONS);
-  const order = options.order ?? 'cpu';
+  const order = orDefault(options.order, 'cpu');
   if (order !== 'cpu' && order !== 'time')
     throw invalid(`order must be 'cpu' or 'time', got ${shown(order)}`);
   for (const name of ['slackNanoseconds', 'timeInPayload'] as const) {
@@ -142,7 +145,7 @@ export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): R
   if (options.onLoss !== undefined && typeof options.onLoss !== 'function')
     throw invalid('onLoss must be a function');
   const cpus = checkCpus(options.cpus, options.onlineCpus === undefined);
-  const wakeup = checkWakeup(options.wakeup ?? 'moderated', options);
+  const wakeup = checkWakeup(orDefault(options.wakeup, 'moderated'), options);
   const dataPageCount = checkSize(options, pageSize, cpus?.length ?? Math.max(1, online().length));
   if (typeof wakeup === 'object' && 'everyBytes' in wakeup && wakeup.everyBytes >= dataPageCount * pageSize) {
     throw invalid(
@@ -155,7 +158,7 @@ export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): R
     pageSize,
     order,
     slackNanoseconds: integer(
-      options.slackNanoseconds ?? DEFAULT_SLACK_NANOSECONDS,
+      orDefault(options.slackNanoseconds, DEFAULT_SLACK_NANOSECONDS),
       'slackNanoseconds',
       0,
       1e12,
@@ -163,12 +166,12 @@ export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): R
     timeInPayload: options.timeInPayload,
     wakeup,
     latencyMicroseconds: integer(
-      options.latencyMicroseconds ?? DEFAULT_LATENCY_MICROSECONDS,
+      orDefault(options.latencyMicroseconds, DEFAULT_LATENCY_MICROSECONDS),
       'latencyMicroseconds',
       50,
       1e6,
     ),
-    turn: checkTurn(options.turn ?? {}),
+    turn: checkTurn(orDefault(options.turn, {})),
     attributes: attributesFor(options, order),
     onLoss: options.onLoss,
     onlineCpus: online,
@@ -180,16 +183,15 @@ export function checkTurn(
   turn: TurnLimits,
   defaults: Required<TurnLimits> = DEFAULT_TURN,
 ): Required<TurnLimits> {
-  const limits = {
-    ...defaults,
-    ...plainKnownOptions(turn, ['records', 'bytes', 'microseconds'], 'turn'),
+  const plain = plainKnownOptions(turn, ['records', 'bytes', 'microseconds'], 'turn');
+  const limit = (name: keyof TurnLimits): number => {
+    const value = plain[name];
+    if (value === undefined) return defaults[name];
+    if (value === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
+    if (Number.isInteger(value) && value >= 1) return Math.min(value, Number.MAX_SAFE_INTEGER);
+    throw invalid(`turn.${name} must be a whole number of 1 or more, or Infinity, got ${shown(value)}`);
   };
-  for (const name of ['records', 'bytes', 'microseconds'] as const) {
-    if (!(typeof limits[name] === 'number' && limits[name] >= 1)) {
-      throw invalid(`turn.${name} must be 1 or more, got ${shown(limits[name])}`);
-    }
-  }
-  return limits;
+  return { records: limit('records'), bytes: limit('bytes'), microseconds: limit('microseconds') };
 }
 
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
@@ -221,7 +223,7 @@ const OWN_ATTRIBUTES = [
 ] as const;
 
 function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
-  const custom: Partial<PerfEventAttr> = plainCopy(options.attributes ?? {}, 'attributes');
+  const custom: Partial<PerfEventAttr> = plainCopy(orDefault(options.attributes, {}), 'attributes');
   const own = OWN_ATTRIBUTES.find((name) => custom[name] !== undefined);
   if (own !== undefined) throw invalid(`attributes.${own} is the reader's own: leave it out`);
   const byKernelTime = order === 'time' && options.timeInPayload === undefined;
@@ -248,7 +250,7 @@ function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): Cu
 
 function checkTimeInPayload(timeInPayload: number | undefined, format: SampleFormat): void {
   if (timeInPayload === undefined) return;
-  if (integer(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES) % 4 !== 0) {
+  if (integer(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES - 4) % 4 !== 0) {
     throw invalid(`timeInPayload must be a multiple of 4 bytes, got ${timeInPayload}`);
   }
   if (format.rawMoves) throw invalid('timeInPayload does not go with PERF_SAMPLE_CALLCHAIN');
@@ -303,7 +305,12 @@ function checkSize(options: PerfMapReaderOptions, pageSize: number, rings: numbe
       throw invalid('give bufferBytes (each ring) or memoryBytes (all rings), not both');
     return pagesWithin(integer(memoryBytes, 'memoryBytes', 1, Number.MAX_SAFE_INTEGER), rings, pageSize);
   }
-  const bytes = integer(bufferBytes ?? Math.max(DEFAULT_BUFFER_BYTES, pageSize), 'bufferBytes', 1, 2 ** 30);
+  const bytes = integer(
+    orDefault(bufferBytes, Math.max(DEFAULT_BUFFER_BYTES, pageSize)),
+    'bufferBytes',
+    1,
+    2 ** 30,
+  );
   if (bytes % pageSize !== 0) {
     throw invalid(`bufferBytes must be a multiple of the page size (${pageSize}), got ${bytes}`);
   }
@@ -328,6 +335,11 @@ function pagesWithin(memoryBytes: number, rings: number, pageSize: number): numb
     );
   }
   return Math.min(2 ** Math.floor(Math.log2(pages)), 2 ** 30 / pageSize);
+}
+
+/** An option's value, or its default where it was left out. null is a value, and a wrong one. */
+function orDefault<Value>(value: Value | undefined, fallback: Value): Value {
+  return value === undefined ? fallback : value;
 }
 
 function integer(value: unknown, name: string, least: number, most: number): number {

@@ -263,7 +263,7 @@ export class PerfRing {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
     const room = byteLengthOf(target);
-    const wanted = length ?? room;
+    const wanted = length === undefined ? room : length;
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > room) {
       throw new PerfRingError(
         'ERR_PERF_OUT_OF_RANGE',

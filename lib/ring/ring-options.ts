@@ -1,5 +1,6 @@
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
+import { MAX_RECORD_BYTES } from './record-cursor';
 import type { RingCursors } from './ring-cursors';
 import { isSampleFormat, type SampleFormat } from './sample-format';
 import { shown } from '../input/shown';
@@ -8,7 +9,8 @@ export interface PerfRingOptions {
   /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
   readonly format?: SampleFormat;
   /**
-   * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds.
+   * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds, a multiple of 4
+   * below 65,536.
    */
   readonly timeInPayload?: number;
   /** CPU number, or another label, that records carry; -1 by default. */
@@ -65,10 +67,12 @@ function checkCursors(cursors: RingCursors): void {
 /** Offset of the time from a sample's start, or ABSENT. */
 export function timeOffsetOf(format: SampleFormat, timeInPayload: number | undefined): number {
   if (timeInPayload === undefined) return format.timeOffset;
-  if (!Number.isInteger(timeInPayload) || timeInPayload < 0 || timeInPayload % 4 !== 0) {
+  // An offset past every record would lose its high bits in the merge's arithmetic, and read a time elsewhere.
+  const isOffset = Number.isInteger(timeInPayload) && timeInPayload >= 0 && timeInPayload < MAX_RECORD_BYTES;
+  if (!isOffset || timeInPayload % 4 !== 0) {
     throw new PerfRingError(
       'ERR_PERF_INVALID_OPTION',
-      `timeInPayload must be a multiple of 4 bytes, got ${shown(timeInPayload)}`,
+      `timeInPayload must be a multiple of 4 bytes below ${MAX_RECORD_BYTES}, got ${shown(timeInPayload)}`,
     );
   }
   if (format.rawMoves) {

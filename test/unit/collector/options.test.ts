@@ -81,7 +81,11 @@ describe('the options of a reader', () => {
     [{ memoryBytes: Number.NaN }, OPTION, /memoryBytes/],
     [{ turn: 5 }, OPTION, /turn must be an object/],
     [{ turn: { record: 5 } }, OPTION, /no turn.record; there are records, bytes, microseconds/],
-    [{ turn: { records: 0 } }, OPTION, /turn.records must be 1 or more, got 0/],
+    [
+      { turn: { records: 0 } },
+      OPTION,
+      /turn.records must be a whole number of 1 or more, or Infinity, got 0/,
+    ],
     [{ turn: { bytes: Number.NaN } }, OPTION, /turn.bytes/],
     [{ turn: { microseconds: '5' } }, OPTION, /turn.microseconds/],
     [{ attributes: 5 }, OPTION, /attributes must be an object/],
@@ -167,5 +171,20 @@ describe('the options of a reader', () => {
 
   it('of a turn may be given in part', () => {
     expect(checkTurn({ bytes: 5 })).toEqual({ records: 262_144, bytes: 5, microseconds: 1000 });
+  });
+
+  it('of a turn have no bound at Infinity, nor beyond what a number counts exactly', () => {
+    const none = Number.MAX_SAFE_INTEGER;
+    const infinite = Number.POSITIVE_INFINITY;
+    expect(checkTurn({ records: infinite, bytes: infinite, microseconds: infinite })).toEqual({
+      records: none,
+      bytes: none,
+      microseconds: none,
+    });
+    expect(checkTurn({ records: 1e300, bytes: 2 ** 60, microseconds: 1e300 })).toEqual({
+      records: none,
+      bytes: none,
+      microseconds: none,
+    });
   });
 });
