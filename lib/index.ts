@@ -12,7 +12,7 @@ export { formatOpenMetrics, type Metric } from './collector/metrics';
 export { FlightRecorder, type FlightRecorderOptions, type FlightSnapshot } from './collector/flight-recorder';
 
 export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';
-export { BUILTIN_PROGRAMS, DEFAULT_BUILTIN } from './bpf/programs';
+export { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed, DEFAULT_BUILTIN } from './bpf/programs';
 export type { BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
 export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
 export { BpfMap } from './bpf/bpf-map';
@@ -20,12 +20,18 @@ export { BpfProgram } from './bpf/bpf-program';
 export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 
-export { decoderFor, type FieldValue } from './layout/sample-decoder';
+export { decoderFor } from './layout/sample-decoder';
 export {
   defineLayout,
   type FieldDefinition,
+  type FieldKind,
+  type FieldValue,
+  type LayoutValues,
   type SampleField,
   type SampleLayout,
+  type ScalarKind,
+  type ValueOf,
+  type ValuesOf,
 } from './layout/sample-layout';
 
 export { RingReader, type RingReaderOptions } from './merge/ring-reader';
@@ -38,7 +44,7 @@ export type { RingStorage } from './storage/ring-storage';
 
 export { PerfRing, type SkippedFault } from './ring/perf-ring';
 export type { PerfRingOptions } from './ring/ring-options';
-export type { RecordVisitor, RingRecord } from './ring/record';
+export type { RecordPayload, RecordVisitor, RingRecord } from './ring/record';
 export type { RingMemory } from './ring/geometry';
 export { type SampleFormat, sampleFormat } from './ring/sample-format';
 

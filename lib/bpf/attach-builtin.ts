@@ -6,7 +6,7 @@ import { named } from '../input/shown';
 import type { Attachment } from './bpf-link';
 import { BpfProgram } from './bpf-program';
 import { checkArray, type PerfEventArray } from './perf-event-array';
-import { BUILTIN_PROGRAMS } from './programs';
+import { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed } from './programs';
 import {
   type AttachPoint,
   type BuiltinOptions,
@@ -15,9 +15,9 @@ import {
 } from './programs/builtin-program';
 
 /** A built-in program that runs. */
-export interface AttachedProgram extends Attachment {
+export interface AttachedProgram<Builtin = BuiltinNamed<BuiltinName>> extends Attachment {
   /** What it is, and the layout of its samples. */
-  readonly builtin: BuiltinProgram;
+  readonly builtin: Builtin;
 }
 
 /**
@@ -27,12 +27,12 @@ export interface AttachedProgram extends Attachment {
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION
  * @throws what {@link BpfProgram.load} and its attach methods throw; nothing is left behind then
  */
-export function attachBuiltin(
-  name: string,
+export function attachBuiltin<Name extends BuiltinName>(
+  name: Name,
   array: PerfEventArray,
   options: BuiltinOptions = {},
   native: NativeAddon = addon(),
-): AttachedProgram {
+): AttachedProgram<BuiltinNamed<Name>> {
   const builtin = builtinNamed(name);
   checkArray(array);
   const program = loadBuiltin(builtin, array, checkBuiltinOptions(builtin, options), native);
@@ -53,7 +53,9 @@ export function attachBuiltin(
 }
 
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, with the names there are */
-export function builtinNamed(name: string): BuiltinProgram {
+export function builtinNamed<Name extends BuiltinName>(name: Name): BuiltinNamed<Name>;
+export function builtinNamed(name: string): BuiltinNamed<BuiltinName>;
+export function builtinNamed(name: string): BuiltinNamed<BuiltinName> {
   const builtin = BUILTIN_PROGRAMS.find((program) => program.name === name);
   if (builtin !== undefined) return builtin;
   throw new PerfRingError(
@@ -63,7 +65,7 @@ export function builtinNamed(name: string): BuiltinProgram {
 }
 
 function loadBuiltin(
-  builtin: BuiltinProgram,
+  builtin: BuiltinProgram<string, unknown>,
   array: PerfEventArray,
   options: BuiltinOptions,
   native: NativeAddon,

@@ -1,6 +1,8 @@
 import {
   BUILTIN_PROGRAMS,
   type BuiltinOptions,
+  type BuiltinName,
+  type BuiltinNamed,
   type BuiltinProgram,
   DEFAULT_BUILTIN,
   type FlightRecorderOptions,
@@ -39,7 +41,11 @@ export interface CollectArguments {
 
 /** Where the samples come from. */
 export type Source =
-  | { readonly kind: 'builtin'; readonly program: BuiltinProgram; readonly options: BuiltinOptions }
+  | {
+      readonly kind: 'builtin';
+      readonly program: BuiltinNamed<BuiltinName>;
+      readonly options: BuiltinOptions;
+    }
   | { readonly kind: 'pin'; readonly path: string }
   | { readonly kind: 'id'; readonly id: number };
 

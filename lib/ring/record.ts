@@ -1,22 +1,11 @@
 /**
- * A record lent to a visitor: readable in place until the visitor returns (or, in a batch, until the next record).
- * The same object is lent for every record, so keep values, never the record.
- *
- * Offsets count from the start of the payload: for a sample the bytes the program gave to
- * bpf_perf_event_output (padded by the kernel to 4 mod 8), for other records what follows the 8-byte header.
- * Every read is little-endian, may be unaligned, and throws ERR_PERF_OUT_OF_RANGE when it would leave the payload.
+ * Reads of a payload. Offsets count from its start: for a sample the bytes the program gave to bpf_perf_event_output (padded by
+ * the kernel to 4 mod 8), for other records what follows the 8-byte header. Every read is little-endian, may be unaligned,
+ * and throws ERR_PERF_OUT_OF_RANGE when it would leave the payload.
  */
-export interface RingRecord {
-  /** PERF_RECORD_*; 9 is PERF_RECORD_SAMPLE, 2 PERF_RECORD_LOST. */
-  readonly type: number;
-  /** header.misc. */
-  readonly misc: number;
-  /** CPU number of the ring, or the label the ring was given; -1 without one. */
-  readonly cpu: number;
+export interface RecordPayload {
   /** Payload length, bytes. */
   readonly size: number;
-  /** True when an ordered reader had already delivered a later time. */
-  readonly late: boolean;
 
   u8(offset: number): number;
   i8(offset: number): number;
@@ -40,6 +29,21 @@ export interface RingRecord {
   copyTo(target: Uint8Array, offset?: number): void;
   /** A copy of the payload that is yours to keep. */
   bytes(): Uint8Array;
+}
+
+/**
+ * A record lent to a visitor: readable in place until the visitor returns (or, in a batch, until the next record).
+ * The same object is lent for every record, so keep values, never the record.
+ */
+export interface RingRecord extends RecordPayload {
+  /** PERF_RECORD_*; 9 is PERF_RECORD_SAMPLE, 2 PERF_RECORD_LOST. */
+  readonly type: number;
+  /** header.misc. */
+  readonly misc: number;
+  /** CPU number of the ring, or the label the ring was given; -1 without one. */
+  readonly cpu: number;
+  /** True when an ordered reader had already delivered a later time. */
+  readonly late: boolean;
 
   /** PERF_SAMPLE_TIME, or the payload's time in a ring so configured: nanoseconds; undefined when there is none. */
   readonly time: bigint | undefined;

@@ -1,5 +1,5 @@
 import { PerfRingError } from '../../errors';
-import type { SampleLayout } from '../../layout/sample-layout';
+import type { FieldValue, SampleLayout } from '../../layout/sample-layout';
 import { plainCopy, plainOptions } from '../../input/plain-data';
 import { shown } from '../../input/shown';
 import { assemble, type Line } from '../instructions';
@@ -20,12 +20,15 @@ export interface BuiltinOptions {
 }
 
 /** A program that comes with the library. Every sample of it begins with the fields of {@link SAMPLE_HEADER}. */
-export interface BuiltinProgram {
-  readonly name: string;
+export interface BuiltinProgram<
+  Name extends string = string,
+  Values = { readonly [name: string]: FieldValue },
+> {
+  readonly name: Name;
   /** One line, for lists. */
   readonly description: string;
   readonly attach: AttachPoint;
-  readonly layout: SampleLayout;
+  readonly layout: SampleLayout<Values>;
   /** Which options it takes. */
   readonly options: readonly (keyof BuiltinOptions)[];
   /** @returns its instructions, writing to the perf event array behind `map.fd` */
@@ -33,13 +36,13 @@ export interface BuiltinProgram {
 }
 
 /** A program by the lines that make it up for a map and options that have been checked. */
-export function builtinProgram(
-  program: Omit<BuiltinProgram, 'build'> & {
+export function builtinProgram<const Name extends string, Values>(
+  program: Omit<BuiltinProgram<Name, Values>, 'build'> & {
     readonly lines: (map: { readonly fd: number }, options: BuiltinOptions) => readonly Line[];
   },
-): BuiltinProgram {
+): BuiltinProgram<Name, Values> {
   const { lines, ...rest } = program;
-  const builtin: BuiltinProgram = {
+  const builtin: BuiltinProgram<Name, Values> = {
     ...rest,
     build: (map, options) => assemble(lines(plainCopyOfMap(map), checkBuiltinOptions(builtin, options))),
   };
@@ -54,7 +57,10 @@ function plainCopyOfMap(map: { readonly fd: number }): { readonly fd: number } {
  * @returns the options as they were checked
  * @throws PerfRingError ERR_PERF_INVALID_OPTION for an option the program does not take, or no whole number
  */
-export function checkBuiltinOptions(program: BuiltinProgram, options: BuiltinOptions): BuiltinOptions {
+export function checkBuiltinOptions(
+  program: BuiltinProgram<string, unknown>,
+  options: BuiltinOptions,
+): BuiltinOptions {
   const plain = plainCopy(options, 'options');
   for (const [name, value] of Object.entries(plain)) {
     if (!(program.options as readonly string[]).includes(name)) {

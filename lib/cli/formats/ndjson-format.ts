@@ -1,5 +1,5 @@
 import { decoderFor, type FieldValue, type RingRecord, type SampleLayout } from '../../index';
-import { jsonText } from '../visible-text';
+import { hexOf, jsonValue } from './field-value';
 import type { RecordFormat } from './record-format';
 
 /** One JSON object a line. See docs/cli.md. */
@@ -8,6 +8,8 @@ export class NdjsonFormat implements RecordFormat {
   /** Name of each field, and how its member begins: `,"pid":`. */
   readonly #members: readonly (readonly [name: string, key: string])[];
   readonly #payloadHasTime: boolean;
+  /** Bytes of a whole sample; one that is shorter is shown as it lies. */
+  readonly #size: number;
   #text = '';
 
   /** @param layout when the samples' is known: then they are decoded */
@@ -16,14 +18,17 @@ export class NdjsonFormat implements RecordFormat {
     this.#decode = layout === undefined ? undefined : decoderFor(layout);
     this.#members = names.map((name) => [name, `,${JSON.stringify(name)}:`]);
     this.#payloadHasTime = names.includes('time');
+    this.#size = layout?.size ?? 0;
   }
 
   begin(): void {}
 
   sample(record: RingRecord): void {
     let line = `{"cpu":${record.cpu},"type":"sample"`;
-    if (!this.#payloadHasTime && record.time !== undefined) line += `,"time":"${record.time}"`;
-    line += this.#decode === undefined ? undecoded(record) : this.#decoded(this.#decode(record));
+    const decode = record.size < this.#size ? undefined : this.#decode;
+    if (!(this.#payloadHasTime && decode !== undefined) && record.time !== undefined)
+      line += `,"time":"${record.time}"`;
+    line += decode === undefined ? undecoded(record) : this.#decoded(decode(record));
     this.#text += `${line}${record.late ? ',"late":true' : ''}}\n`;
   }
 
@@ -48,9 +53,7 @@ export class NdjsonFormat implements RecordFormat {
   #decoded(values: Readonly<Record<string, FieldValue>>): string {
     let members = '';
     for (const [name, key] of this.#members) {
-      const value = values[name];
-      // A sample that is shorter than its layout has not got them all.
-      if (value !== undefined) members += key + jsonValue(value);
+      members += key + jsonValue(values[name] as FieldValue);
     }
     return members;
   }
@@ -60,22 +63,4 @@ function undecoded(record: RingRecord): string {
   const pid = record.pid === undefined ? '' : `,"pid":${record.pid}`;
   const tid = record.tid === undefined ? '' : `,"tid":${record.tid}`;
   return `${pid}${tid},"size":${record.size},"data":"${hexOf(record.bytes())}"`;
-}
-
-function jsonValue(value: FieldValue): string {
-  switch (typeof value) {
-    case 'number':
-      // JSON has no NaN and no infinity.
-      return Number.isFinite(value) ? String(value) : 'null';
-    case 'bigint':
-      return `"${value}"`;
-    case 'string':
-      return jsonText(value);
-    default:
-      return `"${hexOf(value)}"`;
-  }
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }

@@ -8,6 +8,7 @@ import {
 import { formatCount } from '../quantities';
 import type { Style } from '../style';
 import { visibleText } from '../visible-text';
+import { hexOf, jsonValue } from './field-value';
 import type { RecordFormat } from './record-format';
 
 /** What a row shows in one place: a number to the right, text to the left. */
@@ -28,6 +29,8 @@ const COMMON_FIELDS: ReadonlySet<string> = new Set(['time', 'pid', 'tid']);
 export class TableFormat implements RecordFormat {
   readonly #columns: readonly Column[];
   readonly #decode: (record: RingRecord) => Readonly<Record<string, FieldValue>>;
+  /** Bytes of a whole sample; of one that is shorter no field is shown. */
+  readonly #size: number;
   readonly #style: Style;
   #text = '';
 
@@ -40,6 +43,7 @@ export class TableFormat implements RecordFormat {
       layout?.fields.filter(({ name }) => !COMMON_FIELDS.has(name)).map(fieldColumn) ?? SIZE_AND_DATA;
     this.#columns = [...commonColumns(zero), ...own];
     this.#decode = layout === undefined ? () => NO_FIELDS : decoderFor(layout);
+    this.#size = layout?.size ?? 0;
     this.#style = style;
   }
 
@@ -49,7 +53,7 @@ export class TableFormat implements RecordFormat {
   }
 
   sample(record: RingRecord): void {
-    const fields = this.#decode(record);
+    const fields = record.size < this.#size ? NO_FIELDS : this.#decode(record);
     let row = '';
     for (const column of this.#columns) row += `${padded(column.value(record, fields), column)}  `;
     this.#text += `${row.trimEnd()}\n`;
@@ -139,7 +143,8 @@ const SIZE_AND_DATA: readonly Column[] = [
 function shown(value: FieldValue | undefined): string {
   if (value === undefined) return '-';
   if (typeof value === 'string') return visibleText(value);
-  return typeof value === 'object' ? Buffer.from(value).toString('hex') : String(value);
+  if (value instanceof Uint8Array) return hexOf(value);
+  return typeof value === 'object' ? jsonValue(value) : String(value);
 }
 
 /** `12.345678` */

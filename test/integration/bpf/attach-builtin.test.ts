@@ -4,7 +4,9 @@ import { getuid } from 'node:process';
 import { addon } from '../../../lib/addon/load';
 import { attachBuiltin } from '../../../lib/bpf/attach-builtin';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import type { BuiltinName } from '../../../lib/bpf/programs';
 import type { BuiltinOptions } from '../../../lib/bpf/programs/builtin-program';
+import type { LayoutValues } from '../../../lib/layout/sample-layout';
 import { decode } from '../../support/decode';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
@@ -32,7 +34,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
   });
 
   /** What a built-in program sampled while something ran, decoded. */
-  function samplesOf(name: string, options: BuiltinOptions, run: () => void) {
+  function samplesOf(name: BuiltinName, options: BuiltinOptions, run: () => void) {
     using attached = attachBuiltin(name, array, options);
     run();
     attached.close();
@@ -48,6 +50,23 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
   function sleep(): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
   }
+
+  it('takes the names of the built-in programs, and knows what their samples decode to', () => {
+    using attached = attachBuiltin('sched_switch', array);
+    type Event = LayoutValues<typeof attached.builtin.layout>;
+    const state = (event: Event): number => event.prev_state;
+    // @ts-expect-error a sched_switch has no file name
+    const filename = (event: Event): unknown => event.filename;
+    const event = { prev_state: 1 } as Event;
+    expect([state(event), filename(event)]).toEqual([1, undefined]);
+    // @ts-expect-error there is no such program
+    expect(() => attachBuiltin('sched_swich', array)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PERF_INVALID_ARGUMENT',
+        message: expect.stringContaining('sched_switch'),
+      }),
+    );
+  });
 
   it('sched_switch samples a thread that leaves its CPU', () => {
     const begin = process.hrtime.bigint();

@@ -6,13 +6,20 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setgid, setgroups, setuid } from 'node:process';
-import { attachBuiltin, onlineCpus, PerfEventArray, PerfMapReader, possibleCpus } from '../../../lib/index';
+import {
+  attachBuiltin,
+  type BuiltinName,
+  onlineCpus,
+  PerfEventArray,
+  PerfMapReader,
+  possibleCpus,
+} from '../../../lib/index';
 import { addon } from '../../../lib/addon/load';
 import { takeLedger } from '../../support/ledger';
 
 export interface FaultTask {
   readonly bufferBytes?: number;
-  readonly builtin?: string;
+  readonly builtin?: BuiltinName;
   readonly pinned?: string;
   /** Runs as that user, without capabilities. */
   readonly user?: number;

@@ -6,6 +6,7 @@ import {
   BpfMap,
   decoderFor,
   defineLayout,
+  type SampleLayout,
   Dispatcher,
   diagnose,
   FlightRecorder,
@@ -73,7 +74,7 @@ describe('what the fuzzer of calls found', () => {
     ],
     ['a CPU list that is no text', 'ERR_PERF_INVALID_ARGUMENT', () => parseCpuList(wrong(undefined))],
     ['metrics that are none', 'ERR_PERF_INVALID_ARGUMENT', () => formatOpenMetrics(wrong([{ name: 1 }]))],
-    ['a layout that is none', 'ERR_PERF_INVALID_ARGUMENT', () => decoderFor(wrong({}))],
+    ['a layout that is none', 'ERR_PERF_INVALID_ARGUMENT', () => decoderFor(wrong<SampleLayout>({}))],
     [
       'a record that is none',
       'ERR_PERF_INVALID_ARGUMENT',

@@ -1,4 +1,12 @@
-import { defineLayout, type FieldDefinition, fieldNamed } from '../../../lib/layout/sample-layout';
+import {
+  checkedLayout,
+  defineLayout,
+  type FieldDefinition,
+  fieldNamed,
+  type SampleLayout,
+} from '../../../lib/layout/sample-layout';
+
+const SMALL = defineLayout([{ name: 'one', kind: 'u8' }]);
 
 describe('defineLayout', () => {
   it('lays fields out as a C compiler does', () => {
@@ -49,6 +57,51 @@ describe('defineLayout', () => {
     ).toBe(12);
   });
 
+  it('aligns arrays as their elements, and takes bool and big-endian kinds', () => {
+    const layout = defineLayout([
+      { name: 'flag', kind: 'bool' },
+      { name: 'words', kind: 'u32[3]' },
+      { name: 'port', kind: 'u16be' },
+      { name: 'wide', kind: 'u64be[2]' },
+      { name: 'flags', kind: 'bool[3]' },
+    ]);
+    expect(layout.fields.map(({ name, offset, size }) => [name, offset, size])).toEqual([
+      ['flag', 0, 1],
+      ['words', 4, 12],
+      ['port', 16, 2],
+      ['wide', 24, 16],
+      ['flags', 40, 3],
+    ]);
+    expect([layout.size, layout.alignment]).toEqual([48, 8]);
+  });
+
+  it('nests structs at their own alignment, alone and in arrays', () => {
+    const address = defineLayout([
+      { name: 'ip', kind: 'u32be' },
+      { name: 'port', kind: 'u16be' },
+    ]);
+    const layout = defineLayout([
+      { name: 'type', kind: 'u8' },
+      { name: 'peer', kind: address },
+      { name: 'last', kind: 'u8' },
+      { name: 'hops', kind: [address, 2] },
+    ]);
+    expect(layout.fields.map(({ name, kind, offset, size }) => [name, kind, offset, size])).toEqual([
+      ['type', 'u8', 0, 1],
+      ['peer', 'struct', 4, 8],
+      ['last', 'u8', 12, 1],
+      ['hops', 'struct[2]', 16, 16],
+    ]);
+    expect(layout.fields[1]?.layout?.fields.map(({ name }) => name)).toEqual(['ip', 'port']);
+    expect([layout.size, layout.alignment]).toEqual([32, 4]);
+  });
+
+  it('survives being cloned, nested structs and all', () => {
+    const inner = defineLayout([{ name: 'a', kind: 'u16' }]);
+    const layout = defineLayout([{ name: 'pair', kind: [inner, 2] }]);
+    expect(checkedLayout(structuredClone(layout))).toEqual(layout);
+  });
+
   it('is frozen, fields and all', () => {
     const layout = defineLayout([{ name: 'a', kind: 'u8' }]);
     expect([layout, layout.fields, layout.fields[0]].every(Object.isFrozen)).toBe(true);
@@ -76,6 +129,24 @@ describe('defineLayout', () => {
     ['text of no length', [{ name: 'a', kind: 'char[0]' }], undefined, /unknown kind/],
     ['bytes of a negative length', [{ name: 'a', kind: 'bytes[-1]' }], undefined, /unknown kind/],
     ['bytes that no record holds', [{ name: 'a', kind: 'bytes[65536]' }], undefined, /unknown kind/],
+    ['an array of none', [{ name: 'a', kind: 'u32[0]' }], undefined, /unknown kind/],
+    ['an array that no record holds', [{ name: 'a', kind: 'u64[8192]' }], undefined, /unknown kind/],
+    ['an array of text', [{ name: 'a', kind: 'char[2][3]' as 'u64' }], undefined, /unknown kind/],
+    ['char without a length', [{ name: 'a', kind: 'char' as 'u64' }], undefined, /unknown kind/],
+    ['a kind that is no text', [{ name: 'a', kind: 4 as unknown as 'u64' }], undefined, /unknown kind 4/],
+    ['an array of no structs', [{ name: 'a', kind: [SMALL, 0] }], undefined, /has 0 structs/],
+    [
+      'an array of structs that no record holds',
+      [{ name: 'a', kind: [SMALL, 65_536] }],
+      undefined,
+      /65536 structs/,
+    ],
+    [
+      'a struct that is no layout',
+      [{ name: 'a', kind: {} as SampleLayout }],
+      undefined,
+      /layout.fields must be an array/,
+    ],
     ['a negative offset', [{ name: 'a', kind: 'u8', offset: -1 }], undefined, /offset of field a/],
     ['a fractional offset', [{ name: 'a', kind: 'u8', offset: 0.5 }], undefined, /offset of field a/],
     ['a size that cuts off a field', [{ name: 'a', kind: 'u64' }], 7, /end at byte 8 cannot have size 7/],
@@ -91,5 +162,40 @@ describe('fieldNamed', () => {
     const layout = defineLayout([{ name: 'a', kind: 'u8' }]);
     expect(fieldNamed(layout, 'a')).toEqual({ name: 'a', kind: 'u8', offset: 0, size: 1 });
     expect(fieldNamed(layout, 'b')).toBeUndefined();
+  });
+});
+
+describe('checkedLayout', () => {
+  const field = { name: 'a', kind: 'u32', offset: 0, size: 4 };
+  const self: { fields: unknown[]; size: number; alignment: number } = { fields: [], size: 4, alignment: 4 };
+  self.fields = [
+    { ...field, kind: 'struct', layout: self },
+    { ...field, kind: 'struct', layout: self },
+  ];
+  const chain = (levels: number): object =>
+    levels === 0
+      ? { fields: [field] }
+      : { fields: [{ ...field, kind: 'struct', layout: chain(levels - 1) }] };
+
+  it.each<[string, unknown, RegExp]>([
+    ["a size that is not the kind's", { fields: [{ ...field, size: 5 }] }, /needs an offset, and size 4/],
+    ['a field without an offset', { fields: [{ ...field, offset: undefined }] }, /needs an offset/],
+    ['a layout shorter than its fields', { fields: [field], size: 3 }, /cannot have size 3/],
+    ['an alignment of 0', { fields: [field], alignment: 0 }, /cannot have/],
+    [
+      'a struct under another kind',
+      { fields: [{ ...field, layout: chain(0) }] },
+      /kind is struct or struct\[N\]/,
+    ],
+    ['structs 33 deep', chain(33), /nest at most 32 deep/],
+    ['a layout that contains itself', self, /nest at most 32 deep|at most 65536 fields/],
+  ])('refuses %s', (_what, layout, message) => {
+    expect(() => checkedLayout(layout as SampleLayout)).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('takes structs 31 deep', () => {
+    expect(checkedLayout(chain(31) as SampleLayout).size).toBe(4);
   });
 });
