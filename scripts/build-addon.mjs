@@ -6,21 +6,21 @@
  * build/Release/perfring.node, or build-asan/… and build-arm64/….
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { isProgram, missingPrograms, ROOT } from './shared/programs.mjs';
+import { attempt, isMain, runScript, ScriptError } from './shared/script.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 
-/** What a build is called by the flags, where it goes, and what CMake is told for it. */
+/** What a build is called by the flags, where it goes, what compiles it, and what CMake is told for it. */
 const VARIANTS = {
-  release: { directory: 'build', defines: {} },
-  asan: { directory: 'build-asan', defines: { PERFRING_SANITIZE: 'ON' } },
+  release: { directory: 'build', compiler: 'c++', defines: {} },
+  asan: { directory: 'build-asan', compiler: 'c++', defines: { PERFRING_SANITIZE: 'ON' } },
   arm64: {
     directory: 'build-arm64',
+    compiler: 'aarch64-linux-gnu-g++',
     defines: {
       CMAKE_SYSTEM_NAME: 'Linux',
       CMAKE_SYSTEM_PROCESSOR: 'aarch64',
@@ -29,47 +29,52 @@ const VARIANTS = {
   },
 };
 
-/** A build that can't be or did not succeed: one line for whoever asked, and the tool's own output. */
-export class BuildError extends Error {
-  constructor(message, output = '') {
-    super(message);
-    this.output = output;
-  }
-}
-
 /**
  * @param {{ variant?: keyof VARIANTS, tool?: 'cmake' | 'gyp' }} [options] the tool is chosen when not given
  * @returns {string} the path of the binary
- * @throws BuildError
+ * @throws ScriptError
  */
 export function buildAddon({ variant = 'release', tool } = {}) {
-  const { directory, defines } = VARIANTS[variant];
-  const chosen = tool ?? (variant !== 'release' || isProgram('cmake') ? 'cmake' : 'gyp');
-  if (chosen === 'cmake') buildWithCmake(directory, defines);
+  const chosen = tool ?? (variant !== 'release' || isProgram('cmake') || !hasGypFile() ? 'cmake' : 'gyp');
+  if (chosen === 'cmake') buildWithCmake(VARIANTS[variant]);
   else buildWithGyp();
-  const binary = join(ROOT, directory, 'Release', 'perfring.node');
-  if (!existsSync(binary)) throw new BuildError(`the build succeeded and left no ${binary}`);
+  const binary = join(ROOT, VARIANTS[variant].directory, 'Release', 'perfring.node');
+  if (!existsSync(binary)) throw new ScriptError(`the build succeeded and left no ${binary}`);
   return binary;
 }
 
-function buildWithCmake(directory, defines) {
-  if (!isProgram('cmake')) throw new BuildError('cmake is not installed: apt-get install cmake');
+function buildWithCmake({ directory, defines, compiler }) {
+  const missing = missingPrograms(['cmake', compiler]);
+  if (missing !== undefined) throw new ScriptError(`cannot build the addon: ${missing}`);
+  forgetOtherSources(directory);
   const build = () => {
     const cmakeJs = findCmakeJs();
     return cmakeJs === undefined ? runCmake(directory, defines) : runCmakeJs(cmakeJs, directory, defines);
   };
   let result = build();
-  // A directory that another generator, or a checkout elsewhere, has configured.
-  if (result.failed && /Does not match the generator|is different than the directory/.test(result.output)) {
+  // node-gyp, or cmake with another generator, has built in this directory.
+  if (result.failed && result.output.includes('Does not match the generator')) {
     rmSync(join(ROOT, directory), { recursive: true, force: true });
     result = build();
   }
   if (result.failed) {
-    throw new BuildError(
-      'cannot build the addon with cmake: it needs a C++20 compiler (apt-get install g++)',
+    throw new ScriptError(
+      `cannot build the addon with cmake and ${compiler}, which must know C++20`,
       result.output,
     );
   }
+}
+
+/**
+ * Removes a build directory that cmake has configured for another checkout: where a checkout is copied or moved, cmake
+ * goes on to compile the sources of the first one.
+ */
+function forgetOtherSources(directory) {
+  const cache = join(ROOT, directory, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const [, sources] = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8')) ?? [];
+  if (sources !== undefined && existsSync(sources) && realpathSync(sources) === realpathSync(ROOT)) return;
+  rmSync(join(ROOT, directory), { recursive: true });
 }
 
 function findCmakeJs() {
@@ -82,7 +87,15 @@ function findCmakeJs() {
 
 function runCmakeJs(cmakeJs, directory, defines) {
   const options = Object.entries(defines).map(([name, value]) => `--CD${name}=${value}`);
-  return run(process.execPath, [cmakeJs, 'compile', '-l', 'error', '-O', join(ROOT, directory), ...options]);
+  return runWithThisNode(process.execPath, [
+    cmakeJs,
+    'compile',
+    '-l',
+    'error',
+    '-O',
+    join(ROOT, directory),
+    ...options,
+  ]);
 }
 
 function runCmake(directory, defines) {
@@ -92,28 +105,42 @@ function runCmake(directory, defines) {
     ...defines,
   };
   const options = Object.entries(all).map(([name, value]) => `-D${name}=${value}`);
-  const configured = run('cmake', ['-S', ROOT, '-B', join(ROOT, directory), ...options]);
-  return configured.failed ? configured : run('cmake', ['--build', join(ROOT, directory), '--parallel']);
+  const configured = runWithThisNode('cmake', ['-S', ROOT, '-B', join(ROOT, directory), ...options]);
+  return configured.failed
+    ? configured
+    : runWithThisNode('cmake', ['--build', join(ROOT, directory), '--parallel']);
 }
 
 function buildWithGyp() {
   const nodeGyp = findNodeGyp();
   const headers = findNodeHeaders();
   const missing = [
-    ...(isProgram('python3') ? [] : ['python3']),
-    ...(isProgram('make') ? [] : ['make']),
-    ...(isProgram('g++') || isProgram('c++') ? [] : ['g++']),
+    ...['python3', 'make', 'g++'].filter((name) => !isProgram(name)),
     ...(nodeGyp === undefined ? ["npm's node-gyp"] : []),
     ...(headers === undefined ? [`the headers of Node ${nodeMajor()}`] : []),
   ];
   if (missing.length > 0) {
-    throw new BuildError(
-      `cannot build the addon without cmake, nor with node-gyp for want of ${missing.join(', ')}: apt-get install cmake g++`,
+    throw new ScriptError(
+      `cannot build the addon without cmake, and node-gyp lacks ${missing.join(', ')}: apt-get install cmake g++`,
     );
   }
-  const result = run(process.execPath, [nodeGyp, 'rebuild', '--loglevel=error', `--nodedir=${headers}`]);
+  // `rebuild` removes the build directory first, so nothing of another checkout is left in it.
+  const result = runWithThisNode(process.execPath, [
+    nodeGyp,
+    'rebuild',
+    '--loglevel=error',
+    `--nodedir=${headers}`,
+  ]);
   if (result.failed)
-    throw new BuildError('cannot build the addon with node-gyp: it needs a C++20 compiler', result.output);
+    throw new ScriptError(
+      'cannot build the addon with node-gyp and g++, which must know C++20',
+      result.output,
+    );
+}
+
+/** An installed package has none: npm would take it for a package to build when it is installed. */
+function hasGypFile() {
+  return existsSync(join(ROOT, 'binding.gyp'));
 }
 
 /** npm runs its scripts with the path of its own node-gyp; outside of them it is beside npm. */
@@ -141,16 +168,10 @@ function nodeMajor() {
   return process.versions.node.split('.')[0];
 }
 
-function isProgram(name) {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
-}
-
-function run(command, args) {
-  // CMakeLists.txt and binding.gyp ask `node`: it is to be this one.
+/** CMakeLists.txt and binding.gyp ask `node`: it is to be this one. */
+function runWithThisNode(command, args) {
   const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
-  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, PATH } });
-  const output = result.error === undefined ? `${result.stdout}${result.stderr}` : String(result.error);
-  return { failed: result.status !== 0, output };
+  return attempt(command, args, { env: { ...process.env, PATH } });
 }
 
 function main(args) {
@@ -162,17 +183,9 @@ function main(args) {
   };
   const [flag, ...rest] = args;
   if (rest.length > 0 || (flag !== undefined && !(flag in flags))) {
-    throw new BuildError(`usage: build-addon.mjs [${Object.keys(flags).join(' | ')}]`);
+    throw new ScriptError(`usage: build-addon.mjs [${Object.keys(flags).join(' | ')}]`);
   }
   console.log(buildAddon(flags[flag] ?? {}));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  try {
-    main(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    process.stderr.write(`${error.output}${error.output && '\n'}build-addon: ${error.message}\n`);
-    process.exitCode = 1;
-  }
-}
+if (isMain(import.meta.url)) await runScript('build-addon', main);

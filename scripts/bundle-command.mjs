@@ -10,10 +10,9 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { ROOT } from './shared/programs.mjs';
+import { runScript, ScriptError } from './shared/script.mjs';
 
 /** As deep as dist/addon and dist/cli, whose sources look for the package two directories up. */
 const BUNDLE = 'bin/perfring.js';
@@ -58,16 +57,10 @@ function licensesOf(directories) {
   const texts = directories.map((directory) => {
     const { name, version } = JSON.parse(readFileSync(join(ROOT, directory, 'package.json'), 'utf8'));
     const file = readdirSync(join(ROOT, directory)).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`${name} brings no licence, and so can't be bundled`);
+    if (file === undefined) throw new ScriptError(`${name} brings no licence, and so can't be bundled`);
     return `${name} ${version}\n\n${readFileSync(join(ROOT, directory, file), 'utf8').trim()}\n`;
   });
   return `perfring.js holds these packages, each under its licence.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
-const [, , dist = 'dist'] = process.argv;
-try {
-  await bundleCommand(resolve(ROOT, dist));
-} catch (error) {
-  console.error(`bundle-command: ${error.message}`);
-  process.exitCode = 1;
-}
+await runScript('bundle-command', ([dist = 'dist']) => bundleCommand(resolve(ROOT, dist)));

@@ -1,16 +1,15 @@
 /**
  * Checks what can be checked of arm64 on another machine: the memory barriers of native/system/ring_cursor.h compile
  * to the instructions that they are meant to be, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu;
- * without it the check is skipped, which under CI is a failure.
+ * without it the check is skipped, and under CI it fails.
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BuildError, buildAddon } from './build-addon.mjs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAddon } from './build-addon.mjs';
+import { missingPrograms, ROOT } from './shared/programs.mjs';
+import { run, runScript, ScriptError } from './shared/script.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OUTPUT = join(ROOT, 'build-arm64', 'check');
 const COMPILER = 'aarch64-linux-gnu-g++';
 
@@ -60,17 +59,13 @@ function checkAccess(name, { code, expected }) {
     '-fno-asynchronous-unwind-tables',
     '-Inative',
   ];
-  const result = spawnSync(COMPILER, [...flags, '-S', source, '-o', assembly], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
-  if (result.status !== 0) throw new BuildError(`${name} does not compile for arm64`, result.stderr);
+  run(COMPILER, [...flags, '-S', source, '-o', assembly], `${name} does not compile for arm64`);
   const instructions = readFileSync(assembly, 'utf8')
     .split('\n')
     .filter((line) => /^\t[a-z]/.test(line));
   const listing = instructions.map((line) => line.trim().replaceAll('\t', ' ')).join('\n');
   if (!expected.test(listing))
-    throw new BuildError(`${name}: no ${expected} in what the compiler made`, listing);
+    throw new ScriptError(`${name}: no ${expected} in what the compiler made`, listing);
   console.log(`check-arm64: ${name}: ${listing.replaceAll('\n', '; ')}`);
 }
 
@@ -78,19 +73,15 @@ function checkAddon() {
   const binary = buildAddon({ variant: 'arm64' });
   const header = readFileSync(binary).subarray(0, 20);
   // e_machine of the ELF header: EM_AARCH64 is 183.
-  if (header.readUInt16LE(18) !== 183) throw new BuildError(`${binary} is not for arm64`);
+  if (header.readUInt16LE(18) !== 183) throw new ScriptError(`${binary} is not for arm64`);
   console.log('check-arm64: the addon compiles');
 }
 
-function isProgram(name) {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
-}
-
 function main() {
-  if (!isProgram(COMPILER)) {
-    if (process.env.CI)
-      throw new BuildError(`${COMPILER} is not installed: apt-get install g++-aarch64-linux-gnu`);
-    console.log(`check-arm64: skipped, needs ${COMPILER} (apt-get install g++-aarch64-linux-gnu)`);
+  const missing = missingPrograms([COMPILER]);
+  if (missing !== undefined) {
+    if (process.env.CI) throw new ScriptError(missing);
+    console.log(`check-arm64: skipped, ${missing}`);
     return;
   }
   mkdirSync(OUTPUT, { recursive: true });
@@ -98,10 +89,4 @@ function main() {
   checkAddon();
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof BuildError)) throw error;
-  process.stderr.write(`${error.output}${error.output && '\n'}check-arm64: ${error.message}\n`);
-  process.exitCode = 1;
-}
+await runScript('check-arm64', main);

@@ -6,11 +6,11 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ROOT } from './shared/programs.mjs';
 
-const SUPPORT = join(dirname(fileURLToPath(import.meta.url)), '..', 'test', 'support');
+const SUPPORT = join(ROOT, 'test', 'support');
 
 const { values } = parseArgs({
   options: { seconds: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },

@@ -7,14 +7,12 @@
  * It writes to stderr: the stdout of `npm pack` names the tarball.
  */
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BuildError, buildAddon } from './build-addon.mjs';
-import { SetupError, setup } from './setup.mjs';
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { join } from 'node:path';
+import { buildAddon } from './build-addon.mjs';
+import { setup } from './setup.mjs';
+import { FOR_PACKING, missingPrograms, ROOT } from './shared/programs.mjs';
+import { run, runScript, ScriptError } from './shared/script.mjs';
 
 /** Where binutils for the architecture are, and which build makes the binary. */
 const ARCHITECTURES = {
@@ -47,21 +45,21 @@ function prebuild(architecture) {
 
   const floor = glibcFloor(run(`${binutils}objdump`, ['-T', binary]));
   if (newer(floor, OLDEST_GLIBC)) {
-    throw new BuildError(
+    throw new ScriptError(
       `${binary} needs glibc ${floor}, newer than ${OLDEST_GLIBC}: see native/system/glibc_floor.cc`,
     );
   }
   const libraries = neededLibraries(run(`${binutils}objdump`, ['-p', binary]));
   const foreign = libraries.filter((name) => !/^(libc\.so\.6|ld-linux-.*)$/.test(name));
   if (foreign.length > 0)
-    throw new BuildError(`${binary} needs ${foreign.join(', ')}: only glibc is to be taken for granted`);
+    throw new ScriptError(`${binary} needs ${foreign.join(', ')}: only glibc is to be taken for granted`);
   say(`linux-${architecture}: needs glibc ${floor} or newer, and no other library`);
 }
 
 /** The newest version of glibc that a symbol is asked of: `… (GLIBC_2.17) read`. */
 function glibcFloor(symbols) {
   const versions = [...symbols.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)/g)].map(([, version]) => version);
-  if (versions.length === 0) throw new BuildError('objdump shows no symbol of glibc', symbols);
+  if (versions.length === 0) throw new ScriptError('objdump shows no symbol of glibc', symbols);
   return versions.reduce((one, other) => (newer(other, one) ? other : one));
 }
 
@@ -73,25 +71,16 @@ function newer(one, other) {
   return one.localeCompare(other, 'en', { numeric: true }) > 0;
 }
 
-function run(command, args) {
-  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
-  if (result.error !== undefined) throw new BuildError(`cannot run ${command}: ${result.error.code}`);
-  if (result.status !== 0) throw new BuildError(`${command} failed`, `${result.stdout}${result.stderr}`);
-  return result.stdout;
-}
-
 function say(line) {
   process.stderr.write(`pack: ${line}\n`);
 }
 
-try {
+await runScript('pack', () => {
   if (process.arch !== 'x64')
-    throw new BuildError('packing needs an x64 machine: the other binaries are cross-compiled');
+    throw new ScriptError('packing needs an x64 machine: the other binaries are cross-compiled');
+  const missing = missingPrograms(FOR_PACKING);
+  if (missing !== undefined) throw new ScriptError(missing);
   setup();
   compileTypeScript();
   for (const architecture of Object.keys(ARCHITECTURES)) prebuild(architecture);
-} catch (error) {
-  if (!(error instanceof BuildError || error instanceof SetupError)) throw error;
-  process.stderr.write(`${error.output}${error.output && '\n'}pack: ${error.message}\n`);
-  process.exitCode = 1;
-}
+});

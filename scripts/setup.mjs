@@ -6,42 +6,20 @@
  * really does: the stdout of `npm start` carries samples alone.
  */
 
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BuildError, buildAddon } from './build-addon.mjs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAddon } from './build-addon.mjs';
+import { ROOT } from './shared/programs.mjs';
+import { attempt, isMain, run, ScriptError } from './shared/script.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const STAMPS = join(ROOT, '.setup');
 
-/** A step that failed: one line, and the output of the tool that says why. */
-export class SetupError extends Error {
-  constructor(message, output = '') {
-    super(message);
-    this.output = output;
-  }
-}
-
-/** @throws SetupError */
+/** @throws ScriptError */
 export function setup() {
   installDependencies();
   step('addon', 'building the addon', addonInputs(), join(ROOT, 'build/Release/perfring.node'), () => {
-    try {
-      buildAddon();
-    } catch (error) {
-      if (error instanceof BuildError) throw new SetupError(error.message, error.output);
-      throw error;
-    }
+    buildAddon();
   });
   const bundle = join(ROOT, 'dist/bin/perfring.js');
   step('typescript', 'compiling the TypeScript', typescriptInputs(), bundle, () => {
@@ -58,7 +36,7 @@ export function setupOrExit() {
   try {
     setup();
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!(error instanceof ScriptError)) throw error;
     process.stderr.write(`${error.output}${error.output && '\n'}setup: ${error.message}\n`);
     process.exit(1);
   }
@@ -69,11 +47,11 @@ function installDependencies() {
   say('installing the dependencies (npm ci)');
   // Also where NODE_ENV or npm's own settings leave out what only the build needs.
   const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const clean = spawn('npm', ['ci', ...quiet]);
+  const clean = attempt('npm', ['ci', ...quiet]);
   if (!clean.failed) return;
   // npm ci insists on a lock that names the optional packages of every platform, and a registry that does not have
   // them all makes none such. npm install takes the versions of the same lock, and is content.
-  if (!clean.output.includes('EUSAGE')) throw new SetupError('npm ci failed', clean.output);
+  if (!clean.output.includes('EUSAGE')) throw new ScriptError('npm ci failed', clean.output);
   run('npm', ['install', '--no-save', ...quiet], 'npm install failed');
 }
 
@@ -100,6 +78,8 @@ function addonInputs() {
     'CMakeLists.txt',
     'binding.gyp',
     'scripts/build-addon.mjs',
+    'scripts/shared/programs.mjs',
+    'scripts/shared/script.mjs',
     'package-lock.json',
   ];
 }
@@ -139,21 +119,8 @@ function filesUnder(directory) {
     .sort();
 }
 
-function run(command, args, failure) {
-  const { failed, output } = spawn(command, args);
-  if (failed) throw new SetupError(failure, output);
-}
-
-function spawn(command, args) {
-  const result = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
-  const output = result.error === undefined ? `${result.stdout}${result.stderr}` : String(result.error);
-  return { failed: result.status !== 0, output };
-}
-
 function say(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
 
-const [, script] = process.argv;
-// By whatever links it was named.
-if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) setupOrExit();
+if (isMain(import.meta.url)) setupOrExit();

@@ -6,11 +6,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { setupOrExit } from './setup.mjs';
+import { ROOT } from './shared/programs.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const MAIN = join(ROOT, 'dist/bin/perfring.js');
 const COLLECT = ['collect', '--duration', '3s', ...process.argv.slice(2)];
 

@@ -16,15 +16,12 @@
  * tenth of the random cases; not the command, the programs and the host, which are told by no engine from another.
  */
 
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runJest } from './run-jest.mjs';
-import { setupOrExit } from './setup.mjs';
+import { join } from 'node:path';
+import { setup } from './setup.mjs';
+import { ROOT } from './shared/programs.mjs';
+import { runJest, UNITS } from './shared/run-jest.mjs';
+import { runScript, ScriptError } from './shared/script.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
-
-/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
-const UNITS = ['--selectProjects', 'unit', '--runInBand'];
 const KERNEL = [
   '--selectProjects',
   'integration',
@@ -77,12 +74,11 @@ const RUNS = {
 function main(names) {
   const unknown = names.filter((name) => !(name in RUNS));
   if (unknown.length > 0) {
-    console.error(`test-flags: no run named ${unknown}; there are ${Object.keys(RUNS).join(', ')}`);
-    return false;
+    throw new ScriptError(`no run named ${unknown}; there are ${Object.keys(RUNS).join(', ')}`);
   }
-  setupOrExit();
+  setup();
   const chosen = names.length > 0 ? names : Object.keys(RUNS);
-  return chosen.map((name) => runJest(RUNS[name])).every((passed) => passed);
+  process.exitCode = chosen.map((name) => runJest(RUNS[name])).every((passed) => passed) ? 0 : 1;
 }
 
-process.exitCode = main(process.argv.slice(2)) ? 0 : 1;
+await runScript('test-flags', main);

@@ -10,14 +10,13 @@
  * What a check needs and this machine lacks is told; under CI it is a failure.
  */
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { missingPrograms, ROOT } from './shared/programs.mjs';
+import { run, runScript, ScriptError } from './shared/script.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OUTPUT = join(ROOT, 'build-native');
 const require = createRequire(import.meta.url);
 
@@ -48,10 +47,10 @@ const BINDING_DEFINES = [
 const CHECKS = { sanitizers, threads, uv, tidy };
 
 /** What a machine lacks for a check. */
-class Missing extends Error {}
+class Missing extends ScriptError {}
 
 function sanitizers() {
-  run(
+  runShown(
     compile('native-tests', testSources(), ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']),
     [],
   );
@@ -65,7 +64,7 @@ function threads() {
     compile('native-threads', ['test/native/ring_cursor_threads.cc'], flags),
   ];
   // Without address randomisation: this ThreadSanitizer knows fewer layouts than kernels make.
-  for (const program of programs) run('setarch', ['-R', program]);
+  for (const program of programs) runShown('setarch', ['-R', program]);
 }
 
 function testSources() {
@@ -86,7 +85,7 @@ function uv() {
     .filter((prefix) => prefix)
     .map((prefix) => join(prefix, 'include/node'))
     .find((directory) => existsSync(join(directory, 'uv.h')));
-  if (headers === undefined) throw new Missing("Node's uv.h");
+  if (headers === undefined) throw new Missing("Node's uv.h is not there");
   const flags = [
     ...FLAGS,
     ...BINDING_INCLUDES,
@@ -95,11 +94,12 @@ function uv() {
     '-isystem',
     headers,
   ];
-  run('c++', ['-fsyntax-only', ...flags, 'native/binding/poller.cc']);
+  runShown('c++', ['-fsyntax-only', ...flags, 'native/binding/poller.cc']);
 }
 
 function tidy() {
-  if (!isProgram('clang-tidy')) throw new Missing('clang-tidy (apt-get install clang-tidy)');
+  const missing = missingPrograms(['clang-tidy']);
+  if (missing !== undefined) throw new Missing(missing);
   const sources = [...sourcesIn('native'), ...sourcesIn('native/binding'), ...sourcesIn('native/system')];
   const flags = ['-std=c++20', ...BINDING_INCLUDES, ...BINDING_DEFINES];
   inParallel(sources.map((source) => ['clang-tidy', '--quiet', source, '--', ...flags]));
@@ -119,45 +119,34 @@ function compile(name, sources, flags) {
   const common = [...FLAGS, ...flags, ...SYSTEM_INCLUDES, '-Itest/native'];
   inParallel(sources.map((source, index) => ['c++', '-c', ...common, source, '-o', objects[index]]));
   const program = join(directory, name);
-  run('c++', [...common, ...objects, '-o', program]);
+  runShown('c++', [...common, ...objects, '-o', program]);
   return program;
 }
 
 /** Runs as many commands at a time as there are CPUs; one that fails makes the whole fail, at the end. */
 function inParallel(commands) {
   const lines = commands.map((words) => words.join(' ')).join('\n');
-  run('xargs', ['-P', String(availableParallelism()), '-I', '{}', 'sh', '-c', '{}'], lines);
+  runShown('xargs', ['-P', String(availableParallelism()), '-I', '{}', 'sh', '-c', '{}'], lines);
 }
 
-function run(command, args, input = '') {
-  const result = spawnSync(command, args, { cwd: ROOT, input, stdio: ['pipe', 'inherit', 'inherit'] });
-  if (result.error !== undefined) throw result.error;
-  if (result.status !== 0)
-    throw new Error(`${command} failed (${result.signal ?? `exit code ${result.status}`})`);
-}
-
-function isProgram(name) {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
+/** The output is shown as it comes. */
+function runShown(command, args, input = '') {
+  run(command, args, `${command} failed`, { input, stdio: ['pipe', 'inherit', 'inherit'] });
 }
 
 function main(names) {
   const unknown = names.filter((name) => !(name in CHECKS));
   if (unknown.length > 0)
-    throw new Error(`no check named ${unknown}; there are ${Object.keys(CHECKS).join(', ')}`);
+    throw new ScriptError(`no check named ${unknown}; there are ${Object.keys(CHECKS).join(', ')}`);
   for (const name of names.length > 0 ? names : Object.keys(CHECKS)) {
     try {
       CHECKS[name]();
       console.log(`test-native: ${name}: ok`);
     } catch (error) {
       if (!(error instanceof Missing) || process.env.CI) throw error;
-      console.log(`test-native: ${name}: skipped, needs ${error.message}`);
+      console.log(`test-native: ${name}: skipped, ${error.message}`);
     }
   }
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  console.error(`test-native: ${error.message}`);
-  process.exitCode = 1;
-}
+await runScript('test-native', main);

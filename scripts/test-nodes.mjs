@@ -6,20 +6,16 @@
  * runs, which try the protocol and not Node, and the command are left out.
  */
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runJest } from './run-jest.mjs';
-import { setupOrExit } from './setup.mjs';
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { join } from 'node:path';
+import { setup } from './setup.mjs';
+import { ROOT } from './shared/programs.mjs';
+import { runJest, UNITS } from './shared/run-jest.mjs';
+import { run, runScript, ScriptError } from './shared/script.mjs';
 
 /** Major version -> the one that is tried. */
 const VERSIONS = { 22: '22.23.3', 24: '24.21.0' };
 
-/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
-const UNITS = ['--selectProjects', 'unit', '--runInBand'];
 const CHOSEN = [
   '--selectProjects',
   'integration',
@@ -29,8 +25,6 @@ const CHOSEN = [
   'test/process/(lifetimes|ring/engine|package/install)',
 ];
 const EVERYTHING = ['--selectProjects', 'integration', 'process'];
-
-class InstallError extends Error {}
 
 /** @returns the path of the binary */
 function install(major) {
@@ -43,11 +37,14 @@ function install(major) {
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, 'package.json'), '{ "private": true }\n');
     const options = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
-    const result = spawnSync('npm', ['install', ...options, '--loglevel=error', `${name}@${version}`], {
-      cwd: directory,
-      encoding: 'utf8',
-    });
-    if (result.status !== 0) throw new InstallError(`npm has no ${name}@${version}: ${result.stderr}`);
+    run(
+      'npm',
+      ['install', ...options, '--loglevel=error', `${name}@${version}`],
+      `npm has no ${name}@${version}`,
+      {
+        cwd: directory,
+      },
+    );
   }
   return join(home, 'bin', 'node');
 }
@@ -57,9 +54,9 @@ function main(args) {
   const named = args.filter((arg) => arg !== '--all');
   const unknown = named.filter((major) => !(major in VERSIONS));
   if (unknown.length > 0) {
-    throw new InstallError(`no version ${unknown}; there are ${Object.keys(VERSIONS).join(', ')}`);
+    throw new ScriptError(`no version ${unknown}; there are ${Object.keys(VERSIONS).join(', ')}`);
   }
-  setupOrExit();
+  setup();
   const parts = [UNITS, all ? EVERYTHING : CHOSEN];
   let passed = true;
   for (const major of named.length > 0 ? named : Object.keys(VERSIONS)) {
@@ -69,10 +66,4 @@ function main(args) {
   process.exitCode = passed ? 0 : 1;
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof InstallError)) throw error;
-  console.error(`test-nodes: ${error.message}`);
-  process.exitCode = 1;
-}
+await runScript('test-nodes', main);

@@ -14,13 +14,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BuildError, buildAddon } from './build-addon.mjs';
-import { runJest } from './run-jest.mjs';
-import { setupOrExit } from './setup.mjs';
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { join } from 'node:path';
+import { buildAddon } from './build-addon.mjs';
+import { setup } from './setup.mjs';
+import { ROOT } from './shared/programs.mjs';
+import { runJest } from './shared/run-jest.mjs';
+import { runScript } from './shared/script.mjs';
 
 const LEAKS = {
   title: 'with sanitizers, leaks too',
@@ -55,7 +54,7 @@ function sanitizerLibrary() {
 }
 
 /** @returns {boolean} whether every test passed, and no process had anything to report, children included */
-function run({ asan, ...tests }, addon) {
+function runSanitized({ asan, ...tests }, addon) {
   const reports = mkdtempSync(join(tmpdir(), 'perfring-sanitized-'));
   const log = `log_path=${join(reports, 'report')}`;
   try {
@@ -78,14 +77,9 @@ function run({ asan, ...tests }, addon) {
   }
 }
 
-setupOrExit();
-try {
-  const args = process.argv.slice(2);
+await runScript('test-sanitized', (args) => {
+  setup();
   const runs = args.length > 0 ? [{ ...LEAKS, parts: [['--runInBand', ...args]] }] : [LEAKS, ENDS];
   const addon = buildAddon({ variant: 'asan' });
-  process.exitCode = runs.map((one) => run(one, addon)).every((passed) => passed) ? 0 : 1;
-} catch (error) {
-  if (!(error instanceof BuildError)) throw error;
-  process.stderr.write(`${error.output}${error.output && '\n'}test-sanitized: ${error.message}\n`);
-  process.exitCode = 1;
-}
+  process.exitCode = runs.map((one) => runSanitized(one, addon)).every((passed) => passed) ? 0 : 1;
+});

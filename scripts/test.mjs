@@ -4,11 +4,9 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { setupOrExit } from './setup.mjs';
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { ROOT } from './shared/programs.mjs';
 
 setupOrExit();
 const jest = join(ROOT, 'node_modules/jest/bin/jest.js');

@@ -1,29 +1,10 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { describeWithPrograms } from '../../support/programs';
 
-/** What scripts/pack.mjs builds with. */
-const TOOLS = ['cmake', 'g++', 'aarch64-linux-gnu-g++'];
-
-/**
- * A `describe` that packs the package. On a machine that cannot it is skipped, and its title says what is missing;
- * under CI it is a failure.
- */
+/** A `describe` that packs the package. It is skipped where that is not possible, and its title says why. */
 export function describePacked(title: string, body: () => void): void {
-  const missing = [
-    ...(process.arch === 'x64' ? [] : ['an x64 machine']),
-    ...TOOLS.filter((tool) => !isProgram(tool)),
-  ];
-  const { CI } = process.env;
-  if (missing.length === 0 || (CI !== undefined && CI !== '')) {
-    describe(title, body);
+  if (process.arch === 'x64') {
+    describeWithPrograms('FOR_PACKING', title, body);
     return;
   }
-  const why = `${title} (packing needs ${missing.join(' and ')})`;
-  process.stderr.write(`skipped: ${why}\n`);
-  describe.skip(why, body);
-}
-
-function isProgram(name: string): boolean {
-  const { PATH = '' } = process.env;
-  return PATH.split(delimiter).some((directory) => existsSync(join(directory, name)));
+  describe.skip(`${title} (packing needs an x64 machine)`, body);
 }

@@ -1,12 +1,13 @@
-/** Runs jest in a node of one's choice and tells the outcome in a line; for scripts that run the tests in several ways. */
+/** Runs jest, in any node, and prints its counts in one line. Every script that runs tests, and .ci/run, count by this. */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT } from './programs.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
+export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
 
 /**
  * @param {object} run

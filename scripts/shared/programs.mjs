@@ -1,0 +1,62 @@
+/**
+ * The project's folder, and the programs that its scripts call: whether they are installed, and which of Debian's
+ * packages has them. No script names a package by itself. Packed with build-addon.mjs, so it imports nothing else.
+ */
+
+import { existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/** Program -> Debian package. One that is not here has a package of its own name. */
+const PACKAGES = {
+  'c++': 'g++',
+  'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu',
+  'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
+  'aarch64-linux-gnu-objdump': 'binutils-aarch64-linux-gnu',
+  strip: 'binutils',
+  objdump: 'binutils',
+  setarch: 'util-linux',
+  setpriv: 'util-linux',
+  busybox: 'busybox-static',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-system-aarch64': 'qemu-system-arm',
+};
+
+/** What `npm test` needs so that nothing is skipped, packing included. README.md has the same line. */
+export const FOR_TESTS = ['cmake', 'g++', 'make', 'python3', 'aarch64-linux-gnu-g++'];
+
+/** What scripts/pack.mjs builds both binaries of the package with. */
+export const FOR_PACKING = [
+  'cmake',
+  'c++',
+  'strip',
+  'objdump',
+  'aarch64-linux-gnu-g++',
+  'aarch64-linux-gnu-strip',
+  'aarch64-linux-gnu-objdump',
+];
+
+/** What scripts/test-kernels.mjs boots its machines with. */
+export const FOR_KERNELS = ['qemu-system-x86_64', 'qemu-system-aarch64', 'busybox', 'cpio'];
+
+export function isProgram(name) {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
+}
+
+/** @returns the Debian packages that hold these programs, each once */
+export function packagesOf(programs) {
+  return [...new Set(programs.map((name) => PACKAGES[name] ?? name))];
+}
+
+/**
+ * What to say of these programs if any is not installed: `cmake and g++ are not installed: apt-get install cmake g++`.
+ * @returns {string | undefined} undefined when all are installed
+ */
+export function missingPrograms(programs) {
+  const missing = programs.filter((name) => !isProgram(name));
+  if (missing.length === 0) return undefined;
+  const verb = missing.length === 1 ? 'is' : 'are';
+  return `${missing.join(' and ')} ${verb} not installed: apt-get install ${packagesOf(missing).join(' ')}`;
+}

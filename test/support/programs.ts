@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const PROGRAMS = pathToFileURL(join(__dirname, '../../scripts/shared/programs.mjs')).href;
+
+/** Evaluates an expression over what scripts/shared/programs.mjs exports, which jest cannot import. */
+export function askPrograms<Answer>(expression: string): Answer {
+  const code = `import * as programs from '${PROGRAMS}'; console.log(JSON.stringify(${expression} ?? null));`;
+  const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+  return JSON.parse(stdout) as Answer;
+}
+
+/**
+ * A `describe` that calls programs of the machine. Without them it is skipped, and its title says what to install; under
+ * CI it is not skipped, and fails.
+ * @param programs the name of a list of scripts/shared/programs.mjs
+ */
+export function describeWithPrograms(
+  programs: 'FOR_TESTS' | 'FOR_PACKING',
+  title: string,
+  body: () => void,
+): void {
+  const missing = askPrograms<string | null>(`programs.missingPrograms(programs.${programs})`);
+  const { CI } = process.env;
+  if (missing === null || (CI !== undefined && CI !== '')) {
+    describe(title, body);
+    return;
+  }
+  const why = `${title} (${missing})`;
+  process.stderr.write(`skipped: ${why}\n`);
+  describe.skip(why, body);
+}
