@@ -92,7 +92,7 @@ export class BpfMap {
     const handle = native.bpfMapOpenPinned(path, fileFlags(options));
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${named(path)}`, {
-        ENOENT: 'nothing is there; see: bpftool map show pinned',
+        ENOENT: 'nothing is pinned there; list the pinned maps: bpftool --bpffs map list',
         EACCES: 'its file permissions forbid it, or it is not in a bpf file system',
         EINVAL: 'that is no BPF object; maps are pinned in a bpf file system, as a rule /sys/fs/bpf',
         EPERM: permissionAdvice(['CAP_BPF']),

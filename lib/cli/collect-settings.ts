@@ -243,8 +243,11 @@ function latencyOf(text: string): number {
   return microseconds;
 }
 
+/** Names of stdout. /dev/stdout is a symbolic link, which would not be followed. */
+const STDOUT_NAMES: readonly string[] = ['-', '/dev/stdout'];
+
 function outputOf(given: CollectArguments): CollectSettings['output'] {
-  if (given.output === undefined) {
+  if (given.output === undefined || STDOUT_NAMES.includes(given.output)) {
     if (given.force !== undefined) throw usageError('--force is for --output FILE');
     return undefined;
   }

@@ -53,7 +53,14 @@ export async function collect(settings: CollectSettings): Promise<void> {
     abandonWhenStuck(output, stop);
     if (settings.durationMilliseconds !== undefined) stop.after(settings.durationMilliseconds);
     await opened.run({
-      format: formatNamed(settings.format, layoutOf(source), zero, styleFor({ isTTY: isTerminal })),
+      format: formatNamed(
+        settings.format,
+        layoutOf(source),
+        zero,
+        styleFor({ isTTY: isTerminal }),
+        // A terminal that does not know its width has 0 columns.
+        (isTerminal && process.stdout.columns) || undefined,
+      ),
       output,
       stop,
       count: settings.count,

@@ -18,29 +18,44 @@ export interface Commands {
  * @throws CommandError (usage) for what is no command line; what the command throws
  */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<void> {
-  const program = commandLine(commands);
+  const printed: string[] = [];
+  const program = commandLine(commands, (text) => printed.push(text));
   try {
     await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== EXIT_OK) throw asUsageError(error, args);
   }
+  if (printed.length > 0) await print(printed.join(''));
 }
 
-function commandLine(commands: Commands): Command {
+function commandLine(commands: Commands, writeOut: (text: string) => void): Command {
   const program = new Command('perfring')
     .description('Samples of eBPF programs, live from the perf rings of every CPU.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .option('--debug', 'stack traces with errors')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     .exitOverride()
     // Errors are thrown, and written as one line by whoever catches them.
-    .configureOutput({ writeOut: print, writeErr: () => undefined })
+    .configureOutput({ writeOut, writeErr: () => undefined })
     .addHelpText('after', EXAMPLES);
   addCollect(program).action((given: CollectArguments) => commands.collect(given));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
+  for (const command of program.commands) refuseRepeatedValues(command);
   return program;
+}
+
+/** An option with a value is given once: commander would take the last value and drop the others. */
+function refuseRepeatedValues(command: Command): void {
+  for (const option of command.options) {
+    // A flag that is given twice means what it means once.
+    if (option.isBoolean()) continue;
+    option.argParser((value: string, previous: string | undefined) => {
+      if (previous === undefined) return value;
+      throw usageError(`${option.long} is given twice, "${previous}" and "${value}"; give it once`);
+    });
+  }
 }
 
 function addCollect(program: Command): Command {
@@ -129,8 +144,11 @@ function packageVersion(): string {
 
 /** `error: unknown option '--fromat'\n(Did you mean --format?)` on one line, with where to look. */
 function asUsageError(error: CommanderError, args: readonly string[]): CommandError {
-  if (error.code === 'commander.help')
+  if (error.code === 'commander.help') {
+    const [first, unknown] = args;
+    if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
     return usageError('name a command, collect or doctor; see: perfring --help');
+  }
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')

@@ -4,9 +4,9 @@ import { print } from './print';
 import { type Style, styleFor } from './style';
 
 /** Shows what this machine has and lacks. @returns the exit code: 0 only when `collect` works */
-export function doctor(options: { readonly json?: true }): number {
+export async function doctor(options: { readonly json?: true }): Promise<number> {
   const diagnosis = diagnose();
-  print(options.json === true ? jsonOf(diagnosis) : diagnosisText(diagnosis, styleFor(process.stdout)));
+  await print(options.json === true ? jsonOf(diagnosis) : diagnosisText(diagnosis, styleFor(process.stdout)));
   return diagnosis.ready ? EXIT_OK : EXIT_FAILURE;
 }
 

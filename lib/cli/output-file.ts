@@ -10,22 +10,24 @@ import {
 } from 'node:fs';
 import { codeOf, CommandError } from './failure';
 
+/** What `--output` names: a file that was made, a file that was there, a character device, or a named pipe. */
+type OutputKind = 'new file' | 'old file' | 'device' | 'pipe';
+
 /**
- * Opens the file of `--output`. A new one can be read by its owner alone, since samples tell what others do; one
- * that is there is taken only when asked, and emptied only by {@link OutputFile.empty}. A symbolic link at the end
- * of the path is never followed: whoever may write in that directory could point it at any file.
+ * Opens the file of `--output`. A new file can be read by its owner alone, because samples show what other users do.
+ * A file that is there is taken only with `--force`, and emptied only by {@link OutputFile.empty}. Devices and named
+ * pipes hold nothing that could be overwritten, so they need no `--force`. A symbolic link at the end of the path is
+ * never followed: anyone who may write in that directory could point it at any file.
  */
 export class OutputFile {
   readonly path: string;
   readonly fd: number;
-  readonly #isNew: boolean;
-  readonly #isRegular: boolean;
+  readonly #kind: OutputKind;
 
-  private constructor(path: string, fd: number, isNew: boolean, isRegular: boolean) {
+  private constructor(path: string, fd: number, kind: OutputKind) {
     this.path = path;
     this.fd = fd;
-    this.#isNew = isNew;
-    this.#isRegular = isRegular;
+    this.#kind = kind;
   }
 
   /** @throws CommandError */
@@ -36,40 +38,55 @@ export class OutputFile {
       if (codeOf(error) !== 'EEXIST') throw openError(path, error);
     }
     refuseByKind(path);
-    if (!force) throw new CommandError(`${path} is there already; add --force to overwrite it`);
-    return OutputFile.#openExisting(path);
+    return OutputFile.#openExisting(path, force);
   }
 
   static #create(path: string): OutputFile {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    return new OutputFile(path, openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), true, true);
+    const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    return new OutputFile(path, fd, 'new file');
   }
 
-  static #openExisting(path: string): OutputFile {
+  static #openExisting(path: string, force: boolean): OutputFile {
     const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
     let fd: number;
     try {
-      // O_NONBLOCK: a pipe without a reader is an error and no wait.
+      // O_NONBLOCK: a pipe without a reader is an error, not a wait.
       fd = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     } catch (error) {
       throw openError(path, error);
     }
-    const stats = fstatSync(fd);
-    if (stats.isFile() || stats.isCharacterDevice()) return new OutputFile(path, fd, false, stats.isFile());
+    const kind = kindOf(fstatSync(fd));
+    if (kind !== undefined && (kind !== 'old file' || force)) return new OutputFile(path, fd, kind);
     closeSync(fd);
-    throw new CommandError(`${path} is no regular file; leave --output out and redirect stdout to it`);
+    throw new CommandError(
+      kind === undefined
+        ? `${path} is no file, character device or pipe; leave --output out and redirect stdout to it`
+        : `${path} is there already; add --force to overwrite it`,
+    );
   }
 
-  /** Empties a file that was there before: the last thing before the first sample, when all else has worked. */
+  /** A named pipe: writes to it must wait on the event loop, not in a thread. */
+  get isPipe(): boolean {
+    return this.#kind === 'pipe';
+  }
+
+  /** Empties a file that was there before: the last step before the first sample, after everything has been opened. */
   empty(): void {
-    if (this.#isRegular && !this.#isNew) ftruncateSync(this.fd);
+    if (this.#kind === 'old file') ftruncateSync(this.fd);
   }
 
-  /** Undoes the opening: what it created is gone again, what was there before is as it was. */
+  /** Undoes the opening: a new file is removed, an old one stays as it was. */
   discard(): void {
-    if (this.#isNew && isSameFile(fstatSync(this.fd), this.path)) unlinkSync(this.path);
+    if (this.#kind === 'new file' && isSameFile(fstatSync(this.fd), this.path)) unlinkSync(this.path);
     closeSync(this.fd);
   }
+}
+
+function kindOf(stats: Stats): OutputKind | undefined {
+  if (stats.isFile()) return 'old file';
+  if (stats.isCharacterDevice()) return 'device';
+  return stats.isFIFO() ? 'pipe' : undefined;
 }
 
 function isSameFile({ dev, ino }: Stats, path: string): boolean {
@@ -77,7 +94,7 @@ function isSameFile({ dev, ino }: Stats, path: string): boolean {
   return there !== undefined && there.dev === dev && there.ino === ino;
 }
 
-/** Where --force would not help, it is not what is asked for. */
+/** These are refused before `--force` is asked for, which would not help. */
 function refuseByKind(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isSymbolicLink() === true) throw openError(path, { code: 'ELOOP' });
@@ -92,7 +109,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'you may not write there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
-  ENXIO: 'it is a pipe that nobody reads, or a socket',
+  ENXIO: 'it is a pipe without a reader, or a socket',
   ELOOP: 'it is a symbolic link, which is not followed; name the file itself',
   ENAMETOOLONG: 'the name is too long',
 };

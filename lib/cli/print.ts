@@ -1,10 +1,20 @@
+import { isReaderGone, writeError } from './write-error';
+
 /**
- * Writes what a command answers by itself: help, version, diagnosis. Samples go another way, by SampleOutput, and until
- * something is printed process.stdout is not touched: it would be a second stream on the descriptor.
+ * Writes the text of a command itself: help, version, diagnosis. Samples go through SampleOutput. Until something is
+ * printed process.stdout is not touched, because it would be a second stream on the descriptor.
+ * Resolves when the text was written, or when the reader of the pipe has gone away.
+ * @throws CommandError when it could not be written
  */
-export function print(text: string): void {
+export function print(text: string): Promise<void> {
   const { stdout } = process;
-  // Whoever closed the pipe has read enough.
-  if (stdout.listenerCount('error') === 0) stdout.on('error', () => undefined);
-  stdout.write(text);
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error | null): void => {
+      if (error === undefined || error === null || isReaderGone(error)) resolve();
+      else reject(writeError('stdout', error));
+    };
+    // The stream emits its error as well: without a listener it would be an uncaught exception.
+    stdout.once('error', end);
+    stdout.write(text, end);
+  });
 }

@@ -26,8 +26,8 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     await runCommandLine(args, {
       collect: (given) => collect(collectSettings(given)),
-      doctor: (given) => {
-        exitCode = doctor(given);
+      doctor: async (given) => {
+        exitCode = await doctor(given);
       },
     });
   } catch (error) {

@@ -2,8 +2,9 @@ import { createWriteStream, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { codeOf, CommandError } from './failure';
+import type { CommandError } from './failure';
 import type { OutputFile } from './output-file';
+import { isReaderGone, writeError } from './write-error';
 
 /** What is written at once: small enough that {@link SampleOutput.bytesWritten} shows whether the other end takes any. */
 const PIECE_BYTES = 64 * 1024;
@@ -33,7 +34,8 @@ export class SampleOutput {
   }
 
   static toFile(file: OutputFile): SampleOutput {
-    return new SampleOutput(createWriteStream('', { fd: file.fd }), file.path);
+    const stream = file.isPipe ? pipeStream(file.fd) : createWriteStream('', { fd: file.fd });
+    return new SampleOutput(stream, file.path);
   }
 
   /** The reader of a pipe went away: no error, but the end. */
@@ -101,27 +103,11 @@ export class SampleOutput {
 function stdoutStream(): Writable {
   if (isatty(1)) return process.stdout;
   const stats = fstatSync(1);
-  if (stats.isFIFO() || stats.isSocket()) return new Socket({ fd: 1, readable: false, writable: true });
+  if (stats.isFIFO() || stats.isSocket()) return pipeStream(1);
   // A file, or a device: not on the event loop, since a disk may be slow.
   return createWriteStream('', { fd: 1, autoClose: false });
 }
 
-function isReaderGone(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === 'EPIPE' || code === 'ECONNRESET';
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full; make room, or write elsewhere',
-  EDQUOT: 'the quota is used up; make room, or write elsewhere',
-  EFBIG: 'the file has reached the largest size allowed',
-  EIO: 'the device failed',
-  EBADF: 'it is not open for writing',
-};
-
-function writeError(name: string, error: Error): CommandError {
-  const code = codeOf(error) ?? 'unknown error';
-  return new CommandError(`cannot write to ${name}: ${REASONS[code] ?? 'it failed'} (${code})`, 1, {
-    cause: error,
-  });
+function pipeStream(fd: number): Writable {
+  return new Socket({ fd, readable: false, writable: true });
 }

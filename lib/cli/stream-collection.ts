@@ -2,7 +2,7 @@ import { type PerfEventArray, PerfMapReader, type PerfMapReaderOptions, type Rin
 import type { Collection, CollectionRun } from './collection';
 import { LossRows } from './loss-rows';
 import { StatusLine } from './status-line';
-import type { Style } from './style';
+import { type Style, takesEscapes } from './style';
 import { summaryText } from './summary';
 
 /** What is asked of a reader. */
@@ -26,7 +26,8 @@ export class StreamCollection implements Collection {
 
   async run(run: CollectionRun): Promise<void> {
     const status = new StatusLine(process.stderr, () => this.#reader.stats());
-    if (!run.quiet && process.stderr.isTTY === true) status.start();
+    // The line redraws itself by escape sequences.
+    if (!run.quiet && takesEscapes(process.stderr)) status.start();
     try {
       await this.#deliver(run, run.sharesTerminal ? status : undefined);
     } finally {

@@ -17,12 +17,17 @@ export interface MaybeTerminal {
   readonly isTTY?: boolean;
 }
 
+/** Whether the stream is a terminal that understands escape sequences. */
+export function takesEscapes(stream: MaybeTerminal, environment: NodeJS.ProcessEnv = process.env): boolean {
+  return stream.isTTY === true && environment['TERM'] !== 'dumb';
+}
+
 /** @see https://no-color.org */
 export function styleFor(stream: MaybeTerminal, environment: NodeJS.ProcessEnv = process.env): Style {
-  const { NO_COLOR, TERM } = environment;
+  const { NO_COLOR } = environment;
   // Node 20.0 to 20.11 has no styleText.
   const enabled =
-    stream.isTTY === true && !NO_COLOR && TERM !== 'dumb' && typeof (styleText as unknown) === 'function';
+    takesEscapes(stream, environment) && !NO_COLOR && typeof (styleText as unknown) === 'function';
   // Later ones look at stdout of themselves, unless told that we have looked.
   const options = { validateStream: false };
   const paint = (name: StyleName) => (text: string) => (enabled ? styleText(name, text, options) : text);

@@ -1,11 +1,11 @@
 /**
  * What a terminal would obey, and what would make text look like other text: C0 and C1 controls, DEL, line and
- * paragraph separators, bidirectional controls, zero-width and invisible characters, the tag characters, lone
+ * paragraph separators, bidirectional controls, zero-width and invisible characters, variation selectors, the tag characters, lone
  * surrogates; and the backslash, so that what is shown is unambiguous.
  */
 const NOT_PLAIN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  /[\\\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}\p{Surrogate}]/gu;
+  /[\p{Variation_Selector}\\\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}\p{Surrogate}]|\u034f/gu;
 
 /** Where it comes to nothing, which is nearly always: one look. */
 const PLAIN = /^[ -[\]-~]*$/;
@@ -26,7 +26,7 @@ export function jsonText(text: string): string {
   return PLAIN.test(text) ? json : json.replace(BEYOND_JSON, (char) => `\\u${hex(char, 4)}`);
 }
 
-const BEYOND_JSON = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+const BEYOND_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 function escapeOf(char: string): string {
   const named = NAMED[char];

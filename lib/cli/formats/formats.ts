@@ -13,16 +13,18 @@ export type FormatName = (typeof FORMAT_NAMES)[number];
 /**
  * @param layout of the samples, where it is known
  * @param zero nanoseconds of CLOCK_MONOTONIC from which a table counts
+ * @param terminalColumns how wide the terminal is; undefined where the output is no terminal
  */
 export function formatNamed(
   name: FormatName,
   layout: SampleLayout | undefined,
   zero: bigint,
   style: Style,
+  terminalColumns?: number,
 ): RecordFormat {
   switch (name) {
     case 'table':
-      return new TableFormat(layout, zero, style);
+      return new TableFormat(layout, zero, style, terminalColumns);
     case 'ndjson':
       return new NdjsonFormat(layout);
     case 'raw':

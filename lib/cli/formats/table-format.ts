@@ -7,20 +7,25 @@ import {
 } from '../../index';
 import { formatCount } from '../quantities';
 import type { Style } from '../style';
+import { cutToWidth, textWidth } from '../text-width';
 import { visibleText } from '../visible-text';
 import { hexOf, jsonValue } from './field-value';
 import type { RecordFormat } from './record-format';
 
-/** What a row shows in one place: a number to the right, text to the left. */
+/** One column of the table: numbers to the right, text to the left. */
 interface Column {
   readonly title: string;
   readonly width: number;
   readonly isText: boolean;
+  /** The last column may be longer than its width, and wraps where the terminal ends. */
+  readonly isOpen?: boolean;
   value(record: RingRecord, fields: Readonly<Record<string, FieldValue>>): string;
 }
 
-/** Bytes shown of a sample nobody can decode. */
+/** Bytes shown of a sample whose layout is not known. */
 const SHOWN_BYTES = 32;
+/** As many are shown on any terminal. */
+const MINIMUM_SHOWN_BYTES = 8;
 
 /** Fields with a column of their own, in every table. */
 const COMMON_FIELDS: ReadonlySet<string> = new Set(['time', 'pid', 'tid']);
@@ -37,11 +42,13 @@ export class TableFormat implements RecordFormat {
   /**
    * @param layout when the samples' is known: then they are decoded
    * @param zero nanoseconds of CLOCK_MONOTONIC that are shown as 0
+   * @param terminalColumns how wide the terminal is; undefined where the output is no terminal
    */
-  constructor(layout: SampleLayout | undefined, zero: bigint, style: Style) {
+  constructor(layout: SampleLayout | undefined, zero: bigint, style: Style, terminalColumns?: number) {
     const own =
-      layout?.fields.filter(({ name }) => !COMMON_FIELDS.has(name)).map(fieldColumn) ?? SIZE_AND_DATA;
-    this.#columns = [...commonColumns(zero), ...own];
+      layout?.fields.filter(({ name }) => !COMMON_FIELDS.has(name)).map(fieldColumn) ??
+      sizeAndData(terminalColumns);
+    this.#columns = columnsThatFit([...commonColumns(zero), ...own], terminalColumns);
     this.#decode = layout === undefined ? () => NO_FIELDS : decoderFor(layout);
     this.#size = layout?.size ?? 0;
     this.#style = style;
@@ -49,13 +56,13 @@ export class TableFormat implements RecordFormat {
 
   begin(): void {
     const titles = this.#columns.map((column) => padded(column.title, column));
-    this.#text += `${this.#style.bold(titles.join('  ').trimEnd())}\n`;
+    this.#text += `${this.#style.bold(titles.join(GAP).trimEnd())}\n`;
   }
 
   sample(record: RingRecord): void {
     const fields = record.size < this.#size ? NO_FIELDS : this.#decode(record);
     let row = '';
-    for (const column of this.#columns) row += `${padded(column.value(record, fields), column)}  `;
+    for (const column of this.#columns) row += padded(column.value(record, fields), column) + GAP;
     this.#text += `${row.trimEnd()}\n`;
   }
 
@@ -84,10 +91,37 @@ export class TableFormat implements RecordFormat {
   }
 }
 
+/** What is left of a terminal's width for a last column without a fixed width; longer text wraps. */
+const OPEN_COLUMNS = 16;
+const GAP = '  ';
+
+/**
+ * Rows that wrap can't be read. So where the terminal is too narrow, columns of numbers are left out, the last one
+ * first. Time, CPU and process stay.
+ */
+function columnsThatFit(columns: readonly Column[], terminalColumns = Number.POSITIVE_INFINITY): Column[] {
+  const kept = [...columns];
+  while (widthOf(kept) > terminalColumns) {
+    const optional = kept.slice(FIRST_OPTIONAL).filter(({ isText }) => !isText);
+    const last = optional.at(-1);
+    if (last === undefined) break;
+    kept.splice(kept.indexOf(last), 1);
+  }
+  return kept;
+}
+
+function widthOf(columns: readonly Column[]): number {
+  const widths = columns.map(({ isOpen, width }) => (isOpen === true ? OPEN_COLUMNS : width));
+  return widths.reduce((sum, width) => sum + width) + GAP.length * (columns.length - 1);
+}
+
 const NO_FIELDS: Readonly<Record<string, FieldValue>> = {};
 const TIME_WIDTH = 11;
 const CPU_WIDTH = 3;
 const ID_WIDTH = 7;
+const SIZE_WIDTH = 5;
+/** Columns before this index are always shown: time, cpu and pid. */
+const FIRST_OPTIONAL = 3;
 
 /** The payload knows best; else what the kernel noted with the record. */
 function commonColumns(zero: bigint): Column[] {
@@ -116,29 +150,37 @@ function commonColumns(zero: bigint): Column[] {
 
 function fieldColumn({ name, kind, size }: SampleField): Column {
   const isText = kind.startsWith('char[') || kind.startsWith('bytes[');
-  // A terminated string of 16 bytes has 15 characters; long ones come last, and need no room after them.
+  // A terminated string of 16 bytes has 15 characters. Longer ones come last.
   const width = isText ? Math.min(size - 1, 15) : 6;
   return {
     title: name,
     width: Math.max(name.length, width),
     isText,
+    isOpen: isText && size > 16,
     value: (_record, fields) => shown(fields[name]),
   };
 }
 
-const SIZE_AND_DATA: readonly Column[] = [
-  { title: 'size', width: 5, isText: false, value: (record) => String(record.size) },
-  {
-    title: 'data',
-    width: 4,
-    isText: true,
-    value: (record) => {
-      const bytes = new Uint8Array(Math.min(record.size, SHOWN_BYTES));
-      record.copyTo(bytes);
-      return `${Buffer.from(bytes.buffer).toString('hex')}${record.size > SHOWN_BYTES ? '…' : ''}`;
+/** For samples whose layout is not known: how long they are, and as many of their first bytes as there is room for. */
+function sizeAndData(terminalColumns = Number.POSITIVE_INFINITY): Column[] {
+  const before = TIME_WIDTH + CPU_WIDTH + 2 * ID_WIDTH + SIZE_WIDTH + 5 * GAP.length;
+  const room = Math.floor((terminalColumns - before - '…'.length) / 2);
+  const shownBytes = Math.max(MINIMUM_SHOWN_BYTES, Math.min(SHOWN_BYTES, room));
+  return [
+    { title: 'size', width: SIZE_WIDTH, isText: false, value: (record) => String(record.size) },
+    {
+      title: 'data',
+      width: 4,
+      isText: true,
+      isOpen: true,
+      value: (record) => {
+        const bytes = new Uint8Array(Math.min(record.size, shownBytes));
+        record.copyTo(bytes);
+        return `${Buffer.from(bytes.buffer).toString('hex')}${record.size > shownBytes ? '…' : ''}`;
+      },
     },
-  },
-];
+  ];
+}
 
 function shown(value: FieldValue | undefined): string {
   if (value === undefined) return '-';
@@ -154,6 +196,10 @@ function seconds(nanoseconds: bigint): string {
   return `${nanoseconds < 0n ? '-' : ''}${microseconds / 1_000_000n}.${fraction}`;
 }
 
-function padded(text: string, { width, isText }: Column): string {
-  return isText ? text.padEnd(width) : text.padStart(width);
+/** Columns stay under their titles whatever the text holds: a name full of escapes is cut. */
+function padded(text: string, { width, isText, isOpen }: Column): string {
+  if (!isText) return text.padStart(width);
+  if (isOpen === true) return text;
+  const cut = cutToWidth(text, width);
+  return cut + ' '.repeat(width - textWidth(cut));
 }

@@ -11,6 +11,8 @@ export const MAIN = join(__dirname, '../../../dist/bin/perfring.js');
 export interface CliOptions {
   /** Runs as that user and its group, with no other group and no capability. */
   readonly user?: number;
+  /** Where it runs; the test's own directory when left out. */
+  readonly directory?: string;
   readonly environment?: Readonly<Record<string, string>>;
   /** A descriptor in place of a pipe. */
   readonly stdout?: number;
@@ -32,10 +34,11 @@ export class CliProcess {
 
   constructor(args: readonly string[], options: CliOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('dist/bin/perfring.js is not there: npm run build:ts');
-    const { user, environment, stdout = 'pipe' } = options;
+    const { user, directory, environment, stdout = 'pipe' } = options;
     this.child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ['ignore', stdout, 'pipe'],
       env: { ...process.env, ...environment },
+      ...(directory === undefined ? {} : { cwd: directory }),
       ...(user === undefined ? {} : { uid: user, gid: user, cwd: '/' }),
     });
     this.#exited = once(this.child, 'close');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
 import { cli, linesOf, MAIN } from './cli-process';
@@ -18,7 +18,7 @@ describe('perfring', () => {
       stderr: '',
       stdout: Buffer.from(`${version}\n`),
     });
-    for (const args of [[], ['--help'], ['collect', '--help'], ['doctor', '--help']]) {
+    for (const args of [[], ['--help'], ['help', 'collect'], ['collect', '--help'], ['doctor', '--help']]) {
       const { code, stdout, stderr } = await cli(args, { environment: NO_ADDON });
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout.toString()).toMatch(/^Usage: perfring/);
@@ -49,6 +49,8 @@ describe('perfring', () => {
     ['collect --force'],
     ['collect --pid self'],
     ['collect --syscall 1'],
+    ['collect -b sys_enter -b sched_switch'],
+    ['help nope'],
     ['doctor --nope'],
   ])('refuses "%s" with one line and 2, before it loads the addon', async (line) => {
     const { code, stdout, stderr } = await cli(line.split(' '), { environment: NO_ADDON });
@@ -71,6 +73,22 @@ describe('perfring', () => {
     const { stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" collect --help | true`]);
     expect(stderr.toString()).toBe('');
   });
+
+  it.each([['--help'], ['--version'], ['help', 'collect'], ['doctor']])(
+    'fails when the disk is full: %j %j',
+    async (...args) => {
+      const full = openSync('/dev/full', 'w');
+      try {
+        const { code, stderr } = await cli(args, { stdout: full, environment: NO_ADDON });
+        expect(linesOf(stderr)).toEqual([
+          expect.stringMatching(/^perfring: cannot write to stdout: the disk is full; .* \(ENOSPC\)$/),
+        ]);
+        expect(code).toBe(1);
+      } finally {
+        closeSync(full);
+      }
+    },
+  );
 
   it('shows by doctor that the addon is missing', async () => {
     const { code, stdout } = await cli(['doctor'], { environment: NO_ADDON });

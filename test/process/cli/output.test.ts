@@ -1,3 +1,5 @@
+import { spawn, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdtempSync,
@@ -5,6 +7,7 @@ import {
   closeSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -13,7 +16,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
-import { cli, linesOf } from './cli-process';
+import { CliProcess, cli, linesOf } from './cli-process';
+
+/** Where a descriptor leads; it may be closed between being listed and being read. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 const DISK_FULL = 'the disk is full; make room, or write elsewhere (ENOSPC)';
 
@@ -75,8 +87,36 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(readFileSync(at('old'), 'utf8')).toBe('precious');
   });
 
+  it('writes to stdout when the file is called -, and to a device without --force', async () => {
+    const { code, stdout } = await cli(['collect', '-q', '-n', '3', '-o', '-'], { directory });
+    expect(code).toBe(0);
+    expect(linesOf(stdout)).toHaveLength(4);
+    expect(readdirSync(directory)).toEqual([]);
+    expect(await collect('-o', '/dev/null')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('writes to a named pipe, and ends when its reader goes away', async () => {
+    execFileSync('mkfifo', [at('pipe')]);
+    // Reader and writer at once, until both sides have opened the pipe: each would wait for the other.
+    const held = openSync(at('pipe'), 'r+');
+    const reader = spawn('head', ['-n', '4', at('pipe')]);
+    const read: Buffer[] = [];
+    reader.stdout.on('data', (chunk: Buffer) => read.push(chunk));
+    const hasOpened = (pid: number): boolean =>
+      readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`) === at('pipe'));
+    const writer = new CliProcess(['collect', '-q', '-o', at('pipe')]);
+    const writerOpened = writer.until(() => hasOpened(writer.pid));
+    const ended = once(reader, 'close');
+    await writer.until(() => reader.exitCode !== null || hasOpened(reader.pid as number));
+    await writerOpened;
+    closeSync(held);
+    await ended;
+    expect(linesOf(Buffer.concat(read))).toHaveLength(4);
+    expect(await writer.finished()).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('says when the disk is full, and ends', async () => {
-    const { code, stderr } = await cli(['collect', '-o', '/dev/full', '--force']);
+    const { code, stderr } = await cli(['collect', '-o', '/dev/full']);
     expect(stderr).toBe(`perfring: cannot write to /dev/full: ${DISK_FULL}\n`);
     expect(code).toBe(1);
   });

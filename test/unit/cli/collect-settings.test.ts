@@ -72,6 +72,11 @@ describe('collectSettings', () => {
     expect(collectSettings({ mapId: '7' }).source).toEqual({ kind: 'id', id: 7 });
   });
 
+  it.each(['-', '/dev/stdout'])('takes --output %s for stdout', (output) => {
+    expect(collectSettings({ output }).output).toBeUndefined();
+    expect(() => collectSettings({ output, force: true })).toThrow('--force is for --output FILE');
+  });
+
   it.each([
     ['events:16', { everyEvents: 16 }],
     ['bytes:64K', { everyBytes: 65_536 }],

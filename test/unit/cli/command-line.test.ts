@@ -22,6 +22,22 @@ async function parsed(...args: string[]): Promise<Given> {
   return given;
 }
 
+/** What a command prints of itself. */
+async function printedBy(...args: string[]): Promise<string> {
+  let printed = '';
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text, callback) => {
+    printed += String(text);
+    (callback as unknown as () => void)();
+    return true;
+  });
+  try {
+    await parsed(...args);
+  } finally {
+    write.mockRestore();
+  }
+  return printed;
+}
+
 describe('runCommandLine', () => {
   it('hands collect what was typed, and nothing of its own', async () => {
     expect(await parsed('collect')).toEqual({ collect: {} });
@@ -58,23 +74,35 @@ describe('runCommandLine', () => {
   });
 
   it('tells in its help the size of the rings as the library has it', async () => {
-    const { stdout } = process;
-    const written: string[] = [];
-    const write = jest.spyOn(stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-    try {
-      await parsed('collect', '--help');
-    } finally {
-      write.mockRestore();
-    }
     const bytes = resolveOptions({}, 4096).dataPageCount * 4096;
-    expect(written.join('')).toMatch(
+    expect(await printedBy('collect', '--help')).toMatch(
       new RegExp(`--buffer-bytes <size> .*\\(default: ${formatSize(bytes)}\\)`),
     );
+  });
+
+  it('has the help of a command by help as by --help', async () => {
+    expect(await printedBy('help', 'collect')).toBe(await printedBy('collect', '--help'));
+    expect(await printedBy('help')).toBe(await printedBy('--help'));
+  });
+
+  it.each([
+    [['-b', 'sched_switch', '-b', 'sys_enter'], '--builtin is given twice, "sched_switch" and "sys_enter"'],
+    [['--builtin', 'sys_enter', '-b', 'sys_enter'], '--builtin is given twice'],
+    [['-n', '1', '--count=2'], '--count is given twice, "1" and "2"; give it once'],
+  ])('refuses collect %j', async (args, message) => {
+    const error: unknown = await parsed('collect', ...args).catch((failure: unknown) => failure);
+    expect((error as Error).message).toContain(message);
+    expect(exitCodeOf(error)).toBe(2);
+  });
+
+  it('takes a flag twice as once', async () => {
+    expect(await parsed('collect', '-q', '--quiet')).toEqual({ collect: { quiet: true } });
   });
 
   it.each([
     [['--debug'], 'name a command, collect or doctor; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
+    [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
     [
       ['collect', '--fromat', 'raw'],

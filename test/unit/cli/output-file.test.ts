@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -74,10 +78,25 @@ describe('OutputFile', () => {
     expect(() => OutputFile.open(at('x'.repeat(300)), false)).toThrow(/the name is too long/);
   });
 
-  it('takes a device when asked', () => {
-    const file = OutputFile.open('/dev/null', true);
+  it('takes a device, which has nothing to overwrite, without being asked', () => {
+    for (const force of [false, true]) {
+      const file = OutputFile.open('/dev/null', force);
+      file.empty();
+      expect(file.isPipe).toBe(false);
+      file.discard();
+    }
+  });
+
+  it('takes a named pipe that has a reader', () => {
+    execFileSync('mkfifo', [at('pipe')]);
+    expect(() => OutputFile.open(at('pipe'), false)).toThrow(/it is a pipe without a reader/);
+    const reader = openSync(at('pipe'), constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = OutputFile.open(at('pipe'), false);
     file.empty();
+    expect(file.isPipe).toBe(true);
     file.discard();
+    closeSync(reader);
+    expect(existsSync(at('pipe'))).toBe(true);
   });
 
   it('takes back a file that it made, and no other that came into its place', () => {

@@ -1,4 +1,4 @@
-import { styleFor } from '../../../lib/cli/style';
+import { styleFor, takesEscapes } from '../../../lib/cli/style';
 
 describe('styleFor', () => {
   it('paints on a terminal', () => {
@@ -14,5 +14,15 @@ describe('styleFor', () => {
     expect([style.bold, style.dim, style.good, style.bad, style.warn].map((paint) => paint('x'))).toEqual(
       Array(5).fill('x'),
     );
+  });
+});
+
+describe('takesEscapes', () => {
+  it.each([
+    [{ isTTY: true }, { TERM: 'xterm', NO_COLOR: '1' }, true],
+    [{ isTTY: true }, { TERM: 'dumb' }, false],
+    [{}, { TERM: 'xterm' }, false],
+  ])('is for %j with %j: %s', (stream, environment, expected) => {
+    expect(takesEscapes(stream, environment)).toBe(expected);
   });
 });

@@ -14,6 +14,7 @@ describe('visibleText', () => {
     ['\u2066x\u2069', '\\u2066x\\u2069'],
     ['zero\u200bwidth\ufeff', 'zero\\u200bwidth\\ufeff'],
     ['a\u2028b', 'a\\u2028b'],
+    ['☠\ufe0f a\u034fb', '☠\\ufe0f a\\u034fb'],
     ['tag\u{e0041}', 'tag\\u{e0041}'],
     ['\ud800', '\\ud800'],
   ])('shows %j as %j', (text, visible) => {

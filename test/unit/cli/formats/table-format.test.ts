@@ -23,8 +23,12 @@ function payload(time: bigint, comm: string, filename: string): Uint8Array {
   return bytes;
 }
 
-function rows(layout: SampleLayout | undefined, payloads: readonly Uint8Array[]): string[] {
-  const format = new TableFormat(layout, ZERO, styleFor({}));
+function rows(
+  layout: SampleLayout | undefined,
+  payloads: readonly Uint8Array[],
+  terminalColumns?: number,
+): string[] {
+  const format = new TableFormat(layout, ZERO, styleFor({}), terminalColumns);
   format.begin();
   lendRecords(
     payloads.map((one) => ({ payload: one })),
@@ -51,6 +55,53 @@ describe('TableFormat', () => {
   it('neutralises what a terminal would obey', () => {
     const [, row] = rows(LAYOUT, [payload(ZERO, '\u001b[31mred', 'a\nb\u202e')]);
     expect(row).toBe('   0.000000    0       11       12  \\x1b[31mred      a\\nb\\u202e');
+  });
+
+  it.each([
+    ['wide characters', '日本語プロ', '日本語プロ     '],
+    ['emoji', '😀😀😀', '😀😀😀         '],
+    ['combining marks', 'e\u0301e\u0301', 'e\u0301e\u0301             '],
+    ['marks of other scripts', 'ก\u0e34', 'ก\u0e34              '],
+    ['escapes that take more room than there is', '\u202e\u202e\u202e\u202e', '\\u202e\\u202e\\u…'],
+    ['a wide character where the cut is', '\u001b\u001b日本語プ', '\\x1b\\x1b日本語…'],
+  ])('keeps columns under their titles for %s', (_what, comm, cell) => {
+    expect(rows(LAYOUT, [payload(ZERO, comm, '/bin/a')])[1]).toBe(
+      `   0.000000    0       11       12  ${cell}  /bin/a`,
+    );
+  });
+
+  describe('on a terminal', () => {
+    const titles = (name: string, columns?: number): string => {
+      const { layout } = BUILTIN_PROGRAMS.find((program) => program.name === name) ?? {};
+      return rows(layout, [], columns)[0] as string;
+    };
+
+    it.each(BUILTIN_PROGRAMS.map(({ name }) => name))(
+      'has rows of %s that fit, and all columns elsewhere',
+      (name) => {
+        for (let columns = 54; columns < 100; columns++) {
+          expect(titles(name, columns).length).toBeLessThanOrEqual(columns);
+          expect(titles(name, columns)).toMatch(/^ +time +cpu +pid .* comm/);
+        }
+        expect(titles(name, 200)).toBe(titles(name));
+      },
+    );
+
+    it('leaves out columns of numbers, the last one first', () => {
+      expect(titles('sched_switch', 72)).toMatch(/comm +preempt +prev_state$/);
+      expect(titles('sched_switch', 71)).toMatch(/comm +preempt$/);
+      expect(titles('sched_process_exec', 86)).toMatch(/comm +uid +old_pid +filename$/);
+      expect(titles('sched_process_exec', 80)).toMatch(/comm +uid +filename$/);
+      expect(titles('sched_process_exec', 60)).toMatch(/cpu +pid +comm +filename$/);
+    });
+
+    it('shows as many bytes of an unknown sample as there is room for', () => {
+      for (const columns of [60, 80, 200]) {
+        const [, row = ''] = rows(undefined, [new Uint8Array(60).fill(0xee)], columns);
+        expect(row.length).toBeLessThanOrEqual(columns);
+        expect(row).toMatch(/(?:ee){8,32}…$/);
+      }
+    });
   });
 
   it('shows the first bytes of a sample of unknown layout, and - for what nobody knows', () => {
