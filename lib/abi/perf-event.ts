@@ -11,16 +11,29 @@ import { shown } from '../input/shown';
 
 // ---------------------------------------------------------------------- enum perf_type_id, perf_sw_ids
 
+export const PERF_TYPE_HARDWARE = 0;
 export const PERF_TYPE_SOFTWARE = 1;
 export const PERF_TYPE_TRACEPOINT = 2;
+export const PERF_TYPE_HW_CACHE = 3;
+export const PERF_TYPE_RAW = 4;
+export const PERF_TYPE_BREAKPOINT = 5;
+
 /** Nanoseconds of a CPU, by a timer of its own: what samplers use where there is no PMU. */
 export const PERF_COUNT_SW_CPU_CLOCK = 0;
 /** Nanoseconds that the task ran. */
 export const PERF_COUNT_SW_TASK_CLOCK = 1;
-/** The event that bpf_perf_event_output writes to. */
-export const PERF_COUNT_SW_BPF_OUTPUT = 10;
+export const PERF_COUNT_SW_PAGE_FAULTS = 2;
+export const PERF_COUNT_SW_CONTEXT_SWITCHES = 3;
+export const PERF_COUNT_SW_CPU_MIGRATIONS = 4;
+export const PERF_COUNT_SW_PAGE_FAULTS_MIN = 5;
+export const PERF_COUNT_SW_PAGE_FAULTS_MAJ = 6;
+export const PERF_COUNT_SW_ALIGNMENT_FAULTS = 7;
+export const PERF_COUNT_SW_EMULATION_FAULTS = 8;
 /** Counts nothing: an event that only carries side-band records. */
 export const PERF_COUNT_SW_DUMMY = 9;
+/** The event that bpf_perf_event_output writes to. */
+export const PERF_COUNT_SW_BPF_OUTPUT = 10;
+export const PERF_COUNT_SW_CGROUP_SWITCHES = 11;
 
 // ---------------------------------------------------------------------- enum perf_event_sample_format
 
@@ -82,6 +95,230 @@ export const PERF_RECORD_BPF_EVENT = 18;
 export const PERF_RECORD_CGROUP = 19;
 export const PERF_RECORD_TEXT_POKE = 20;
 export const PERF_RECORD_AUX_OUTPUT_HW_ID = 21;
+
+// ---------------------------------------------------------------------- enum perf_branch_sample_type
+
+export const PERF_SAMPLE_BRANCH_USER = 1 << 0;
+export const PERF_SAMPLE_BRANCH_KERNEL = 1 << 1;
+export const PERF_SAMPLE_BRANCH_HV = 1 << 2;
+export const PERF_SAMPLE_BRANCH_ANY = 1 << 3;
+export const PERF_SAMPLE_BRANCH_ANY_CALL = 1 << 4;
+export const PERF_SAMPLE_BRANCH_ANY_RETURN = 1 << 5;
+export const PERF_SAMPLE_BRANCH_IND_CALL = 1 << 6;
+export const PERF_SAMPLE_BRANCH_ABORT_TX = 1 << 7;
+export const PERF_SAMPLE_BRANCH_IN_TX = 1 << 8;
+export const PERF_SAMPLE_BRANCH_NO_TX = 1 << 9;
+export const PERF_SAMPLE_BRANCH_COND = 1 << 10;
+export const PERF_SAMPLE_BRANCH_CALL_STACK = 1 << 11;
+export const PERF_SAMPLE_BRANCH_IND_JUMP = 1 << 12;
+export const PERF_SAMPLE_BRANCH_CALL = 1 << 13;
+export const PERF_SAMPLE_BRANCH_NO_FLAGS = 1 << 14;
+export const PERF_SAMPLE_BRANCH_NO_CYCLES = 1 << 15;
+export const PERF_SAMPLE_BRANCH_TYPE_SAVE = 1 << 16;
+export const PERF_SAMPLE_BRANCH_HW_INDEX = 1 << 17;
+export const PERF_SAMPLE_BRANCH_PRIV_SAVE = 1 << 18;
+/** Linux 6.8 and later: the counters of each branch. */
+export const PERF_SAMPLE_BRANCH_COUNTERS = 1 << 19;
+
+// ---------------------------------------------------------------------- type, spec, new_type and priv of struct perf_branch_entry
+
+export const PERF_BR_UNKNOWN = 0;
+export const PERF_BR_COND = 1;
+export const PERF_BR_UNCOND = 2;
+export const PERF_BR_IND = 3;
+export const PERF_BR_CALL = 4;
+export const PERF_BR_IND_CALL = 5;
+export const PERF_BR_RET = 6;
+export const PERF_BR_SYSCALL = 7;
+export const PERF_BR_SYSRET = 8;
+export const PERF_BR_COND_CALL = 9;
+export const PERF_BR_COND_RET = 10;
+export const PERF_BR_ERET = 11;
+export const PERF_BR_IRQ = 12;
+export const PERF_BR_SERROR = 13;
+export const PERF_BR_NO_TX = 14;
+export const PERF_BR_EXTEND_ABI = 15;
+
+export const PERF_BR_SPEC_NA = 0;
+export const PERF_BR_SPEC_WRONG_PATH = 1;
+export const PERF_BR_NON_SPEC_CORRECT_PATH = 2;
+export const PERF_BR_SPEC_CORRECT_PATH = 3;
+
+export const PERF_BR_NEW_FAULT_ALGN = 0;
+export const PERF_BR_NEW_FAULT_DATA = 1;
+export const PERF_BR_NEW_FAULT_INST = 2;
+export const PERF_BR_NEW_ARCH_1 = 3;
+export const PERF_BR_NEW_ARCH_2 = 4;
+export const PERF_BR_NEW_ARCH_3 = 5;
+export const PERF_BR_NEW_ARCH_4 = 6;
+export const PERF_BR_NEW_ARCH_5 = 7;
+
+export const PERF_BR_PRIV_UNKNOWN = 0;
+export const PERF_BR_PRIV_USER = 1;
+export const PERF_BR_PRIV_KERNEL = 2;
+export const PERF_BR_PRIV_HV = 3;
+
+// ---------------------------------------------------------------------- enum perf_sample_regs_abi
+
+export const PERF_SAMPLE_REGS_ABI_NONE = 0;
+export const PERF_SAMPLE_REGS_ABI_32 = 1;
+export const PERF_SAMPLE_REGS_ABI_64 = 2;
+
+// ---------------------------------------------------------------------- bits of PERF_SAMPLE_TRANSACTION
+
+export const PERF_TXN_ELISION = 1 << 0;
+export const PERF_TXN_TRANSACTION = 1 << 1;
+export const PERF_TXN_SYNC = 1 << 2;
+export const PERF_TXN_ASYNC = 1 << 3;
+export const PERF_TXN_RETRY = 1 << 4;
+export const PERF_TXN_CONFLICT = 1 << 5;
+export const PERF_TXN_CAPACITY_WRITE = 1 << 6;
+export const PERF_TXN_CAPACITY_READ = 1 << 7;
+export const PERF_TXN_ABORT_MASK = 0xffff_ffff_0000_0000n;
+/** Bits from here on are the code of the abort. */
+export const PERF_TXN_ABORT_SHIFT = 32;
+
+// ---------------------------------------------------------------------- header.misc
+
+export const PERF_RECORD_MISC_CPUMODE_MASK = 7 << 0;
+export const PERF_RECORD_MISC_CPUMODE_UNKNOWN = 0;
+export const PERF_RECORD_MISC_KERNEL = 1;
+export const PERF_RECORD_MISC_USER = 2;
+export const PERF_RECORD_MISC_HYPERVISOR = 3;
+export const PERF_RECORD_MISC_GUEST_KERNEL = 4;
+export const PERF_RECORD_MISC_GUEST_USER = 5;
+export const PERF_RECORD_MISC_PROC_MAP_PARSE_TIMEOUT = 1 << 12;
+/** MMAP, MMAP2: the mapping is not executable. */
+export const PERF_RECORD_MISC_MMAP_DATA = 1 << 13;
+/** COMM: the name changed by execve(2). */
+export const PERF_RECORD_MISC_COMM_EXEC = 1 << 13;
+/** FORK: written by perf alone, not by the kernel. */
+export const PERF_RECORD_MISC_FORK_EXEC = 1 << 13;
+/** SWITCH, SWITCH_CPU_WIDE: the thread leaves the CPU. */
+export const PERF_RECORD_MISC_SWITCH_OUT = 1 << 13;
+/** SAMPLE: PERF_SAMPLE_IP is the instruction that caused the event. */
+export const PERF_RECORD_MISC_EXACT_IP = 1 << 14;
+/** SWITCH, SWITCH_CPU_WIDE: the thread could have run on. */
+export const PERF_RECORD_MISC_SWITCH_OUT_PREEMPT = 1 << 14;
+/** MMAP2: has the build id of the file in place of its inode. */
+export const PERF_RECORD_MISC_MMAP_BUILD_ID = 1 << 14;
+
+// ---------------------------------------------------------------------- indexes of PERF_RECORD_NAMESPACES
+
+export const NET_NS_INDEX = 0;
+export const UTS_NS_INDEX = 1;
+export const IPC_NS_INDEX = 2;
+export const PID_NS_INDEX = 3;
+export const USER_NS_INDEX = 4;
+export const MNT_NS_INDEX = 5;
+export const CGROUP_NS_INDEX = 6;
+
+// ---------------------------------------------------------------------- enum perf_record_ksymbol_type, flags, enum perf_bpf_event_type
+
+export const PERF_RECORD_KSYMBOL_TYPE_UNKNOWN = 0;
+export const PERF_RECORD_KSYMBOL_TYPE_BPF = 1;
+export const PERF_RECORD_KSYMBOL_TYPE_OOL = 2;
+export const PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER = 1 << 0;
+export const PERF_BPF_EVENT_UNKNOWN = 0;
+export const PERF_BPF_EVENT_PROG_LOAD = 1;
+export const PERF_BPF_EVENT_PROG_UNLOAD = 2;
+
+// ---------------------------------------------------------------------- enum perf_callchain_context
+
+// Not addresses: markers in a call chain. The entries after one are of its context.
+
+export const PERF_CONTEXT_HV = 0xffff_ffff_ffff_ffe0n;
+export const PERF_CONTEXT_KERNEL = 0xffff_ffff_ffff_ff80n;
+export const PERF_CONTEXT_USER = 0xffff_ffff_ffff_fe00n;
+export const PERF_CONTEXT_GUEST = 0xffff_ffff_ffff_f800n;
+export const PERF_CONTEXT_GUEST_KERNEL = 0xffff_ffff_ffff_f780n;
+export const PERF_CONTEXT_GUEST_USER = 0xffff_ffff_ffff_f600n;
+/** From here on every value is a marker. */
+export const PERF_CONTEXT_MAX = 0xffff_ffff_ffff_f001n;
+
+// ---------------------------------------------------------------------- flags of PERF_RECORD_AUX
+
+export const PERF_AUX_FLAG_TRUNCATED = 0x01;
+export const PERF_AUX_FLAG_OVERWRITE = 0x02;
+export const PERF_AUX_FLAG_PARTIAL = 0x04;
+export const PERF_AUX_FLAG_COLLISION = 0x08;
+export const PERF_AUX_FLAG_PMU_FORMAT_TYPE_MASK = 0xff00;
+
+// ---------------------------------------------------------------------- union perf_mem_data_src
+
+export const PERF_MEM_OP_NA = 0x01;
+export const PERF_MEM_OP_LOAD = 0x02;
+export const PERF_MEM_OP_STORE = 0x04;
+export const PERF_MEM_OP_PFETCH = 0x08;
+export const PERF_MEM_OP_EXEC = 0x10;
+export const PERF_MEM_OP_SHIFT = 0;
+
+export const PERF_MEM_LVL_NA = 0x01;
+export const PERF_MEM_LVL_HIT = 0x02;
+export const PERF_MEM_LVL_MISS = 0x04;
+export const PERF_MEM_LVL_L1 = 0x08;
+export const PERF_MEM_LVL_LFB = 0x10;
+export const PERF_MEM_LVL_L2 = 0x20;
+export const PERF_MEM_LVL_L3 = 0x40;
+export const PERF_MEM_LVL_LOC_RAM = 0x80;
+export const PERF_MEM_LVL_REM_RAM1 = 0x100;
+export const PERF_MEM_LVL_REM_RAM2 = 0x200;
+export const PERF_MEM_LVL_REM_CCE1 = 0x400;
+export const PERF_MEM_LVL_REM_CCE2 = 0x800;
+export const PERF_MEM_LVL_IO = 0x1000;
+export const PERF_MEM_LVL_UNC = 0x2000;
+export const PERF_MEM_LVL_SHIFT = 5;
+
+export const PERF_MEM_REMOTE_REMOTE = 0x01;
+export const PERF_MEM_REMOTE_SHIFT = 37;
+
+export const PERF_MEM_LVLNUM_L1 = 0x01;
+export const PERF_MEM_LVLNUM_L2 = 0x02;
+export const PERF_MEM_LVLNUM_L3 = 0x03;
+export const PERF_MEM_LVLNUM_L4 = 0x04;
+export const PERF_MEM_LVLNUM_CXL = 0x09;
+export const PERF_MEM_LVLNUM_IO = 0x0a;
+export const PERF_MEM_LVLNUM_ANY_CACHE = 0x0b;
+export const PERF_MEM_LVLNUM_LFB = 0x0c;
+export const PERF_MEM_LVLNUM_RAM = 0x0d;
+export const PERF_MEM_LVLNUM_PMEM = 0x0e;
+export const PERF_MEM_LVLNUM_NA = 0x0f;
+export const PERF_MEM_LVLNUM_SHIFT = 33;
+
+export const PERF_MEM_SNOOP_NA = 0x01;
+export const PERF_MEM_SNOOP_NONE = 0x02;
+export const PERF_MEM_SNOOP_HIT = 0x04;
+export const PERF_MEM_SNOOP_MISS = 0x08;
+export const PERF_MEM_SNOOP_HITM = 0x10;
+export const PERF_MEM_SNOOP_SHIFT = 19;
+
+export const PERF_MEM_SNOOPX_FWD = 0x01;
+export const PERF_MEM_SNOOPX_PEER = 0x02;
+export const PERF_MEM_SNOOPX_SHIFT = 38;
+
+export const PERF_MEM_LOCK_NA = 0x01;
+export const PERF_MEM_LOCK_LOCKED = 0x02;
+export const PERF_MEM_LOCK_SHIFT = 24;
+
+export const PERF_MEM_TLB_NA = 0x01;
+export const PERF_MEM_TLB_HIT = 0x02;
+export const PERF_MEM_TLB_MISS = 0x04;
+export const PERF_MEM_TLB_L1 = 0x08;
+export const PERF_MEM_TLB_L2 = 0x10;
+export const PERF_MEM_TLB_WK = 0x20;
+export const PERF_MEM_TLB_OS = 0x40;
+export const PERF_MEM_TLB_SHIFT = 26;
+
+export const PERF_MEM_BLK_NA = 0x01;
+export const PERF_MEM_BLK_DATA = 0x02;
+export const PERF_MEM_BLK_ADDR = 0x04;
+export const PERF_MEM_BLK_SHIFT = 40;
+
+export const PERF_MEM_HOPS_0 = 0x01;
+export const PERF_MEM_HOPS_1 = 0x02;
+export const PERF_MEM_HOPS_2 = 0x03;
+export const PERF_MEM_HOPS_3 = 0x04;
+export const PERF_MEM_HOPS_SHIFT = 43;
 
 // ---------------------------------------------------------------------- flags of perf_event_open(2)
 

@@ -17,6 +17,8 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   HEADER_MISC: 'offsetof(struct perf_event_header, misc)',
   HEADER_SIZE: 'offsetof(struct perf_event_header, size)',
   HEADER_BYTES: 'sizeof(struct perf_event_header)',
+  // Of Linux 6.8, and so not in every header: the bit after the last one of 6.1.
+  PERF_SAMPLE_BRANCH_COUNTERS: 'PERF_SAMPLE_BRANCH_PRIV_SAVE << 1',
   BPF_INSN_BYTES: 'sizeof(struct bpf_insn)',
   BPF_INSN_CODE: 'offsetof(struct bpf_insn, code)',
   // The two bit fields of one byte have no offset of their own: they follow the opcode.
@@ -55,8 +57,10 @@ function runCpp(name: string, body: string): string[] {
   return execFileSync(program, { encoding: 'utf8' }).trim().split('\n');
 }
 
-function numbersOf(module: object): [string, number][] {
-  return Object.entries(module).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+function numbersOf(module: object): [string, number | bigint][] {
+  return Object.entries(module).filter((entry): entry is [string, number | bigint] =>
+    ['number', 'bigint'].includes(typeof entry[1]),
+  );
 }
 
 describe('lib/abi', () => {
@@ -65,7 +69,10 @@ describe('lib/abi', () => {
     ['bpf.ts', numbersOf(bpf)],
   ])('%s has the numbers of the compiled headers', (file, numbers) => {
     const body = numbers
-      .map(([name]) => `std::printf("${name} %lld\\n", (long long)(${EXPRESSIONS[name] ?? name}));`)
+      .map(
+        ([name, number]) =>
+          `std::printf("${name} ${typeof number === 'bigint' ? '%llu' : '%lld'}\\n", (long long)(${EXPRESSIONS[name] ?? name}));`,
+      )
       .join('\n');
     const printed = runCpp(file.replace('.ts', ''), body);
     expect(printed).toEqual(numbers.map(([name, number]) => `${name} ${number}`));
