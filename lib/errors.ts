@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   ERR_PERF_NO_READ_BATCH: 'reading needs startReadBatch() first',
   ERR_PERF_BATCH_OPEN: 'the batch before has not been finished',
   ERR_PERF_RING_CORRUPT: 'the ring holds what no writer of records writes',
+  ERR_PERF_RECORD_DAMAGED: 'a size in the record leads past its end',
   ERR_PERF_CLOSED: 'used after close()',
   ERR_PERF_READ_ONLY: 'the ring can only be read',
   ERR_PERF_ADDON_MISSING: 'the native addon is not built',

@@ -48,6 +48,52 @@ export type { RecordPayload, RecordVisitor, RingRecord } from './ring/record';
 export type { RingMemory } from './ring/geometry';
 export { type SampleFormat, sampleFormat } from './ring/sample-format';
 
+export { decodeRecord, type PerfRecord, type UnknownRecord } from './records/perf-record';
+export {
+  type RecordFormat,
+  type RecordFormatAttributes,
+  recordFormat,
+} from './records/record-format';
+export type { DataSource, RecordFields, WeightStruct } from './records/sample-fields';
+export type {
+  BranchEntry,
+  BranchStack,
+  ReadValue,
+  ReadValues,
+  Registers,
+  UserStack,
+} from './records/variable-fields';
+export type { CpuMode, RecordCommon, SampleId, SideBandRecord } from './records/sample-id';
+export type { SampleRecord } from './records/sample-record';
+export type {
+  AuxOutputHwIdRecord,
+  AuxRecord,
+  ItraceStartRecord,
+  LostRecord,
+  LostSamplesRecord,
+  ReadRecord,
+  ThrottleRecord,
+  UnthrottleRecord,
+} from './records/event-records';
+export type {
+  BpfEventRecord,
+  FileInode,
+  KsymbolRecord,
+  Mmap2Record,
+  MmapRecord,
+  TextPokeRecord,
+} from './records/mapping-records';
+export type {
+  CgroupRecord,
+  CommRecord,
+  ExitRecord,
+  ForkRecord,
+  NamespaceLink,
+  NamespacesRecord,
+  SwitchCpuWideRecord,
+  SwitchRecord,
+} from './records/task-records';
+
 export { diagnose, type Diagnosis, type DiagnosisOptions } from './doctor/readiness';
 export type { Check } from './doctor/check';
 export { formatCpuList, onlineCpus, parseCpuList, possibleCpus } from './host/cpu-list';
