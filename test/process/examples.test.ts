@@ -25,6 +25,10 @@ describe('the examples', () => {
     expect(runExample('memory-ring.ts')).toBe('one acquire one release a batch\n');
   });
 
+  it('merge-rings.ts reads two rings in the order of time', () => {
+    expect(runExample('merge-rings.ts')).toBe('10: CPU 0 opened 7\n20: CPU 1 opened 8\n30: CPU 0 closed 7\n');
+  });
+
   it('read-samples.ts is the program the README shows', () => {
     const program = readFileSync(join(ROOT, 'examples/read-samples.ts'), 'utf8');
     const shown = program.slice(program.indexOf('import'));
@@ -45,5 +49,24 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
 
   it('flight-recorder.ts finds records in order of time', () => {
     expect(runExample('flight-recorder.ts')).toMatch(/^[1-9]\d* records, in order of time\n$/);
+  });
+
+  it('one-cpu.ts sees page faults', () => {
+    expect(runExample('one-cpu.ts')).toMatch(/^page faults on CPU \d+: some\n$/);
+  });
+
+  it('errors.ts shows each kind of error by its code, and attaches a built-in program by name', () => {
+    expect(runExample('errors.ts').split('\n')).toEqual([
+      expect.stringMatching(/^ERR_PERF_PROGRAM_REJECTED: \d+ lines of log$/),
+      'ENOENT of bpf(BPF_OBJ_GET)',
+      'ERR_PERF_INVALID_OPTION: an option has the wrong type or value, or excludes another',
+      expect.stringContaining('sched_switch'),
+      'sched_switch: a thread leaves a CPU',
+      '',
+    ]);
+  });
+
+  it('metrics.ts serves what a scrape reads', () => {
+    expect(runExample('metrics.ts')).toMatch(/\nperfring_lost_samples_total\{cpu="0"\} 0\n$/);
   });
 });

@@ -1,0 +1,52 @@
+// Errors have a stable code: match it, and show the message, which says what to do.
+import {
+  attachBuiltin,
+  BUILTIN_PROGRAMS,
+  BpfProgram,
+  bpf,
+  builtinNamed,
+  DEFAULT_BUILTIN,
+  ERROR_CODES,
+} from 'perfring';
+import {
+  PerfEventArray,
+  PerfMapReader,
+  PerfRingError,
+  PerfSystemError,
+  ProgramRejectedError,
+} from 'perfring';
+
+/** What went wrong, in a line. */
+function explain(error: unknown): string {
+  // A program that the verifier refuses: its log says why.
+  if (error instanceof ProgramRejectedError)
+    return `${error.code}: ${error.log.trim().split('\n').length} lines of log`;
+  // A system call that failed: code is the errno's name, syscall the call's.
+  if (error instanceof PerfSystemError) return `${error.code} of ${error.syscall}`;
+  // Misuse of the library: ERROR_CODES says what each code means.
+  if (error instanceof PerfRingError)
+    return `${error.code}: ${ERROR_CODES[error.code as keyof typeof ERROR_CODES]}`;
+  throw error;
+}
+
+function attempt(what: () => unknown): void {
+  try {
+    what();
+  } catch (error) {
+    console.log(explain(error));
+  }
+}
+
+// A program that reads a register nobody wrote.
+const instructions = bpf.assemble([bpf.mov('r0', 'r5'), bpf.exit()]);
+attempt(() => BpfProgram.load({ type: 3, name: 'refused', instructions }));
+attempt(() => PerfEventArray.openPinned('/sys/fs/bpf/no-such-map'));
+attempt(() => PerfMapReader.open(PerfEventArray.create(), { bufferBytes: 1 }));
+
+console.log(BUILTIN_PROGRAMS.map(({ name }) => name).join(', '));
+const array = PerfEventArray.create();
+// A name from a user: checked, with the names there are in the error.
+const { name, description } = builtinNamed(DEFAULT_BUILTIN.name);
+attachBuiltin(name, array).close();
+console.log(`${name}: ${description}`);
+array.close();
