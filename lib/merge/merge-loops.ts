@@ -3,7 +3,7 @@ import type { RecordVisitor } from '../ring/record';
 import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
 import { ABSENT, sampleFormat } from '../ring/sample-format';
-import { LoopCache, LoopCopies } from '../ring/specialise';
+import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from '../ring/specialise';
 import { Lane } from './lane';
 import { type Merge, MergeState, mergeOf } from './merge';
 import { type PairMerge, pairMergeOf } from './pair-merge';
@@ -28,6 +28,16 @@ const pairs = new LoopCopies(pairMergeOf, (factory) => {
   factory(probe, emptyLane(0), emptyLane(1))(1, nobody);
 });
 
+/** Records that a merge has delivered, by what delivered them. */
+export interface MergeLoopCounts {
+  /** By the loop for two rings. */
+  readonly pair: Readonly<LoopCounts>;
+  /** By the loop for any number of rings. */
+  readonly tournament: Readonly<LoopCounts>;
+  /** One by one: those that were popped. */
+  readonly single: number;
+}
+
 /** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
 export class MergeLoops {
   readonly #merge: MergeState;
@@ -37,6 +47,9 @@ export class MergeLoops {
   #pairs: LoopCache<PairMerge> | undefined;
   /** Who visited last in this pass: see PerfRing. */
   #ran: RecordVisitor | undefined;
+  readonly #pairCounts = noLoopCounts();
+  readonly #tournamentCounts = noLoopCounts();
+  #singles = 0;
 
   /** @param lanes by index; tell {@link lanesChanged} */
   constructor(merge: MergeState, lanes: readonly Lane[]) {
@@ -57,7 +70,20 @@ export class MergeLoops {
   #makeLoops(): [Merge, LoopCache<Merge>] {
     const merge = this.#merge;
     const shared = mergeOf(merge);
-    return [shared, new LoopCache(shared, (visitor) => merges.copyFor(visitor)(merge))];
+    const loops = new LoopCache(
+      shared,
+      (visitor) => merges.copyFor(visitor)?.(merge),
+      this.#tournamentCounts,
+    );
+    return [shared, loops];
+  }
+
+  get counts(): MergeLoopCounts {
+    return {
+      pair: { ...this.#pairCounts },
+      tournament: { ...this.#tournamentCounts },
+      single: this.#singles,
+    };
   }
 
   lanesChanged(): void {
@@ -65,8 +91,10 @@ export class MergeLoops {
     const [first, second, third] = this.#lanes;
     const areTwo = first !== undefined && second !== undefined && third === undefined;
     this.#pairs = areTwo
-      ? new LoopCache(pairMergeOf(merge, first, second), (visitor) =>
-          pairs.copyFor(visitor)(merge, first, second),
+      ? new LoopCache(
+          pairMergeOf(merge, first, second),
+          (visitor) => pairs.copyFor(visitor)?.(merge, first, second),
+          this.#pairCounts,
         )
       : undefined;
   }
@@ -77,6 +105,7 @@ export class MergeLoops {
     const loop = this.#loops.loopFor(visitor);
     const pair = this.#pairs?.loopFor(visitor);
     let records = 0;
+    let byPair = 0;
     let late = 0;
     // Whether a pair's loop has moved lanes that the tournament has not seen.
     let moved = false;
@@ -84,6 +113,7 @@ export class MergeLoops {
       if (pair !== undefined) {
         pair(Math.min(limit - records, CHUNK), visitor);
         records += merge.records;
+        byPair += merge.records;
         moved ||= merge.records > 0;
         if (merge.outcome === SCAN_LIMIT && records < limit) continue;
         if (moved) merge.tournament.play();
@@ -98,13 +128,14 @@ export class MergeLoops {
     merge.late = late;
     const goesOn = visitor === this.#ran;
     this.#ran = visitor;
-    this.#loops.saw(visitor, records, goesOn);
-    this.#pairs?.saw(visitor, records, goesOn);
+    this.#loops.saw(visitor, records - byPair, goesOn);
+    this.#pairs?.saw(visitor, byPair, goesOn);
   }
 
   /** Steps over one record, of whichever ring. */
   step(): void {
     this.#shared(1, nobody, nobody);
+    this.#singles += this.#merge.records;
   }
 }
 

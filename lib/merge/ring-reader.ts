@@ -11,7 +11,7 @@ import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { ABSENT } from '../ring/sample-format';
 import { biased, GREATEST_WORD, Lane, unbiasedTime } from './lane';
 import { MergeState } from './merge';
-import { MergeLoops } from './merge-loops';
+import { type MergeLoopCounts, MergeLoops } from './merge-loops';
 
 export interface RingReaderOptions {
   /**
@@ -318,6 +318,11 @@ export class RingReader {
    */
   endOfWriting(): void {
     this.#live = false;
+  }
+
+  /** Which loops have delivered the records. @internal */
+  get loopCounts(): MergeLoopCounts {
+    return this.#loops.counts;
   }
 
   /** What was delivered, ring by ring. @internal */

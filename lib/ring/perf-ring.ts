@@ -13,7 +13,7 @@ import type { RingCursors } from './ring-cursors';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { ABSENT, sampleFormat } from './sample-format';
 import { shown } from '../input/shown';
-import { LoopCache, LoopCopies } from './specialise';
+import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from './specialise';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
 
 /** What {@link PerfRing.skipFault} stepped over. */
@@ -23,6 +23,12 @@ export interface SkippedFault {
   readonly skippedBytes: number;
   /** ERR_PERF_RING_CORRUPT, naming position and header. */
   readonly error: PerfRingError;
+}
+
+/** Records that a ring has delivered, by what delivered them. Records taken by a merge count there. */
+export interface RingLoopCounts extends Readonly<LoopCounts> {
+  /** One by one: records that wrap or are no samples, and those that were popped. */
+  readonly single: number;
 }
 
 /** More records than a ring can hold; a small integer for V8. */
@@ -54,6 +60,8 @@ export class PerfRing {
   readonly #scans: LoopCache<Scan>;
   readonly #geometry: RingGeometry;
   readonly #scan = new ScanState();
+  readonly #counts = noLoopCounts();
+  #singles = 0;
   #writer: RecordWriter | undefined;
   #closed = false;
 
@@ -86,7 +94,7 @@ export class PerfRing {
     const { cpu = -1, kernelWritten = false } = options;
     const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
     this.#cursor = cursor;
-    this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)(cursor));
+    this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)?.(cursor), this.#counts);
   }
 
   /**
@@ -285,6 +293,7 @@ export class PerfRing {
     this.#peek();
     this.#scan.position = (this.#scan.position + this.#loaded) & (this.capacityBytes - 1);
     this.#scan.left -= this.#loaded;
+    this.#singles++;
     this.#loaded = 0;
     this.#cursor.leave();
   }
@@ -353,7 +362,8 @@ export class PerfRing {
       this.#cursor.leave();
     }
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
-    this.#scans.saw(sample, state.records, sample === this.#scanned);
+    this.#singles += state.singles;
+    this.#scans.saw(sample, state.records - state.singles, sample === this.#scanned);
     this.#scanned = sample;
     return state;
   }
@@ -364,6 +374,11 @@ export class PerfRing {
    */
   get cursor(): RecordCursor {
     return this.#cursor;
+  }
+
+  /** Which loops have delivered the ring's records. @internal */
+  get loopCounts(): RingLoopCounts {
+    return { ...this.#counts, single: this.#singles };
   }
 
   /** @internal */

@@ -21,6 +21,8 @@ export class ScanState {
   records = 0;
   /** Those of them that are no samples. */
   others = 0;
+  /** Those of them that were visited one by one, and not by the loop. */
+  singles = 0;
   outcome = SCAN_END;
   /** What the visitor threw (SCAN_THREW). The record it was thrown for counts as visited. */
   thrown: unknown = undefined;
@@ -157,6 +159,7 @@ export function scanAll(
 ): void {
   let records = 0;
   let others = 0;
+  let singles = 0;
   try {
     do {
       loop(state, Math.min(limit - records, CHUNK), sample);
@@ -164,6 +167,7 @@ export function scanAll(
       if (state.outcome !== SCAN_ODD) continue;
       visitOne(cursor, state, sample, other);
       records += state.records;
+      singles += state.records;
       others += state.others;
     } while (state.left > 0 && records < limit && state.outcome <= SCAN_LIMIT);
     if (state.outcome === SCAN_END && state.left > 0) state.outcome = SCAN_LIMIT;
@@ -171,6 +175,7 @@ export function scanAll(
     // Also when a call exhausts the stack.
     state.records = records;
     state.others = others;
+    state.singles = singles;
   }
 }
 

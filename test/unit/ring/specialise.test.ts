@@ -1,17 +1,10 @@
-import type * as Specialise from '../../../lib/ring/specialise';
-import { LoopCache } from '../../../lib/ring/specialise';
+import { LoopCache, LoopCopies, noLoopCounts } from '../../../lib/ring/specialise';
 
 type Factory = (factor: number) => (n: number) => number;
 
-/** A module of its own: it remembers for good when no copies can be made. */
-function freshCopies(original: Factory, works: (factory: Factory) => void): Specialise.LoopCopies<Factory> {
-  let copies: Specialise.LoopCopies<Factory> | undefined;
-  jest.isolateModules(() => {
-    const { LoopCopies } = jest.requireActual<typeof Specialise>('../../../lib/ring/specialise');
-    copies = new LoopCopies(original, works);
-  });
-  return copies as Specialise.LoopCopies<Factory>;
-}
+/** The copies of a factory, tried as the loops' copies are. */
+const copiesOf = (original: Factory): LoopCopies<Factory> =>
+  new LoopCopies(original, (factory) => factory(1)(1));
 
 /** Made from text, as it would be without jest: coverage adds counters to functions of this file. */
 const times = new Function('return (factor) => (n) => n * factor')() as Factory;
@@ -19,35 +12,59 @@ const outside = new Function('return (factor) => (n) => n * nowhere')() as Facto
 
 describe('LoopCopies', () => {
   it('makes a factory of its own for a visitor, which makes the same loops', () => {
-    const copy = freshCopies(times, (factory) => factory(1)(1)).copyFor({});
+    const copy = copiesOf(times).copyFor({}) as Factory;
     expect(copy).not.toBe(times);
     expect(copy(2)(21)).toBe(42);
   });
 
-  it('makes another for each of the first rings of a visitor, and one for all further', () => {
-    const copies = freshCopies(times, () => undefined);
+  it('makes another for each of the first 8 rings of a visitor, and one for all further', () => {
+    const copies = copiesOf(times);
     const visitor = {};
     const made = Array.from({ length: 20 }, () => copies.copyFor(visitor));
-    const [last] = made.slice(-1);
-    const own = made.slice(0, made.indexOf(last as Factory));
-    expect(own.length).toBeGreaterThan(0);
-    expect(new Set(own).size).toBe(own.length);
-    expect(new Set(made.slice(own.length)).size).toBe(1);
-    expect(copies.copyFor({})).not.toBe(last);
+    expect(new Set(made.slice(0, 9)).size).toBe(9);
+    expect(new Set(made.slice(8)).size).toBe(1);
+    expect(made).not.toContain(times);
+    expect(made).not.toContain(copies.copyFor({}));
   });
 
-  it('serves the original when a copy does not work alone', () => {
-    expect(freshCopies(outside, (factory) => factory(1)(1)).copyFor({})).toBe(outside);
+  it.each([
+    ['a copy does not work alone', outside],
+    ['there is no source to copy', times.bind(null)],
+  ])('makes none when %s, and tries that once', (_, original) => {
+    const tried: unknown[] = [];
+    const copies = new LoopCopies<Factory>(original, (factory) => {
+      tried.push(factory);
+      factory(1)(1);
+    });
+    expect(copies.copyFor({})).toBeUndefined();
+    const { length } = tried;
+    expect(copies.copyFor({})).toBeUndefined();
+    expect(tried).toHaveLength(length);
   });
 
-  it('serves the original when it has no source to copy', () => {
-    const bound = times.bind(null);
-    expect(freshCopies(bound, (factory) => factory(1)(1)).copyFor({})).toBe(bound);
+  it('makes copies of one loop where those of another do not work', () => {
+    expect(copiesOf(outside).copyFor({})).toBeUndefined();
+    expect(copiesOf(times).copyFor({})).toBeInstanceOf(Function);
+  });
+
+  it('makes none for a visitor while the engine refuses, and copies for the next', () => {
+    const copies = copiesOf(times);
+    expect(copies.copyFor({})).toBeInstanceOf(Function);
+    const made = globalThis.Function;
+    globalThis.Function = function refuse() {
+      throw new RangeError('Maximum call stack size exceeded');
+    } as unknown as FunctionConstructor;
+    try {
+      expect(copies.copyFor({})).toBeUndefined();
+    } finally {
+      globalThis.Function = made;
+    }
+    expect(copies.copyFor({})).toBeInstanceOf(Function);
   });
 
   it('tries once, on a copy and not on the original', () => {
     const works = jest.fn();
-    const copies = freshCopies(times, works);
+    const copies = new LoopCopies(times, works);
     copies.copyFor({});
     copies.copyFor({});
     expect(works).toHaveBeenCalledTimes(1);
@@ -58,7 +75,7 @@ describe('LoopCopies', () => {
 describe('LoopCache', () => {
   const cache = () => {
     let made = 0;
-    return new LoopCache('shared', () => `copy ${++made}`);
+    return new LoopCache('shared', () => `copy ${++made}`, noLoopCounts());
   };
   /** Enough for a copy. */
   const use = (loops: LoopCache<string>, visitor: object): void => {
@@ -85,10 +102,50 @@ describe('LoopCache', () => {
   it('asks for the copy by the visitor', () => {
     const visitor = {};
     const fresh = jest.fn(() => 'copy');
-    const loops = new LoopCache<string>('shared', fresh);
+    const loops = new LoopCache<string>('shared', fresh, noLoopCounts());
     use(loops, visitor);
     expect(fresh).toHaveBeenCalledTimes(1);
     expect(fresh).toHaveBeenCalledWith(visitor);
+  });
+
+  it('gives a copy at the fourth call, when 16,384 records were delivered by then, and not before', () => {
+    const loops = cache();
+    const visitor = {};
+    for (let call = 0; call < 3; call++) loops.saw(visitor, 4096);
+    loops.saw(visitor, 4095);
+    expect(loops.loopFor(visitor)).toBe('shared');
+    loops.saw(visitor, 1);
+    expect(loops.loopFor(visitor)).toBe('copy 1');
+    const other = {};
+    for (let call = 0; call < 3; call++) loops.saw(other, 16_384);
+    expect(loops.loopFor(other)).toBe('shared');
+    loops.saw(other, 0);
+    expect(loops.loopFor(other)).toBe('copy 2');
+  });
+
+  it('keeps the shared loop, and asks no more, for a visitor of which no copy could be made', () => {
+    const fresh = jest.fn(() => undefined);
+    const counts = noLoopCounts();
+    const loops = new LoopCache<string>('shared', fresh, counts);
+    const visitor = {};
+    use(loops, visitor);
+    expect(loops.loopFor(visitor)).toBe('shared');
+    expect(fresh).toHaveBeenCalledTimes(1);
+    expect(counts).toEqual({ shared: 8 * 16_384, own: 0 });
+  });
+
+  it('counts the records by the loop that delivered them', () => {
+    const counts = noLoopCounts();
+    const loops = new LoopCache<string>('shared', () => 'copy', counts);
+    const visitor = {};
+    for (let call = 0; call < 4; call++) loops.saw(visitor, 5000);
+    expect(counts).toEqual({ shared: 20_000, own: 0 });
+    loops.saw(visitor, 7);
+    loops.saw({}, 1);
+    expect(counts).toEqual({ shared: 20_001, own: 7 });
+    const anew = () => () => undefined;
+    for (let call = 0; call < 5; call++) loops.saw(anew(), 5000);
+    expect(counts).toEqual({ shared: 40_001, own: 5007 });
   });
 
   it('makes none for a visitor that saw much at once, or little often', () => {
