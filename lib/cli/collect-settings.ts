@@ -213,7 +213,7 @@ function cpusOf(text: string): number[] {
 }
 
 /** What the library takes for one ring. */
-export const LARGEST_RING_BYTES = 2 ** 30;
+const LARGEST_RING_BYTES = 2 ** 30;
 
 function bufferBytesOf(text: string): number {
   const bytes = parseSize(text, '--buffer-bytes');

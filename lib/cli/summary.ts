@@ -1,5 +1,4 @@
 import type { Accounts, CpuAccounts, ReaderStats } from '../index';
-import { LARGEST_RING_BYTES } from './collect-settings';
 import { formatBytes, formatCount, formatSize } from './quantities';
 import type { Style } from './style';
 
@@ -24,18 +23,43 @@ function peakFill({ highWaterBytes, capacityBytes }: CpuAccounts): string {
 
 /** What the numbers ask for, a line each. */
 export function notes(stats: ReaderStats): string[] {
-  const tooSmall = stats.cpus.filter((cpu) => cpu.ringTooSmall);
   const losers = stats.cpus.filter((cpu) => cpu.lost > 0);
+  return [
+    ...sizeNotes(losers.filter((cpu) => cpu.ringTooSmall)),
+    ...lossNotes(losers.filter((cpu) => !cpu.ringTooSmall)),
+    ...otherNotes(stats.total),
+  ];
+}
+
+function sizeNotes(tooSmall: readonly CpuAccounts[]): string[] {
+  const [first] = tooSmall;
+  if (first === undefined) return [];
+  const advised = advisedBytes(tooSmall);
+  const advice = advised > 0 ? `use --buffer-bytes ${formatSize(advised)}` : NO_SIZE;
+  return [`samples larger than half a ring of ${formatSize(first.capacityBytes)} were lost: ${advice}`];
+}
+
+function lossNotes(losers: readonly CpuAccounts[]): string[] {
+  if (losers.length === 0) return [];
+  const lost = losers.reduce((sum, cpu) => sum + cpu.lost, 0);
+  const advised = advisedBytes(losers);
+  const advice = advised > 0 ? `with --buffer-bytes ${formatSize(advised)} none would have been` : NO_SIZE;
+  return [`${formatCount(lost)} samples were lost from full rings: ${advice}`, FASTER];
+}
+
+const NO_SIZE = 'no size that can be had would have held them';
+
+const FASTER =
+  'what also helps: --order cpu and --format raw take less time for each sample; --cpus, --pid and --syscall let fewer through';
+
+/** The size with which none of them would have lost anything; 0 where it cannot be had. */
+function advisedBytes(losers: readonly CpuAccounts[]): number {
+  const advised = losers.map((cpu) => cpu.advisedBytes);
+  return advised.includes(0) ? 0 : Math.max(...advised);
+}
+
+function otherNotes({ late, corrupt, truncated }: Accounts): string[] {
   const lines: string[] = [];
-  if (tooSmall.length > 0) {
-    const advised = Math.max(...tooSmall.map((cpu) => cpu.advisedBytes));
-    lines.push(
-      `samples came that do not fit even into an empty ring: use --buffer-bytes ${formatSize(advised)}`,
-    );
-  } else if (losers.length > 0) {
-    lines.push(`${formatCount(stats.total.lost)} samples were lost: ${adviceFor(losers)}`);
-  }
-  const { late, corrupt, truncated } = stats.total;
   if (late > 0) lines.push(`${formatCount(late)} samples came later than their time: they are out of order`);
   if (truncated > 0) {
     lines.push(
@@ -46,12 +70,6 @@ export function notes(stats: ReaderStats): string[] {
     lines.push(`${formatCount(corrupt)} times a ring held what no kernel writes, and was skipped to its end`);
   }
   return lines;
-}
-
-function adviceFor(losers: readonly CpuAccounts[]): string {
-  const advised = Math.max(...losers.map((cpu) => cpu.advisedBytes));
-  if (advised <= LARGEST_RING_BYTES) return `with --buffer-bytes ${formatSize(advised)} none would have been`;
-  return 'they came faster than they were taken; sample less, or take --format raw, which costs least';
 }
 
 /** Loaded when it is needed, which is at the end: the first sample does not wait for it. */

@@ -5,10 +5,12 @@ export interface Accounts {
   /** Bytes of the records delivered, headers and padding included. */
   readonly bytes: number;
   /**
-   * Samples the kernel could not write: by read(2) of the events (PERF_FORMAT_LOST), exact at the moment of the call;
-   * on kernels before 6.0 by the PERF_RECORD_LOST records delivered so far.
+   * Samples the kernel could not write: by read(2) of the events (PERF_FORMAT_LOST), exact at the moment of the call.
+   * Before Linux 6.0 what the PERF_RECORD_LOST records delivered so far say; these count side-band records as well.
    */
   readonly lost: number;
+  /** Side-band records that the kernel could not write, where `attributes` ask for such; 0 before Linux 6.0. */
+  readonly lostOthers: number;
   /** Samples delivered after one of a later time (order: 'time'). */
   readonly late: number;
   /** Times a ring had to be skipped to its head for a header that could not be. */
@@ -27,9 +29,16 @@ export interface CpuAccounts extends Accounts {
   readonly cpu: number;
   /** Size of the ring's data area, bytes. */
   readonly capacityBytes: number;
-  /** Samples were refused although half the ring, or more, was free: no reader is fast enough for that. */
+  /**
+   * Samples were lost while half the ring, or more, was free: they are larger than that, and no reader is fast enough.
+   * False before Linux 6.0, where nobody can tell.
+   */
   readonly ringTooSmall: boolean;
-  /** The ring size, bytes, with which nothing would have been lost so far; 0 where nothing was lost. */
+  /**
+   * The ring size, bytes, with which nothing would have been lost so far. 0 where nothing was lost, and where that
+   * size cannot be had: it is more than 1 GiB, than this process may lock in memory, or than a quarter of the
+   * machine's memory for all rings. Then only a faster reader or fewer samples help.
+   */
   readonly advisedBytes: number;
 }
 
@@ -41,14 +50,21 @@ export interface ReaderStats {
   readonly cpus: readonly CpuAccounts[];
 }
 
-/** A ring of this size has room for the longest sample, whose size is a u16, beside another. */
-const TAKES_ANY_SAMPLE = 128 * 1024;
+/** The longest record has a size of 16 bits, so a ring of this size has half of it free for any. */
+export const TAKES_ANY_SAMPLE_BYTES = 128 * 1024;
 
-/** The numbers behind {@link CpuAccounts}, counted up by whoever sees the thing happen. */
+/** Header, u64 id, u64 lost. */
+const LOST_RECORD_BYTES = 24;
+
+/** The numbers behind {@link CpuAccounts}, counted up where the thing happens. */
 export class CpuAccount {
   received = 0;
   bytes = 0;
   others = 0;
+  /** PERF_RECORD_LOST among the others. */
+  lostRecords = 0;
+  lost = 0;
+  lostOthers = 0;
   late = 0;
   corrupt = 0;
   truncated = 0;
@@ -56,44 +72,36 @@ export class CpuAccount {
   swaps = 0;
   highWaterBytes = 0;
   ringTooSmall = false;
-  /** By read(2), of the events open now and of those closed. */
-  lostByCounter = 0;
-  /** Of events that were closed: a CPU that came back has new ones, which count from 0. */
-  lostBefore = 0;
-  lostByRecords = 0;
-  countsLost = true;
-  /** Most bytes that a ring would have had to hold for nothing to be lost. */
-  #demandBytes = 0;
+  /** Most records that a ring would have had to hold, beside those that filled it, for nothing to be lost. */
+  #backlog = 0;
 
   constructor(
     readonly cpu: number,
     readonly capacityBytes: number,
   ) {}
 
-  get lost(): number {
-    return this.countsLost ? this.lostByCounter : this.lostByRecords;
-  }
-
   sawAvailable(bytes: number): void {
     if (bytes > this.highWaterBytes) this.highWaterBytes = bytes;
   }
 
-  sawDemand(bytes: number): void {
-    if (bytes > this.#demandBytes) this.#demandBytes = bytes;
+  sawBacklog(records: number): void {
+    if (records > this.#backlog) this.#backlog = records;
   }
 
-  /** Mean size of a record, header included; before the first one a guess. */
+  /** Mean size of a record that was not a PERF_RECORD_LOST, header included; before the first one a guess. */
   get meanRecordBytes(): number {
-    const records = this.received + this.others;
-    return records === 0 ? 64 : this.bytes / records;
+    const records = this.received + this.others - this.lostRecords;
+    return records <= 0 ? 64 : (this.bytes - this.lostRecords * LOST_RECORD_BYTES) / records;
   }
 
-  snapshot(): CpuAccounts {
+  /** @param largestRingBytes the largest ring to advise; called only where something was lost */
+  snapshot(largestRingBytes: () => number): CpuAccounts {
     return {
       cpu: this.cpu,
       received: this.received,
       bytes: this.bytes,
       lost: this.lost,
+      lostOthers: this.lostOthers,
       late: this.late,
       corrupt: this.corrupt,
       truncated: this.truncated,
@@ -102,27 +110,33 @@ export class CpuAccount {
       highWaterBytes: this.highWaterBytes,
       capacityBytes: this.capacityBytes,
       ringTooSmall: this.ringTooSmall,
-      advisedBytes: this.#advisedBytes(),
+      advisedBytes: this.#advisedBytes(largestRingBytes),
     };
   }
 
-  /** The next power of two that takes what was asked of the ring, and at least one more than it has. */
-  #advisedBytes(): number {
-    if (this.lost === 0) return 0;
+  /** The next power of two that takes what was asked of the ring, and at least twice what it has. */
+  #advisedBytes(largestRingBytes: () => number): number {
+    if (this.lost + this.lostOthers === 0) return 0;
+    const demand = this.capacityBytes + this.#backlog * this.meanRecordBytes;
+    const least = Math.max(demand, this.ringTooSmall ? TAKES_ANY_SAMPLE_BYTES : 0);
     let bytes = this.capacityBytes * 2;
-    while (bytes < this.#demandBytes || (this.ringTooSmall && bytes < TAKES_ANY_SAMPLE)) bytes *= 2;
-    return bytes;
+    while (bytes < least) bytes *= 2;
+    return bytes <= largestRingBytes() ? bytes : 0;
   }
 }
 
-export function statsOf(accounts: Iterable<CpuAccount>): ReaderStats {
-  const cpus = [...accounts].map((account) => account.snapshot()).sort((one, other) => one.cpu - other.cpu);
+/** @param largestRingBytes the largest ring to advise */
+export function statsOf(accounts: Iterable<CpuAccount>, largestRingBytes: () => number): ReaderStats {
+  const cpus = [...accounts]
+    .map((account) => account.snapshot(largestRingBytes))
+    .sort((one, other) => one.cpu - other.cpu);
   const sum = (name: keyof Accounts): number => cpus.reduce((total, cpu) => total + cpu[name], 0);
   return {
     total: {
       received: sum('received'),
       bytes: sum('bytes'),
       lost: sum('lost'),
+      lostOthers: sum('lostOthers'),
       late: sum('late'),
       corrupt: sum('corrupt'),
       truncated: sum('truncated'),

@@ -1,14 +1,15 @@
+import type { PerfEventAttr } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
 import type { PerfRing } from '../ring/perf-ring';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import {
   bpfOutputAttr,
-  type CustomAttributes,
   type EventWakeup,
   PerfEvent,
+  splitSideBand,
   withTimeEnabled,
 } from '../events/perf-event';
-import type { CpuAccount } from './accounts';
+import { type CpuAccount, TAKES_ANY_SAMPLE_BYTES } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';
 import { WakeModerator } from './wake-moderator';
@@ -24,9 +25,12 @@ const LOSS_CHECK_OVERDUE_DRAINS = 1024;
 /**
  * One CPU's ring, the events that write into it, and its account.
  *
- * Moderated, two events share the ring: a quiet one, which owns the mapping and with it the watermark of half the
- * ring, and one that wakes at every sample and is redirected into it (PERF_EVENT_IOC_SET_OUTPUT). Which of the two
- * lies in the map's slot decides whether a sample wakes. Changing them loses, doubles and reorders nothing.
+ * Several events may share the ring. One owns the mapping, and with it the watermark; the others are redirected into
+ * it (PERF_EVENT_IOC_SET_OUTPUT):
+ * - with `wakeup: 'moderated'` one that wakes at every sample, while the owner is quiet. The one in the map's slot
+ *   decides whether a sample wakes. Swapping them loses, doubles and reorders nothing.
+ * - with attributes for side-band records one that writes those: lost records are counted by event, so each kind has
+ *   a counter of its own.
  *
  * @see perf_event_set_output(), https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
@@ -41,6 +45,7 @@ export class CpuRing {
   retiring = false;
   readonly #storage: MmapRingStorage;
   readonly #waking: PerfEvent | undefined;
+  readonly #sideBand: PerfEvent | undefined;
   #wakes: boolean;
   #foundByTurn = 0;
   #consumedAtBegin = 0;
@@ -48,48 +53,69 @@ export class CpuRing {
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
   /** The first one that finds the ring half full looks at once. */
   #drainsOwingLossCheck = LOSS_CHECK_OVERDUE_DRAINS;
-  /** Bytes published since the ring was opened, those that lay in it, and samples lost, as of the last check. */
-  #publishedAtCheck = 0;
-  #availableAtCheck = 0;
-  #lostAtCheck = 0;
-  /** Bytes lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
-  #backlogBytes = 0;
-  /** Samples lost by the PERF_RECORD_LOST of this ring. */
+  /** Samples and side-band records lost before this ring was opened: the CPU was offline in between. */
+  readonly #lostBefore: number;
+  readonly #lostOthersBefore: number;
+  /** Lost samples that were reported; side-band records that were counted as demand. */
+  #reportedLost: number;
+  #countedOthers: number;
+  /** Records lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
+  #backlog = 0;
+  /** Sum of what the PERF_RECORD_LOST of this ring say. */
   #lostInRecords = 0;
+  /** Of the last read of the counters: samples lost by then, and the position up to which the ring had been read. */
+  #lostAtRead = 0;
+  #tailAtRead = 0;
 
   private constructor(
     storage: MmapRingStorage,
     waking: PerfEvent | undefined,
+    sideBand: PerfEvent | undefined,
     readonly account: CpuAccount,
   ) {
     this.cpu = storage.event.cpu;
     this.#storage = storage;
     this.#waking = waking;
+    this.#sideBand = sideBand;
     this.#wakes = waking !== undefined;
     this.moderator = waking === undefined ? undefined : new WakeModerator();
-    account.lostBefore = account.lostByCounter;
-    this.#lostAtCheck = account.lost;
-    account.countsLost = storage.event.countsLost;
+    this.#lostBefore = account.lost;
+    this.#lostOthersBefore = account.lostOthers;
+    this.#reportedLost = account.lost;
+    this.#countedOthers = account.lostOthers;
   }
 
   /** Opens the events and maps the ring: all, or nothing. @throws as {@link MmapRingStorage.open} */
   static open(native: NativeAddon, cpu: number, options: ResolvedOptions, account: CpuAccount): CpuRing {
     const { dataPageCount, timeInPayload, wakeup } = options;
-    const attributes = withTimeEnabled(options.attributes);
+    const { samples, sideBand } = splitSideBand(withTimeEnabled(options.attributes));
     const storage = MmapRingStorage.open(
       {
         cpu,
         dataPageCount,
-        attributes,
+        attributes: samples,
         wakeup: ownersWakeup(wakeup),
+        otherRecords: sideBand !== undefined,
         ...(timeInPayload === undefined ? {} : { timeInPayload }),
       },
       native,
     );
+    const redirected: PerfEvent[] = [];
+    const redirect = (attr: PerfEventAttr): PerfEvent => {
+      const event = PerfEvent.open(native, attr, cpu);
+      redirected.push(event);
+      event.setOutput(storage.event);
+      return event;
+    };
     try {
-      const waking = wakeup === 'moderated' ? openWaking(native, cpu, attributes, storage.event) : undefined;
-      return new CpuRing(storage, waking, account);
+      return new CpuRing(
+        storage,
+        wakeup === 'moderated' ? redirect(bpfOutputAttr({ everyEvents: 1 }, samples)) : undefined,
+        sideBand === undefined ? undefined : redirect(sideBand),
+        account,
+      );
     } catch (error) {
+      for (const event of redirected) event.close();
       storage.close();
       throw error;
     }
@@ -126,7 +152,7 @@ export class CpuRing {
 
   /** Whether samples were lost, and it has not been seen yet that the reader caught up. */
   get behind(): boolean {
-    return this.#backlogBytes > 0;
+    return this.#backlog > 0;
   }
 
   /** Bytes that lie unread now, those of a turn under way included; the high-water mark is kept. 0 once closed. */
@@ -134,7 +160,7 @@ export class CpuRing {
     if (this.ring.closed) return 0;
     const available = this.#bytes('availableBytes');
     this.account.sawAvailable(available);
-    if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlogBytes = 0;
+    if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlog = 0;
     return available;
   }
 
@@ -203,58 +229,76 @@ export class CpuRing {
   }
 
   /**
-   * Reads how much was lost.
-   * @returns a report when it is more than was told so far
+   * Reads the counters of lost records.
+   * @returns a report when samples were lost that no report told yet
    */
   checkLoss(): LossReport | undefined {
     if (this.ring.closed) return undefined;
     const lost = this.#storage.event.readLost();
     if (lost !== undefined) {
-      this.account.lostByCounter = this.account.lostBefore + lost + (this.#waking?.readLost() ?? 0);
+      const { account } = this;
+      const samples = lost + (this.#waking?.readLost() ?? 0);
+      const isTooSmall = samples > this.#lostAtRead && this.#halfWasFree();
+      this.#lostAtRead = samples;
+      this.#tailAtRead = this.#tail;
+      if (isTooSmall) account.ringTooSmall = true;
+      account.lost = this.#lostBefore + samples;
+      account.lostOthers = this.#lostOthersBefore + (this.#sideBand?.readLost() ?? 0);
     }
-    return this.#reportLoss();
+    return this.#report();
   }
 
   /**
-   * A PERF_RECORD_LOST of so many samples comes: all that the counters would say, but for what was lost since.
-   * @returns a report when that is more than was told so far
+   * A PERF_RECORD_LOST of so many records comes. The counters know of them as well; but where they are all samples
+   * they need not be read for it.
+   * @returns a report when samples were lost that no report told yet
    */
-  sawLost(count: number): LossReport | undefined {
+  countLostRecord(count: number): LossReport | undefined {
     const { account } = this;
     this.#lostInRecords += count;
-    account.lostByRecords += count;
-    account.lostByCounter = Math.max(account.lostByCounter, account.lostBefore + this.#lostInRecords);
-    return this.#reportLoss();
+    account.lostRecords++;
+    const { countsLost } = this.#storage.event;
+    if (countsLost && (this.#sideBand !== undefined || this.#halfWasFree())) return this.checkLoss();
+    account.lost = Math.max(account.lost, this.#lostBefore + this.#lostInRecords);
+    return this.#report();
   }
 
-  #reportLoss(): LossReport | undefined {
-    const { account } = this;
-    // After the counters: whatever had filled the ring when a sample was refused is seen here.
-    const available = this.look();
-    // Within a turn what was visited still lies in the ring, tallied or not.
-    const published = (this.ring.reading ? this.#consumedAtBegin : this.consumedBytes) + available;
-    const total = account.lost;
-    const delta = total - this.#lostAtCheck;
-    if (delta > 0) this.#judgeLoss(delta, published);
-    this.#lostAtCheck = total;
-    this.#publishedAtCheck = published;
-    this.#availableAtCheck = available;
-    if (delta <= 0) return undefined;
-    return { cpu: this.cpu, lost: delta, total, ringTooSmall: account.ringTooSmall };
+  /** The position up to which records were given back to the kernel: those of a turn under way were not. */
+  get #tail(): number {
+    return this.ring.reading ? this.#consumedAtBegin : this.consumedBytes;
   }
 
-  #judgeLoss(lost: number, published: number): void {
-    const { account } = this;
+  /**
+   * Whether at least half the ring was free ever since the counters were last read, so that only a sample that is
+   * larger can have been lost. Had nothing been read since then, all that was published would lie in the ring still:
+   * it was never fuller than that.
+   */
+  #halfWasFree(): boolean {
     const { capacityBytes } = this.ring;
-    // Had nothing been read since the check before, so much would lie in the ring: it was never fuller.
-    const fullest = this.#availableAtCheck + published - this.#publishedAtCheck;
-    if (fullest * 2 <= capacityBytes) account.ringTooSmall = true;
-    this.#backlogBytes += lost * account.meanRecordBytes;
-    account.sawDemand(capacityBytes + this.#backlogBytes);
+    if (capacityBytes >= TAKES_ANY_SAMPLE_BYTES) return false;
+    const head = this.#tail + this.#bytes('availableBytes');
+    return (head - this.#tailAtRead) * 2 <= capacityBytes;
+  }
+
+  #report(): LossReport | undefined {
+    const { account } = this;
+    // After the counters: whatever filled the ring when a record was lost is seen here.
+    this.look();
+    const lost = account.lost - this.#reportedLost;
+    const others = account.lostOthers - this.#countedOthers;
+    this.#reportedLost = account.lost;
+    this.#countedOthers = account.lostOthers;
+    if (lost + others > 0) {
+      this.#backlog += lost + others;
+      account.sawBacklog(this.#backlog);
+    }
+    if (lost <= 0) return undefined;
+    return { cpu: this.cpu, lost, total: account.lost, ringTooSmall: account.ringTooSmall };
   }
 
   /** The ring is detached and unmapped, the events closed. Slots are the caller's to empty before. Idempotent. */
   close(): void {
+    this.#sideBand?.close();
     this.#waking?.close();
     this.#storage.close();
   }
@@ -262,20 +306,4 @@ export class CpuRing {
 
 function ownersWakeup(wakeup: ResolvedOptions['wakeup']): EventWakeup {
   return typeof wakeup === 'object' ? wakeup : 'half-full';
-}
-
-function openWaking(
-  native: NativeAddon,
-  cpu: number,
-  attributes: CustomAttributes,
-  owner: PerfEvent,
-): PerfEvent {
-  const waking = PerfEvent.open(native, bpfOutputAttr({ everyEvents: 1 }, attributes), cpu);
-  try {
-    waking.setOutput(owner);
-    return waking;
-  } catch (error) {
-    waking.close();
-    throw error;
-  }
 }

@@ -29,6 +29,7 @@ const FAMILIES: readonly Family[] = [
   counter('perfring_received_samples', 'received', 'Samples delivered.'),
   counter('perfring_received_bytes', 'bytes', 'Bytes of the records delivered.', 'bytes'),
   counter('perfring_lost_samples', 'lost', 'Samples the kernel could not write.'),
+  counter('perfring_lost_side_band_records', 'lostOthers', 'Side-band records the kernel could not write.'),
   counter('perfring_late_samples', 'late', 'Samples delivered after one of a later time.'),
   counter('perfring_corrupt_rings', 'corrupt', 'Times a ring was skipped to its head for a corrupt header.'),
   counter('perfring_truncated_samples', 'truncated', 'Samples past the 64 KiB a record can say.'),

@@ -78,7 +78,7 @@ export interface LossReport {
   readonly lost: number;
   /** Samples lost since the reader was opened. */
   readonly total: number;
-  /** True when samples did not fit although half the ring, or more, was free: no reader is fast enough for that. */
+  /** Samples are larger than half the ring, which was free: no reader is fast enough for that. */
   readonly ringTooSmall: boolean;
 }
 
@@ -114,6 +114,8 @@ const KNOWN_OPTIONS = [
   'onlineCpus',
 ] as const satisfies readonly (keyof PerfMapReaderOptions)[];
 
+/** Of each ring's data area. */
+export const LARGEST_RING_BYTES = 2 ** 30;
 /** With its metadata page of 4 KiB just what kernel.perf_event_mlock_kb (516) allows each CPU by default. */
 const DEFAULT_BUFFER_BYTES = 512 * 1024;
 /** No kernel is built for more. */
@@ -309,7 +311,7 @@ function checkSize(options: PerfMapReaderOptions, pageSize: number, rings: numbe
     orDefault(bufferBytes, Math.max(DEFAULT_BUFFER_BYTES, pageSize)),
     'bufferBytes',
     1,
-    2 ** 30,
+    LARGEST_RING_BYTES,
   );
   if (bytes % pageSize !== 0) {
     throw invalid(`bufferBytes must be a multiple of the page size (${pageSize}), got ${bytes}`);
@@ -334,7 +336,7 @@ function pagesWithin(memoryBytes: number, rings: number, pageSize: number): numb
       `memoryBytes (${memoryBytes}) does not hold ${rings} rings: each takes at least two pages, ${2 * pageSize * rings} bytes in all`,
     );
   }
-  return Math.min(2 ** Math.floor(Math.log2(pages)), 2 ** 30 / pageSize);
+  return Math.min(2 ** Math.floor(Math.log2(pages)), LARGEST_RING_BYTES / pageSize);
 }
 
 /** An option's value, or its default where it was left out. null is a value, and a wrong one. */

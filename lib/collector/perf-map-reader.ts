@@ -8,7 +8,7 @@ import { plainOptions } from '../input/plain-data';
 import { throwLater } from '../input/throw-later';
 import { attemptAll } from '../input/attempt-all';
 import type { SkippedFault } from '../ring/perf-ring';
-import { type ReaderStats, statsOf } from './accounts';
+import type { ReaderStats } from './accounts';
 import { Consumer } from './consumer';
 import type { CpuRing } from './cpu-ring';
 import { channels, warnOfTakenSlot } from './diagnostics';
@@ -69,7 +69,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#options = options;
     this.#turn = makeTurn(options, {
       fault: (ring, fault) => this.#reportFault(ring, fault),
-      lost: (ring, count) => this.#tellLoss(ring.sawLost(count)),
+      lost: (ring, count) => this.#tellLoss(ring.countLostRecord(count)),
     });
     this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
     this.#rings = new RingSet(
@@ -277,7 +277,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
   stats(): ReaderStats {
     if (!this.#closed) this.#checkLosses(monotonicMilliseconds());
-    return statsOf(this.#rings.accounts);
+    return this.#rings.stats();
   }
 
   /** The same counts as an exporter takes them, see {@link formatOpenMetrics}. */
@@ -328,7 +328,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       () => this.#waker?.close(),
       () => this.#flushes.end(),
       () => this.#consumer.end(),
-      () => channels.close.publish({ reader: this, stats: statsOf(this.#rings.accounts) }),
+      () => channels.close.publish({ reader: this, stats: this.#rings.stats() }),
     ]);
   }
 

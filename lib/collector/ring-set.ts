@@ -1,12 +1,19 @@
+import { totalmem } from 'node:os';
 import type { NativeAddon } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
-import { CpuAccount } from './accounts';
+import { processCapabilities } from '../host/capabilities';
+import { onlineCpus } from '../host/cpu-list';
+import { largestRingBytes, type MemoryLimit, memoryLimit } from '../host/memory-limit';
+import { CpuAccount, type ReaderStats, statsOf } from './accounts';
 import { attemptAll } from '../input/attempt-all';
 import { CpuRing } from './cpu-ring';
-import type { ResolvedOptions } from './options';
+import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
 import { Slots } from './slots';
 import type { Waker } from './waker';
+
+/** Rings of more than this part of the machine's memory are not advised. */
+const LARGEST_PART_OF_MEMORY = 1 / 4;
 
 /** A CPU that came or went. */
 export interface CpuChange {
@@ -30,6 +37,8 @@ export class RingSet {
   readonly #arrived = new WeakMap<CpuRing, number>();
   #list: readonly CpuRing[] = [];
   #closedBytes = 0;
+  /** Read when something was lost. */
+  #mayLock: MemoryLimit | undefined;
   /** A ring is retiring. */
   #retires = false;
 
@@ -62,8 +71,9 @@ export class RingSet {
     return this.#array.info.id;
   }
 
-  get accounts(): Iterable<CpuAccount> {
-    return this.#accounts.values();
+  /** What was counted so far. */
+  stats(): ReaderStats {
+    return statsOf(this.#accounts.values(), () => this.#advisableBytes());
   }
 
   /** Bytes visited or skipped in all rings, since the reader was opened. */
@@ -208,6 +218,17 @@ export class RingSet {
       if (isOffline(error)) return false;
       throw error;
     }
+  }
+
+  /** The largest ring that each CPU can have, as far as can be known. */
+  #advisableBytes(): number {
+    const rings = Math.max(1, this.#accounts.size);
+    this.#mayLock ??= memoryLimit(onlineCpus().length, processCapabilities());
+    return Math.min(
+      LARGEST_RING_BYTES,
+      largestRingBytes(this.#mayLock, rings, this.#options.pageSize),
+      (totalmem() * LARGEST_PART_OF_MEMORY) / rings,
+    );
   }
 
   #newAccount(cpu: number): CpuAccount {

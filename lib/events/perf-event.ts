@@ -3,6 +3,7 @@ import {
   CLOCK_MONOTONIC,
   encodePerfEventAttr,
   PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_COUNT_SW_DUMMY,
   PERF_FORMAT_LOST,
   PERF_FORMAT_TOTAL_TIME_ENABLED,
   PERF_SAMPLE_RAW,
@@ -43,6 +44,43 @@ export function bpfOutputAttr(wakeup: EventWakeup, attributes: CustomAttributes 
     ...custom,
     sample_type: wordOf(custom.sample_type, 'sample_type') | PERF_SAMPLE_RAW,
     ...wakeupAttr(wakeup),
+  };
+}
+
+/** Attributes for which the kernel writes records of other types than samples: side-band records. */
+export const SIDE_BAND_FLAGS = [
+  'mmap',
+  'comm',
+  'inherit_stat',
+  'task',
+  'mmap_data',
+  'mmap2',
+  'context_switch',
+  'namespaces',
+  'ksymbol',
+  'bpf_event',
+  'aux_output',
+  'cgroup',
+  'text_poke',
+] as const satisfies readonly (keyof PerfEventAttr)[];
+
+/**
+ * Attributes for two events that share a ring: one for samples, one for side-band records. The kernel counts lost
+ * records by event, whatever their type: only records of an event of their own are counted apart.
+ * @returns `sideBand` undefined where no such record was asked for
+ */
+export function splitSideBand(attributes: CustomAttributes): {
+  readonly samples: CustomAttributes;
+  readonly sideBand: PerfEventAttr | undefined;
+} {
+  if (!SIDE_BAND_FLAGS.some((flag) => attributes[flag] === true)) {
+    return { samples: attributes, sideBand: undefined };
+  }
+  const none = Object.fromEntries(SIDE_BAND_FLAGS.map((flag) => [flag, false]));
+  return {
+    samples: { ...attributes, ...none },
+    // With the samples' sample_type and clock: the fields that sample_id_all adds are laid out by them.
+    sideBand: { ...bpfOutputAttr('half-full', attributes), config: PERF_COUNT_SW_DUMMY },
   };
 }
 
@@ -124,8 +162,8 @@ export class PerfEvent {
   }
 
   /**
-   * Samples the kernel could not write, since the event was opened. Exact and immediate; counted too are those
-   * refused while output is paused.
+   * Records of this event that the kernel could not write, since it was opened: samples, and side-band records where
+   * its attributes ask for them. Exact and immediate; records refused while output is paused are counted too.
    * @returns undefined where the kernel does not count them
    */
   readLost(): number | undefined {

@@ -9,7 +9,13 @@ import { shown } from '../input/shown';
 import { PerfRing } from '../ring/perf-ring';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { CopyingCursors, MappedCursors } from './mapped-cursors';
-import { bpfOutputAttr, type CustomAttributes, type EventWakeup, PerfEvent } from '../events/perf-event';
+import {
+  bpfOutputAttr,
+  type CustomAttributes,
+  type EventWakeup,
+  PerfEvent,
+  SIDE_BAND_FLAGS,
+} from '../events/perf-event';
 import type { RingStorage } from './ring-storage';
 
 export interface MmapRingStorageOptions {
@@ -25,6 +31,11 @@ export interface MmapRingStorageOptions {
   readonly attributes?: CustomAttributes;
   /** Payload offset of a u64 in nanoseconds, for rings whose samples have no PERF_SAMPLE_TIME. */
   readonly timeInPayload?: number;
+  /**
+   * Another event will write side-band records into this ring (PERF_EVENT_IOC_SET_OUTPUT); false by default. The
+   * ring's own attributes need no such word.
+   */
+  readonly otherRecords?: boolean;
 }
 
 /**
@@ -72,7 +83,7 @@ export class MmapRingStorage implements RingStorage {
         cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
         format: this.format,
         cpu: event.cpu,
-        kernelWritten: !SIDE_BAND.some((flag) => attr[flag] === true),
+        kernelWritten: options.otherRecords !== true && !SIDE_BAND_FLAGS.some((flag) => attr[flag] === true),
         ...(timeInPayload === undefined ? {} : { timeInPayload }),
       });
     } catch (error) {
@@ -140,23 +151,6 @@ export class MmapRingStorage implements RingStorage {
   }
 }
 
-/** Attributes for which the kernel writes records of other types into the ring. */
-const SIDE_BAND = [
-  'mmap',
-  'comm',
-  'inherit_stat',
-  'task',
-  'mmap_data',
-  'mmap2',
-  'context_switch',
-  'namespaces',
-  'ksymbol',
-  'bpf_event',
-  'aux_output',
-  'cgroup',
-  'text_poke',
-] as const satisfies readonly (keyof PerfEventAttr)[];
-
 const OPTIONS = [
   'cpu',
   'pid',
@@ -164,6 +158,7 @@ const OPTIONS = [
   'wakeup',
   'attributes',
   'timeInPayload',
+  'otherRecords',
 ] as const satisfies readonly (keyof MmapRingStorageOptions)[];
 
 /** Before anything is opened. @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO */

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import type { LossReport, PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
 import { errnoNumber } from '../../../lib/abi/errno';
+import { PERF_RECORD_EXIT, PERF_RECORD_LOST, PERF_RECORD_SWITCH_CPU_WIDE } from '../../../lib/abi/perf-event';
 import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { Flood } from '../../support/flood';
 import { SampleProducer } from '../../support/producers';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -269,6 +273,102 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     }
   });
 
+  it.each(['cpu', 'time'] as const)(
+    'do not call a ring too small that a flood fills and a slow reader empties, in the order of %s',
+    async (order) => {
+      const reports: LossReport[] = [];
+      using array = PerfEventArray.create();
+      using reader = PerfMapReader.open(array, {
+        order,
+        bufferBytes: 16 * PAGE,
+        onLoss: (report) => reports.push(report),
+      });
+      const flood = await Flood.start({ mapId: array.info.id, sizes: [40] });
+      try {
+        let batches = 0;
+        for await (const batch of reader) {
+          batch.forEach(() => undefined);
+          // From 0 to 8 ms, so that losses fall anywhere between two reads of the counters.
+          await setTimeout(batches % 9);
+          if (++batches === 300) break;
+        }
+        const emitted = [...(await flood.stop()).values()].reduce((sum, one) => sum + one.emitted, 0);
+        await setTimeout(10);
+        while (reader.drain(() => undefined) > 0) await setTimeout(10);
+        const { total, cpus } = reader.stats();
+        expect(total.received + total.lost).toBe(emitted);
+        expect(total.lost).toBeGreaterThan(0);
+        expect(cpus.map(({ ringTooSmall }) => ringTooSmall)).toEqual(CPUS.map(() => false));
+        expect(reports.filter(({ ringTooSmall }) => ringTooSmall)).toEqual([]);
+        expect(Math.max(...cpus.map(({ advisedBytes }) => advisedBytes))).toBeLessThanOrEqual(2 ** 30);
+      } finally {
+        flood.kill();
+      }
+    },
+  );
+
+  it.each<PerfMapReaderOptions>([
+    { wakeup: 'manual' },
+    { wakeup: 'manual', order: 'time', slackNanoseconds: 0 },
+    { wakeup: 'moderated' },
+  ])('count lost side-band records apart from lost samples: %j', async (mode) => {
+    const reports: LossReport[] = [];
+    const [cpu = 0] = CPUS;
+    using scene = new ReaderScene({
+      ...mode,
+      bufferBytes: PAGE,
+      attributes: { context_switch: true, sample_id_all: true },
+      onLoss: (report) => reports.push(report),
+    });
+    const { reader, producer, check } = scene;
+    const types = new Map<number, number>();
+    const other = ({ type }: { readonly type: number }): void => {
+      types.set(type, (types.get(type) ?? 0) + 1);
+    };
+    // Nobody reads: context switches fill the rings, and more of them are lost. No sample was emitted.
+    await until(() => reader.stats().total.lostOthers > 100, 'lost side-band records');
+    expect(reader.stats().total).toMatchObject({ received: 0, lost: 0 });
+    reader.drain({ other });
+    expect(reader.stats().total).toMatchObject({ received: 0, lost: 0 });
+    expect(types.get(PERF_RECORD_SWITCH_CPU_WIDE)).toBeGreaterThan(10);
+    expect(reports).toEqual([]);
+
+    for (let round = 0; round < 20; round++) {
+      scene.emitEverywhere(200);
+      reader.drain({ sample: check.visitor, other });
+    }
+    reader.drain({ sample: check.visitor, other });
+    scene.expectExactAccounts();
+    const { lost, lostOthers, received } = reader.stats().total;
+    expect([lost, lost + received]).toEqual([
+      CPUS.reduce((sum, one) => sum + (producer.counts(one).failed['ENOSPC'] ?? 0), 0),
+      20 * 200 * CPUS.length,
+    ]);
+    expect(lostOthers).toBeGreaterThan(100);
+    expect(reports.reduce((sum, one) => sum + one.lost, 0)).toBe(lost);
+    expect(types.has(PERF_RECORD_LOST)).toBe(true);
+    expect(reader.stats().cpus.find((one) => one.cpu === cpu)?.advisedBytes).toBeGreaterThan(PAGE);
+  });
+
+  it.each(['manual', 'moderated'] as const)(
+    'bring each side-band record once, wakeup: %p',
+    async (wakeup) => {
+      using scene = new ReaderScene({ wakeup, bufferBytes: 64 * PAGE, attributes: { task: true } });
+      const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+      await once(child, 'exit');
+      const ends: number[] = [];
+      scene.reader.drain({
+        other: (record) => {
+          // u32 pid, ppid, tid, ptid
+          if (record.type === PERF_RECORD_EXIT && record.u32(0) === child.pid) ends.push(record.u32(8));
+        },
+      });
+      expect(ends).toContain(child.pid);
+      // Each thread of it ended once.
+      expect(new Set(ends).size).toBe(ends.length);
+    },
+  );
+
   it('count by lost records where the kernel counts for nobody (before 6.0)', () => {
     const reports: number[] = [];
     const old = new Proxy(addon(), {
@@ -321,6 +421,34 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(burst(small.advised)).toEqual({ lost: 0, advised: 0 });
     // And not by far too large: 3,000 samples of 64 bytes are 192,000.
     expect(small.advised).toBe(256 * 1024);
+  });
+
+  it.each([
+    { size: 48, bytes: 64 },
+    { size: 3000, bytes: 3016 },
+    { size: 7000, bytes: 7016 },
+  ])('advise for several losses between which the ring was never empty: %j', ({ size, bytes }) => {
+    const [cpu = 0] = CPUS;
+    const capacity = 8 * PAGE;
+    using scene = new ReaderScene(
+      { bufferBytes: capacity, wakeup: 'manual', cpus: [cpu] },
+      { sizes: [size] },
+    );
+    const { producer, reader } = scene;
+    const inRing = Math.floor(capacity / bytes);
+    let taken = 0;
+    // Of each ring half is read, and as much again is lost as the ring holds.
+    for (let round = 0; round < 6; round++) {
+      producer.emit(2 * inRing, { cpu });
+      reader.stats();
+      taken += reader.drain(() => undefined, { records: Math.floor(inRing / 2) });
+    }
+    const { lost, advisedBytes = 0 } = reader.stats().cpus[0] ?? { lost: -1 };
+    expect(lost).toBe(producer.counts(cpu).failed['ENOSPC']);
+    // A ring of that size would have held all: what was lost on top of what this one held.
+    expect(advisedBytes).toBeGreaterThanOrEqual(capacity + lost * bytes);
+    expect(advisedBytes).toBeLessThan(2 * (capacity + (lost + 6) * bytes));
+    expect(taken).toBeGreaterThan(0);
   });
 
   it('count samples past the 64 KiB law apart, and what is written after them is read', async () => {

@@ -105,7 +105,9 @@ describeWith(
         const emitted = producer.counts().emitted + remote.counts().emitted - withoutRing(remote);
         expect(lost).toBeGreaterThan(0);
         expect(samples + lost).toBe(emitted);
-        expect(stderr).toContain(`${lost.toLocaleString('en')} samples were lost: with --buffer-bytes `);
+        expect(stderr).toContain(
+          `${lost.toLocaleString('en')} samples were lost from full rings: with --buffer-bytes `,
+        );
       } finally {
         producer.close();
         remote.close();

@@ -5,6 +5,7 @@ const NOTHING: CpuAccounts = {
   received: 0,
   bytes: 0,
   lost: 0,
+  lostOthers: 0,
   late: 0,
   corrupt: 0,
   truncated: 0,

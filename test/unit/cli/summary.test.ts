@@ -22,6 +22,8 @@ describe('summaryText', () => {
   });
 });
 
+const FASTER = expect.stringMatching(/--order cpu and --format raw .* --cpus, --pid and --syscall/);
+
 describe('notes', () => {
   it('are none where all is well', () => {
     expect(notes(statsWith([{ received: 5 }]))).toEqual([]);
@@ -32,19 +34,35 @@ describe('notes', () => {
       { lost: 1000, advisedBytes: 524_288 },
       { lost: 234, advisedBytes: 2 ** 20 },
     ]);
-    expect(notes(stats)).toEqual(['1,234 samples were lost: with --buffer-bytes 1M none would have been']);
-  });
-
-  it('advise no ring larger than there can be', () => {
-    expect(notes(statsWith([{ lost: 5, advisedBytes: 2 ** 32 }]))).toEqual([
-      '5 samples were lost: they came faster than they were taken; sample less, or take --format raw, which costs least',
+    expect(notes(stats)).toEqual([
+      '1,234 samples were lost from full rings: with --buffer-bytes 1M none would have been',
+      FASTER,
     ]);
   });
 
-  it('name a ring that no sample fits into', () => {
-    expect(notes(statsWith([{ lost: 3, ringTooSmall: true, advisedBytes: 131_072 }]))).toEqual([
-      'samples came that do not fit even into an empty ring: use --buffer-bytes 128K',
+  it('advise no ring that cannot be had, but what helps', () => {
+    const stats = statsWith([
+      { lost: 5, advisedBytes: 0 },
+      { lost: 3, advisedBytes: 2 ** 20 },
     ]);
+    expect(notes(stats)).toEqual([
+      '8 samples were lost from full rings: no size that can be had would have held them',
+      FASTER,
+    ]);
+  });
+
+  it('name a ring that is too small for a sample, and no other', () => {
+    const stats = statsWith([
+      { lost: 3, ringTooSmall: true, capacityBytes: 4096, advisedBytes: 131_072 },
+      { lost: 2, capacityBytes: 4096, advisedBytes: 8192 },
+    ]);
+    expect(notes(stats)).toEqual([
+      'samples larger than half a ring of 4K were lost: use --buffer-bytes 128K',
+      '2 samples were lost from full rings: with --buffer-bytes 8K none would have been',
+      FASTER,
+    ]);
+    const without = statsWith([{ lost: 3, ringTooSmall: true, capacityBytes: 4096 }]);
+    expect(notes(without)).toEqual([expect.stringMatching(/half a ring of 4K .* no size that can be had/)]);
   });
 
   it('tell of samples late, too large, and of corrupt rings', () => {

@@ -1,23 +1,26 @@
 import { CpuAccount, statsOf } from '../../../lib/collector/accounts';
 import { formatOpenMetrics, metricsOf } from '../../../lib/collector/metrics';
 
+const anySize = (): number => Number.POSITIVE_INFINITY;
+
 function accountOf(cpu: number, received: number): CpuAccount {
   const account = new CpuAccount(cpu, 4096);
   account.received = received;
   account.bytes = received * 64;
-  account.lostByCounter = 3;
+  account.lost = 3;
   account.sawAvailable(640 * (cpu + 1));
   return account;
 }
 
 describe('the accounts', () => {
   it('are summed over the CPUs, the high-water mark excepted, and in the order of their numbers', () => {
-    const stats = statsOf([accountOf(7, 5), accountOf(2, 6)]);
+    const stats = statsOf([accountOf(7, 5), accountOf(2, 6)], anySize);
     expect(stats.cpus.map(({ cpu }) => cpu)).toEqual([2, 7]);
     expect(stats.total).toEqual({
       received: 11,
       bytes: 704,
       lost: 6,
+      lostOthers: 0,
       late: 0,
       corrupt: 0,
       truncated: 0,
@@ -27,36 +30,44 @@ describe('the accounts', () => {
     });
   });
 
-  it('count losses by records where the kernel has no counter', () => {
-    const account = accountOf(0, 1);
-    account.countsLost = false;
-    account.lostByRecords = 9;
-    expect(account.snapshot().lost).toBe(9);
-  });
-
   it('advise a power of two that would have taken what came', () => {
     const account = accountOf(0, 100);
-    expect(account.snapshot().advisedBytes).toBe(8192);
-    account.sawDemand(100_000);
-    account.sawDemand(50_000);
-    expect(account.snapshot().advisedBytes).toBe(131_072);
-    account.lostByCounter = 0;
-    expect(account.snapshot().advisedBytes).toBe(0);
+    expect(account.snapshot(anySize).advisedBytes).toBe(8192);
+    // Records of 64 bytes each.
+    account.sawBacklog(1500);
+    account.sawBacklog(700);
+    expect(account.snapshot(anySize).advisedBytes).toBe(131_072);
+    account.lost = 0;
+    expect(account.snapshot(anySize).advisedBytes).toBe(0);
   });
 
   it('advise a ring that takes any sample where one did not fit', () => {
     const account = accountOf(0, 0);
     account.ringTooSmall = true;
-    expect(account.snapshot().advisedBytes).toBe(131_072);
+    expect(account.snapshot(anySize).advisedBytes).toBe(131_072);
+  });
+
+  it('advise no size that cannot be had', () => {
+    const account = accountOf(0, 100);
+    account.sawBacklog(1500);
+    expect(account.snapshot(() => 131_072).advisedBytes).toBe(131_072);
+    expect(account.snapshot(() => 131_071).advisedBytes).toBe(0);
+  });
+
+  it('advise a size where only side-band records were lost', () => {
+    const account = accountOf(0, 100);
+    account.lost = 0;
+    account.lostOthers = 1;
+    expect(account.snapshot(anySize).advisedBytes).toBe(8192);
   });
 
   it('of no CPU are zeros', () => {
-    expect(statsOf([]).total.highWaterBytes).toBe(0);
+    expect(statsOf([], anySize).total.highWaterBytes).toBe(0);
   });
 });
 
 describe('formatOpenMetrics', () => {
-  const text = formatOpenMetrics(metricsOf(statsOf([accountOf(0, 5), accountOf(12, 6)])));
+  const text = formatOpenMetrics(metricsOf(statsOf([accountOf(0, 5), accountOf(12, 6)], anySize)));
 
   it('is what the specification says, line by line', () => {
     // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, the ABNF of its grammar
