@@ -41,7 +41,8 @@ function svg(prompt, text) {
   const width = 2 * MARGIN + COLUMNS * CHARACTER_WIDTH;
   const rows = [`<tspan class="dim">${escaped(prompt)}</tspan>`, ...lines.slice(1).map(spans)];
   const texts = rows.map(
-    (row, index) => `<text xml:space="preserve" x="${MARGIN}" y="${MARGIN + LINE_HEIGHT * (index + 0.75)}">${row}</text>`,
+    (row, index) =>
+      `<text xml:space="preserve" x="${MARGIN}" y="${MARGIN + LINE_HEIGHT * (index + 0.75)}">${row}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
 <style>
