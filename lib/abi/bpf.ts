@@ -50,6 +50,8 @@ export const BPF_FUNC_get_current_comm = 16;
 export const BPF_FUNC_perf_event_output = 25;
 export const BPF_FUNC_perf_event_read_value = 55;
 export const BPF_FUNC_probe_read_kernel_str = 115;
+/** struct bpf_pidns_info { __u32 pid; __u32 tgid; } of the running thread, in the namespace given. Linux 5.7 and later. */
+export const BPF_FUNC_get_ns_current_pid_tgid = 120;
 
 /** flags of bpf_perf_event_output and bpf_perf_event_read_value: the slot of the CPU that runs the program. A 64-bit value: load it with mov32. */
 export const BPF_F_CURRENT_CPU = 0xffff_ffff;

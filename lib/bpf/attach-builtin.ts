@@ -2,6 +2,7 @@ import { addon } from '../addon/load';
 import type { NativeAddon } from '../addon/contract';
 import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_TRACEPOINT } from '../abi/bpf';
 import { PerfRingError } from '../errors';
+import { checkProcessExists } from '../host/process-identity';
 import { named } from '../input/shown';
 import type { Attachment } from './bpf-link';
 import { BpfProgram } from './bpf-program';
@@ -24,7 +25,8 @@ export interface AttachedProgram<Builtin = BuiltinNamed<BuiltinName>> extends At
  * Loads a built-in program that writes to the array, and attaches it.
  * @param name `sched_switch`, … of {@link BUILTIN_PROGRAMS}
  * @param array to be kept open while the program runs, with events in its slots
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION;
+ *   ERR_PERF_NO_SUCH_PROCESS
  * @throws what {@link BpfProgram.load} and its attach methods throw; nothing is left behind then
  */
 export function attachBuiltin<Name extends BuiltinName>(
@@ -35,7 +37,9 @@ export function attachBuiltin<Name extends BuiltinName>(
 ): AttachedProgram<BuiltinNamed<Name>> {
   const builtin = builtinNamed(name);
   checkArray(array);
-  const program = loadBuiltin(builtin, array, checkBuiltinOptions(builtin, options), native);
+  const checked = checkBuiltinOptions(builtin, options);
+  if (checked.tgid !== undefined) checkProcessExists(checked.tgid);
+  const program = loadBuiltin(builtin, array, checked, native);
   try {
     const attachment = attach(program, builtin.attach);
     return {

@@ -1,4 +1,5 @@
 import { PerfRingError } from '../errors';
+import { lockdown } from '../host/lockdown';
 
 /** Lines of the verifier's log that go into the message: the last ones say why. */
 const MESSAGE_LINES = 4;
@@ -9,9 +10,17 @@ export class ProgramRejectedError extends PerfRingError {
   readonly log: string;
 
   constructor(program: string, log: string, options?: ErrorOptions) {
-    super('ERR_PERF_PROGRAM_REJECTED', `the verifier refused ${program}: ${lastLines(log)}`, options);
+    const hint = isRefusedByLockdown(log)
+      ? '; kernel lockdown (confidentiality) lets no program read kernel memory'
+      : '';
+    super('ERR_PERF_PROGRAM_REJECTED', `the verifier refused ${program}: ${lastLines(log)}${hint}`, options);
     this.log = log;
   }
+}
+
+/** Then the kernel has no helpers that read kernel memory, and the log says just that. */
+function isRefusedByLockdown(log: string): boolean {
+  return /(?:cannot use helper|unknown func) bpf_probe_read/.test(log) && lockdown() === 'confidentiality';
 }
 
 function lastLines(log: string): string {

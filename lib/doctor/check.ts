@@ -1,3 +1,5 @@
+import { isInUserNamespace } from '../host/namespaces';
+
 /** One finding about this machine. */
 export interface Check {
   /** What was looked at: `CAP_BPF`, `tracefs`. */
@@ -33,7 +35,7 @@ function hasMessage(value: unknown): value is { readonly message: string } {
   );
 }
 
-/** A command for root: as it is for root, with sudo for others. */
+/** A command for root: as it is for root, with sudo for others, which root of a user namespace is to the kernel. */
 export function asRoot(command: string): string {
-  return process.getuid?.() === 0 ? command : `sudo ${command}`;
+  return process.getuid?.() === 0 && !isInUserNamespace() ? command : `sudo ${command}`;
 }

@@ -8,10 +8,14 @@ import type { Capability } from '../abi/capability';
 import { allows, type ProcessCapabilities } from '../host/capabilities';
 import { formatCpuList, onlineCpus, possibleCpus } from '../host/cpu-list';
 import type { HostPaths } from '../host/host-paths';
+import { lockdown } from '../host/lockdown';
+import { isInUserNamespace, ownNamespace } from '../host/namespaces';
+import { HIGHEST_UPSTREAM_PARANOID, perfEventParanoid as paranoidLevel } from '../host/perf-event-paranoid';
+import { hasSeccompFilter } from '../host/seccomp';
 import { isAtLeast, kernelVersion } from '../host/kernel-version';
 import { largestRingBytes, memoryLimit } from '../host/memory-limit';
 import { mountOf, tracefsCommand } from '../host/mounts';
-import { readInteger, readText } from '../host/read-text';
+import { readInteger } from '../host/read-text';
 import { asRoot, type Check } from './check';
 import { trialPages } from './trial';
 
@@ -55,6 +59,26 @@ export function online(paths: HostPaths): Check {
   return { name: 'CPUs online', status: 'ok', value: formatCpuList(onlineCpus(paths)), needed: true };
 }
 
+// ---------------------------------------------------------------------- namespaces
+
+export function userNamespace(paths: HostPaths): Check {
+  const check = { name: 'user namespace', needed: false };
+  const namespace = ownNamespace('user', paths);
+  if (namespace === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (namespace.isInitial) return { ...check, status: 'ok', value: 'the initial one' };
+  const value = `${namespace.name}, not the initial one (a rootless container?): capabilities do not count here`;
+  return { ...check, status: 'note', value };
+}
+
+export function pidNamespace(paths: HostPaths): Check {
+  const check = { name: 'PID namespace', needed: false };
+  const namespace = ownNamespace('pid', paths);
+  if (namespace === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (namespace.isInitial) return { ...check, status: 'ok', value: 'the initial one' };
+  const value = `${namespace.name}, not the initial one (a container?): process ids are those of this namespace, and 0 for processes elsewhere`;
+  return { ...check, status: 'note', value };
+}
+
 // ---------------------------------------------------------------------- permission
 
 /** Capability -> what may be done with it. */
@@ -69,7 +93,11 @@ type CheckedCapability = keyof typeof PURPOSES;
 
 export const CHECKED_CAPABILITIES = Object.keys(PURPOSES) as CheckedCapability[];
 
-export function capability(name: CheckedCapability, capabilities: ProcessCapabilities | null): Check {
+export function capability(
+  name: CheckedCapability,
+  capabilities: ProcessCapabilities | null,
+  paths: HostPaths,
+): Check {
   const needed = name === 'CAP_BPF' || name === 'CAP_PERFMON';
   const check = { name, needed };
   const purpose = PURPOSES[name];
@@ -80,28 +108,44 @@ export function capability(name: CheckedCapability, capabilities: ProcessCapabil
     return { ...check, status: 'ok', value: `may ${purpose}${by}` };
   }
   const status = needed ? 'missing' : 'note';
+  if (isInUserNamespace(paths)) {
+    const value = `may not ${purpose}: capabilities of this user namespace do not count`;
+    return { ...check, status, value, mend: outsideUserNamespace(name) };
+  }
   if (!allows(capabilities.bounding, name)) {
     const value = `may not ${purpose}, nor gain that in this container or service`;
     return { ...check, status, value, mend: `docker run --cap-add=${name.replace('CAP_', '')} …` };
   }
-  return { ...check, status, value: `may not ${purpose}`, mend: commandThatGives(name) };
+  return { ...check, status, value: `may not ${purpose}`, mend: sameProgramAsRoot() };
 }
 
-/** CAP_SYS_ADMIN is nearly root: nothing to give to an interpreter for good. */
-function commandThatGives(name: CheckedCapability): string {
-  if (name !== 'CAP_SYS_ADMIN') {
-    return asRoot(`setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep ${shellQuote(process.execPath)}`);
-  }
-  const command = [process.execPath, ...process.argv.slice(1, 2)].map(shellQuote).join(' ');
-  return asRoot(`${command} collect`);
+function outsideUserNamespace(name: CheckedCapability): string {
+  const names = name === 'CAP_SYS_ADMIN' ? ['SYS_ADMIN'] : ['BPF', 'PERFMON', 'IPC_LOCK'];
+  return `sudo docker run --userns=host ${names.map((one) => `--cap-add=${one}`).join(' ')} …`;
+}
+
+/**
+ * Not setcap on node: that would give the capabilities to every script that any user runs. docs/security.md has how a
+ * service gets them.
+ */
+function sameProgramAsRoot(): string {
+  const [, script] = process.argv;
+  const command = [process.execPath, ...(script === undefined ? [] : [script])].map(shellQuote);
+  const isCommand = /(?:^|\/)perfring(?:\.js)?$/.test(script ?? '');
+  return asRoot([...command, ...(isCommand ? ['collect'] : [])].join(' '));
 }
 
 export function perfEventParanoid(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
   const check = { name: 'perf_event_paranoid', needed: false };
-  const level = readInteger(join(paths.proc, 'sys/kernel/perf_event_paranoid'));
+  const level = paranoidLevel(paths);
   if (level === null) return { ...check, status: 'note', value: 'not there: a kernel without perf events?' };
   if (level <= 0) return { ...check, status: 'ok', value: `${level}: events on every CPU for everybody` };
   const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_PERFMON');
+  if (level > HIGHEST_UPSTREAM_PARANOID && capabilities?.effective.has('CAP_SYS_ADMIN') !== true) {
+    const value = `${level}: above 2 kernels of Debian and Ubuntu want CAP_SYS_ADMIN for events, CAP_PERFMON is not enough`;
+    const mend = asRoot(`sysctl kernel.perf_event_paranoid=${HIGHEST_UPSTREAM_PARANOID}`);
+    return { ...check, status: 'note', value, mend };
+  }
   const value = `${level}: events on every CPU need CAP_PERFMON`;
   return { ...check, status: isAllowed ? 'ok' : 'note', value };
 }
@@ -117,11 +161,28 @@ export function unprivilegedBpfDisabled(capabilities: ProcessCapabilities | null
 }
 
 export function seccomp(paths: HostPaths): Check {
-  const mode = /^Seccomp:\s*(\d)$/m.exec(readText(join(paths.proc, 'self/status')) ?? '')?.[1];
   const check = { name: 'seccomp', needed: false };
-  if (mode === undefined) return { ...check, status: 'note', value: 'cannot be told' };
-  if (mode === '0') return { ...check, status: 'ok', value: 'no filter' };
+  const isActive = hasSeccompFilter(paths);
+  if (isActive === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (!isActive) return { ...check, status: 'ok', value: 'no filter' };
   const value = 'a filter is active; whether it lets perf_event_open and bpf through was tried, see there';
+  return { ...check, status: 'note', value };
+}
+
+export function kernelLockdown(paths: HostPaths): Check {
+  const check = { name: 'lockdown', needed: false };
+  const level = lockdown(paths);
+  if (level === null) {
+    return {
+      ...check,
+      status: 'note',
+      value: 'cannot be told: no lockdown in this kernel, or no securityfs',
+    };
+  }
+  // Integrity forbids programs to write to user memory, and nothing else that concerns collecting.
+  if (level !== 'confidentiality') return { ...check, status: 'ok', value: level };
+  const value =
+    'confidentiality: no program may read kernel memory; sched_process_exec does, as do most compiled ones. Only a boot without lockdown=confidentiality lifts it';
   return { ...check, status: 'note', value };
 }
 

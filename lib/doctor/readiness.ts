@@ -44,7 +44,11 @@ export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
     checked('kernel', () => checks.kernel()),
     checked('architecture', () => checks.architecture()),
     checks.addon(typeof loaded === 'string' ? loaded : null),
-    ...checks.CHECKED_CAPABILITIES.map((name) => checked(name, () => checks.capability(name, capabilities))),
+    checked('user namespace', () => checks.userNamespace(paths)),
+    checked('PID namespace', () => checks.pidNamespace(paths)),
+    ...checks.CHECKED_CAPABILITIES.map((name) =>
+      checked(name, () => checks.capability(name, capabilities, paths)),
+    ),
     checked('perf_event_paranoid', () => checks.perfEventParanoid(capabilities, paths)),
     checked('unprivileged_bpf_disabled', () => checks.unprivilegedBpfDisabled(capabilities, paths)),
     checked('locked memory', () => checks.lockedMemory(capabilities, paths)),
@@ -53,6 +57,7 @@ export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
     checked('tracefs', () => checks.tracefs(paths, native)),
     checked('bpffs', () => checks.bpffs(paths)),
     checked('seccomp', () => checks.seccomp(paths)),
+    checked('lockdown', () => checks.kernelLockdown(paths)),
     checked('CPUs possible', () => checks.possible(paths)),
     checked('CPUs online', () => checks.online(paths)),
   ];
@@ -130,6 +135,8 @@ function mendOf(failure: unknown, capability: Capability, before: readonly Check
   // Of the shell; node has raised its own as far as it may.
   if (code === 'EMFILE') return asRoot('prlimit --pid $$ --nofile=65536');
   if (found(capability)?.status === 'missing') return found(capability)?.mend;
+  // The kernel refuses an event with EACCES for want of a privilege; a filter does with EPERM or ENOSYS.
+  if (code === 'EACCES') return found('perf_event_paranoid')?.mend;
   const isFiltered = (code === 'EPERM' || code === 'ENOSYS') && found('seccomp')?.status === 'note';
   return isFiltered ? 'docker run --security-opt seccomp=unconfined …' : undefined;
 }

@@ -1,5 +1,4 @@
 import type { MappedRingHandle, NativeAddon, PerfEventHandle } from '../addon/contract';
-import { isErrno, systemError } from '../abi/errno';
 import {
   encodePerfEventAttr,
   PERF_COUNT_SW_BPF_OUTPUT,
@@ -10,7 +9,7 @@ import { attachBuiltin } from '../bpf/attach-builtin';
 import { PerfEventArray } from '../bpf/perf-event-array';
 import { DEFAULT_BUILTIN } from '../bpf/programs';
 import { onlineCpus } from '../host/cpu-list';
-import { permissionAdvice } from '../host/permission-advice';
+import { failedCall } from '../host/failed-call';
 
 /** Of a collection's rings where nobody asks for another size; a test holds it to what the collector has. */
 const DEFAULT_RING_BYTES = 512 * 1024;
@@ -97,14 +96,7 @@ function openEvent(native: NativeAddon, cpu: number): PerfEventHandle {
   });
   const event = native.perfEventOpen(attr, -1, cpu, -1, 0);
   if (typeof event !== 'number') return event;
-  // The kernel itself answers EACCES for want of a capability: EPERM and ENOSYS come from a filter.
-  const isFiltered = isErrno(event, 'EPERM') || isErrno(event, 'ENOSYS');
-  const advice = isErrno(event, 'EACCES')
-    ? permissionAdvice(['CAP_PERFMON'])
-    : isFiltered
-      ? 'a seccomp filter or a security module denies it'
-      : 'it failed';
-  throw systemError(event, 'perf_event_open', `on CPU ${cpu}: ${advice}`);
+  throw failedCall(event, 'perf_event_open', `an event on CPU ${cpu}`, { needs: ['CAP_PERFMON'] });
 }
 
 function mapRing(
@@ -115,8 +107,6 @@ function mapRing(
 ): MappedRingHandle {
   const ring = native.ringMap(event, dataPageCount, true);
   if (typeof ring !== 'number') return ring;
-  const advice = isErrno(ring, 'EPERM')
-    ? 'past the limit of locked memory; use smaller rings, or see CAP_IPC_LOCK'
-    : 'it failed';
-  throw systemError(ring, 'mmap', `a ring of ${dataPageCount} data pages on CPU ${cpu}: ${advice}`);
+  const advice = { EPERM: 'past the limit of locked memory; use smaller rings, or see CAP_IPC_LOCK' };
+  throw failedCall(ring, 'mmap', `a ring of ${dataPageCount} data pages on CPU ${cpu}`, { advice });
 }

@@ -7,13 +7,21 @@
 import { join } from 'node:path';
 import { CAPABILITIES, type Capability } from '../abi/capability';
 import { HOST_PATHS, type HostPaths } from './host-paths';
+import { isInUserNamespace } from './namespaces';
 import { readText } from './read-text';
 
-/** Effective: what may be done now. Bounding: what this process and its children can ever gain. */
+/**
+ * Capabilities that count for the kernel as a whole: both sets are empty in a user namespace that is not the initial
+ * one, whatever /proc shows there.
+ */
 export interface ProcessCapabilities {
+  /** What may be done now. */
   readonly effective: ReadonlySet<Capability>;
+  /** What this process and its children can ever gain. */
   readonly bounding: ReadonlySet<Capability>;
 }
+
+const NONE: ProcessCapabilities = { effective: new Set(), bounding: new Set() };
 
 /** Those of this process; `null` where /proc/self/status does not tell. */
 export function processCapabilities(paths: HostPaths = HOST_PATHS): ProcessCapabilities | null {
@@ -21,6 +29,7 @@ export function processCapabilities(paths: HostPaths = HOST_PATHS): ProcessCapab
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
   if (effective === undefined || bounding === undefined) return null;
+  if (isInUserNamespace(paths)) return NONE;
   return { effective: parseCapabilities(effective), bounding: parseCapabilities(bounding) };
 }
 

@@ -1,19 +1,48 @@
 import type { Capability } from '../abi/capability';
 import { allows, processCapabilities } from './capabilities';
+import { HOST_PATHS, type HostPaths } from './host-paths';
 import { isAtLeast, kernelVersion } from './kernel-version';
+import { lockdown } from './lockdown';
+import { isInUserNamespace } from './namespaces';
+import { HIGHEST_UPSTREAM_PARANOID, perfEventParanoid } from './perf-event-paranoid';
+import { hasSeccompFilter } from './seccomp';
 
 /**
- * What an EPERM or EACCES means for who needs these capabilities: that they are missing, or when they are not, that
- * something else forbids it.
+ * What an EPERM or EACCES means for a call that needs these capabilities: that they are missing, or when they are not,
+ * what else may forbid it. Causes that are ruled out are not named.
  */
-export function permissionAdvice(needed: readonly Capability[]): string {
-  const capabilities = processCapabilities();
+export function permissionAdvice(needed: readonly Capability[], paths: HostPaths = HOST_PATHS): string {
+  const capabilities = processCapabilities(paths);
   const missing =
     capabilities === null ? needed : needed.filter((name) => !allows(capabilities.effective, name));
+  const names = missing.join(' and ');
   if (missing.length === 0) {
-    // Maps and programs counted as locked memory until Linux 5.11.
-    const orLimit = isAtLeast(kernelVersion(), 5, 11) ? '' : ', or the limit of locked memory (ulimit -l),';
-    return `forbidden although this process has ${needed.join(' and ')}: a seccomp filter, a security module or kernel lockdown${orLimit} denies it`;
+    return `forbidden although this process has ${needed.join(' and ')}: ${listOf(causes(needed, paths))} denies it`;
   }
-  return `needs ${missing.join(' and ')}, which this process does not have; run it as root, or with these capabilities`;
+  if (isInUserNamespace(paths)) {
+    return `needs ${names} in the initial user namespace; those of this one, as in a rootless container, do not count: run it outside, as root`;
+  }
+  return `needs ${names}, which this process does not have; run it as root, or with these capabilities`;
+}
+
+function causes(needed: readonly Capability[], paths: HostPaths): string[] {
+  const found: string[] = [];
+  const paranoid = perfEventParanoid(paths) ?? 0;
+  const isAdmin = processCapabilities(paths)?.effective.has('CAP_SYS_ADMIN') === true;
+  if (needed.includes('CAP_PERFMON') && !isAdmin && paranoid > HIGHEST_UPSTREAM_PARANOID) {
+    found.push(`kernel.perf_event_paranoid=${paranoid} (lower it to ${HIGHEST_UPSTREAM_PARANOID})`);
+  }
+  if (hasSeccompFilter(paths) !== false) found.push('a seccomp filter');
+  const level = lockdown(paths);
+  if (level !== null && level !== 'none') found.push(`kernel lockdown (${level})`);
+  // Maps and programs counted as locked memory until Linux 5.11.
+  if (!isAtLeast(kernelVersion(), 5, 11)) found.push('the limit of locked memory (ulimit -l)');
+  found.push('a security module');
+  return found;
+}
+
+/** `a`, `a or b`, `a, b or c` */
+function listOf(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { systemError } from '../abi/errno';
+import { errnoAdvice } from './errno-advice';
 
-/** What says nothing about the file: to take it for absent would be to guess. */
+/** These say nothing about the file: to take it for absent would be to guess. */
 const EXHAUSTED: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 /**
@@ -14,7 +15,7 @@ export function readText(path: string): string | null {
   } catch (error) {
     const { code, errno } = error as { code?: unknown; errno?: unknown };
     if (!EXHAUSTED.has(code)) return null;
-    const advice = 'this process, or the machine, has too many open files; see ulimit -n';
+    const advice = errnoAdvice(code, 'open');
     throw systemError(Number(errno), 'open', `reading ${path}: ${advice}`, { cause: error });
   }
 }

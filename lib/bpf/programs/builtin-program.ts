@@ -1,4 +1,6 @@
 import { PerfRingError } from '../../errors';
+import { type PidNamespace, pidNamespace } from '../../host/namespaces';
+import { type ProcessIdentity, processIdentity } from '../../host/process-identity';
 import type { FieldValue, SampleLayout } from '../../layout/sample-layout';
 import { plainCopy, plainOptions } from '../../input/plain-data';
 import { shown } from '../../input/shown';
@@ -9,14 +11,23 @@ export type AttachPoint =
   | { readonly kind: 'raw_tracepoint'; readonly name: string }
   | { readonly kind: 'tracepoint'; readonly category: string; readonly name: string };
 
-/** What a built-in program samples. Process ids are those of the host, also inside a container. */
+/** What a built-in program samples. Process ids are those of the PID namespace of this process, as `ps` shows them. */
 export interface BuiltinOptions {
-  /** Only this process: its id, which the kernel calls tgid. */
+  /** Only this process: its id, which the kernel calls tgid. It must exist. */
   readonly tgid?: number;
   /** Every process but this one, so that a collector does not observe itself. */
   readonly excludeTgid?: number;
   /** sys_enter: only the call with this number, as <asm/unistd.h> has it. */
   readonly syscall?: number;
+}
+
+/** Which events a program samples, and how it numbers processes: {@link BuiltinOptions} on this machine. */
+export interface SampleScope {
+  /** The PID namespace that numbers processes in samples; `null` for the initial one. */
+  readonly namespace: PidNamespace | null;
+  readonly only: ProcessIdentity | undefined;
+  readonly except: ProcessIdentity | undefined;
+  readonly syscall: number | undefined;
 }
 
 /** A program that comes with the library. Every sample of it begins with the fields of {@link SAMPLE_HEADER}. */
@@ -31,22 +42,36 @@ export interface BuiltinProgram<
   readonly layout: SampleLayout<Values>;
   /** Which options it takes. */
   readonly options: readonly (keyof BuiltinOptions)[];
-  /** @returns its instructions, writing to the perf event array behind `map.fd` */
+  /**
+   * Its instructions, writing to the perf event array behind `map.fd`.
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT; PerfSystemError EACCES when the
+   *   namespace of a process in a nested PID namespace can't be read
+   */
   build(map: { readonly fd: number }, options: BuiltinOptions): Uint8Array;
 }
 
 /** A program by the lines that make it up for a map and options that have been checked. */
 export function builtinProgram<const Name extends string, Values>(
   program: Omit<BuiltinProgram<Name, Values>, 'build'> & {
-    readonly lines: (map: { readonly fd: number }, options: BuiltinOptions) => readonly Line[];
+    readonly lines: (map: { readonly fd: number }, scope: SampleScope) => readonly Line[];
   },
 ): BuiltinProgram<Name, Values> {
   const { lines, ...rest } = program;
   const builtin: BuiltinProgram<Name, Values> = {
     ...rest,
-    build: (map, options) => assemble(lines(plainCopyOfMap(map), checkBuiltinOptions(builtin, options))),
+    build: (map, options) =>
+      assemble(lines(plainCopyOfMap(map), scopeOf(checkBuiltinOptions(builtin, options)))),
   };
   return Object.freeze(builtin);
+}
+
+function scopeOf({ tgid, excludeTgid, syscall }: BuiltinOptions): SampleScope {
+  return {
+    namespace: pidNamespace(),
+    only: tgid === undefined ? undefined : processIdentity(tgid),
+    except: excludeTgid === undefined ? undefined : processIdentity(excludeTgid),
+    syscall,
+  };
 }
 
 function plainCopyOfMap(map: { readonly fd: number }): { readonly fd: number } {

@@ -13,16 +13,23 @@ import {
   jumpIf32,
   label,
   type Line,
+  load,
+  loadImmediate64,
   loadMapFd,
   mov,
   mov32,
-  shiftRight,
   store,
 } from '../instructions';
+import type { PidNamespace } from '../../host/namespaces';
+import type { ProcessIdentity } from '../../host/process-identity';
 import type { FieldDefinition } from '../../layout/sample-layout';
-import type { BuiltinOptions } from './builtin-program';
+import type { SampleScope } from './builtin-program';
 
-/** time is CLOCK_MONOTONIC in nanoseconds; tid is the thread; pid the process, which the kernel calls tgid. */
+/**
+ * time is CLOCK_MONOTONIC in nanoseconds; tid is the thread; pid the process, which the kernel calls tgid. In a PID
+ * namespace that is not the initial one both are numbers of that namespace, and 0 where the thread is outside it or in
+ * a nested one.
+ */
 export const SAMPLE_HEADER = [
   { name: 'time', kind: 'u64' },
   { name: 'tid', kind: 'u32' },
@@ -34,8 +41,10 @@ export const SAMPLE_HEADER = [
 export const SAMPLE_HEADER_BYTES = 32;
 
 const TIME = 0;
-/** The helper's u64 is tgid << 32 | tid: little-endian, that is tid, then pid. */
-const TID_AND_PID = 8;
+/** bpf_get_current_pid_tgid() is tgid << 32 | tid: little-endian, that is tid, then pid, as in struct bpf_pidns_info. */
+const TID = 8;
+const PID = 12;
+const PIDNS_INFO_BYTES = 8;
 const COMM = 16;
 const COMM_BYTES = 16;
 
@@ -46,12 +55,16 @@ export const OUT = 'out';
  * Leaves for {@link OUT} when the process is not asked for; else fills in the header.
  * @param at where the sample begins, from r10: a negative multiple of 8
  */
-export function beginSample(at: number, options: BuiltinOptions): Line[] {
+export function beginSample(at: number, { namespace, only, except }: SampleScope): Line[] {
   return [
     mov('r6', 'r1'),
-    call(abi.BPF_FUNC_get_current_pid_tgid),
-    store('u64', 'r10', at + TID_AND_PID, 'r0'),
-    ...filterProcess(options),
+    ...(namespace === null
+      ? [call(abi.BPF_FUNC_get_current_pid_tgid), store('u64', 'r10', at + TID, 'r0')]
+      : numbersIn(namespace, at + TID)),
+    ...(only === undefined ? [] : leaveIf('!=', only, namespace, at)),
+    ...(except === undefined ? [] : leaveIf('==', except, namespace, at)),
+    // Here the process is known also where it is in a nested namespace.
+    ...(only === undefined ? [] : [store('u32', 'r10', at + PID, only.tgidHere)]),
     call(abi.BPF_FUNC_ktime_get_ns),
     store('u64', 'r10', at + TIME, 'r0'),
     mov('r1', 'r10'),
@@ -61,13 +74,35 @@ export function beginSample(at: number, options: BuiltinOptions): Line[] {
   ];
 }
 
-function filterProcess({ tgid, excludeTgid }: BuiltinOptions): Line[] {
-  if (tgid === undefined && excludeTgid === undefined) return [];
+/** r0 = the thread's number as the header has it, after {@link beginSample}. */
+export function loadTid(at: number): Line {
+  return load('u32', 'r0', 'r10', at + TID);
+}
+
+/** Stores the numbers of this thread in the namespace, or zeros when it is in another. @param to from r10 */
+function numbersIn({ device, inode }: PidNamespace, to: number): Line[] {
   return [
-    shiftRight('r0', 32),
-    ...(tgid === undefined ? [] : [jumpIf32('r0', '!=', tgid, OUT)]),
-    ...(excludeTgid === undefined ? [] : [jumpIf32('r0', '==', excludeTgid, OUT)]),
+    loadImmediate64('r1', device),
+    loadImmediate64('r2', inode),
+    mov('r3', 'r10'),
+    add('r3', to),
+    mov('r4', PIDNS_INFO_BYTES),
+    call(abi.BPF_FUNC_get_ns_current_pid_tgid),
   ];
+}
+
+/** @param namespace that numbers the processes in the header */
+function leaveIf(
+  comparison: '==' | '!=',
+  process: ProcessIdentity,
+  namespace: PidNamespace | null,
+  at: number,
+): Line[] {
+  const isNested = process.namespace !== null && process.namespace.inode !== namespace?.inode;
+  // The name is not there yet, so its place is free.
+  const numbers = process.namespace !== null && isNested ? numbersIn(process.namespace, at + COMM) : [];
+  const from = isNested ? at + COMM + PID - TID : at + PID;
+  return [...numbers, load('u32', 'r0', 'r10', from), jumpIf32('r0', comparison, process.tgid, OUT)];
 }
 
 /**

@@ -1,8 +1,9 @@
 import { BPF_FUNC_get_current_uid_gid, BPF_FUNC_probe_read_kernel_str } from '../../abi/bpf';
-import { add, and, call, load, mov, store, zeroStack } from '../instructions';
+import type { PidNamespace } from '../../host/namespaces';
+import { add, and, call, jumpIf32, label, type Line, load, mov, store, zeroStack } from '../instructions';
 import { defineLayout } from '../../layout/sample-layout';
 import { builtinProgram } from './builtin-program';
-import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
+import { beginSample, emitSample, loadTid, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
 
 const FILENAME_BYTES = 256;
 
@@ -10,7 +11,10 @@ const LAYOUT = defineLayout([
   ...SAMPLE_HEADER,
   /** Its user. */
   { name: 'uid', kind: 'u32' },
-  /** The thread that called execve: another than pid when it was not the first of its process. */
+  /**
+   * The thread that called execve: another than pid when it was not the first of its process. In a PID namespace that is
+   * not the initial one that other number is not known, and 0.
+   */
   { name: 'old_pid', kind: 'u32' },
   /** As it was given to execve, cut off at 255 bytes. */
   { name: 'filename', kind: `char[${FILENAME_BYTES}]` },
@@ -18,6 +22,7 @@ const LAYOUT = defineLayout([
 
 /** Fields of the tracepoint: __data_loc char[] filename, pid_t pid, pid_t old_pid, after 8 common bytes. */
 const DATA_LOC_FILENAME = 8;
+const PID = 12;
 const OLD_PID = 16;
 /** A __data_loc word: where the data begins, from the context, in the low half; its length in the high half. */
 const DATA_LOC_OFFSET_MASK = 0xffff;
@@ -35,12 +40,11 @@ export const schedProcessExec = builtinProgram({
   attach: { kind: 'tracepoint', category: 'sched', name: 'sched_process_exec' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid'],
-  lines: (map, options) => [
-    ...beginSample(AT, options),
+  lines: (map, scope) => [
+    ...beginSample(AT, scope),
     call(BPF_FUNC_get_current_uid_gid),
     store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
-    load('u32', 'r1', 'r6', OLD_PID),
-    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r1'),
+    ...oldPid(scope.namespace, AT + SAMPLE_HEADER_BYTES + 4),
     // The string ends before the field does; what follows must not be what the stack held.
     ...zeroStack(FILENAME_AT, FILENAME_BYTES),
     load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
@@ -53,3 +57,17 @@ export const schedProcessExec = builtinProgram({
     ...emitSample(map, AT, LAYOUT.size),
   ],
 });
+
+/** The tracepoint has numbers of the initial namespace. In another one only the number of the thread itself is known. */
+function oldPid(namespace: PidNamespace | null, to: number): Line[] {
+  if (namespace === null) return [load('u32', 'r1', 'r6', OLD_PID), store('u32', 'r10', to, 'r1')];
+  return [
+    loadTid(AT),
+    load('u32', 'r1', 'r6', OLD_PID),
+    load('u32', 'r2', 'r6', PID),
+    jumpIf32('r1', '==', 'r2', 'same thread'),
+    mov('r0', 0),
+    label('same thread'),
+    store('u32', 'r10', to, 'r0'),
+  ];
+}

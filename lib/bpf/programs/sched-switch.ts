@@ -28,8 +28,8 @@ export const schedSwitch = builtinProgram({
   attach: { kind: 'raw_tracepoint', name: 'sched_switch' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid'],
-  lines: (map, options) => [
-    ...beginSample(AT, options),
+  lines: (map, scope) => [
+    ...beginSample(AT, scope),
     load('u64', 'r1', 'r6', PREEMPT),
     store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r1'),
     ...prevState(AT + SAMPLE_HEADER_BYTES + 4),

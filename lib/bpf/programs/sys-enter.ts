@@ -27,10 +27,10 @@ export const sysEnter = builtinProgram({
   attach: { kind: 'raw_tracepoint', name: 'sys_enter' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid', 'syscall'],
-  lines: (map, options) => [
-    ...beginSample(AT, options),
+  lines: (map, scope) => [
+    ...beginSample(AT, scope),
     load('u64', 'r7', 'r6', ID),
-    ...(options.syscall === undefined ? [] : [jumpIf('r7', '!=', options.syscall, OUT)]),
+    ...(scope.syscall === undefined ? [] : [jumpIf('r7', '!=', scope.syscall, OUT)]),
     store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r7'),
     call(BPF_FUNC_get_current_uid_gid),
     store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r0'),

@@ -47,7 +47,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           needed: true,
-          mend: expect.stringMatching(/^sudo setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep \//),
+          mend: expect.stringMatching(/^sudo \/\S*node \//),
         });
       }
       expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);
@@ -88,6 +88,25 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
       });
     },
   );
+
+  describeWith(['CAP_SYS_ADMIN'], 'in a user namespace', () => {
+    it('finds that its capabilities do not count, and blames nothing else', () => {
+      const report = run('unshare', ['--user', '--map-root-user', process.execPath, ...DOCTOR]);
+      expect(report.ready).toBe(false);
+      expect(statusOf(report, 'user namespace')).toMatch(/^note: user:\[\d+\], not the initial one/);
+      for (const name of READER_CAPABILITIES) {
+        expect(statusOf(report, name)).toMatch(/^missing: .* of this user namespace do not count$/);
+      }
+      for (const name of ['perf_event_open', 'bpf']) {
+        expect(report.checks.find((check) => check.name === name)).toMatchObject({
+          status: 'missing',
+          value: expect.stringMatching(/ in the initial user namespace; .* do not count/),
+          mend: expect.stringMatching(/^sudo docker run --userns=host /),
+        });
+      }
+      expect(JSON.stringify(report.checks)).not.toMatch(/seccomp=unconfined|setcap/);
+    });
+  });
 
   describe('under a seccomp filter', () => {
     const PERF_EVENT_OPEN = process.arch === 'arm64' ? 241 : 298;

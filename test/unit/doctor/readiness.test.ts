@@ -56,6 +56,8 @@ describe('diagnose', () => {
       'kernel',
       'architecture',
       'addon',
+      'user namespace',
+      'PID namespace',
       'CAP_BPF',
       'CAP_PERFMON',
       'CAP_IPC_LOCK',
@@ -68,6 +70,7 @@ describe('diagnose', () => {
       'tracefs',
       'bpffs',
       'seccomp',
+      'lockdown',
       'CPUs possible',
       'CPUs online',
       'perf_event_open',
@@ -102,7 +105,7 @@ describe('diagnose', () => {
       'perfEventOpen',
       'EPERM',
       'perf_event_open',
-      /EPERM: on CPU \d+: a seccomp filter or a security module/,
+      /EPERM: an event on CPU \d+: forbidden although .* a security module denies it/,
       ['rings'],
     ],
     ['perfEventOpen', 'ENOSYS', 'perf_event_open', /seccomp/, ['rings']],
@@ -173,7 +176,8 @@ describe('diagnose', () => {
       ['bpfProgramLoad', 'EPERM', 'program'],
     ] as const)('%s that answers %s for want of a capability', (call, errno, name) => {
       processWith('0', 0);
-      expect(found(call, errno, name)?.mend).toMatch(/setcap cap_bpf,cap_perfmon,cap_ipc_lock=ep /);
+      // Not setcap on node, which would give them to every script.
+      expect(found(call, errno, name)?.mend).toMatch(/^(?:sudo )?\/\S*node\S* /);
     });
 
     it('a seccomp filter, and against nothing that it is not', () => {
@@ -184,6 +188,32 @@ describe('diagnose', () => {
       expect(found('perfEventOpen', 'EBUSY', 'perf_event_open')).not.toHaveProperty('mend');
       processWith(MAY_EVERYTHING, 0);
       expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).not.toHaveProperty('mend');
+    });
+
+    it("Ubuntu's level of perf_event_paranoid, which CAP_PERFMON may not be enough for", () => {
+      host.write('proc/sys/kernel/perf_event_paranoid', '4\n');
+      processWith('c000004000', 0);
+      expect(found('perfEventOpen', 'EACCES', 'perf_event_open')?.mend).toMatch(
+        /sysctl kernel.perf_event_paranoid=2$/,
+      );
+      expect(found('perfEventOpen', 'EACCES', 'perf_event_paranoid')).toMatchObject({
+        status: 'note',
+        value: expect.stringMatching(/^4: above 2 kernels of Debian and Ubuntu want CAP_SYS_ADMIN/),
+      });
+      processWith(MAY_EVERYTHING, 0);
+      expect(found('perfEventOpen', 'EACCES', 'perf_event_paranoid')).toMatchObject({ status: 'ok' });
+    });
+
+    it('capabilities that count for nothing, and no filter that is not there', () => {
+      processWith(MAY_EVERYTHING, 2);
+      host.link('proc/self/ns/user', 'user:[4026532000]');
+      const mend = 'sudo docker run --userns=host --cap-add=BPF --cap-add=PERFMON --cap-add=IPC_LOCK …';
+      expect(found('bpfMapCreate', 'EPERM', 'CAP_BPF')).toMatchObject({ status: 'missing', mend });
+      expect(found('bpfMapCreate', 'EPERM', 'bpf')).toMatchObject({ status: 'missing', mend });
+      expect(found('bpfMapCreate', 'EPERM', 'user namespace')).toMatchObject({
+        status: 'note',
+        value: expect.stringMatching(/^user:\[4026532000\], not the initial one/),
+      });
     });
 
     it('too few descriptors', () => {
@@ -209,6 +239,34 @@ describe('diagnose', () => {
         mend: expect.stringMatching(/sysctl kernel.perf_event_mlock_kb=\d+$/),
       });
     });
+  });
+
+  it('names namespaces and lockdown', () => {
+    const host = new FakeHost();
+    try {
+      host.link('proc/self/ns/user', 'user:[4026531837]');
+      host.link('proc/self/ns/pid', 'pid:[4026531836]');
+      host.write('sys/kernel/security/lockdown', 'none [integrity] confidentiality\n');
+      const { paths } = host;
+      const { loadAddon } = machine();
+      const initial = diagnose({ paths, loadAddon });
+      expect(check(initial, 'user namespace')).toMatchObject({ status: 'ok', value: 'the initial one' });
+      expect(check(initial, 'PID namespace')).toMatchObject({ status: 'ok', value: 'the initial one' });
+      expect(check(initial, 'lockdown')).toMatchObject({ status: 'ok', value: 'integrity' });
+      host.link('proc/self/ns/pid', 'pid:[4026532001]');
+      host.write('sys/kernel/security/lockdown', 'none integrity [confidentiality]\n');
+      const other = diagnose({ paths, loadAddon });
+      expect(check(other, 'PID namespace')).toMatchObject({
+        status: 'note',
+        value: expect.stringMatching(/^pid:\[4026532001\], not the initial one .*0 for processes elsewhere/),
+      });
+      expect(check(other, 'lockdown')).toMatchObject({
+        status: 'note',
+        value: expect.stringMatching(/^confidentiality: .*sched_process_exec/),
+      });
+    } finally {
+      host.remove();
+    }
   });
 
   it('throws on no machine: not where /proc and /sys are empty, nor where every native call throws', () => {

@@ -22,6 +22,14 @@ describe('processCapabilities', () => {
     expect(capabilities?.bounding.size).toBe(41);
   });
 
+  it('has none in a user namespace, where they do not count for the kernel', () => {
+    host.write('proc/self/status', 'CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\n');
+    host.link('proc/self/ns/user', 'user:[4026531837]');
+    expect(processCapabilities(host.paths)?.effective.size).toBe(41);
+    host.link('proc/self/ns/user', 'user:[4026532178]');
+    expect(processCapabilities(host.paths)).toEqual({ effective: new Set(), bounding: new Set() });
+  });
+
   it('leaves out bits that have no name yet', () => {
     expect(parseCapabilities('ffffffffffffffff').size).toBe(41);
   });

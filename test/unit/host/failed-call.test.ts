@@ -1,0 +1,28 @@
+import { errnoNumber } from '../../../lib/abi/errno';
+import { failedCall } from '../../../lib/host/failed-call';
+
+const messageOf = (errno: string, known = {}): string =>
+  failedCall(-errnoNumber(errno), 'bpf(BPF_MAP_CREATE)', 'creating a map', known).message;
+
+describe('failedCall', () => {
+  it('has the words of the call before those of the table', () => {
+    expect(messageOf('EMFILE')).toBe(
+      'bpf(BPF_MAP_CREATE) EMFILE: creating a map: this process has too many open files; raise its limit: ulimit -n',
+    );
+    expect(messageOf('EMFILE', { advice: { EMFILE: 'own words' } })).toBe(
+      'bpf(BPF_MAP_CREATE) EMFILE: creating a map: own words',
+    );
+    expect(messageOf('ENOSYS')).toMatch(
+      /this kernel, or the seccomp filter of this container, has no bpf\(2\)$/,
+    );
+  });
+
+  it('names capabilities for a call that needs some, and tells an errno without advice as it is', () => {
+    expect(messageOf('EPERM', { needs: ['CAP_BPF'] })).toMatch(
+      /creating a map: (?:needs|forbidden although) .*CAP_BPF/,
+    );
+    expect(messageOf('EACCES', { needs: ['CAP_BPF'] })).toMatch(/CAP_BPF/);
+    expect(messageOf('EPERM')).toBe('bpf(BPF_MAP_CREATE) EPERM: creating a map failed');
+    expect(messageOf('EBUSY')).toBe('bpf(BPF_MAP_CREATE) EBUSY: creating a map failed');
+  });
+});
