@@ -27,7 +27,7 @@ export interface SkippedFault {
 
 /** Records that a ring has delivered, by what delivered them. Records taken by a merge count there. */
 export interface RingLoopCounts extends Readonly<LoopCounts> {
-  /** One by one: records that wrap or are no samples, and those that were popped. */
+  /** One by one: records that wrap or are no samples, and those that were popped or copied. */
   readonly single: number;
 }
 
@@ -420,8 +420,10 @@ export class PerfRing {
    * Copies whole records, as they lie in the ring with their headers, in at most two copies however many they are, and
    * pops them. A record that wraps is whole in the copy.
    * @param target as much as fits of the rest of the batch goes into it
-   * @returns the bytes and the records copied; 0 when the next record does not fit
-   * @throws PerfRingError ERR_PERF_RING_CORRUPT when the next header is; what was before it has been copied
+   * @returns the bytes and the records copied; 0 when the next record does not fit, or none is left
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT when the very next header is corrupt: what lies before one is copied
+   *   first, without an error; ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor,
+   *   ERR_PERF_CLOSED, also when the memory was detached
    */
   copyRecords(target: Uint8Array): { readonly bytes: number; readonly records: number } {
     this.#checkReading();
@@ -432,9 +434,9 @@ export class PerfRing {
     const state = this.#scan;
     const { position, left } = state;
     let records = 0;
+    this.#loaded = 0;
     while (state.left > 0) {
-      this.#loaded = 0;
-      const size = this.#cursor.load(state.position, state.left);
+      const size = this.#loadNext();
       if (size === 0 && records === 0) throw this.#corruptHeader();
       if (size === 0 || left - state.left + size > room) break;
       state.position = (state.position + size) & (this.capacityBytes - 1);
@@ -442,6 +444,7 @@ export class PerfRing {
       records++;
     }
     this.#cursor.leave();
+    this.#singles += records;
     const bytes = left - state.left;
     if (bytes === 0) return { bytes, records };
     const data = new Uint8Array(this.#geometry.buffer, this.#geometry.dataOffset, this.capacityBytes);
@@ -513,13 +516,22 @@ export class PerfRing {
         'the batch holds no more records: finish it and start another',
       );
     }
+    this.#loaded = this.#loadNext();
+    if (this.#loaded === 0) throw this.#corruptHeader();
+    return this.#cursor.current;
+  }
+
+  /**
+   * Loads the next record of the batch.
+   * @returns its size in the ring; 0 for a header that is corrupt
+   * @throws PerfRingError ERR_PERF_CLOSED when the memory was detached
+   */
+  #loadNext(): number {
     try {
-      this.#loaded = this.#cursor.load(this.#scan.position, this.#scan.left);
+      return this.#cursor.load(this.#scan.position, this.#scan.left);
     } catch (error) {
       throw this.#cursor.explain(error);
     }
-    if (this.#loaded === 0) throw this.#corruptHeader();
-    return this.#cursor.current;
   }
 
   /** Whether data_head and data_tail can be so far apart. */

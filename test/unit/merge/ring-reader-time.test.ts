@@ -102,6 +102,21 @@ describe('RingReader, in the order of time,', () => {
       expect(reader.late).toBe(0);
     });
 
+    it.each([0, 1])(
+      'holds nothing back any more once a ring was removed, be it that of CPU %d',
+      (removed) => {
+        const fixtures = ringsWith([9000, 9600], []);
+        const reader = readerOf(fixtures, { slackNanoseconds: 500, clock: () => 10_000 });
+        expect(pass(reader)).toEqual(['0:9000']);
+        expect(reader.holdsBack).toBe(true);
+        reader.removeRing((fixtures[removed] as RingFixture).ring);
+        expect(reader.holdsBack).toBe(false);
+        // The next pass knows: the ring that is left holds nothing, or holds nobody back.
+        expect(pass(reader)).toEqual(removed === 0 ? [] : ['0:9600']);
+        expect(reader.holdsBack).toBe(false);
+      },
+    );
+
     it('takes the newest record of a ring that ran out for more than its silence', () => {
       const reader = readerOf(ringsWith([100, 300], [200]), { slackNanoseconds: 500, clock: () => 600 });
       // CPU 1 vouches up to 200, and by its silence up to 100 only.

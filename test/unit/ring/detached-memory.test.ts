@@ -30,6 +30,8 @@ describe.each(CURSOR_KINDS)('memory that is detached, with cursors by %s,', (_, 
         (ring) => ring.peekCopy(new Uint8Array(1)),
         (ring) => ring.peek(),
         (ring) => ring.pop(),
+        (ring) => ring.copyRecords(new Uint8Array(64)),
+        (ring) => ring.skipFault(),
         (ring) => ring.visit(() => undefined),
         (ring) => ring.availableBytes(),
         (ring) => ring.resynchronise(),
@@ -130,6 +132,16 @@ describe.each(CURSOR_KINDS)('memory that is detached, with cursors by %s,', (_, 
         expect(code).toBe('ERR_PERF_CLOSED');
         expect(seen).toEqual(Array.from({ length: last + 1 }, (_, i) => i));
       }
+    });
+
+    it.each([1, 2, 3, 19, 20])('is ERR_PERF_CLOSED under the last record of a limit of %d', (limit) => {
+      const made = numbered(20);
+      let visited = 0;
+      const visitor = (): void => {
+        if (++visited === limit) made.detach();
+      };
+      expect(codeOf(() => made.ring.visit(visitor, { limit }))).toBe('ERR_PERF_CLOSED');
+      expect(visited).toBe(limit);
     });
 
     it('has the TypeError of the engine as its cause', () => {

@@ -72,6 +72,72 @@ describe('PerfRing.scan', () => {
   });
 });
 
+describe('PerfRing.loopCounts', () => {
+  const samples = (count: number): Uint8Array[] =>
+    Array.from({ length: count }, () => sampleBytes(payloadOf(4)));
+
+  it('has samples that repeat by the shared loop, and by nothing else', () => {
+    const { ring } = batchOf(samples(100));
+    ring.visit(ignore);
+    expect(ring.loopCounts).toEqual({ shared: 100, own: 0, single: 0 });
+  });
+
+  it('has what wraps, what is no sample, and what is popped or copied one by one', () => {
+    const { ring } = batchOf([...samples(2), lostBytes(1n, 1n), ...samples(10)], CAPACITY - 80);
+    ring.pop();
+    expect(ring.copyRecords(new Uint8Array(16)).records).toBe(1);
+    ring.visit(ignore);
+    // The LOST, and the sample that the edge cuts.
+    expect(ring.loopCounts).toEqual({ shared: 9, own: 0, single: 4 });
+  });
+
+  it.each([false, true])(
+    'has a loop of its own for a visitor that comes often (kernelWritten: %p)',
+    (kernelWritten) => {
+      const made = new RingFixture({ dataPageCount: 32, pageSize: 4096, kernelWritten });
+      const visitor = (): void => undefined;
+      const payload = new Uint8Array(4);
+      for (let round = 0; round < 6; round++) {
+        made.ring.startWriteBatch();
+        let written = 0;
+        for (; written < 5000; written++) made.ring.write(payload);
+        made.ring.finishWriteBatch();
+        if (kernelWritten) markAsKernels(made);
+        made.ring.startReadBatch();
+        expect(made.ring.visit(visitor)).toBe(5000);
+        made.ring.finishReadBatch();
+      }
+      const { shared, own, single } = made.ring.loopCounts;
+      // Four rounds of 5,000 earn it.
+      expect([shared + single, own + shared + single]).toEqual([20_000 + single, 30_000]);
+      expect(own).toBeGreaterThan(9_990);
+      expect(single).toBeLessThan(8);
+    },
+  );
+
+  it('counts what was visited before a throw', () => {
+    const { ring } = batchOf(samples(10));
+    let seen = 0;
+    const visitor = (): void => {
+      if (++seen === 4) throw HALT;
+    };
+    expect(() => ring.visit(visitor)).toThrow(HALT);
+    expect(ring.loopCounts).toEqual({ shared: 4, own: 0, single: 0 });
+  });
+
+  function batchOf(records: readonly Uint8Array[], position = 0): RingFixture {
+    const made = new RingFixture({ position });
+    made.publish(...records);
+    made.ring.startReadBatch();
+    return made;
+  }
+
+  /** Samples of the kernel have a misc that is not 0. */
+  function markAsKernels(made: RingFixture): void {
+    for (let at = 4; at < made.capacityBytes; at += 16) made.view.setUint16(at, 1, true);
+  }
+});
+
 const HALT = new Error('halt');
 
 function ignore(): void {}

@@ -1,5 +1,5 @@
 import { RawFormat } from '../../../../lib/cli/formats/raw-format';
-import { defineLayout } from '../../../../lib/index';
+import { defineLayout, type RingRecord } from '../../../../lib/index';
 import { lendRecords } from '../lent-records';
 
 function split(bytes: Uint8Array): Buffer[] {
@@ -36,6 +36,21 @@ describe('RawFormat', () => {
     const bytes = split(taken).map((one) => [one.length, one[0], one.at(-1)]);
     expect(bytes).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4].map((byte) => [15_996, byte, byte]));
     expect(split(format.take())).toHaveLength(1);
+  });
+
+  it('grows at once for a record that is larger than twice what it holds', () => {
+    const format = new RawFormat(undefined);
+    const payload = Uint8Array.from({ length: 200_000 }, (_, at) => at % 251);
+    // No ring lends one so large: header.size is a u16.
+    const record = {
+      size: payload.length,
+      copyTo: (target: Uint8Array) => target.set(payload),
+    } as RingRecord;
+    lendRecords([{ payload: Uint8Array.of(7) }], (first) => format.sample(first));
+    format.sample(record);
+    const [first, second] = split(format.take());
+    expect(first?.[0]).toBe(7);
+    expect(Buffer.compare(second ?? Buffer.alloc(0), payload)).toBe(0);
   });
 
   it('has nothing of what is no sample', () => {
