@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   ERR_PERF_CPU_OFFLINE: 'the CPU is possible but offline',
   ERR_PERF_NO_SUCH_CPU: 'there is no such CPU',
   ERR_PERF_NO_SUCH_PROCESS: 'there is no process of that number here',
+  ERR_PERF_NOT_DRAINED: 'the rest could not be delivered: the consumer never asks for it',
   ERR_PERF_BUSY: 'another operation of this kind is under way',
   ERR_PERF_NOT_SUPPORTED: 'this kernel or machine does not offer it',
 } as const;

@@ -1,3 +1,4 @@
+import type { Notices } from './notices';
 import type { RecordBatch } from './record-batch';
 
 /** What an iteration asks of its consumer. */
@@ -14,9 +15,9 @@ export interface BatchSource {
   readonly look: () => RecordBatch | null;
   /** Calls when there may be something to read, or nothing will ever be. */
   readonly wait: (wakeUp: () => void) => void;
-  /** After nothing was found: while a close drains, resolves when that was the last, or more came; else undefined. */
-  readonly settled: () => Promise<boolean> | undefined;
   readonly leave: () => void;
+  /** Listeners are called when the iteration's state is consistent again. */
+  readonly notices: Pick<Notices, 'begin' | 'end'>;
 }
 
 type Result = IteratorResult<RecordBatch, void>;
@@ -52,32 +53,42 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     if (this.#request !== undefined) return this.#after(() => this.next());
     if (this.#state === 'ended') return Promise.resolve(end());
     const isFirst = this.#state === 'new';
+    this.#source.notices.begin();
     try {
       if (isFirst) this.#open();
       else this.#giveBack();
+      const { promise } = this.#ask();
+      if (isFirst || this.#source.over()) this.#look();
+      else this.#lookLater();
+      return promise;
     } catch (error) {
-      return this.throw(error);
+      this.#request = undefined;
+      this.#end();
+      return Promise.reject(error);
+    } finally {
+      this.#source.notices.end();
     }
-    const { promise } = this.#ask();
-    if (isFirst || this.#source.over()) this.#look();
-    else this.#lookLater();
-    return promise;
   }
 
   return(): Promise<Result> {
-    if (this.#request !== undefined) return this.#after(() => this.return());
-    try {
-      this.#end();
-      return Promise.resolve(end());
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#leave(() => Promise.resolve(end()));
   }
 
   throw(error: unknown): Promise<Result> {
-    if (this.#request !== undefined) return this.#after(() => this.throw(error));
-    this.#end();
-    return Promise.reject(error);
+    return this.#leave(() => Promise.reject(error));
+  }
+
+  #leave(result: () => Promise<Result>): Promise<Result> {
+    if (this.#request !== undefined) return this.#after(() => this.#leave(result));
+    this.#source.notices.begin();
+    try {
+      this.#end();
+      return result();
+    } catch (error) {
+      return Promise.reject(error);
+    } finally {
+      this.#source.notices.end();
+    }
   }
 
   [Symbol.asyncIterator](): this {
@@ -92,6 +103,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     const request = this.#request;
     // An abort may have answered before a look that was put off.
     if (request === undefined) return;
+    this.#source.notices.begin();
     try {
       const batch = this.#source.over() ? null : this.#source.look();
       if (batch !== null) {
@@ -103,12 +115,12 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
         this.#end();
         request.resolve(end());
       } else {
-        const settled = this.#source.settled();
-        if (settled === undefined) this.#lookLater();
-        else settled.then(this.#look, (error: unknown) => this.#fail(error));
+        this.#lookLater();
       }
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#source.notices.end();
     }
   };
 

@@ -1,33 +1,24 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { shown } from '../input/shown';
 import { BatchIterator, type BatchSource } from './batch-iterator';
 import { checkSignal, type TurnLimits } from './options';
-import type { PacedVisits } from './paced-visits';
-import { RecordBatch } from './record-batch';
-import type { Turn } from './turn';
+import { type BatchParts, RecordBatch } from './record-batch';
 import { type OwnedRecord, ownedRecord } from './visitors';
 
-export interface ConsumerParts {
-  readonly turn: Turn;
-  readonly visits: PacedVisits;
+export interface ConsumerParts extends BatchParts {
   readonly limits: Required<TurnLimits>;
-  /** Bytes consumed so far, of all rings. */
-  readonly consumed: () => number;
   /** After each turn, whatever it delivered. */
   readonly afterTurn: () => void;
-  /** Whether the process should live on for this reader: while somebody waits, and up to the next wake. */
+  /** Whether the process should live on for this reader: while a consumer waits, and up to the next wake. */
   readonly keepAlive: (alive: boolean) => void;
-  /** The last record has been delivered: free the rings. */
-  readonly ended: () => void;
-  /** How long programs may still be writing after the slots were emptied. */
-  readonly settleMilliseconds: number;
+  /** The consumer ends: there is none now. */
+  readonly left: () => void;
 }
 
 /**
- * The one who reads asynchronously: waits for a wake, takes a turn, hands out what it found, and lets the event loop
- * go on after every turn. There is one at a time, or none.
+ * Asynchronous reading: waits for a wake, takes a turn, hands out what it found, and lets the event loop go on after
+ * every turn. One loop, stream or read() at a time is the consumer.
  */
 export class Consumer {
   readonly #parts: ConsumerParts;
@@ -36,9 +27,6 @@ export class Consumer {
   #awake = true;
   #wakeUp: (() => void) | undefined;
   #ended = false;
-  #draining = false;
-  #drained: Promise<void> = Promise.resolve();
-  #resolveDrained: (() => void) | undefined;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
@@ -46,15 +34,6 @@ export class Consumer {
 
   get active(): boolean {
     return this.#active;
-  }
-
-  get draining(): boolean {
-    return this.#draining;
-  }
-
-  /** Resolves when a close that drains has freed everything; at once when there is none. */
-  get drained(): Promise<void> {
-    return this.#drained;
   }
 
   /** @throws PerfRingError ERR_PERF_BUSY */
@@ -75,34 +54,22 @@ export class Consumer {
     this.#wakeUp?.();
   }
 
-  /** The rings are gone. */
+  /** The rings are closed. */
   end(): void {
     this.#ended = true;
     this.#wakeUp?.();
-    this.#resolveDrained?.();
-  }
-
-  /** Delivers what is left, then frees the rings. */
-  drainAndEnd(): Promise<void> {
-    if (this.#draining) return this.#drained;
-    this.#draining = true;
-    this.#drained = new Promise((resolve) => {
-      this.#resolveDrained = resolve;
-    });
-    this.wake();
-    return this.#drained;
   }
 
   /** @param limits of each batch; the reader's by default */
   batches(signal: AbortSignal | undefined, limits = this.#parts.limits): BatchIterator {
     checkSignal(signal);
-    const { turn, visits, consumed } = this.#parts;
+    const { turn, notices } = this.#parts;
     const source: BatchSource = {
       enter: () => this.#enter(),
       giveBack: () => {
         const more = turn.begun && turn.more;
         this.#finishTurn();
-        if (more || this.#draining) this.#awake = true;
+        if (more) this.#awake = true;
       },
       over: () => this.#ended || signal?.aborted === true,
       awake: () => this.#awake,
@@ -110,7 +77,7 @@ export class Consumer {
         this.#wakeUp = undefined;
         this.#awake = false;
         const found = turn.begin();
-        if (found > 0 && turn.more) return new RecordBatch(turn, visits, limits, found, consumed);
+        if (found > 0 && turn.more) return new RecordBatch(this.#parts, limits, found);
         this.#finishTurn();
         return null;
       },
@@ -118,8 +85,8 @@ export class Consumer {
         this.#parts.keepAlive(true);
         this.#wakeUp = wakeUp;
       },
-      settled: () => (this.#draining && !turn.holdsBack ? this.#settled() : undefined),
       leave: () => this.#leave(),
+      notices,
     };
     return new BatchIterator(source, signal);
   }
@@ -135,32 +102,45 @@ export class Consumer {
       );
     }
     signal?.throwIfAborted();
-    const { turn } = this.#parts;
     const deadline = monotonicMilliseconds() + (timeoutMilliseconds ?? Number.POSITIVE_INFINITY);
     this.#enter();
+    const { notices } = this.#parts;
     try {
       for (;;) {
         if (this.#ended) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
         signal?.throwIfAborted();
-        this.#awake = false;
-        turn.begin();
-        const record = turn.next();
-        const owned = record === null ? undefined : ownedRecord(record);
-        this.#finishTurn();
+        const owned = this.#takeOne();
         if (owned !== undefined) return owned;
-        if (this.#draining && !turn.holdsBack && (await this.#settled())) continue;
         const left = deadline - monotonicMilliseconds();
         if (left <= 0) return null;
         await this.#waitForWake(signal, left);
       }
     } finally {
+      notices.begin();
       this.#leave();
+      notices.end();
+    }
+  }
+
+  #takeOne(): OwnedRecord | undefined {
+    const { turn, notices } = this.#parts;
+    notices.begin();
+    try {
+      this.#awake = false;
+      turn.begin();
+      const record = turn.next();
+      const owned = record === null ? undefined : ownedRecord(record);
+      this.#finishTurn();
+      return owned;
+    } finally {
+      notices.end();
     }
   }
 
   #enter(): void {
     if (this.#ended) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
     this.checkFree();
+    if (this.#parts.turn.begun) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
     this.#active = true;
     this.#awake = true;
   }
@@ -169,9 +149,9 @@ export class Consumer {
     this.#wakeUp = undefined;
     this.#finishTurn();
     this.#active = false;
-    if (!this.#ended) this.#parts.keepAlive(false);
-    // Nobody is left to take the rest.
-    if (this.#draining && !this.#ended) this.#parts.ended();
+    if (this.#ended) return;
+    this.#parts.keepAlive(false);
+    this.#parts.left();
   }
 
   #finishTurn(): void {
@@ -179,22 +159,6 @@ export class Consumer {
     if (!turn.begun) return;
     turn.finish();
     this.#parts.afterTurn();
-  }
-
-  /** Programs that were writing when the slots were emptied have ended. @returns whether nothing more came */
-  async #settled(): Promise<boolean> {
-    const { turn, settleMilliseconds } = this.#parts;
-    await pause(settleMilliseconds);
-    if (this.#ended) return true;
-    turn.begin();
-    const { more } = turn;
-    this.#finishTurn();
-    if (more) {
-      this.#awake = true;
-      return false;
-    }
-    this.#parts.ended();
-    return true;
   }
 
   async #waitForWake(signal: AbortSignal | undefined, milliseconds?: number): Promise<void> {

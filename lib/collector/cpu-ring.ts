@@ -143,8 +143,8 @@ export class CpuRing {
   /** Changes the event in the slot, which holds this ring's, for each sample to wake or not to. */
   setWakes(slots: Slots, wakes: boolean): void {
     if (this.#waking === undefined || wakes === this.#wakes) return;
+    slots.fill(wakes ? this.#waking : this.#storage.event);
     this.#wakes = wakes;
-    slots.fill(this.slotEvent);
     this.account.swaps++;
     // A record can be committed, just after the swap, that had begun without a wake.
     this.timedLooksOwed = wakes ? 2 : 0;

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
- * What a reader tells through node:diagnostics_channel, to whoever subscribed; costs nothing without subscribers.
+ * What a reader tells its subscribers through node:diagnostics_channel; costs nothing without subscribers.
  * Every message has `reader` (the PerfMapReader, or of `taken` a FlightRecorder) and, but for open and close, `cpu`.
  */
 export const channels = {
@@ -21,10 +21,28 @@ export const channels = {
   taken: channel('perfring:taken'),
 } as const;
 
-/** For whoever does not subscribe to `taken`; once a reader. */
+/** Codes of the warnings of readers and flight recorders (process.emitWarning). Each is given once until it is over. */
+export type WarningCode =
+  /** Another reader took a slot, or emptied it. */
+  | 'PERFRING_SLOT_TAKEN'
+  /** The event in a slot cannot be changed: waking is not moderated until it can. */
+  | 'PERFRING_SLOT_UPDATE'
+  /** CPUs that come or go cannot be followed. */
+  | 'PERFRING_CPU_CHECK'
+  /** Another step that a reader takes by itself failed. */
+  | 'PERFRING_UPKEEP'
+  /** close({ drain: true }) waits for a batch that has been lent for long. */
+  | 'PERFRING_DRAIN_WAITS';
+
+export function warn(code: WarningCode, message: string): void {
+  process.emitWarning(`perfring: ${message}`, { code });
+}
+
+/** For those who do not subscribe to `taken`; once a reader. */
 export function warnOfTakenSlot(cpu: number, mapId: number): void {
-  process.emitWarning(
-    `perfring: another reader took the slot of CPU ${cpu} in map ${mapId}, or emptied it: this one gets ` +
+  warn(
+    'PERFRING_SLOT_TAKEN',
+    `another reader took the slot of CPU ${cpu} in map ${mapId}, or emptied it: this one gets ` +
       'no more samples there. A map has one reader: stop one of the two, or give each a map of its own',
   );
 }

@@ -2,14 +2,27 @@ import { PerfRingError } from '../errors';
 import type { CpuRing } from './cpu-ring';
 import { checkSignal } from './options';
 
+/** Each ring, and the bytes that must have been consumed from it. */
+export type Positions = readonly { readonly ring: CpuRing; readonly bytes: number }[];
+
+/** What has been published in each ring up to now. */
+export function publishedPositions(rings: readonly CpuRing[]): Positions {
+  return rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.unreadBytes }));
+}
+
+/** Whether everything up to these positions has been delivered, or stepped over. */
+export function areReached(positions: Positions): boolean {
+  // A ring whose positions were corrupt promised more than it held: empty, it has given everything.
+  return positions.every(({ ring, bytes }) => ring.consumedBytes >= bytes || ring.look() === 0);
+}
+
 interface Waiter {
-  /** Each ring, and the bytes that must have been consumed from it. */
-  readonly targets: readonly { readonly ring: CpuRing; readonly bytes: number }[];
+  readonly positions: Positions;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Who waits until all that was published before a moment has been delivered. */
+/** Calls of flush() that wait until everything published before them has been delivered. */
 export class FlushWaiters {
   readonly #waiters = new Set<Waiter>();
 
@@ -17,10 +30,10 @@ export class FlushWaiters {
   wait(rings: readonly CpuRing[], signal: AbortSignal | undefined): Promise<void> {
     checkSignal(signal);
     signal?.throwIfAborted();
-    const targets = rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.unreadBytes }));
+    const positions = publishedPositions(rings);
     return new Promise((resolve, reject) => {
       const waiter = {
-        targets,
+        positions,
         resolve: () => {
           signal?.removeEventListener('abort', abort);
           resolve();
@@ -39,18 +52,18 @@ export class FlushWaiters {
     });
   }
 
-  /** After rings were read: whoever's wait is over goes on. */
+  /** After rings were read: resolves the waits that are over. */
   check(): void {
     if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters) {
-      if (waiter.targets.every(({ ring, bytes }) => ring.consumedBytes >= bytes)) {
+      if (areReached(waiter.positions)) {
         this.#waiters.delete(waiter);
         waiter.resolve();
       }
     }
   }
 
-  /** The rings are gone: who still waits, waits for nothing. */
+  /** The rings are closed: rejects the waits that are left. */
   end(): void {
     this.check();
     for (const waiter of this.#waiters) {

@@ -1,43 +1,53 @@
 import type { Readable } from 'node:stream';
-import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
+import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
-import { plainOptions } from '../input/plain-data';
-import { throwLater } from '../input/throw-later';
 import { attemptAll } from '../input/attempt-all';
-import type { SkippedFault } from '../ring/perf-ring';
+import { plainOptions } from '../input/plain-data';
 import type { ReaderStats } from './accounts';
 import { Consumer } from './consumer';
-import type { CpuRing } from './cpu-ring';
-import { channels, warnOfTakenSlot } from './diagnostics';
-import { FlushWaiters } from './flush-waiters';
+import { channels, warn } from './diagnostics';
+import { areReached, FlushWaiters, type Positions, publishedPositions } from './flush-waiters';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { type Metric, metricsOf } from './metrics';
+import { Notices } from './notices';
 import {
   checkSignal,
   checkTurn,
-  type LossReport,
   type PerfMapReaderOptions,
   type ResolvedOptions,
   resolveOptions,
   type TurnLimits,
 } from './options';
 import { PacedVisits, UNBOUNDED } from './paced-visits';
+import { PerfArraySource } from './perf-array-source';
 import { readableOf } from './readable';
 import type { RecordBatch } from './record-batch';
-import { type CpuChange, RingSet } from './ring-set';
-import { makeTurn, type Turn } from './turn';
+import { whenStuck } from './stuck-drains';
+import type { Turn } from './turn';
 import { type OwnedRecord, splitVisitors, type Visitors } from './visitors';
 import { Waker } from './waker';
 
-/** However quiet the rings, they are looked at this often: a record can be committed without a wake. */
-const BACKSTOP_MICROSECONDS = 100_000;
-/** For losses that no look at a ring shows: of samples that are too long for it, however empty it is. */
-const LOSS_CHECK_MILLISECONDS = 1000;
 const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
-const CPU_CHECK_MILLISECONDS = 1000;
+/** A batch that is lent for so long while a close drains is probably held by the one who awaits that close. */
+const LONG_LENT_MILLISECONDS = 1000;
+
+/** A close that delivers the rest first. */
+interface Drain {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** Why a slot could not be emptied. */
+  failure?: { readonly error: unknown };
+  /** What must be delivered; unknown while programs that had begun may still be writing. */
+  positions?: Positions;
+  readonly lastWriters: NodeJS.Timeout;
+  readonly stopWatching: () => void;
+  /** Since when a batch is lent, as far as wakes saw it; Infinity after a warning. */
+  lentSince?: number | undefined;
+}
 
 /**
  * Layer 4: one ring per CPU on one perf event array, read as one stream.
@@ -47,59 +57,55 @@ const CPU_CHECK_MILLISECONDS = 1000;
  */
 export class PerfMapReader implements AsyncIterable<RecordBatch> {
   readonly #options: ResolvedOptions;
-  readonly #rings: RingSet;
+  readonly #source: PerfArraySource;
   readonly #turn: Turn;
   readonly #visits: PacedVisits;
   readonly #waker: Waker | undefined;
   readonly #consumer: Consumer;
   readonly #flushes = new FlushWaiters();
+  readonly #notices = new Notices();
   #closed = false;
+  #drain: Drain | undefined;
   #inDrain = false;
   #paused = false;
-  #holdsBack = false;
-  #lossCheckedAt = 0;
-  #cpusCheckedAt = 0;
-  #slotsCheckedAt = monotonicMilliseconds();
-  #refreshWarning: string | undefined;
-  #toldTaken = false;
-  /** Reasons of a wake that a turn answered first: the rings are looked after when it is over; 0 when they were. */
-  #reasonsOwed = 0;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
-    this.#turn = makeTurn(options, {
-      fault: (ring, fault) => this.#reportFault(ring, fault),
-      lost: (ring, count) => this.#tellLoss(ring.countLostRecord(count)),
-    });
     this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
-    this.#rings = new RingSet(
+    this.#source = new PerfArraySource({
+      reader: this,
       native,
       array,
       options,
-      this.#waker,
-      (ring) => this.#reportLoss(ring),
-      (cpu) => this.#reportTaken(cpu),
-    );
-    const consumed = (): number => this.#rings.consumedBytes;
+      waker: this.#waker,
+      notices: this.#notices,
+      refresh: () => {
+        if (!this.#closed) this.refresh();
+      },
+      hasConsumer: () => this.#consumer.active,
+    });
+    this.#turn = this.#source.turn;
+    const consumed = (): number => this.#source.consumedBytes;
     this.#visits = new PacedVisits(this.#turn, consumed);
     this.#consumer = new Consumer({
       turn: this.#turn,
       visits: this.#visits,
       limits: options.turn,
       consumed,
+      notices: this.#notices,
       afterTurn: () => this.#afterTurn(),
       keepAlive: (alive) => this.#waker?.keepAlive(alive),
-      ended: () => this.#closeNow(),
-      settleMilliseconds: LAST_WRITERS_MILLISECONDS,
+      left: () => this.#endDrain(),
     });
     try {
-      this.#rings.open();
-      this.#turn.setRings(this.#rings.list);
-      this.#schedule();
+      this.#source.open();
     } catch (error) {
       this.#closed = true;
-      this.#rings.close();
-      this.#waker?.close();
+      try {
+        attemptAll([() => this.#source.close(), () => this.#waker?.close()]);
+      } catch {
+        // Why it could not be opened says more.
+      }
       throw error;
     }
     channels.open.publish({ reader: this, cpus: this.cpus });
@@ -126,7 +132,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /** CPUs with a ring now, ascending. */
   get cpus(): readonly number[] {
-    return this.#closed ? [] : this.#rings.list.map((ring) => ring.cpu);
+    return this.#closed ? [] : this.#source.rings.map((ring) => ring.cpu);
   }
 
   get closed(): boolean {
@@ -151,21 +157,16 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     if (this.#inDrain)
       throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
     this.#inDrain = true;
+    this.#notices.begin();
     try {
       const found = this.#turn.begin();
-      let quiet = false;
-      for (const ring of this.#rings.list) {
-        const foundInRing = ring.takeFoundByTurn();
-        if (foundInRing === 0) quiet = true;
-        if (ring.lossCheckDueByDrain(foundInRing)) this.#reportLoss(ring);
-      }
-      // Where samples come everywhere, no slot was taken. Whoever was told of something may have closed the reader.
-      if (quiet && this.#waker === undefined && !this.#closed) this.#checkSlots(monotonicMilliseconds());
+      this.#source.lookAfterDrain();
       return this.#visits.visit(split, within, found);
     } finally {
       this.#inDrain = false;
       if (this.#turn.begun) this.#turn.finish();
       this.#afterTurn();
+      this.#notices.end();
     }
   }
 
@@ -218,7 +219,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkOpen();
-    const delivered = this.#flushes.wait(this.#rings.list, signal);
+    const delivered = this.#flushes.wait(this.#source.rings, signal);
     this.#flushes.check();
     this.#consumer.wake();
     return delivered;
@@ -230,15 +231,15 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   pause(): void {
     this.#checkOpen();
     this.#paused = true;
-    this.#rings.emptySlots();
+    this.#run(() => this.#source.emptySlots());
   }
 
   /** Puts the rings back, also where another reader has taken the slot. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
   resume(): void {
     this.#checkOpen();
-    if (this.#consumer.draining) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
+    if (this.#drain !== undefined) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
     this.#paused = false;
-    this.#rings.fillSlots();
+    this.#run(() => this.#source.fillSlots());
   }
 
   get paused(): boolean {
@@ -252,32 +253,16 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   refresh(): void {
     this.#checkOpen();
-    if (this.#turn.begun || this.#consumer.draining) return;
-    const before = this.#rings.list;
-    let changes: readonly CpuChange[] = [];
-    try {
-      changes = this.#rings.refresh(this.#paused);
-    } finally {
-      if (this.#rings.list !== before) this.#turn.setRings(this.#rings.list);
-    }
-    for (const change of changes) channels.cpu.publish({ reader: this, ...change });
-  }
-
-  #refreshByItself(): void {
-    try {
-      this.refresh();
-      this.#refreshWarning = undefined;
-    } catch (error) {
-      const message = `perfring cannot follow the CPUs that come and go: ${String(error)}`;
-      if (message !== this.#refreshWarning) process.emitWarning(message);
-      this.#refreshWarning = message;
-    }
+    // The function is the caller's, and may call close() or begin a turn: it is asked before anything changes.
+    const online = this.#options.onlineCpus();
+    if (this.#closed || this.#turn.begun || this.#drain !== undefined) return;
+    this.#run(() => this.#source.refresh(online));
   }
 
   /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
   stats(): ReaderStats {
-    if (!this.#closed) this.#checkLosses(monotonicMilliseconds());
-    return this.#rings.stats();
+    if (!this.#closed) this.#run(() => this.#source.checkLosses());
+    return this.#source.stats();
   }
 
   /** The same counts as an exporter takes them, see {@link formatOpenMetrics}. */
@@ -286,24 +271,21 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a loop over
-   * batches, twice.
-   * @param options.drain after the slots are emptied, delivers the rest to the consumer that is reading, then frees; the
-   *   promise resolves after that, so do not await it in the loop that is to take the rest. Without a consumer nobody
-   *   is there to take it, and all is freed at once.
-   * @throws the first failure, after every step has been tried
+   * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a listener, in
+   * a loop over batches, twice.
+   * @param options.drain first empties the slots and delivers to the consumer that is reading everything published up to
+   *   the call, and what programs that were writing then still commit; the promise resolves when all is freed. Without a
+   *   consumer nobody takes the rest, and all is freed at once. Do not await it in the loop that takes the rest: the loop
+   *   ends by itself.
+   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
+   *   holds a batch and the program has nothing left to do but to wait for this promise
    */
   close(options: { drain?: boolean } = {}): Promise<void> {
-    if (this.#closed) return this.#consumer.drained;
     try {
       const { drain } = plainOptions(options, ['drain'], 'ERR_PERF_INVALID_ARGUMENT');
-      if (drain === true && this.#consumer.active) {
-        this.#rings.emptySlots();
-        this.#turn.endOfWriting();
-        return this.#consumer.drainAndEnd();
-      }
+      if (!this.#closed && drain === true && this.#consumer.active) return this.#drainAndClose();
       this.#closeNow();
-      return Promise.resolve();
+      return this.#drain?.promise ?? Promise.resolve();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -317,147 +299,131 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     return this.close();
   }
 
+  #drainAndClose(): Promise<void> {
+    if (this.#drain !== undefined) return this.#drain.promise;
+    let resolve!: () => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<void>((toResolve, toReject) => {
+      resolve = toResolve;
+      reject = toReject;
+    });
+    const lastWriters = setTimeout(() => this.#afterLastWriters(), LAST_WRITERS_MILLISECONDS);
+    const drain: Drain = {
+      promise,
+      resolve,
+      reject,
+      lastWriters,
+      stopWatching: whenStuck(() => this.#endDrain(notDrained())),
+    };
+    this.#drain = drain;
+    try {
+      this.#run(() => this.#source.emptySlots());
+    } catch (error) {
+      // What was published is delivered all the same.
+      drain.failure = { error };
+    }
+    return promise;
+  }
+
+  #afterLastWriters(): void {
+    if (this.#drain === undefined) return;
+    this.#run(() => {
+      this.#turn.endOfWriting();
+      (this.#drain as Drain).positions = publishedPositions(this.#source.rings);
+      this.#consumer.wake();
+      if (!this.#turn.begun) this.#endDrainWhenReached();
+    });
+  }
+
+  #endDrainWhenReached(): void {
+    const positions = this.#drain?.positions;
+    if (positions !== undefined && areReached(positions)) this.#endDrain();
+  }
+
+  /** Frees everything when a close drains; nothing otherwise. */
+  #endDrain(error?: PerfRingError): void {
+    if (this.#drain === undefined || this.#closed) return;
+    if (error !== undefined) this.#drain.failure ??= { error };
+    try {
+      this.#closeNow();
+    } catch {
+      // The promise of the drain is rejected with it.
+    }
+  }
+
   #closeNow(): void {
     if (this.#closed) return;
     this.#closed = true;
-    attemptAll([
-      () => this.#rings.emptySlots(),
-      // After it no sample can be lost any more: these are the counts that stay.
-      ...this.#rings.list.map((ring) => () => this.#reportLoss(ring)),
-      () => this.#rings.close(),
-      () => this.#waker?.close(),
-      () => this.#flushes.end(),
-      () => this.#consumer.end(),
-      () => channels.close.publish({ reader: this, stats: this.#rings.stats() }),
-    ]);
+    const drain = this.#drain;
+    clearTimeout(drain?.lastWriters);
+    drain?.stopWatching();
+    this.#notices.begin();
+    try {
+      attemptAll([
+        () => this.#flushes.end(),
+        () => this.#source.close(),
+        () => this.#waker?.close(),
+        () => this.#consumer.end(),
+      ]);
+    } catch (error) {
+      if (drain !== undefined) drain.failure ??= { error };
+      throw error;
+    } finally {
+      if (drain?.failure === undefined) drain?.resolve();
+      else drain.reject(drain.failure.error);
+      this.#notices.add(() => channels.close.publish({ reader: this, stats: this.#source.stats() }));
+      this.#notices.end();
+    }
   }
 
   // ------------------------------------------------------------------ waking
 
   readonly #onWake = (reasons: number, hungUp: readonly number[]): void => {
     if (this.#closed) return;
-    if (hungUp.length > 0) this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
-    if (this.#consumer.waits) {
-      // Whoever waits comes first; the rings are looked after when the turn is over.
-      this.#consumer.wake();
-      if (this.#closed) return;
-      if (this.#turn.begun) {
-        this.#reasonsOwed |= reasons;
-        return;
+    this.#run(() => {
+      if (hungUp.length > 0) this.#source.expectCpuChange();
+      if (this.#consumer.waits) {
+        // The consumer comes first; the rings are looked after when its turn is over.
+        this.#consumer.wake();
+        if (this.#closed) return;
+        if (this.#turn.begun) {
+          this.#source.lookAfterTurn(reasons);
+          return;
+        }
+      } else {
+        this.#waker?.keepAlive(false);
       }
-    } else {
-      this.#waker?.keepAlive(false);
-    }
-    if (this.#lookAfter(reasons) || this.#holdsBack) this.#consumer.wake();
+      if (this.#source.lookAfter(reasons)) this.#consumer.wake();
+      this.#warnOfLongLent();
+    });
   };
-
-  /**
-   * Looks at each ring: whether its samples should wake, and what was lost; and now and then at CPUs and slots.
-   * @param reasons of a wake that no turn has answered; 0 without one
-   * @returns whether there is something to read
-   */
-  #lookAfter(reasons: number): boolean {
-    const owed = this.#reasonsOwed;
-    this.#reasonsOwed = 0;
-    const now = monotonicMilliseconds();
-    const byEvent = ((reasons | owed) & WAKE_EVENTS) !== 0;
-    let unread = false;
-    for (const ring of this.#rings.list) {
-      const foundByTurn = ring.takeFoundByTurn();
-      const available = ring.look();
-      if (available > 0) unread = true;
-      if (owed !== 0 && foundByTurn > 0) ring.account.wakeups++;
-      if (reasons !== 0 && available > 0) ring.account.wakeups++;
-      this.#moderate(ring, available, Math.max(foundByTurn, available), now);
-      // Whoever was told of a loss may have closed the reader.
-      if (this.#closed) return false;
-      if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
-    }
-    if (now - this.#cpusCheckedAt >= CPU_CHECK_MILLISECONDS) {
-      this.#cpusCheckedAt = now;
-      this.#checkSlots(now);
-      if (this.#closed) return false;
-      this.#refreshByItself();
-    }
-    if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) this.#checkLosses(now);
-    this.#schedule();
-    return unread;
-  }
-
-  /** @param found most bytes seen in the ring since the last look */
-  #moderate(ring: CpuRing, available: number, found: number, now: number): void {
-    const { moderator } = ring;
-    if (ring.lossCheckDue(found, available, now)) this.#reportLoss(ring);
-    if (moderator === undefined || this.#closed) return;
-    const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
-    if (busy === ring.wakes && !this.#paused && !this.#consumer.draining) {
-      if (this.#rings.setWakes(ring, !busy))
-        channels.swap.publish({ reader: this, cpu: ring.cpu, wakes: !busy });
-    }
-  }
-
-  /** Arms the timer for the next thing that no wake announces. */
-  #schedule(): void {
-    if (this.#closed || this.#waker === undefined) return;
-    let microseconds = BACKSTOP_MICROSECONDS;
-    const timed = this.#rings.list.some((ring) => ring.timedLooksOwed > 0 || (ring.moderator?.busy ?? false));
-    if (timed) microseconds = Math.min(microseconds, this.#options.latencyMicroseconds);
-    if (this.#holdsBack && this.#consumer.active) {
-      microseconds = Math.min(microseconds, Math.max(50, this.#options.slackNanoseconds / 1000));
-    }
-    this.#waker.every(microseconds);
-  }
 
   #afterTurn(): void {
     this.#flushes.check();
     if (this.#closed) return;
-    this.#holdsBack = this.#turn.holdsBack;
-    if (this.#reasonsOwed !== 0) {
-      this.#lookAfter(0);
-      if (this.#closed) return;
-    }
-    for (const ring of this.#rings.list) if (ring.behind) ring.look();
-    if (this.#rings.retireEmptied()) this.#turn.setRings(this.#rings.list);
-    if (this.#options.order === 'time') this.#schedule();
+    this.#source.afterTurn();
+    if (this.#drain !== undefined) this.#drain.lentSince = undefined;
+    this.#endDrainWhenReached();
   }
 
-  // ------------------------------------------------------------------ accounts
-
-  #checkLosses(now: number): void {
-    this.#lossCheckedAt = now;
-    for (const ring of this.#rings.list) this.#reportLoss(ring);
+  #warnOfLongLent(): void {
+    const drain = this.#drain;
+    if (drain === undefined || !this.#turn.begun) return;
+    const now = monotonicMilliseconds();
+    drain.lentSince ??= now;
+    if (now - drain.lentSince < LONG_LENT_MILLISECONDS) return;
+    drain.lentSince = Number.POSITIVE_INFINITY;
+    this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
   }
 
-  #reportLoss(ring: CpuRing): void {
-    this.#tellLoss(ring.checkLoss());
-  }
-
-  #tellLoss(report: LossReport | undefined): void {
-    if (report === undefined) return;
-    channels.loss.publish({ reader: this, ...report });
+  /** A method that may cause notices, which are told after it. */
+  #run(method: () => void): void {
+    this.#notices.begin();
     try {
-      this.#options.onLoss?.(report);
-    } catch (error) {
-      throwLater(error);
+      method();
+    } finally {
+      this.#notices.end();
     }
-  }
-
-  #reportFault(ring: CpuRing, fault: SkippedFault): void {
-    channels.fault.publish({ reader: this, cpu: ring.cpu, ...fault });
-  }
-
-  #checkSlots(now: number): void {
-    if (now - this.#slotsCheckedAt < CPU_CHECK_MILLISECONDS) return;
-    this.#slotsCheckedAt = now;
-    this.#rings.checkSlots();
-  }
-
-  #reportTaken(cpu: number): void {
-    channels.taken.publish({ reader: this, cpu });
-    // Who closes has no use for it, nor whoever was told.
-    if (this.#closed || this.#toldTaken) return;
-    this.#toldTaken = true;
-    warnOfTakenSlot(cpu, this.#rings.mapId);
   }
 
   #checkOpen(): void {
@@ -472,4 +438,16 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#consumer.checkFree();
     if (this.#inDrain) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
   }
+}
+
+const LONG_LENT =
+  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
+  'body waits for ever: call it there without await';
+
+function notDrained(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_DRAINED',
+    'close({ drain: true }) could not deliver the rest: the consumer holds a batch, and nothing is left to run that ' +
+      'could ask for the next. Do not await it in the body of the loop that takes the rest',
+  );
 }

@@ -1,6 +1,7 @@
 import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import type { RingRecord } from '../ring/record';
+import type { Notices } from './notices';
 import type { TurnLimits } from './options';
 import { checkTurn } from './options';
 import type { PacedVisits } from './paced-visits';
@@ -10,31 +11,29 @@ import { splitVisitors, type Visitors } from './visitors';
 /** Samples iterated over between looks at the clock. */
 const CLOCK_EVERY = 64;
 
+export interface BatchParts {
+  readonly turn: Turn;
+  readonly visits: PacedVisits;
+  /** Bytes consumed so far, of all rings. */
+  readonly consumed: () => number;
+  readonly notices: Notices;
+}
+
 /**
  * What one look at the rings found, readable in place until the next batch is asked for. Nothing is copied and
  * nothing is lost: records that are not visited stay in their rings and come again with the next batch.
  */
 export class RecordBatch implements Iterable<RingRecord> {
-  readonly #turn: Turn;
-  readonly #visits: PacedVisits;
+  readonly #parts: BatchParts;
   readonly #limits: Required<TurnLimits>;
   readonly #found: number;
-  readonly #consumed: () => number;
   #open = true;
 
   /** @internal */
-  constructor(
-    turn: Turn,
-    visits: PacedVisits,
-    limits: Required<TurnLimits>,
-    found: number,
-    consumed: () => number,
-  ) {
-    this.#turn = turn;
-    this.#visits = visits;
+  constructor(parts: BatchParts, limits: Required<TurnLimits>, found: number) {
+    this.#parts = parts;
     this.#limits = limits;
     this.#found = found;
-    this.#consumed = consumed;
   }
 
   /**
@@ -46,23 +45,30 @@ export class RecordBatch implements Iterable<RingRecord> {
    *   whose time is over
    */
   forEach(visitors: Visitors, limits?: TurnLimits): number {
-    this.#checkOpen();
     const within = limits === undefined ? this.#limits : checkTurn(limits, this.#limits);
-    return this.#visits.visit(splitVisitors(visitors), within, this.#found);
+    const split = splitVisitors(visitors);
+    this.#checkOpen();
+    const { notices, visits } = this.#parts;
+    notices.begin();
+    try {
+      return visits.visit(split, within, this.#found);
+    } finally {
+      notices.end();
+    }
   }
 
   /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a turn at the latest. */
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
     const start = monotonicMilliseconds();
-    const startBytes = this.#consumed();
+    const startBytes = this.#parts.consumed();
     for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
       if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
         if (monotonicMilliseconds() - start >= microseconds / 1000) return;
-        if (this.#consumed() - startBytes >= bytes) return;
+        if (this.#parts.consumed() - startBytes >= bytes) return;
       }
-      const record = this.#turn.next();
+      const record = this.#parts.turn.next();
       if (record === null) return;
       yield record;
     }
@@ -74,7 +80,7 @@ export class RecordBatch implements Iterable<RingRecord> {
   }
 
   #checkOpen(): void {
-    if (!this.#open || !this.#turn.begun) {
+    if (!this.#open || !this.#parts.turn.begun) {
       throw new PerfRingError(
         'ERR_PERF_CLOSED',
         'the batch is over: its records could be read until the next was asked for',

@@ -27,7 +27,6 @@ export interface CpuChange {
  */
 export class RingSet {
   readonly #native: NativeAddon;
-  readonly #array: PerfEventArray;
   readonly #options: ResolvedOptions;
   readonly #waker: Waker | undefined;
   readonly #retired: (ring: CpuRing) => void;
@@ -55,7 +54,6 @@ export class RingSet {
     taken: (cpu: number) => void,
   ) {
     this.#native = native;
-    this.#array = array;
     this.#options = options;
     this.#waker = waker;
     this.#retired = retired;
@@ -67,8 +65,9 @@ export class RingSet {
     return this.#list;
   }
 
-  get mapId(): number {
-    return this.#array.info.id;
+  /** Rings of offline CPUs are to be closed when they have been read to their end. */
+  get retires(): boolean {
+    return this.#retires;
   }
 
   /** What was counted so far. */
@@ -101,46 +100,53 @@ export class RingSet {
   }
 
   /**
-   * Retires rings of CPUs that went, opens rings for those that came. What changed before a failure stays changed.
-   * @param paused whether new rings stay out of the map
+   * Retires rings of CPUs that went offline, opens rings for those that came online. Every CPU is tried, then the first
+   * failure thrown; the next refresh tries again.
+   * @param online CPUs that are online
+   * @param fill whether new rings go into the map
+   * @param changed called for each CPU that came or went
    */
-  refresh(paused: boolean): CpuChange[] {
-    const online = new Set(this.#options.onlineCpus());
-    const wanted = new Set(this.#options.cpus?.filter((cpu) => online.has(cpu)) ?? online);
-    const changes: CpuChange[] = [];
-    for (const ring of this.#list) {
-      if (wanted.has(ring.cpu) || ring.retiring) continue;
-      ring.retiring = true;
-      this.#retires = true;
-      this.#slots.empty(ring.cpu);
-      this.#waker?.unwatch(ring.polled);
-      changes.push({ cpu: ring.cpu, online: false });
-    }
-    this.retireEmptied();
-    for (const cpu of [...wanted].sort((one, other) => one - other)) {
-      if (this.#list.some((ring) => ring.cpu === cpu) || !this.#addIfOnline(cpu)) continue;
-      if (!paused) this.#fillNew(cpu);
-      changes.push({ cpu, online: true });
-    }
-    return changes;
+  refresh(online: readonly number[], fill: boolean, changed: (change: CpuChange) => void): void {
+    const wanted = new Set(this.#options.cpus?.filter((cpu) => online.includes(cpu)) ?? online);
+    const gone = this.#list.filter((ring) => !wanted.has(ring.cpu) && !ring.retiring);
+    attemptAll([
+      ...gone.map((ring) => () => {
+        this.#slots.empty(ring.cpu);
+        ring.retiring = true;
+        this.#retires = true;
+        this.#waker?.unwatch(ring.polled);
+        changed({ cpu: ring.cpu, online: false });
+      }),
+      () => this.retireEmptied(),
+      ...[...wanted]
+        .sort((one, other) => one - other)
+        .map((cpu) => () => {
+          if (this.#list.some((ring) => ring.cpu === cpu) || !this.#addIfOnline(cpu)) return;
+          if (fill) this.#fillNew(cpu);
+          changed({ cpu, online: true });
+        }),
+    ]);
   }
 
-  /** Closes rings of offline CPUs that have been read to their end. @returns whether there were any */
-  retireEmptied(): boolean {
-    if (!this.#retires) return false;
+  /** Closes rings of offline CPUs that have been read to their end. */
+  retireEmptied(): void {
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
-    for (const ring of emptied) {
-      this.#retired(ring);
-      this.#closedBytes += ring.consumedBytes;
-      ring.close();
-    }
-    if (emptied.length > 0) this.#list = this.#list.filter((ring) => !emptied.includes(ring));
+    this.#list = emptied.length > 0 ? this.#list.filter((ring) => !emptied.includes(ring)) : this.#list;
     this.#retires = this.#list.some((ring) => ring.retiring);
-    return emptied.length > 0;
+    attemptAll(
+      emptied.flatMap((ring) => [
+        () => this.#retired(ring),
+        () => {
+          this.#closedBytes += ring.consumedBytes;
+          ring.close();
+        },
+      ]),
+    );
   }
 
   fillSlots(): void {
-    for (const ring of this.#list) if (!ring.retiring) this.#slots.fill(ring.slotEvent);
+    const rings = this.#list.filter((ring) => !ring.retiring);
+    attemptAll(rings.map((ring) => () => this.#slots.fill(ring.slotEvent)));
   }
 
   emptySlots(): void {
@@ -204,6 +210,7 @@ export class RingSet {
       this.#slots.fill(ring.slotEvent);
     } catch (error) {
       this.#list = this.#list.filter((one) => one !== ring);
+      this.#waker?.unwatch(ring.polled);
       ring.close();
       throw error;
     }

@@ -43,8 +43,8 @@ export class Slots {
   /** Empties the CPU's slot, unless it is another's. */
   empty(cpu: number): void {
     if (!this.holds(cpu)) return;
-    this.#events.delete(cpu);
     this.#array.clear(cpu);
+    this.#events.delete(cpu);
   }
 
   /** Leaves the slots as they are. */

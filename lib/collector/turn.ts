@@ -6,11 +6,11 @@ import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record
 import type { CpuRing } from './cpu-ring';
 import type { ResolvedOptions } from './options';
 
-/** What a turn tells of while it delivers. Either may close the reader. */
+/** What a turn reports while it delivers. Neither function may close the reader. */
 export interface TurnReports {
   /** Something was stepped over. */
   readonly fault: (ring: CpuRing, fault: SkippedFault) => void;
-  /** A PERF_RECORD_LOST comes, of so many samples: to be told before any further record. */
+  /** A PERF_RECORD_LOST of so many samples was met. */
   readonly lost: (ring: CpuRing, count: number) => void;
 }
 
@@ -63,19 +63,16 @@ class LostCounter {
     if (this.#other !== other) {
       this.#other = other;
       this.#counting = (record) => {
-        // Whoever was told of the loss may have closed the reader, and with it the record.
-        return this.count(record) ? other(record) : false;
+        this.count(record);
+        return other(record);
       };
     }
     return this.#counting;
   }
 
-  /** @returns false when the ring was closed over it */
-  count(record: RingRecord): boolean {
+  count(record: RingRecord): void {
     const ring = record.type === PERF_RECORD_LOST ? this.#ringOf(record.cpu) : undefined;
-    if (ring === undefined) return true;
-    this.#report(ring, record.lost);
-    return !ring.ring.closed;
+    if (ring !== undefined) this.#report(ring, record.lost);
   }
 }
 
@@ -88,7 +85,6 @@ function countFault(ring: CpuRing, fault: SkippedFault): void {
 function beginRings(rings: readonly CpuRing[], reports: TurnReports): number {
   let found = 0;
   for (const ring of rings) {
-    if (ring.ring.closed) continue;
     try {
       const available = ring.ring.startReadBatch();
       ring.sawTurnBegin(available);
@@ -184,7 +180,7 @@ class CpuOrderTurn implements Turn {
       try {
         record = ring.ring.peek();
       } catch (error) {
-        if (ring.ring.closed || (error as { code?: unknown }).code !== 'ERR_PERF_RING_CORRUPT') throw error;
+        if ((error as { code?: unknown }).code !== 'ERR_PERF_RING_CORRUPT') throw error;
         this.#skip(ring);
         continue;
       }
@@ -193,7 +189,7 @@ class CpuOrderTurn implements Turn {
         this.#current = ring;
         return record;
       }
-      if (!this.#lost.count(record)) return null;
+      this.#lost.count(record);
       const before = ring.ring.scanState.left;
       ring.ring.pop();
       tally(ring, before - ring.ring.scanState.left, 0, 1);
@@ -338,7 +334,7 @@ class TimeOrderTurn implements Turn {
       const record = this.#reader.peek();
       if (record === null) return null;
       const isSample = record.type === PERF_RECORD_SAMPLE;
-      if (!isSample && !this.#lost.count(record)) return null;
+      if (!isSample) this.#lost.count(record);
       this.#lent = this.#byRing.get(this.#reader.currentRing());
       if (isSample) return record;
       this.#step();

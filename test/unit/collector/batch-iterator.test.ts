@@ -1,13 +1,14 @@
 import { BatchIterator, type BatchSource } from '../../../lib/collector/batch-iterator';
+import { Notices } from '../../../lib/collector/notices';
 import type { RecordBatch } from '../../../lib/collector/record-batch';
 
 /** A consumer whose rings hold what a test says. */
 class Scene implements BatchSource {
   readonly log: string[] = [];
+  readonly notices = new Notices();
   found = 0;
   isAwake = false;
   isOver = false;
-  settling: Promise<boolean> | undefined;
   entering: Error | undefined;
   looking: Error | undefined;
   givingBack: Error | undefined;
@@ -37,7 +38,6 @@ class Scene implements BatchSource {
     this.log.push('wait');
     this.wakeUp = wakeUp;
   };
-  readonly settled = (): Promise<boolean> | undefined => this.settling;
   readonly leave = (): void => {
     this.log.push('leave');
   };
@@ -205,13 +205,33 @@ describe('an iteration over batches', () => {
     }
   });
 
-  it('settles before it says that nothing comes any more', async () => {
+  it.each([
+    ['in its first look', 'look'],
+    ['when a batch is given back', 'giveBack'],
+    ['in a look that a wake caused', 'look'],
+    ['when it leaves', 'leave'],
+  ] as const)('answers a listener that asks for the next batch %s', async (when, step) => {
     const scene = new Scene();
-    scene.settling = Promise.resolve(false);
-    const next = new BatchIterator(scene, undefined).next();
-    scene.settling = undefined;
-    scene.found = 1;
-    expect(nameOf((await next).value)).toBe('batch 0');
-    expect(scene.log).toEqual(['enter']);
+    const asked: Promise<unknown>[] = [];
+    let notices = when === 'in a look that a wake caused' ? -1 : 0;
+    const source = {
+      ...scene,
+      [step]: () => {
+        if (notices++ === 0) scene.notices.add(() => asked.push(batches.next(), batches.return()));
+        return scene[step]();
+      },
+    };
+    const batches = new BatchIterator(source, undefined);
+    scene.found = when === 'when a batch is given back' ? 1 : 0;
+    asked.push(batches.next());
+    if (when === 'when a batch is given back') asked.push(batches.next());
+    if (when === 'when it leaves') asked.push(batches.return());
+    for (let round = 0; round < 10; round++) {
+      scene.wake();
+      await new Promise(setImmediate);
+    }
+    expect(asked.length).toBeGreaterThanOrEqual(3);
+    const results = (await Promise.all(asked)) as { done: boolean }[];
+    expect(results.some(({ done }) => done)).toBe(true);
   });
 });

@@ -8,6 +8,10 @@ class FakeRing {
     public unreadBytes: number,
   ) {}
 
+  look(): number {
+    return this.unreadBytes;
+  }
+
   consume(bytes: number): void {
     this.consumedBytes += bytes;
     this.unreadBytes -= bytes;
@@ -101,5 +105,14 @@ describe('FlushWaiters', () => {
     controller.abort(reason);
     await expect(aborted).rejects.toBe(reason);
     expect(() => waiters.wait(asRings([ring]), signal)).toThrow(reason);
+  });
+
+  it('resolves when a ring that promised more than it held has been emptied', async () => {
+    const ring = new FakeRing(0, 4096);
+    const waiters = new FlushWaiters();
+    const flush = waiters.wait(asRings([ring]), undefined);
+    ring.unreadBytes = 0;
+    waiters.check();
+    expect(await settledOf(flush)).toBe('resolved');
   });
 });

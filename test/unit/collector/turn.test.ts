@@ -28,7 +28,6 @@ class Scene {
   readonly rings: CpuRing[];
   readonly turn: Turn;
   readonly told: string[] = [];
-  onLost: (ring: CpuRing) => void = nothing;
   onFault: (ring: CpuRing) => void = nothing;
 
   constructor(order: 'cpu' | 'time', cpus: readonly number[] = [4, 9]) {
@@ -42,7 +41,6 @@ class Scene {
       },
       lost: (ring, count) => {
         this.told.push(`lost ${ring.cpu} ${count}`);
-        this.onLost(ring);
       },
     });
     this.turn.setRings(this.rings);
@@ -193,20 +191,6 @@ describe.each(['cpu', 'time'] as const)('a turn in the order of %s', (order) => 
     expect(s.nextAll()).toEqual(['lost 4 5', '4:3']);
     expect(s.counts).toEqual([[3, 3, 0, 0, 0]]);
   });
-
-  it.each(['visitAll', 'nextAll'] as const)(
-    'ends when whoever is told of a loss closes the rings (%s)',
-    (how) => {
-      const s = new Scene(order);
-      s.onLost = () => {
-        for (const { ring } of s.rings) ring.close();
-      };
-      s.publish(0, 1);
-      s.fixture(0).publish(lostBytes(1n, 7n));
-      s.publish(0, 2);
-      expect(s[how]()).toEqual(['4:1', 'lost 4 7']);
-    },
-  );
 
   it('counts what it lent although the ring was closed before the next', () => {
     const s = new Scene(order);

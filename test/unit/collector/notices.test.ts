@@ -1,0 +1,47 @@
+import { Notices } from '../../../lib/collector/notices';
+
+const nextImmediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('Notices', () => {
+  it('are told in their order after the outermost method', () => {
+    const notices = new Notices();
+    const told: number[] = [];
+    notices.begin();
+    notices.add(() => told.push(1));
+    notices.begin();
+    notices.add(() => told.push(2));
+    notices.end();
+    expect(told).toEqual([]);
+    notices.end();
+    expect(told).toEqual([1, 2]);
+  });
+
+  it('wait for the next method when none runs', () => {
+    const notices = new Notices();
+    const told: number[] = [];
+    notices.add(() => told.push(1));
+    expect(told).toEqual([]);
+    notices.begin();
+    notices.end();
+    expect(told).toEqual([1]);
+  });
+
+  it('that a listener causes let the event loop go on first, however many', async () => {
+    const notices = new Notices();
+    let told = 0;
+    const again = (): void => {
+      told++;
+      notices.begin();
+      notices.add(again);
+      notices.end();
+    };
+    notices.begin();
+    notices.add(again);
+    notices.end();
+    expect(told).toBe(1);
+    await nextImmediate();
+    expect(told).toBe(2);
+    await nextImmediate();
+    expect(told).toBe(3);
+  });
+});
