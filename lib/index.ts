@@ -8,7 +8,8 @@ export type { LossReport, PerfMapReaderOptions, TurnLimits, Wakeup } from './col
 export type { RecordBatch } from './collector/record-batch';
 export type { OwnedRecord, Visitors } from './collector/visitors';
 export type { Accounts, CpuAccounts, ReaderStats } from './collector/accounts';
-export { formatOpenMetrics, type Metric } from './collector/metrics';
+export type { Labels, Metric } from './collector/metrics';
+export { formatOpenMetrics } from './collector/open-metrics';
 export { FlightRecorder, type FlightRecorderOptions, type FlightSnapshot } from './collector/flight-recorder';
 
 export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';

@@ -1,19 +1,18 @@
 import { PerfRingError } from '../errors';
-import { checkString, plainCopy, plainList, plainOptions } from '../input/plain-data';
-import { shown } from '../input/shown';
 import type { Accounts, CpuAccounts, ReaderStats } from './accounts';
+import { checkLabels } from './open-metrics';
 
-/** One metric family, as an exporter takes it: OpenMetrics' words. */
+/** Names and values of labels: `{ reader: 'exec' }`. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** One metric family, in the words of OpenMetrics. The name of a counter is without `_total`. */
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
   readonly unit?: 'bytes';
-  readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
+  readonly samples: readonly { readonly labels: Labels; readonly value: number }[];
 }
-
-/** More families, or samples of one, than any scrape takes. */
-const MOST = 1_000_000;
 
 type Family = Omit<Metric, 'samples'> & { readonly value: (cpu: CpuAccounts) => number };
 
@@ -51,63 +50,18 @@ const FAMILIES: readonly Family[] = [
   },
 ];
 
-/** The counts of a reader as metric families, one sample a CPU. */
-export function metricsOf(stats: ReaderStats): Metric[] {
+/**
+ * The counts of a reader as metric families, one sample a CPU.
+ * @param labels of every sample, beside `cpu`
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for labels that are none, or one named `cpu`
+ */
+export function metricsOf(stats: ReaderStats, labels: Labels = {}): Metric[] {
+  const own = checkLabels(labels, 'labels');
+  if (Object.hasOwn(own, 'cpu')) {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'labels must have no cpu: every sample has one');
+  }
   return FAMILIES.map(({ value, ...family }) => ({
     ...family,
-    samples: stats.cpus.map((cpu) => ({ labels: { cpu: String(cpu.cpu) }, value: value(cpu) })),
+    samples: stats.cpus.map((cpu) => ({ labels: { ...own, cpu: String(cpu.cpu) }, value: value(cpu) })),
   }));
-}
-
-/**
- * The text of an exposition, to be served as `application/openmetrics-text; version=1.0.0`.
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what are no metrics
- * @see https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
- */
-export function formatOpenMetrics(metrics: readonly Metric[]): string {
-  const lines: string[] = [];
-  for (const { name, type, help, unit, samples } of plainList(metrics, 'metrics', MOST).map(checkedFamily)) {
-    lines.push(`# TYPE ${name} ${type}`);
-    if (unit !== undefined) lines.push(`# UNIT ${name} ${unit}`);
-    lines.push(`# HELP ${name} ${help}`);
-    const suffix = type === 'counter' ? '_total' : '';
-    for (const { labels, value } of samples) {
-      const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-      lines.push(`${name}${suffix}{${pairs.join(',')}} ${value}`);
-    }
-  }
-  lines.push('# EOF');
-  return `${lines.join('\n')}\n`;
-}
-
-function checkedFamily(metric: Metric): Metric {
-  const plain = plainOptions(
-    metric,
-    ['name', 'type', 'help', 'unit', 'samples'],
-    'ERR_PERF_INVALID_ARGUMENT',
-    'a metric',
-  );
-  for (const name of ['name', 'type', 'help'] as const) checkString(plain[name], `${name} of a metric`);
-  if (plain.unit !== undefined) checkString(plain.unit, 'unit of a metric');
-  return { ...plain, samples: plainList(plain.samples, 'samples of a metric', MOST).map(checkedSample) };
-}
-
-function checkedSample(sample: Metric['samples'][number]): Metric['samples'][number] {
-  const { labels, value } = plainOptions(
-    sample,
-    ['labels', 'value'],
-    'ERR_PERF_INVALID_ARGUMENT',
-    'a sample',
-  );
-  const plain = plainCopy(labels, 'labels of a sample', 'ERR_PERF_INVALID_ARGUMENT');
-  for (const [name, text] of Object.entries(plain)) checkString(text, `label ${name}`);
-  if (typeof value === 'number') return { labels: plain, value };
-  throw new PerfRingError(
-    'ERR_PERF_INVALID_ARGUMENT',
-    `value of a sample must be a number, got ${shown(value)}`,
-  );
-}
-
-function escapeLabel(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -11,7 +11,7 @@ import { Consumer } from './consumer';
 import { channels, warn } from './diagnostics';
 import { areReached, FlushWaiters, type Positions, publishedPositions } from './flush-waiters';
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
-import { type Metric, metricsOf } from './metrics';
+import { type Labels, type Metric, metricsOf } from './metrics';
 import { Notices } from './notices';
 import {
   checkSignal,
@@ -265,9 +265,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     return this.#source.stats();
   }
 
-  /** The same counts as an exporter takes them, see {@link formatOpenMetrics}. */
-  metrics(): Metric[] {
-    return metricsOf(this.stats());
+  /**
+   * The same counts as an exporter takes them, see {@link formatOpenMetrics}.
+   * @param labels of every sample, beside `cpu`: they tell readers apart whose metrics are served together
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for labels that OpenMetrics does not allow, or one named `cpu`
+   */
+  metrics(labels: Labels = {}): Metric[] {
+    return metricsOf(this.stats(), labels);
   }
 
   /**

@@ -13,7 +13,7 @@ import {
   PERF_SAMPLE_TID,
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
-import { formatOpenMetrics } from '../../../lib/collector/metrics';
+import { formatOpenMetrics } from '../../../lib/collector/open-metrics';
 import type { RingRecord } from '../../../lib/ring/record';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';

@@ -96,7 +96,7 @@ describeWith(
 
     it('no bpf file system: a pinned map is not there', () => {
       const none = 'mount -t tmpfs none /sys; mkdir -p /sys/fs/bpf';
-      expectError(withMounts(none, { pinned: '/sys/fs/bpf/map' }), 'ENOENT', /nothing is there/);
+      expectError(withMounts(none, { pinned: '/sys/fs/bpf/map' }), 'ENOENT', /nothing is pinned there/);
     });
 
     it('a path in another file system is no pin', () => {

@@ -1,5 +1,6 @@
 import { CpuAccount, statsOf } from '../../../lib/collector/accounts';
-import { formatOpenMetrics, metricsOf } from '../../../lib/collector/metrics';
+import { metricsOf } from '../../../lib/collector/metrics';
+import { formatOpenMetrics } from '../../../lib/collector/open-metrics';
 
 const anySize = (): number => Number.POSITIVE_INFINITY;
 
@@ -96,19 +97,32 @@ describe('formatOpenMetrics', () => {
     expect(new Set(families.map((family) => family.split(' ')[0])).size).toBe(families.length);
   });
 
-  it('escapes what labels may hold', () => {
-    const metric = {
-      name: 'some',
-      type: 'gauge' as const,
-      help: 'Some.',
-      samples: [{ labels: { path: 'a"b\\c\nd' }, value: 1 }],
-    };
-    expect(formatOpenMetrics([metric])).toContain('some{path="a\\"b\\\\c\\nd"} 1');
-  });
-
   it('says the numbers of the accounts', () => {
     expect(text).toContain('perfring_received_samples_total{cpu="0"} 5\n');
     expect(text).toContain('perfring_received_bytes_total{cpu="12"} 384\n');
     expect(text).toContain('perfring_ring_capacity_bytes{cpu="12"} 4096\n');
+  });
+
+  it('adds labels of the caller to every sample', () => {
+    const labelled = metricsOf(
+      statsOf([accountOf(0, 5)], () => 2 ** 30),
+      { reader: 'exec' },
+    );
+    for (const { samples } of labelled) expect(samples[0]?.labels).toEqual({ reader: 'exec', cpu: '0' });
+  });
+
+  it.each<[Record<string, string>, RegExp]>([
+    [{ cpu: '1' }, /labels must have no cpu/],
+    [{ 'a b': '1' }, /"a b" is no name of a label/],
+    [{ reader: 1 as unknown as string }, /label reader must be a string, got 1/],
+  ])('refuses the labels %j', (labels, message) => {
+    expect(() =>
+      metricsOf(
+        statsOf([accountOf(0, 5)], () => 2 ** 30),
+        labels,
+      ),
+    ).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT', message: expect.stringMatching(message) }),
+    );
   });
 });
