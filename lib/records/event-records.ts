@@ -108,7 +108,7 @@ export function decodeReadRecord(record: RecordView): ReadRecord {
   const isGroup = (format.readFormat & PERF_FORMAT_GROUP) !== 0;
   const length = isGroup ? groupReadBytes(record, 16, format) : singleReadBytes(format.readFormat);
   if (16 + length > record.bodyEnd) throw record.damaged(16, length);
-  return { ...start, pid: record.u32(8), tid: record.u32(12), values: decodeRead(record, 16, format) };
+  return { ...start, pid: record.i32(8), tid: record.i32(12), values: decodeRead(record, 16, format) };
 }
 
 /**
@@ -170,7 +170,7 @@ export interface ItraceStartRecord extends SideBandRecord<'ITRACE_START'> {
 }
 
 export function decodeItraceStart(record: RecordView): ItraceStartRecord {
-  return { ...sideBand('ITRACE_START', record, 8), pid: record.u32(8), tid: record.u32(12) };
+  return { ...sideBand('ITRACE_START', record, 8), pid: record.i32(8), tid: record.i32(12) };
 }
 
 /**

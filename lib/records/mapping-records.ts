@@ -123,8 +123,8 @@ function decodeBuildId(record: RecordView): string {
 function mapping(record: RecordView, filenameOffset: number): Mapping {
   const { misc } = record;
   return {
-    pid: record.u32(8),
-    tid: record.u32(12),
+    pid: record.i32(8),
+    tid: record.i32(12),
     addr: record.u64(16),
     len: record.u64(24),
     pgoff: record.u64(32),

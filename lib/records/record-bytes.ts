@@ -59,6 +59,11 @@ export class RecordBytes {
     return this.#view.getUint32(this.#start + offset, true);
   }
 
+  /** As pids and tids are read: -1 where the kernel has no number for the thread any more. */
+  i32(offset: number): number {
+    return this.u32(offset) | 0;
+  }
+
   u64(offset: number): bigint {
     this.need(offset, 8);
     return this.#view.getBigUint64(this.#start + offset, true);

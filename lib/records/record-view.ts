@@ -71,15 +71,18 @@ export class RecordView extends RecordBytes implements RecordFields {
   }
 
   get pid(): number | undefined {
-    return this.#u32('tid', 0);
+    const offset = this.offsetOf('tid');
+    return offset === ABSENT ? undefined : this.i32(offset);
   }
 
   get tid(): number | undefined {
-    return this.#u32('tid', 4);
+    const offset = this.offsetOf('tid');
+    return offset === ABSENT ? undefined : this.i32(offset + 4);
   }
 
   get sampleCpu(): number | undefined {
-    return this.#u32('cpu', 0);
+    const offset = this.offsetOf('cpu');
+    return offset === ABSENT ? undefined : this.u32(offset);
   }
 
   get id(): bigint | undefined {
@@ -240,11 +243,6 @@ export class RecordView extends RecordBytes implements RecordFields {
     } catch {
       return false;
     }
-  }
-
-  #u32(field: SampleField, within: number): number | undefined {
-    const offset = this.offsetOf(field);
-    return offset === ABSENT ? undefined : this.u32(offset + within);
   }
 
   #u64(field: SampleField): bigint | undefined {

@@ -30,9 +30,9 @@ import type { BranchStack, ReadValues, Registers, UserStack } from './variable-f
 export interface RecordFields {
   /** PERF_SAMPLE_TIME: nanoseconds of the event's clock. */
   readonly time: bigint | undefined;
-  /** PERF_SAMPLE_TID: process. */
+  /** PERF_SAMPLE_TID: process; -1 when the kernel has no number for it any more. */
   readonly pid: number | undefined;
-  /** PERF_SAMPLE_TID: thread. */
+  /** PERF_SAMPLE_TID: thread; -1 likewise. */
   readonly tid: number | undefined;
   /** PERF_SAMPLE_CPU: the CPU that wrote the record. */
   readonly sampleCpu: number | undefined;

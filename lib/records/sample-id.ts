@@ -10,7 +10,8 @@ import {
 import type { RecordView } from './record-view';
 
 /**
- * When, where and in which thread the kernel wrote a record that is no sample; each by its bit of sample_type.
+ * When, where and in which thread the kernel wrote a record that is no sample; each by its bit of sample_type. Here and in
+ * all records a pid or tid is -1 when the kernel has no number for the thread any more.
  *
  *     struct sample_id {
  *       { u32 pid, tid;  } && PERF_SAMPLE_TID

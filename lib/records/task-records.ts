@@ -30,8 +30,8 @@ export interface CommRecord extends SideBandRecord<'COMM'> {
 export function decodeComm(record: RecordView): CommRecord {
   return {
     ...sideBand('COMM', record, 8),
-    pid: record.u32(8),
-    tid: record.u32(12),
+    pid: record.i32(8),
+    tid: record.i32(12),
     comm: record.string(16, record.bodyEnd),
     isExec: (record.misc & PERF_RECORD_MISC_COMM_EXEC) !== 0,
   };
@@ -81,10 +81,10 @@ export function decodeExit(record: RecordView): ExitRecord {
 
 function task(record: RecordView): TaskRecord {
   return {
-    pid: record.u32(8),
-    ppid: record.u32(12),
-    tid: record.u32(16),
-    ptid: record.u32(20),
+    pid: record.i32(8),
+    ppid: record.i32(12),
+    tid: record.i32(16),
+    ptid: record.i32(20),
     time: record.u64(24),
   };
 }
@@ -131,8 +131,8 @@ export function decodeSwitchCpuWide(record: RecordView): SwitchCpuWideRecord {
   return {
     ...sideBand('SWITCH_CPU_WIDE', record, 8),
     ...switchOf(record),
-    nextPrevPid: record.u32(8),
-    nextPrevTid: record.u32(12),
+    nextPrevPid: record.i32(8),
+    nextPrevTid: record.i32(12),
   };
 }
 
@@ -175,8 +175,8 @@ export function decodeNamespaces(record: RecordView): NamespacesRecord {
   if (24 + count * 16 > record.bodyEnd) throw record.damaged(24, count * 16);
   return {
     ...start,
-    pid: record.u32(8),
-    tid: record.u32(12),
+    pid: record.i32(8),
+    tid: record.i32(12),
     namespaces: Array.from({ length: count }, (_, index) => ({
       dev: record.u64(24 + index * 16),
       inode: record.u64(32 + index * 16),

@@ -29,8 +29,8 @@ function expected(attr: RecordFormatAttributes, sample: SampleModel): Fields {
   return {
     identifier: on(16, sample.identifier),
     ip: on(0, sample.ip),
-    pid: on(1, sample.pid),
-    tid: on(1, sample.tid),
+    pid: on(1, sample.pid | 0),
+    tid: on(1, sample.tid | 0),
     time: on(2, sample.time),
     addr: on(3, sample.addr),
     id: on(6, sample.id) ?? on(16, sample.identifier),
