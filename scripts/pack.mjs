@@ -7,7 +7,7 @@
  * It writes to stderr: the stdout of `npm pack` names the tarball.
  */
 
-import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAddon } from './build-addon.mjs';
 import { setup } from './setup.mjs';
@@ -56,6 +56,24 @@ function prebuild(architecture) {
   say(`linux-${architecture}: needs glibc ${floor} or newer, and no other library`);
 }
 
+/**
+ * The headers of Node-API, and the licences of their packages. Whoever builds the addon from the installed package needs
+ * them, and nobody else: so they are no dependencies of it.
+ */
+function copyHeaders() {
+  const include = join(ROOT, 'prebuilds', 'include');
+  rmSync(include, { recursive: true, force: true });
+  const copied = {
+    'node-addon-api': ['napi.h', 'napi-inl.h', 'napi-inl.deprecated.h', 'LICENSE.md'],
+    'node-api-headers': ['include', 'LICENSE'],
+  };
+  for (const [name, files] of Object.entries(copied)) {
+    for (const file of files) {
+      cpSync(join(ROOT, 'node_modules', name, file), join(include, name, file), { recursive: true });
+    }
+  }
+}
+
 /** The newest version of glibc that a symbol is asked of: `… (GLIBC_2.17) read`. */
 function glibcFloor(symbols) {
   const versions = [...symbols.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)/g)].map(([, version]) => version);
@@ -82,5 +100,6 @@ await runScript('pack', () => {
   if (missing !== undefined) throw new ScriptError(missing);
   setup();
   compileTypeScript();
+  copyHeaders();
   for (const architecture of Object.keys(ARCHITECTURES)) prebuild(architecture);
 });

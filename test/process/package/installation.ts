@@ -1,19 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
-  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { makeReachableDirectory } from '../../support/reachable-copy';
 
 export const ROOT = join(__dirname, '..', '..', '..');
 
@@ -44,7 +41,7 @@ interface RunOptions {
  * is on the PATH, and nothing of this process's environment is left.
  */
 export class Installation {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'perfring-package-'));
+  readonly #directory = makeReachableDirectory('perfring-package-');
   readonly #bin = join(this.#directory, 'bin');
   readonly #home = join(this.#directory, 'home');
   readonly #tarballs = join(this.#directory, 'tarballs');
@@ -55,20 +52,18 @@ export class Installation {
   readonly tarball: string;
 
   constructor() {
-    chmodSync(this.#directory, 0o755);
     for (const directory of [this.#bin, this.#home, this.#tarballs, this.project]) mkdirSync(directory);
     for (const directory of [this.#home, this.project]) chownSync(directory, this.#user.uid, this.#user.gid);
     // A copy: the ordinary user may have no way to where this one lies.
     copyFileSync(process.execPath, join(this.#bin, 'node'));
     symlinkSync(this.#npm, join(this.#bin, 'npm'));
     this.write('package.json', '{ "private": true }');
-    this.tarball = this.#pack([ROOT])[0] as string;
+    this.tarball = this.#pack();
   }
 
-  /** `npm install` of the tarball. What it depends on comes as tarballs too, made of what is installed here. */
+  /** `npm install` of the tarball. npm's cache is empty: the package brings what it depends on. */
   install(): Outcome {
-    const dependencies = this.#pack(runtimeDependencies(), '--ignore-scripts');
-    return this.run('npm', ['install', '--offline', this.tarball, ...dependencies]);
+    return this.run('npm', ['install', '--offline', this.tarball]);
   }
 
   /** @param file below the project */
@@ -102,17 +97,15 @@ export class Installation {
     return uid === 0 ? { uid: NOBODY, gid: NOBODY } : { uid, gid };
   }
 
-  /** @returns the tarballs, in the order of the directories */
-  #pack(directories: readonly string[], ...options: readonly string[]): string[] {
-    const args = ['pack', '--json', '--pack-destination', this.#tarballs, ...options, ...directories];
+  #pack(): string {
+    const args = ['pack', '--json', '--pack-destination', this.#tarballs, ROOT];
     const stdout = execFileSync(process.execPath, [this.#npm, ...args], {
       cwd: ROOT,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return (JSON.parse(stdout) as { filename: string }[]).map(({ filename }) =>
-      join(this.#tarballs, filename),
-    );
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    return join(this.#tarballs, filename);
   }
 }
 
@@ -124,14 +117,4 @@ function npmOfThisMachine(): string {
     .find((path) => existsSync(path));
   if (npm === undefined) throw new Error('npm is not on the PATH');
   return realpathSync(npm);
-}
-
-/** Directories of what the package depends on, and of what that depends on. */
-function runtimeDependencies(): string[] {
-  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: true; devOptional?: true }>;
-  };
-  return Object.entries(lock.packages)
-    .filter(([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional)
-    .map(([path]) => join(ROOT, path));
 }

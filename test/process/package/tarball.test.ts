@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Installation, ROOT } from './installation';
 import { describePacked } from './packing';
 
@@ -18,18 +18,66 @@ describePacked('the tarball', () => {
       .map((path) => path.replace('package/', ''));
   const contentOf = (path: string): Buffer =>
     execFileSync('tar', ['-xzOf', installation.tarball, `package/${path}`], { maxBuffer: 2 ** 24 });
+  const directoriesIn = (folder: string): string[] =>
+    [
+      ...new Set(
+        packed()
+          .filter((path) => path.startsWith(`${folder}/`))
+          .map((path) => path.slice(folder.length + 1).split('/')[0] as string),
+      ),
+    ].sort();
   const command = (): string => contentOf('dist/bin/perfring.js').toString();
 
-  it('holds what a user needs to run it or to build it, and nothing else', () => {
-    expect(packed().sort()).toEqual(
+  it('holds what a user needs to run it, to build it or to read about it, and nothing else', () => {
+    const own = packed().filter((path) => !/^(node_modules|prebuilds\/include)\//.test(path));
+    expect(own.sort()).toEqual(
       [
-        ...['LICENSE', 'README.md', 'package.json'],
+        ...['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'package.json'],
+        ...[...filesUnder('docs'), ...filesUnder('examples')],
         ...filesUnder('lib').flatMap(compiled),
         ...['dist/bin/perfring.js', 'dist/bin/LICENSES.txt'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
+        ...['scripts/shared/programs.mjs', 'scripts/shared/script.mjs'],
       ].sort(),
     );
+  });
+
+  it('brings what it needs at run time, and asks npm for nothing', () => {
+    const manifest = JSON.parse(contentOf('package.json').toString()) as Record<string, unknown>;
+    expect(manifest['dependencies']).toEqual({ bindings: expect.any(String) });
+    expect(manifest['bundleDependencies']).toEqual(['bindings']);
+    expect(directoriesIn('node_modules')).toEqual(['bindings', 'file-uri-to-path']);
+  });
+
+  it("brings the headers for a build, which are nobody's dependency at run time, with their licences", () => {
+    expect(directoriesIn('prebuilds/include')).toEqual(['node-addon-api', 'node-api-headers']);
+    expect(packed()).toEqual(
+      expect.arrayContaining([
+        'prebuilds/include/node-addon-api/napi.h',
+        'prebuilds/include/node-addon-api/LICENSE.md',
+        'prebuilds/include/node-api-headers/include/node_api.h',
+        'prebuilds/include/node-api-headers/LICENSE',
+      ]),
+    );
+  });
+
+  it('says that its binaries need Linux and glibc', () => {
+    const { os, libc } = JSON.parse(contentOf('package.json').toString()) as Record<string, unknown>;
+    expect({ os, libc }).toEqual({ os: ['linux'], libc: ['glibc'] });
+  });
+
+  it('has every file that its texts link to', () => {
+    const files = packed();
+    const texts = files.filter((path) => path.endsWith('.md') && !/^(node_modules|prebuilds)\//.test(path));
+    const broken = texts.flatMap((text) =>
+      linksIn(contentOf(text).toString())
+        .map((link) => join(dirname(text), link))
+        .filter((target) => !files.some((file) => file === target || file.startsWith(`${target}/`)))
+        .map((target) => `${text} -> ${target}`),
+    );
+    expect(texts).toContain('README.md');
+    expect(broken).toEqual([]);
   });
 
   it.each([
@@ -82,6 +130,13 @@ function filesUnder(directory: string): string[] {
   return readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.\w+$/.test(path))
     .map((path) => join(directory, path));
+}
+
+/** Targets of links to other files: neither to a place in the same text nor to another site. */
+function linksIn(markdown: string): string[] {
+  return [...markdown.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+    .map(([, target]) => target as string)
+    .filter((target) => !/^\w+:/.test(target));
 }
 
 /** What tsc makes of a source. The command's are in its one file, and nobody imports them. */
