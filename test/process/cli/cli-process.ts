@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BpfMap } from '../../../lib/index';
+import { reachable } from '../../support/reachable-copy';
 
 export const MAIN = join(__dirname, '../../../dist/bin/perfring.js');
 
 export interface CliOptions {
-  /** Runs as that user and its group, with no other group and no capability. */
+  /** Runs as that user and its group, with no other group and no capability, from a copy that the user can reach. */
   readonly user?: number;
   /** Where it runs; the test's own directory when left out. */
   readonly directory?: string;
@@ -35,7 +36,11 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('dist/bin/perfring.js is not there: npm run build:ts');
     const { user, directory, environment, stdout = 'pipe' } = options;
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+    const [node, main] = [process.execPath, MAIN].map(user === undefined ? String : reachable) as [
+      string,
+      string,
+    ];
+    this.child = spawn(node, [main, ...args], {
       stdio: ['ignore', stdout, 'pipe'],
       env: { ...process.env, ...environment },
       ...(directory === undefined ? {} : { cwd: directory }),
