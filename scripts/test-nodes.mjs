@@ -9,12 +9,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setup } from './setup.mjs';
+import { NODE_VERSIONS } from './shared/node-versions.mjs';
 import { ROOT } from './shared/programs.mjs';
 import { runJest, UNITS } from './shared/run-jest.mjs';
 import { run, runScript, ScriptError } from './shared/script.mjs';
-
-/** Major version -> the one that is tried. */
-const VERSIONS = { 22: '22.23.3', 24: '24.21.0' };
 
 const CHOSEN = [
   '--selectProjects',
@@ -29,7 +27,7 @@ const EVERYTHING = ['--selectProjects', 'integration', 'process'];
 /** @returns the path of the binary */
 function install(major) {
   const name = `node-linux-${process.arch}`;
-  const version = VERSIONS[major];
+  const version = NODE_VERSIONS[major];
   const directory = join(ROOT, '.setup', `node-${major}`);
   const home = join(directory, 'node_modules', name);
   const manifest = join(home, 'package.json');
@@ -52,16 +50,16 @@ function install(major) {
 function main(args) {
   const all = args.includes('--all');
   const named = args.filter((arg) => arg !== '--all');
-  const unknown = named.filter((major) => !(major in VERSIONS));
+  const unknown = named.filter((major) => !(major in NODE_VERSIONS));
   if (unknown.length > 0) {
-    throw new ScriptError(`no version ${unknown}; there are ${Object.keys(VERSIONS).join(', ')}`);
+    throw new ScriptError(`no version ${unknown}; there are ${Object.keys(NODE_VERSIONS).join(', ')}`);
   }
   setup();
   const parts = [UNITS, all ? EVERYTHING : CHOSEN];
   let passed = true;
-  for (const major of named.length > 0 ? named : Object.keys(VERSIONS)) {
+  for (const major of named.length > 0 ? named : Object.keys(NODE_VERSIONS)) {
     const node = install(major);
-    passed = runJest({ title: `Node ${VERSIONS[major]}`, node, parts }) && passed;
+    passed = runJest({ title: `Node ${NODE_VERSIONS[major]}`, node, parts }) && passed;
   }
   process.exitCode = passed ? 0 : 1;
 }

@@ -17,6 +17,7 @@ const PACKAGES = {
   'aarch64-linux-gnu-objdump': 'binutils-aarch64-linux-gnu',
   strip: 'binutils',
   objdump: 'binutils',
+  perf: 'linux-perf',
   setarch: 'util-linux',
   setpriv: 'util-linux',
   busybox: 'busybox-static',
@@ -24,8 +25,11 @@ const PACKAGES = {
   'qemu-system-aarch64': 'qemu-system-arm',
 };
 
+/** What the addon is built with, by cmake or by node-gyp. */
+export const FOR_BUILDING = ['cmake', 'g++', 'make', 'python3'];
+
 /** What `npm test` needs so that nothing is skipped, packing included. README.md has the same line. */
-export const FOR_TESTS = ['cmake', 'g++', 'make', 'python3', 'aarch64-linux-gnu-g++'];
+export const FOR_TESTS = [...FOR_BUILDING, 'aarch64-linux-gnu-g++', 'perf'];
 
 /** What scripts/pack.mjs builds both binaries of the package with. */
 export const FOR_PACKING = [

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { ROOT } from './programs.mjs';
 
+export const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
+
 /** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
 export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
 
@@ -38,10 +40,9 @@ export function runJest({ title, parts, node = process.execPath, flags = [], env
 
 function runOnce(outcome, node, flags, environment, args) {
   rmSync(outcome, { force: true });
-  const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
   const result = spawnSync(
     node,
-    ['--expose-gc', ...flags, jest, ...args, '--json', '--outputFile', outcome],
+    ['--expose-gc', ...flags, JEST, ...args, '--json', '--outputFile', outcome],
     {
       cwd: ROOT,
       encoding: 'utf8',

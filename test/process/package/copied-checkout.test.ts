@@ -24,7 +24,7 @@ function build(checkout: string, tool: string): string {
   return stderr;
 }
 
-describeWithPrograms('FOR_TESTS', 'a checkout that is built', () => {
+describeWithPrograms('FOR_BUILDING', 'a checkout that is built', () => {
   describe.each(['cmake', 'gyp'])('by %s', (tool) => {
     let directory = '';
     let original = '';
