@@ -1,4 +1,4 @@
-/** What was opened, to be closed in reverse order: every step is tried, then the first failure thrown. */
+/** Closes what was opened, in reverse order. Every step is tried; then the first failure is thrown. */
 export class Closers {
   readonly #steps: (() => unknown)[] = [];
 

@@ -16,7 +16,7 @@ import { usageError } from './failure';
 import { FORMAT_NAMES, type FormatName } from './formats/formats';
 import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
 
-/** What `collect` was given, as typed: the names are commander's for the options. */
+/** The options of `collect` as typed, under commander's names. */
 export interface CollectArguments {
   readonly builtin?: string;
   readonly mapPin?: string;
@@ -49,7 +49,7 @@ export type Source =
   | { readonly kind: 'pin'; readonly path: string }
   | { readonly kind: 'id'; readonly id: number };
 
-/** How they are had: as they come, or on demand out of rings that overwrite themselves. */
+/** How samples are delivered: as they come, or on demand from rings that overwrite themselves. */
 export type Delivery =
   | { readonly kind: 'stream'; readonly options: PerfMapReaderOptions }
   | { readonly kind: 'flight'; readonly options: FlightRecorderOptions };
@@ -88,7 +88,7 @@ export function collectSettings(given: CollectArguments): CollectSettings {
   };
 }
 
-/** Options of which the second makes no sense beside the first. */
+/** Options that exclude each other. */
 const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArguments, string?])[] = [
   ['builtin', 'mapPin'],
   ['builtin', 'mapId'],
@@ -136,7 +136,7 @@ function sourceOf(given: CollectArguments): Source {
   return { kind: 'builtin', program, options: filtersOf(given, program) };
 }
 
-/** What the kernel has for a process id or a call's number. */
+/** The highest process id and system call number that the kernel can have. */
 const HIGHEST_NUMBER = 0x7fff_ffff;
 
 function filtersOf(given: CollectArguments, program: BuiltinProgram): BuiltinOptions {
@@ -157,7 +157,7 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
     ...(given.cpus === undefined ? {} : { cpus: cpusOf(given.cpus) }),
     ...(given.bufferBytes === undefined ? {} : { bufferBytes: bufferBytesOf(given.bufferBytes) }),
     ...(given.memory === undefined ? {} : { memoryBytes: parseSize(given.memory, '--memory') }),
-    // Where the payload does not tell whose sample it is, the kernel does.
+    // The payload of another program's samples is not known, so the kernel adds process and thread.
     ...(source.kind === 'builtin' ? {} : { attributes: { sample_type: kernel.PERF_SAMPLE_TID } }),
   };
   if (given.overwrite !== undefined) return { kind: 'flight', options: { ...common, ...marginOf(source) } };
@@ -176,7 +176,7 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
   };
 }
 
-/** A built-in program's samples have their time in them: the kernel need not note it once more. */
+/** Samples of built-in programs contain their time, so the kernel need not add it. */
 function orderOf(
   order: string | undefined,
   source: Source,
@@ -190,7 +190,7 @@ function orderOf(
 /** Bytes of a record around its payload, and some to spare. */
 const RECORD_OVERHEAD_BYTES = 64;
 
-/** Where the largest sample is known, a snapshot need not leave out more than that at its oldest end. */
+/** A snapshot leaves out as much as one largest record at its oldest end: less where the largest sample is known. */
 function marginOf(source: Source): Pick<FlightRecorderOptions, 'largestRecordBytes'> {
   if (source.kind !== 'builtin') return {};
   return { largestRecordBytes: source.program.layout.size + RECORD_OVERHEAD_BYTES };
@@ -212,7 +212,7 @@ function cpusOf(text: string): number[] {
   return cpus;
 }
 
-/** What the library takes for one ring. */
+/** The largest ring that the library accepts. */
 const LARGEST_RING_BYTES = 2 ** 30;
 
 function bufferBytesOf(text: string): number {

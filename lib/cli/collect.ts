@@ -13,11 +13,11 @@ import { StopRequest } from './stop-request';
 import { StreamCollection } from './stream-collection';
 import { styleFor } from './style';
 
-/** Once a signal has asked for the end, an output that takes nothing for so long is given up. */
+/** After a stop signal, output that takes nothing for this long is abandoned. */
 const STUCK_MILLISECONDS = 5000;
 
 /**
- * Runs a collection to its end: samples to stdout or a file, everything else to stderr. What was opened is closed,
+ * Runs a collection to its end: samples go to stdout or a file, everything else to stderr. Closes what was opened,
  * however it ends.
  * @throws CommandError, and what the library throws
  */
@@ -25,7 +25,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
   const { source, delivery, quiet } = settings;
   const isTerminal = settings.output === undefined && isatty(1);
   if (isTerminal && settings.format === 'raw') {
-    throw usageError('--format raw is nothing for a terminal: redirect stdout, or give --output FILE');
+    throw usageError('--format raw is not written to a terminal: redirect stdout, or give --output FILE');
   }
   const closers = new Closers();
   const stop = new StopRequest();
@@ -38,7 +38,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
     const array = openArray(source);
     closers.add(() => array.close());
     const file = openFile(settings.output);
-    // When it comes to nothing, what was there before is as it was.
+    // If a later step fails, an existing file stays as it was.
     closers.add(() => (output === undefined ? file?.discard() : undefined));
     const note = takeoverNote(source, array);
     if (note !== undefined) process.stderr.write(`perfring: ${note}\n`);
@@ -70,7 +70,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
     });
     await output.end();
   } catch (error) {
-    // `| head` has seen enough: that is an end like another.
+    // The reader of the pipe has gone away, as `| head` does: a normal end.
     if (output?.isClosed !== true) throw error;
   } finally {
     await closers.close();
@@ -88,7 +88,7 @@ function openFile(output: CollectSettings['output']): OutputFile | undefined {
   return output === undefined ? undefined : OutputFile.open(output.path, output.force);
 }
 
-/** A pager that is not scrolled, say: whoever sent a signal does not want to wait for it. */
+/** A pager that is not scrolled blocks the output. After a signal the user does not want to wait for it. */
 function abandonWhenStuck(output: SampleOutput, stop: StopRequest): void {
   void stop.signalled.then(() => {
     let taken = output.bytesWritten;

@@ -15,7 +15,7 @@ export interface Commands {
 /**
  * Parses the arguments and runs the command they name.
  * @param args without node and the script
- * @throws CommandError (usage) for what is no command line; what the command throws
+ * @throws CommandError (usage) for invalid arguments; what the command throws
  */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<void> {
   const printed: string[] = [];
@@ -37,7 +37,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
     .option('--debug', 'stack traces with errors')
     .helpCommand('help [command]', 'print the help of a command')
     .exitOverride()
-    // Errors are thrown, and written as one line by whoever catches them.
+    // Errors are thrown; the caller writes them as one line.
     .configureOutput({ writeOut, writeErr: () => undefined })
     .addHelpText('after', EXAMPLES);
   addCollect(program).action((given: CollectArguments) => commands.collect(given));
@@ -95,7 +95,7 @@ function addDoctor(program: Command): Command {
   return program
     .command('doctor')
     .description(
-      'Show what this machine has and lacks for collect, and how to mend it; exit code 0 if it works.',
+      'Show what this machine has and lacks for collect, and how to fix it; exit code 0 if it works.',
     )
     .option('--json', 'the same for programs')
     .option('--debug', 'stack traces with errors')

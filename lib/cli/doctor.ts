@@ -14,20 +14,20 @@ function jsonOf(diagnosis: Diagnosis): string {
   return `${JSON.stringify(diagnosis, undefined, 2)}\n`;
 }
 
-/** A line for each check; below what is missing, the command that mends it; at the end the verdict. */
+/** A line for each check; below what is missing, the command that fixes it; at the end the verdict. */
 export function diagnosisText({ checks, ready }: Diagnosis, style: Style): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap((check) => linesOf(check, width, style));
   const verdict = ready
     ? style.good('collect works here')
-    : style.bad('collect does not work here: mend what is marked ✗, from the top');
+    : style.bad('collect does not work here: fix what is marked ✗, from the top');
   return `${[...lines, '', verdict].join('\n')}\n`;
 }
 
-function linesOf({ name, status, value, mend }: Check, width: number, style: Style): string[] {
+function linesOf({ name, status, value, fix }: Check, width: number, style: Style): string[] {
   const line = `${markOf(status, style)} ${name.padEnd(width)}  ${value}`;
-  if (mend === undefined) return [line];
-  return [line, `${' '.repeat(width + 4)}${style.dim('mend:')} ${style.bold(mend)}`];
+  if (fix === undefined) return [line];
+  return [line, `${' '.repeat(width + 4)}${style.dim('fix:')} ${style.bold(fix)}`];
 }
 
 function markOf(status: Check['status'], style: Style): string {

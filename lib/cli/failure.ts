@@ -3,10 +3,10 @@
 export const EXIT_OK = 0;
 /** Something did not work. */
 export const EXIT_FAILURE = 1;
-/** The command line asks for what there is not. */
+/** Invalid arguments. */
 export const EXIT_USAGE = 2;
 
-/** A failure of the command itself; what the library throws passes as it is. */
+/** A failure of the command itself; errors of the library are passed on as they are. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   constructor(
@@ -18,12 +18,12 @@ export class CommandError extends Error {
   }
 }
 
-/** A command line that cannot be meant so. */
+/** Invalid arguments. */
 export function usageError(message: string): CommandError {
   return new CommandError(message, EXIT_USAGE);
 }
 
-/** The library's codes for an option that cannot be: here they came from the command line. */
+/** The library's codes for invalid options, which came from the command line here. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_PERF_INVALID_ARGUMENT',
   'ERR_PERF_INVALID_OPTION',
@@ -73,7 +73,7 @@ function withFlags(message: string): string {
   );
 }
 
-/** Of a system call of the library: the command's own messages say all there is to say. */
+/** A system call of the library was denied. The command's own messages say what to do without doctor. */
 function isPermission(error: unknown): boolean {
   if (error instanceof CommandError) return false;
   const code = codeOf(error);

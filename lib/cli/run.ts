@@ -12,7 +12,7 @@ import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
 export async function run(args: readonly string[]): Promise<number> {
   const debug = args.includes('--debug');
   let exitCode = EXIT_OK;
-  // Whoever closed it does not want to read it: no reason to fail.
+  // A closed stderr is no reason to fail.
   process.stderr.on('error', () => undefined);
   // The library's warnings, in one line as errors are.
   process.removeAllListeners('warning');

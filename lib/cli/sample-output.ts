@@ -6,12 +6,12 @@ import type { CommandError } from './failure';
 import type { OutputFile } from './output-file';
 import { isReaderGone, writeError } from './write-error';
 
-/** What is written at once: small enough that {@link SampleOutput.bytesWritten} shows whether the other end takes any. */
+/** Bytes of one write: few enough that {@link SampleOutput.bytesWritten} shows whether the other end takes any. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Where the samples go. One chunk is under way at a time: whoever awaits each write before the next has a bounded
- * memory, however slow the other end is.
+ * Where the samples go. The caller awaits each write before the next, so that memory is bounded however slow the other
+ * end is.
  */
 export class SampleOutput {
   readonly #stream: Writable;

@@ -2,7 +2,7 @@ import { type AttachedProgram, attachBuiltin, PerfEventArray, type SampleLayout 
 import { visibleText } from './visible-text';
 import type { Source } from './collect-settings';
 
-/** Makes the array that samples are read from, or opens that of somebody else. */
+/** Creates the array for a built-in program, or opens an existing one. */
 export function openArray(source: Source): PerfEventArray {
   switch (source.kind) {
     case 'builtin':
@@ -14,7 +14,7 @@ export function openArray(source: Source): PerfEventArray {
   }
 }
 
-/** Starts a built-in program; the programs of a map that is there are somebody else's. */
+/** Attaches the built-in program; an existing map has programs of its own. */
 export function startProgram(source: Source, array: PerfEventArray): AttachedProgram | undefined {
   if (source.kind !== 'builtin') return undefined;
   return attachBuiltin(source.program.name, array, source.options);
@@ -24,7 +24,7 @@ export function layoutOf(source: Source): SampleLayout | undefined {
   return source.kind === 'builtin' ? source.program.layout : undefined;
 }
 
-/** What whoever reads a map now has to know; nothing for an array of our own. */
+/** Warns that another reader of the map gets no more samples; nothing for an array of our own. */
 export function takeoverNote(source: Source, array: PerfEventArray): string | undefined {
   if (source.kind === 'builtin') return undefined;
   const { id, name } = array.info;

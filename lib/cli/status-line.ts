@@ -29,7 +29,7 @@ export class StatusLine {
   start(): void {
     this.#before = { at: performance.now(), stats: undefined };
     this.#timer = setInterval(() => this.#update(), REDRAW_MILLISECONDS);
-    // It shows what goes on; it is no reason to go on.
+    // The status line does not keep the process alive.
     this.#timer.unref();
   }
 

@@ -8,8 +8,8 @@ type StopSignal = (typeof SIGNALS)[number];
 export type StopReason = 'signal' | 'duration' | 'count';
 
 /**
- * The wish that the collection ends, whoever has it. The first signal ends it in order; the second one ends the
- * process at once, and the kernel takes back what it held.
+ * A request to end the collection, by a signal, the duration or the count. The first signal ends it in order; the
+ * second one ends the process at once, and the kernel frees what it held.
  */
 export class StopRequest {
   /** Resolves with the first reason. */
@@ -30,12 +30,12 @@ export class StopRequest {
     });
   }
 
-  /** From now on signals ask for the end. */
+  /** From now on signals request the end. */
   listen(): void {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
-  /** Signals have their usual effect again, and the time does not run any more. */
+  /** Gives signals their usual effect again, and stops the timer. */
   close(): void {
     clearTimeout(this.#timer);
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);

@@ -5,7 +5,7 @@ import { StatusLine } from './status-line';
 import { type Style, takesEscapes } from './style';
 import { summaryText } from './summary';
 
-/** What is asked of a reader. */
+/** The part of a reader that is used here. */
 export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close' | 'stats'>;
 
 /**
@@ -43,7 +43,7 @@ export class StreamCollection implements Collection {
     return this.#reader.close();
   }
 
-  /** @param status where it has to make room for samples */
+  /** @param status the status line, where samples share its terminal */
   async #deliver(run: CollectionRun, status: StatusLine | undefined): Promise<void> {
     const { format, output, stop, count = Number.POSITIVE_INFINITY } = run;
     const losses = new LossRows(format);
@@ -69,10 +69,10 @@ export class StreamCollection implements Collection {
     await write();
     const leaving = new AbortController();
     const batches = this.#reader.batches({ signal: leaving.signal });
-    // Asked for before a stop can come: a close that drains has somebody to drain to then.
+    // Requested before a stop can come, so that a close that drains has a consumer.
     let next = batches.next();
     const ended = this.#endOnRequest(run);
-    // It is awaited when the loop has ended well; else what ended the loop is what is told.
+    // It is awaited when the loop has ended well. Otherwise the loop's own error is reported.
     ended.catch(() => undefined);
     try {
       for (let step = await next; step.done !== true; step = await next) {
@@ -82,7 +82,7 @@ export class StreamCollection implements Collection {
           stop.request('count');
           return;
         }
-        // What was visited goes back to the kernel at once, not when the output has taken it.
+        // Gives the visited records back to the kernel now, not when the output has taken them.
         next = batches.next();
         next.catch(() => undefined);
         await write();

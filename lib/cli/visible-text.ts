@@ -7,7 +7,7 @@ const NOT_PLAIN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
   /[\p{Variation_Selector}\\\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}\p{Surrogate}]|\u034f/gu;
 
-/** Where it comes to nothing, which is nearly always: one look. */
+/** Nearly all text: nothing to replace. */
 const PLAIN = /^[ -[\]-~]*$/;
 
 const NAMED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

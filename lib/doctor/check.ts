@@ -4,17 +4,17 @@ import { isInUserNamespace } from '../host/namespaces';
 export interface Check {
   /** What was looked at: `CAP_BPF`, `tracefs`. */
   readonly name: string;
-  /** `ok`; `missing`: something does not work without it; `note`: worth knowing, nothing is amiss. */
+  /** `ok`; `missing`: something does not work without it; `note`: worth knowing, and nothing is wrong. */
   readonly status: 'ok' | 'missing' | 'note';
   /** What was found, in a few words; one line. */
   readonly value: string;
   /** Whether `collect` with the default built-in program needs it. */
   readonly needed: boolean;
-  /** The shell command that mends it. */
-  readonly mend?: string;
+  /** The shell command that fixes it. */
+  readonly fix?: string;
 }
 
-/** A check that answers a note instead of throwing: no state of the machine may end the diagnosis. */
+/** Makes a note of what a check throws, so that no state of the machine ends the diagnosis. */
 export function checked(name: string, check: () => Check): Check {
   try {
     return check();
@@ -23,7 +23,7 @@ export function checked(name: string, check: () => Check): Check {
   }
 }
 
-/** The message of whatever was thrown, on one line. */
+/** The message of what was thrown, on one line. */
 export function oneLine(error: unknown): string {
   return (error instanceof Error || hasMessage(error) ? error.message : String(error)).replace(/\s+/g, ' ');
 }

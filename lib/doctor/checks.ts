@@ -48,7 +48,7 @@ export function architecture(): Check {
 export function addon(failure: string | null): Check {
   const check = { name: 'addon', needed: true };
   if (failure === null) return { ...check, status: 'ok', value: 'loaded' };
-  return { ...check, status: 'missing', value: failure, mend: addonRemedy() };
+  return { ...check, status: 'missing', value: failure, fix: addonRemedy() };
 }
 
 export function possible(paths: HostPaths): Check {
@@ -110,13 +110,13 @@ export function capability(
   const status = needed ? 'missing' : 'note';
   if (isInUserNamespace(paths)) {
     const value = `may not ${purpose}: capabilities of this user namespace do not count`;
-    return { ...check, status, value, mend: outsideUserNamespace(name) };
+    return { ...check, status, value, fix: outsideUserNamespace(name) };
   }
   if (!allows(capabilities.bounding, name)) {
     const value = `may not ${purpose}, nor gain that in this container or service`;
-    return { ...check, status, value, mend: `docker run --cap-add=${name.replace('CAP_', '')} …` };
+    return { ...check, status, value, fix: `docker run --cap-add=${name.replace('CAP_', '')} …` };
   }
-  return { ...check, status, value: `may not ${purpose}`, mend: sameProgramAsRoot() };
+  return { ...check, status, value: `may not ${purpose}`, fix: sameProgramAsRoot() };
 }
 
 function outsideUserNamespace(name: CheckedCapability): string {
@@ -143,8 +143,8 @@ export function perfEventParanoid(capabilities: ProcessCapabilities | null, path
   const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_PERFMON');
   if (level > HIGHEST_UPSTREAM_PARANOID && capabilities?.effective.has('CAP_SYS_ADMIN') !== true) {
     const value = `${level}: above 2 kernels of Debian and Ubuntu want CAP_SYS_ADMIN for events, CAP_PERFMON is not enough`;
-    const mend = asRoot(`sysctl kernel.perf_event_paranoid=${HIGHEST_UPSTREAM_PARANOID}`);
-    return { ...check, status: 'note', value, mend };
+    const fix = asRoot(`sysctl kernel.perf_event_paranoid=${HIGHEST_UPSTREAM_PARANOID}`);
+    return { ...check, status: 'note', value, fix };
   }
   const value = `${level}: events on every CPU need CAP_PERFMON`;
   return { ...check, status: isAllowed ? 'ok' : 'note', value };
@@ -212,12 +212,12 @@ export function largestRing(
   const value = `${inKibibytes(bytes)} for each CPU`;
   const wantedBytes = trialPages(native, dataPageCount) * pageSize;
   if (bytes >= wantedBytes) return { ...check, status: 'ok', value };
-  const mend = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
+  const fix = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
   return {
     ...check,
     status: 'missing',
     value: `${value}, where ${inKibibytes(wantedBytes)} is wanted`,
-    mend,
+    fix,
   };
 }
 
@@ -241,7 +241,7 @@ export function tracefs(paths: HostPaths, native: NativeAddon | null): Check {
     ...check,
     status: 'note',
     value: `${value}; sched_process_exec needs it`,
-    mend: asRoot(tracefsCommand(paths)),
+    fix: asRoot(tracefsCommand(paths)),
   };
 }
 
@@ -249,8 +249,8 @@ export function bpffs(paths: HostPaths): Check {
   const check = { name: 'bpffs', needed: false };
   const mount = mountOf('bpf', paths);
   if (mount !== null) return { ...check, status: 'ok', value: `mounted at ${mount}` };
-  const mend = asRoot('mount -t bpf bpf /sys/fs/bpf');
-  return { ...check, status: 'note', value: 'not mounted; only pinned maps need it', mend };
+  const fix = asRoot('mount -t bpf bpf /sys/fs/bpf');
+  return { ...check, status: 'note', value: 'not mounted; only pinned maps need it', fix };
 }
 
 function inKibibytes(bytes: number): string {

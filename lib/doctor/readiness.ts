@@ -83,7 +83,7 @@ function capabilitiesOrNull(paths: HostPaths): ProcessCapabilities | null {
   }
 }
 
-/** A failure to undo counts as one of the program: it is not to be used then. */
+/** A failure to undo the trial counts as a failure of the program. */
 function tried(native: NativeAddon, dataPageCount: number | undefined): Trial {
   try {
     return tryCollection(native, dataPageCount);
@@ -92,24 +92,24 @@ function tried(native: NativeAddon, dataPageCount: number | undefined): Trial {
   }
 }
 
-/** @param before what was found of the machine: what is missing there is what mends a failure here */
+/** @param before the checks of the machine: the fix of what is missing there is the fix of a failure here */
 function trialChecks(trial: Trial, before: readonly Check[]): Check[] {
-  const mend = (capability: Capability) => (failure: unknown) => mendOf(failure, capability, before);
+  const fix = (capability: Capability) => (failure: unknown) => fixOf(failure, capability, before);
   const moreMemory = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
   return [
     trialCheck(
       'perf_event_open',
       'two events opened on every online CPU',
       trial.perfEvents,
-      mend('CAP_PERFMON'),
+      fix('CAP_PERFMON'),
     ),
     trialCheck('rings', 'a ring mapped for each CPU', trial.rings, () => moreMemory),
-    trialCheck('bpf', 'a perf event array created and filled', trial.array, mend('CAP_BPF')),
+    trialCheck('bpf', 'a perf event array created and filled', trial.array, fix('CAP_BPF')),
     trialCheck(
       'program',
       'the default built-in program loaded and attached',
       trial.program,
-      mend('CAP_PERFMON'),
+      fix('CAP_PERFMON'),
     ),
   ];
 }
@@ -118,25 +118,25 @@ function trialCheck(
   name: string,
   worked: string,
   outcome: Outcome,
-  mendFor: (failure: unknown) => string | undefined,
+  fixFor: (failure: unknown) => string | undefined,
 ): Check {
   if (outcome === 'worked') return { name, status: 'ok', value: worked, needed: true };
   if (outcome === 'not tried')
     return { name, status: 'note', value: 'not tried, after what failed', needed: true };
   const check: Check = { name, status: 'missing', value: oneLine(outcome.failure), needed: true };
-  const mend = mendFor(outcome.failure);
-  return mend === undefined ? check : { ...check, mend };
+  const fix = fixFor(outcome.failure);
+  return fix === undefined ? check : { ...check, fix };
 }
 
-/** The command against a failed system call; none where only who keeps the machine can tell. */
-function mendOf(failure: unknown, capability: Capability, before: readonly Check[]): string | undefined {
+/** The command that fixes a failed system call; none where only the administrator can know. */
+function fixOf(failure: unknown, capability: Capability, before: readonly Check[]): string | undefined {
   const found = (name: string) => before.find((check) => check.name === name);
   const code = (failure as { readonly code?: unknown } | null)?.code;
-  // Of the shell; node has raised its own as far as it may.
+  // The limit of the shell: node has raised its own already, as far as it may.
   if (code === 'EMFILE') return asRoot('prlimit --pid $$ --nofile=65536');
-  if (found(capability)?.status === 'missing') return found(capability)?.mend;
+  if (found(capability)?.status === 'missing') return found(capability)?.fix;
   // The kernel refuses an event with EACCES for want of a privilege; a filter does with EPERM or ENOSYS.
-  if (code === 'EACCES') return found('perf_event_paranoid')?.mend;
+  if (code === 'EACCES') return found('perf_event_paranoid')?.fix;
   const isFiltered = (code === 'EPERM' || code === 'ENOSYS') && found('seccomp')?.status === 'note';
   return isFiltered ? 'docker run --security-opt seccomp=unconfined …' : undefined;
 }

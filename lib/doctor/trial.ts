@@ -11,12 +11,12 @@ import { DEFAULT_BUILTIN } from '../bpf/programs';
 import { onlineCpus } from '../host/cpu-list';
 import { failedCall } from '../host/failed-call';
 
-/** Of a collection's rings where nobody asks for another size; a test holds it to what the collector has. */
+/** The default size of a collection's rings; a test compares it with the collector's. */
 const DEFAULT_RING_BYTES = 512 * 1024;
 
 /**
- * Data pages of each ring in the trial. By default as many as a collection's rings have: smaller ones may be had where
- * those are past the limit of locked memory.
+ * Data pages of each ring in the trial. By default as many as a collection's rings have: the limit of locked memory may
+ * allow smaller ones and not these.
  */
 export function trialPages(native: NativeAddon, asked?: number): number {
   return asked ?? Math.max(1, DEFAULT_RING_BYTES / native.pageSize());
@@ -57,7 +57,7 @@ export function tryCollection(native: NativeAddon, dataPageCount?: number): Tria
       const pages = trialPages(native, dataPageCount);
       for (const [cpu, event] of events) rings.push(mapRing(native, cpu, event, pages));
     });
-    // Without the events, too: whether bpf(2) works is worth knowing then.
+    // Tried without the events as well: it is worth knowing whether bpf(2) works.
     const filled = attempt(() => {
       array = PerfEventArray.create({ name: 'perfring_trial' }, native);
       for (const [cpu, event] of events) array.set(cpu, event);

@@ -85,7 +85,7 @@ export class TableFormat implements RecordFormat {
     return taken;
   }
 
-  /** A row that is no sample: under `time` nothing, under `cpu` the CPU, then what happened. */
+  /** A row that is not a sample: no time, the CPU, then what happened. */
   #event(cpu: number, what: string): void {
     this.#text += `${'-'.padStart(TIME_WIDTH)}  ${String(cpu).padStart(CPU_WIDTH)}  ${what}\n`;
   }
@@ -123,7 +123,7 @@ const SIZE_WIDTH = 5;
 /** Columns before this index are always shown: time, cpu and pid. */
 const FIRST_OPTIONAL = 3;
 
-/** The payload knows best; else what the kernel noted with the record. */
+/** Values come from the payload where it has them, else from what the kernel added to the record. */
 function commonColumns(zero: bigint): Column[] {
   return [
     {

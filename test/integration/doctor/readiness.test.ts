@@ -47,7 +47,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           needed: true,
-          mend: expect.stringMatching(/^sudo \/\S*node \//),
+          fix: expect.stringMatching(/^sudo \/\S*node \//),
         });
       }
       expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);
@@ -101,7 +101,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           value: expect.stringMatching(/ in the initial user namespace; .* do not count/),
-          mend: expect.stringMatching(/^sudo docker run --userns=host /),
+          fix: expect.stringMatching(/^sudo docker run --userns=host /),
         });
       }
       expect(JSON.stringify(report.checks)).not.toMatch(/seccomp=unconfined|setcap/);

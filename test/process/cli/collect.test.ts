@@ -285,7 +285,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     const command = `"${process.execPath}" "${MAIN}" collect --format raw`;
     const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null']);
     expect(stdout.toString()).toBe(
-      'perfring: --format raw is nothing for a terminal: redirect stdout, or give --output FILE\r\n',
+      'perfring: --format raw is not written to a terminal: redirect stdout, or give --output FILE\r\n',
     );
     expect(status).toBe(2);
   });

@@ -107,10 +107,10 @@ describeWith(READER_CAPABILITIES, 'perfring doctor', () => {
     expect(json.code).toBe(0);
   });
 
-  it('finds that it does not for a user without privilege, and the command that mends it', async () => {
+  it('finds that it does not for a user without privilege, and the command that fixes it', async () => {
     const { code, stdout, stderr } = await cli(['doctor'], { user: NOBODY });
     expect([code, stderr]).toEqual([1, '']);
-    expect(stdout.toString()).toMatch(/^✗ CAP_BPF .*\n +mend: sudo \/\S*node \S*perfring\.js collect$/m);
+    expect(stdout.toString()).toMatch(/^✗ CAP_BPF .*\n +fix: sudo \/\S*node \S*perfring\.js collect$/m);
     expect(stdout.toString()).toMatch(/\ncollect does not work here: .*\n$/);
   });
 });

@@ -49,9 +49,7 @@ describe('an application that esbuild bundles', () => {
   it('as CommonJS with the package inside is told to make it external', async () => {
     const { output, outfile } = await bundleAndRun('cjs');
     expect(output).toContain(`cannot load the native addon: perfring was bundled into ${outfile}`);
-    expect(output).toMatch(
-      /mend: 'mark perfring as external in the bundler \(esbuild: --external:perfring\)/,
-    );
+    expect(output).toMatch(/fix: 'mark perfring as external in the bundler \(esbuild: --external:perfring\)/);
     expect(output).not.toContain('npm run build:addon');
   });
 

@@ -4,19 +4,19 @@ import { styleFor } from '../../../lib/cli/style';
 describe('diagnosisText', () => {
   const checks = [
     { name: 'kernel', status: 'ok', value: '6.18', needed: true },
-    { name: 'CAP_BPF', status: 'missing', value: 'may not create maps', needed: true, mend: 'sudo setcap …' },
+    { name: 'CAP_BPF', status: 'missing', value: 'may not create maps', needed: true, fix: 'sudo node …' },
     { name: 'bpffs', status: 'note', value: 'not mounted', needed: false },
   ] as const;
 
-  it('is a line for each check, with the command that mends what is missing, and the verdict', () => {
+  it('is a line for each check, with the command that fixes what is missing, and the verdict', () => {
     expect(diagnosisText({ checks, ready: false }, styleFor({}))).toBe(
       [
         '✓ kernel   6.18',
         '✗ CAP_BPF  may not create maps',
-        '           mend: sudo setcap …',
+        '           fix: sudo node …',
         '• bpffs    not mounted',
         '',
-        'collect does not work here: mend what is marked ✗, from the top',
+        'collect does not work here: fix what is marked ✗, from the top',
         '',
       ].join('\n'),
     );

@@ -78,9 +78,9 @@ describe('diagnose', () => {
       'bpf',
       'program',
     ]);
-    for (const { value, mend } of checks) {
+    for (const { value, fix } of checks) {
       expect(value).not.toMatch(/\n/);
-      if (mend !== undefined) expect(mend).toMatch(/^(sudo )?\w/);
+      if (fix !== undefined) expect(fix).toMatch(/^(sudo )?\w/);
     }
   });
 
@@ -94,7 +94,7 @@ describe('diagnose', () => {
     expect(check(diagnosis, 'addon')).toMatchObject({
       status: 'missing',
       value: 'no such file',
-      mend: 'npm run build:addon',
+      fix: 'npm run build:addon',
     });
     expect(check(diagnosis, 'program')).toBeUndefined();
   });
@@ -177,23 +177,23 @@ describe('diagnose', () => {
     ] as const)('%s that answers %s for want of a capability', (call, errno, name) => {
       processWith('0', 0);
       // Not setcap on node, which would give them to every script.
-      expect(found(call, errno, name)?.mend).toMatch(/^(?:sudo )?\/\S*node\S* /);
+      expect(found(call, errno, name)?.fix).toMatch(/^(?:sudo )?\/\S*node\S* /);
     });
 
     it('a seccomp filter, and against nothing that it is not', () => {
       processWith(MAY_EVERYTHING, 2);
-      const mend = 'docker run --security-opt seccomp=unconfined …';
-      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).toMatchObject({ mend });
-      expect(found('bpfMapCreate', 'ENOSYS', 'bpf')).toMatchObject({ mend });
-      expect(found('perfEventOpen', 'EBUSY', 'perf_event_open')).not.toHaveProperty('mend');
+      const fix = 'docker run --security-opt seccomp=unconfined …';
+      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).toMatchObject({ fix });
+      expect(found('bpfMapCreate', 'ENOSYS', 'bpf')).toMatchObject({ fix });
+      expect(found('perfEventOpen', 'EBUSY', 'perf_event_open')).not.toHaveProperty('fix');
       processWith(MAY_EVERYTHING, 0);
-      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).not.toHaveProperty('mend');
+      expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).not.toHaveProperty('fix');
     });
 
     it("Ubuntu's level of perf_event_paranoid, which CAP_PERFMON may not be enough for", () => {
       host.write('proc/sys/kernel/perf_event_paranoid', '4\n');
       processWith('c000004000', 0);
-      expect(found('perfEventOpen', 'EACCES', 'perf_event_open')?.mend).toMatch(
+      expect(found('perfEventOpen', 'EACCES', 'perf_event_open')?.fix).toMatch(
         /sysctl kernel.perf_event_paranoid=2$/,
       );
       expect(found('perfEventOpen', 'EACCES', 'perf_event_paranoid')).toMatchObject({
@@ -207,9 +207,9 @@ describe('diagnose', () => {
     it('capabilities that count for nothing, and no filter that is not there', () => {
       processWith(MAY_EVERYTHING, 2);
       host.link('proc/self/ns/user', 'user:[4026532000]');
-      const mend = 'sudo docker run --userns=host --cap-add=BPF --cap-add=PERFMON --cap-add=IPC_LOCK …';
-      expect(found('bpfMapCreate', 'EPERM', 'CAP_BPF')).toMatchObject({ status: 'missing', mend });
-      expect(found('bpfMapCreate', 'EPERM', 'bpf')).toMatchObject({ status: 'missing', mend });
+      const fix = 'sudo docker run --userns=host --cap-add=BPF --cap-add=PERFMON --cap-add=IPC_LOCK …';
+      expect(found('bpfMapCreate', 'EPERM', 'CAP_BPF')).toMatchObject({ status: 'missing', fix });
+      expect(found('bpfMapCreate', 'EPERM', 'bpf')).toMatchObject({ status: 'missing', fix });
       expect(found('bpfMapCreate', 'EPERM', 'user namespace')).toMatchObject({
         status: 'note',
         value: expect.stringMatching(/^user:\[4026532000\], not the initial one/),
@@ -218,7 +218,7 @@ describe('diagnose', () => {
 
     it('too few descriptors', () => {
       processWith(MAY_EVERYTHING, 0);
-      expect(found('perfEventOpen', 'EMFILE', 'perf_event_open')?.mend).toMatch(
+      expect(found('perfEventOpen', 'EMFILE', 'perf_event_open')?.fix).toMatch(
         /prlimit --pid \$\$ --nofile=/,
       );
     });
@@ -236,7 +236,7 @@ describe('diagnose', () => {
         status: 'missing',
         needed: true,
         value: '256 KiB for each CPU, where 512 KiB is wanted',
-        mend: expect.stringMatching(/sysctl kernel.perf_event_mlock_kb=\d+$/),
+        fix: expect.stringMatching(/sysctl kernel.perf_event_mlock_kb=\d+$/),
       });
     });
   });
@@ -281,7 +281,7 @@ describe('diagnose', () => {
       expect(check(empty, 'CAP_BPF')).toMatchObject({ status: 'note' });
       expect(check(empty, 'tracefs')).toMatchObject({
         status: 'note',
-        mend: expect.stringContaining('mount'),
+        fix: expect.stringContaining('mount'),
       });
       expect(check(empty, 'seccomp')).toMatchObject({ status: 'note' });
 
