@@ -4,7 +4,7 @@ export const EXIT_OK = 0;
 /** Something did not work. */
 export const EXIT_FAILURE = 1;
 /** Invalid arguments. */
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** A failure of the command itself; errors of the library are passed on as they are. */
 export class CommandError extends Error {

@@ -80,15 +80,6 @@ export function formatSize(bytes: number): string {
   return String(bytes);
 }
 
-/** `950 µs`, `1.5 s`, `2 min 5 s`. */
-export function formatDuration(microseconds: number): string {
-  if (microseconds < 1000) return `${Math.round(microseconds)} µs`;
-  if (microseconds < 999_500) return `${Math.round(microseconds / 1000)} ms`;
-  if (microseconds < 59.95e6) return `${threeDigits(microseconds / 1e6)} s`;
-  const seconds = Math.round(microseconds / 1e6);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}
-
 function scaled(value: number, step: number, units: readonly string[]): string {
   let unit = 0;
   let rest = value;

@@ -115,7 +115,7 @@ export type ValuesOf<Definitions extends readonly FieldDefinition[]> = {
 export type LayoutValues<Layout> = Layout extends SampleLayout<infer Values> ? Values : never;
 
 /** A record is no longer than this many bytes. */
-export const MOST_FIELDS = 65_536;
+const MOST_FIELDS = 65_536;
 
 /** Structs in structs: C code stays far below this, and so does the stack of whoever walks a layout. */
 const DEEPEST_NESTING = 32;

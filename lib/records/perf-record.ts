@@ -75,7 +75,7 @@ const DECODERS: ReadonlyMap<number, (record: RecordView) => PerfRecord> = new Ma
 ]);
 
 /** @throws PerfRingError ERR_PERF_RECORD_DAMAGED */
-export function decodeView(record: RecordView): PerfRecord {
+function decodeView(record: RecordView): PerfRecord {
   return DECODERS.get(record.type)?.(record) ?? decodeUnknown(record);
 }
 

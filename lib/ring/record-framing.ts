@@ -10,7 +10,7 @@ const LARGEST_RECORD_BYTES = 65_528;
 const roundUp8 = (value: number): number => Math.ceil(value / 8) * 8;
 
 /** Bytes before the payload: the header, and for a sample its `raw_size`. */
-export function payloadStartOf(type: number): number {
+function payloadStartOf(type: number): number {
   return type === PERF_RECORD_SAMPLE ? HEADER_BYTES + 4 : HEADER_BYTES;
 }
 

@@ -80,7 +80,7 @@ export class EventRing {
 }
 
 /** Records one after the other. */
-export function recordsIn(bytes: Uint8Array): Uint8Array[] {
+function recordsIn(bytes: Uint8Array): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {

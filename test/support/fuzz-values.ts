@@ -1,7 +1,7 @@
 import type { FuzzRandom } from './fuzz-random';
 
 /** What the hostile values throw: the caller's own error, which a library passes on as it is. */
-export class FuzzThrown extends Error {
+class FuzzThrown extends Error {
   readonly code = 'FUZZ_THROWN';
 }
 

@@ -224,7 +224,7 @@ export class RemoteSampleProducer {
 }
 
 /** Runs something with the calling thread on one CPU. */
-export function onCpu<Result>(cpu: number, run: () => Result): Result {
+function onCpu<Result>(cpu: number, run: () => Result): Result {
   const before = addon().getThreadAffinity();
   if (typeof before === 'number')
     throw systemError(before, 'sched_getaffinity', 'reading the CPUs of this thread');

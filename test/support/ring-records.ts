@@ -1,7 +1,7 @@
 /** Records as the kernel writes them, made by hand: nothing here comes from lib/ring. */
 
 export const SAMPLE = 9;
-export const LOST = 2;
+const LOST = 2;
 
 /** struct perf_event_header and a body; the size is the body's unless it is said otherwise. */
 export function recordBytes(

@@ -27,7 +27,7 @@ export const PATTERN: Uint8Array = (() => {
 })();
 
 /** The payload of a sample, as the producer wrote it. */
-export function expectedPayload(sequence: number, bytes: number): Uint8Array {
+function expectedPayload(sequence: number, bytes: number): Uint8Array {
   const payload = new Uint8Array(Math.max(bytes, 8));
   const place = (sequence % PATTERN_PLACES) * 8;
   payload.set(PATTERN.subarray(place, place + bytes));

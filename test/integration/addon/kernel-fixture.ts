@@ -59,7 +59,7 @@ export function openOutputEvent(words: Partial<PerfEventAttr> = {}): PerfEventHa
 }
 
 /** Size of a record whose payload has that many bytes. */
-export function recordBytes(payloadBytes: number): number {
+function recordBytes(payloadBytes: number): number {
   return HEADER_BYTES + Math.ceil((payloadBytes + 4) / 8) * 8;
 }
 
@@ -83,7 +83,7 @@ function outputProgram(mapFd: number, payloadBytes: number): Uint8Array {
 }
 
 /** A perf event array, and a program that writes one record to it each time it runs. */
-export class RecordSource {
+class RecordSource {
   readonly #native: NativeAddon = addon();
   readonly map: BpfMapHandle;
   readonly program: BpfProgramHandle;
