@@ -53,7 +53,7 @@ function ringReader({ cpu, ringBytes }, map, visitor) {
     dataPageCount: ringBytes / fromDist('addon/load').addon().pageSize(),
     wakeup: 'half-full',
   });
-  map.set(cpu, storage.event.handle);
+  map.set(cpu, storage.event);
   const { ring } = storage;
   return {
     consume() {

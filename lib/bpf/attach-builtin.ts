@@ -42,14 +42,14 @@ export function attachBuiltin<Name extends BuiltinName>(
   const program = loadBuiltin(builtin, array, checked, native);
   try {
     const attachment = attach(program, builtin.attach);
-    return {
+    return Object.freeze({
       builtin,
       get closed() {
         return attachment.closed;
       },
       close: () => attachment.close(),
       [Symbol.dispose]: () => attachment.close(),
-    };
+    });
   } finally {
     // Attached, the program lives by what it is attached to: its own descriptor is not needed any more.
     program.close();

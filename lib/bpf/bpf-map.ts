@@ -58,7 +58,8 @@ export class BpfMap {
   private constructor(native: NativeAddon, handle: BpfMapHandle, info: BpfMapInfo) {
     this.#native = native;
     this.#handle = handle;
-    this.info = info;
+    this.info = Object.freeze(info);
+    Object.freeze(this);
   }
 
   /** @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF */

@@ -52,6 +52,7 @@ export class BpfProgram {
     this.#native = native;
     this.#handle = handle;
     this.name = name;
+    Object.freeze(this);
   }
 
   /**

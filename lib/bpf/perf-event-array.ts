@@ -2,6 +2,7 @@ import { addon } from '../addon/load';
 import type { BpfMapInfo, NativeAddon, PerfEventHandle } from '../addon/contract';
 import { BPF_F_PRESERVE_ELEMS, BPF_MAP_TYPE_PERF_EVENT_ARRAY } from '../abi/bpf';
 import { PerfRingError } from '../errors';
+import { handleOf, PerfEvent } from '../events/perf-event';
 import { possibleCpus } from '../host/cpu-list';
 import { plainOptions } from '../input/plain-data';
 import { named, shown } from '../input/shown';
@@ -115,13 +116,18 @@ export class PerfEventArray {
   /**
    * Programs on that CPU write to the event from now on; the slot's event before, if any, gets nothing more. Map the
    * event's ring first: output to an event without one is refused.
-   * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU: the kernel takes any, and the program then fails
+   * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU, such as `storage.event`: the kernel takes any event, and
+   *   the program then fails
    * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
    * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM)
    */
-  set(cpu: number, event: PerfEventHandle): void {
+  set(cpu: number, event: PerfEvent | PerfEventHandle): void {
     this.#checkCpu(cpu);
-    const answer = this.#native.bpfMapSetEvent(this.#map.handle, cpu, event);
+    const answer = this.#native.bpfMapSetEvent(
+      this.#map.handle,
+      cpu,
+      PerfEvent.is(event) ? handleOf(event) : event,
+    );
     if (answer < 0) {
       throw bpfError(
         answer,

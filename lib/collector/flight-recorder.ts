@@ -81,7 +81,9 @@ export class FlightRecorder {
         { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
         native,
       );
-    this.cpus = resolved.cpus ?? [...resolved.onlineCpus()].sort((one, other) => one - other);
+    this.cpus = Object.freeze(
+      [...(resolved.cpus ?? resolved.onlineCpus())].sort((one, other) => one - other),
+    );
     this.#rings = this.#openAll(this.cpus);
     try {
       for (const ring of this.#rings) this.#slots.fill(ring.event);
@@ -100,7 +102,9 @@ export class FlightRecorder {
     options: FlightRecorderOptions = {},
     native: NativeAddon = addon(),
   ): FlightRecorder {
-    return new FlightRecorder(array, options, native);
+    const recorder = new FlightRecorder(array, options, native);
+    Object.freeze(recorder);
+    return recorder;
   }
 
   get closed(): boolean {
@@ -275,6 +279,7 @@ export class FlightSnapshot {
   constructor(copies: readonly RingCopy[]) {
     this.#copies = copies;
     this.records = copies.reduce((sum, copy) => sum + copy.records, 0);
+    Object.freeze(this);
   }
 
   /**

@@ -25,7 +25,7 @@ export class Slots {
 
   /** Puts an event into the slot of its CPU, whoever has it. @throws as {@link PerfEventArray.set} */
   fill(event: PerfEvent): void {
-    this.#array.set(event.cpu, event.handle);
+    this.#array.set(event.cpu, event);
     this.#events.set(event.cpu, event);
   }
 

@@ -1,6 +1,6 @@
 import { PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '../abi/perf-event';
-import { RingReader } from '../merge/ring-reader';
-import type { PerfRing, SkippedFault } from '../ring/perf-ring';
+import { lanesOf, RingReader } from '../merge/ring-reader';
+import { internalsOf, type PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import type { CpuRing } from './cpu-ring';
@@ -151,8 +151,12 @@ class CpuOrderTurn implements Turn {
         continue;
       }
       idle = 0;
-      const before = ring.ring.scanState.left;
-      const state = ring.ring.scan(sample, this.#lost.counting(other), Math.min(FAIR_SHARE, limit - records));
+      const before = internalsOf(ring.ring).state.left;
+      const state = internalsOf(ring.ring).scan(
+        sample,
+        this.#lost.counting(other),
+        Math.min(FAIR_SHARE, limit - records),
+      );
       records += state.records;
       tally(ring, before - state.left, state.records - state.others, state.others);
       if (state.outcome === SCAN_THREW) {
@@ -190,9 +194,9 @@ class CpuOrderTurn implements Turn {
         return record;
       }
       this.#lost.count(record);
-      const before = ring.ring.scanState.left;
+      const before = internalsOf(ring.ring).state.left;
       ring.ring.pop();
-      tally(ring, before - ring.ring.scanState.left, 0, 1);
+      tally(ring, before - internalsOf(ring.ring).state.left, 0, 1);
     }
   }
 
@@ -231,10 +235,10 @@ class CpuOrderTurn implements Turn {
       ring.account.received++;
       return;
     }
-    const before = ring.ring.scanState.left;
+    const before = internalsOf(ring.ring).state.left;
     ring.ring.pop();
     this.#taken++;
-    tally(ring, before - ring.ring.scanState.left, 1, 0);
+    tally(ring, before - internalsOf(ring.ring).state.left, 1, 0);
   }
 
   #skip(ring: CpuRing): void {
@@ -245,7 +249,7 @@ class CpuOrderTurn implements Turn {
 }
 
 function hasMore({ ring }: CpuRing): boolean {
-  return !ring.closed && ring.reading && ring.scanState.left > 0;
+  return !ring.closed && ring.reading && internalsOf(ring).state.left > 0;
 }
 
 function tally(ring: CpuRing, bytes: number, samples: number, others: number): void {
@@ -301,7 +305,7 @@ class TimeOrderTurn implements Turn {
     this.begun = true;
     let found = 0;
     this.#left = this.#rings.map((ring) => {
-      const left = ring.ring.reading ? ring.ring.scanState.left : 0;
+      const left = ring.ring.reading ? internalsOf(ring.ring).state.left : 0;
       ring.sawTurnBegin(left);
       found += left;
       return left;
@@ -366,9 +370,9 @@ class TimeOrderTurn implements Turn {
 
   #tally(): void {
     for (const [index, ring] of this.#rings.entries()) {
-      const lane = this.#reader.lanes[index];
+      const lane = lanesOf(this.#reader)[index];
       if (lane === undefined) continue;
-      const { left } = ring.ring.scanState;
+      const { left } = internalsOf(ring.ring).state;
       tally(ring, (this.#left[index] ?? left) - left, lane.records - lane.others, lane.others);
       ring.account.late += lane.late;
       this.#left[index] = left;

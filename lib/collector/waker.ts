@@ -1,7 +1,7 @@
 import { errnoName, systemError } from '../abi/errno';
 import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
 import { PerfRingError } from '../errors';
-import type { PerfEvent } from '../events/perf-event';
+import { handleOf, type PerfEvent } from '../events/perf-event';
 
 /**
  * What wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop.
@@ -33,12 +33,12 @@ export class Waker {
 
   /** Map the event's ring first: without one it hangs up for ever. */
   watch(event: PerfEvent): void {
-    const result = this.#native.pollerAdd(this.#poller, event.handle, event.cpu);
+    const result = this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu);
     if (result < 0) throw watchError(result, 'epoll_ctl', `watching the ring of CPU ${event.cpu}`);
   }
 
   unwatch(event: PerfEvent): void {
-    this.#native.pollerRemove(this.#poller, event.handle);
+    this.#native.pollerRemove(this.#poller, handleOf(event));
   }
 
   /** Wakes every so often from now on; 0 stops. Free when nothing changes. */

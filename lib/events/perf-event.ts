@@ -119,6 +119,14 @@ function wordOf(value: number | bigint | undefined, name: string): number {
   );
 }
 
+/** A function of the module and not a member of PerfEvent: with a handle, the addon maps the event's ring. */
+let handle: (event: PerfEvent) => PerfEventHandle;
+
+/** The handle, for native calls that take an event. Nothing of it may reach a user. */
+export function handleOf(event: PerfEvent): PerfEventHandle {
+  return handle(event);
+}
+
 /**
  * One open perf event of one CPU.
  *
@@ -127,17 +135,31 @@ function wordOf(value: number | bigint | undefined, name: string): number {
 export class PerfEvent {
   /** Whether the kernel counts lost samples for read(2): Linux 6.0 and later. */
   readonly countsLost: boolean;
+  readonly #native: NativeAddon;
+  readonly #handle: PerfEventHandle;
   readonly #words: BigUint64Array;
 
+  static {
+    handle = (event) => event.#handle;
+  }
+
+  /** Whether a value is one, and no look-alike. */
+  static is(value: unknown): value is PerfEvent {
+    return typeof value === 'object' && value !== null && #handle in value;
+  }
+
   private constructor(
-    readonly native: NativeAddon,
-    readonly handle: PerfEventHandle,
+    native: NativeAddon,
+    handle: PerfEventHandle,
     readonly cpu: number,
     /** attr.read_format as the kernel took it: what PERF_SAMPLE_READ writes, too. */
     readonly readFormat: number,
   ) {
+    this.#native = native;
+    this.#handle = handle;
     this.countsLost = (readFormat & PERF_FORMAT_LOST) !== 0;
     this.#words = new BigUint64Array(1 + bitCount(readFormat));
+    Object.freeze(this);
   }
 
   /**
@@ -158,7 +180,7 @@ export class PerfEvent {
   }
 
   get fileDescriptor(): number {
-    return this.native.perfEventFd(this.handle);
+    return this.#native.perfEventFd(this.#handle);
   }
 
   /**
@@ -168,7 +190,7 @@ export class PerfEvent {
    */
   readLost(): number | undefined {
     if (!this.countsLost) return undefined;
-    const words = this.native.perfEventRead(this.handle, this.#words);
+    const words = this.#native.perfEventRead(this.#handle, this.#words);
     if (words < 0) throw this.#error(words, 'read', 'reading the counters');
     // PERF_FORMAT_LOST is the last word of struct read_format.
     return Number(this.#words[words - 1]);
@@ -177,7 +199,7 @@ export class PerfEvent {
   /** How long the event has been enabled; undefined when its read_format was opened without: see {@link withTimeEnabled}. */
   readEnabledNanoseconds(): bigint | undefined {
     if ((this.readFormat & PERF_FORMAT_TOTAL_TIME_ENABLED) === 0) return undefined;
-    const words = this.native.perfEventRead(this.handle, this.#words);
+    const words = this.#native.perfEventRead(this.#handle, this.#words);
     if (words < 0) throw this.#error(words, 'read', 'reading the counters');
     // The word after the counter, or after how many there are of a group.
     return this.#words[1];
@@ -185,24 +207,24 @@ export class PerfEvent {
 
   /** Writes into the other event's ring from now on; `null` detaches. */
   setOutput(target: PerfEvent | null): void {
-    if (target !== null && !(typeof target === 'object' && #words in target)) {
+    if (target !== null && !PerfEvent.is(target)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
         `target must be a perf event or null, got ${shown(target)}`,
       );
     }
-    const result = this.native.perfEventSetOutput(this.handle, target?.handle ?? null);
+    const result = this.#native.perfEventSetOutput(this.#handle, target === null ? null : target.#handle);
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_SET_OUTPUT)', 'sharing the ring');
   }
 
   /** No more output while paused: samples are refused and counted as lost. Not synchronous. */
   pauseOutput(paused: boolean): void {
-    const result = this.native.perfEventPauseOutput(this.handle, paused);
+    const result = this.#native.perfEventPauseOutput(this.#handle, paused);
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)', 'pausing output');
   }
 
   close(): void {
-    this.native.perfEventClose(this.handle);
+    this.#native.perfEventClose(this.#handle);
   }
 
   #error(result: number, syscall: string, what: string): Error {

@@ -32,10 +32,8 @@ export class Dispatcher {
   readonly #typeOffset: number;
   readonly #typeBytes: 1 | 2 | 4;
   readonly #onError: (error: unknown) => void;
+  readonly #visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
   #tooShort = 0;
-
-  /** For `drain`: samples to the subscribers of their type, the rest to those of their record type. */
-  readonly visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
   constructor(options: DispatcherOptions = {}) {
@@ -62,10 +60,15 @@ export class Dispatcher {
     this.#typeOffset = typeOffset;
     this.#typeBytes = typeBytes;
     this.#onError = onError;
-    this.visitors = {
+    this.#visitors = Object.freeze<Dispatcher['visitors']>({
       sample: (record) => this.#dispatchSample(record),
       other: (record) => this.#deliver(this.#byRecord, this.#unknownRecords, record.type, record),
-    };
+    });
+  }
+
+  /** For `drain`: samples to the subscribers of their type, the rest to those of their record type. */
+  get visitors(): { readonly sample: RecordVisitor; readonly other: RecordVisitor } {
+    return this.#visitors;
   }
 
   /** Samples whose payload has that message type. @returns a function that ends the subscription */
@@ -85,12 +88,12 @@ export class Dispatcher {
 
   /** Samples whose message type nobody subscribed to: type -> count. */
   get unknownMessages(): ReadonlyMap<number, number> {
-    return this.#unknownMessages;
+    return new Map(this.#unknownMessages);
   }
 
   /** Records of a PERF_RECORD_* type nobody subscribed to: type -> count. */
   get unknownRecords(): ReadonlyMap<number, number> {
-    return this.#unknownRecords;
+    return new Map(this.#unknownRecords);
   }
 
   /** Samples too short to hold a message type. */

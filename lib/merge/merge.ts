@@ -94,7 +94,7 @@ export function mergeOf(merge: MergeState): Merge {
       let size = lane.size | 0;
       let raw = lane.raw | 0;
       let step = size;
-      let record = cursor;
+      let current = cursor;
       const recordsBefore = records;
       try {
         for (;;) {
@@ -109,14 +109,14 @@ export function mergeOf(merge: MergeState): Merge {
           ) {
             cursor.base = (position + rawOffset + 4) | 0;
             step = size;
-            record = cursor;
+            current = cursor;
           } else {
             step = cursor.load(position, end - position) | 0;
             if (step === 0) {
               outcome = 3;
               break;
             }
-            record = cursor.current;
+            current = cursor.current;
             size = (cursor.repeats ? step : -1) | 0;
             raw = cursor.size | 0;
           }
@@ -129,21 +129,21 @@ export function mergeOf(merge: MergeState): Merge {
           if (high > lastHigh || (high === lastHigh && low >= lastLow)) {
             lastHigh = high;
             lastLow = low;
-            record.late = false;
-          } else if (record.type === 9 && timeOffset >= 0 && timeEnd <= step) {
-            record.late = true;
+            current.late = false;
+          } else if (current.type === 9 && timeOffset >= 0 && timeEnd <= step) {
+            current.late = true;
             late++;
             lane.late++;
           } else {
-            record.late = false;
+            current.late = false;
           }
           // ---- visit it
-          if (record.type === 9) {
-            if (sample(record) === false) outcome = 2;
+          if (current.type === 9) {
+            if (sample(current.record) === false) outcome = 2;
           } else {
             others++;
             lane.others++;
-            if (other(record) === false) outcome = 2;
+            if (other(current.record) === false) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
           // ---- as long as headers repeat and times go on within the limit: nothing but the visit
@@ -151,11 +151,12 @@ export function mergeOf(merge: MergeState): Merge {
             key < limitKey &&
             size > 0 &&
             outcome === 0 &&
-            !record.late &&
+            !current.late &&
             timeOffset >= 0 &&
             timeEnd <= size
           ) {
             const doubles = cursor.doubles;
+            const record = cursor.record;
             const header = doubles[start >> 3];
             const last = Math.min(capacity, end) - size;
             const limitLow = (low + (limitKey - key - 1)) | 0;
@@ -173,7 +174,7 @@ export function mergeOf(merge: MergeState): Merge {
               cursor.base = (position + rawOffset + 4) | 0;
               position = (position + size) | 0;
               records = (records + 1) | 0;
-              if (sample(cursor) === false || cursor.closed === true) {
+              if (sample(record) === false || cursor.closed === true) {
                 outcome = 2;
                 break;
               }

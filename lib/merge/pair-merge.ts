@@ -23,12 +23,14 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
  */
 export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairMerge {
   const cursorA = first.cursor;
+  const recordA = cursorA.record;
   const wordsA = cursorA.words;
   const doublesA = cursorA.doubles;
   const capacityA = cursorA.capacityBytes | 0;
   const rawA = cursorA.format.rawOffset | 0;
   const timeA = cursorA.timeOffset | 0;
   const cursorB = second.cursor;
+  const recordB = cursorB.record;
   const wordsB = cursorB.words;
   const doublesB = cursorB.doubles;
   const capacityB = cursorB.capacityBytes | 0;
@@ -94,7 +96,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionA = next;
           lowA = low;
           records = (records + 1) | 0;
-          if (sample(cursorA) === false || cursorA.closed === true) outcome = 2;
+          if (sample(recordA) === false || cursorA.closed === true) outcome = 2;
         } else {
           const next = (positionB + sizeB) | 0;
           if (next > edgeB || doublesB[next >> 3] !== headerB || wordsB[(next + rawB) >> 2] !== payloadB) {
@@ -107,7 +109,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionB = next;
           lowB = low;
           records = (records + 1) | 0;
-          if (sample(cursorB) === false || cursorB.closed === true) outcome = 2;
+          if (sample(recordB) === false || cursorB.closed === true) outcome = 2;
         }
         if (outcome !== 0 || cursorA.closed === true || cursorB.closed === true) break;
       }

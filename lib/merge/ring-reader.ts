@@ -4,7 +4,7 @@ import { monotonicNanoseconds } from '../host/monotonic-clock';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { attemptAll } from '../input/attempt-all';
-import { PerfRing, type SkippedFault } from '../ring/perf-ring';
+import { internalsOf, PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import type { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
@@ -41,6 +41,14 @@ const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const FUTURE_NANOSECONDS = 1e7;
 const TWO_POW_32 = 4_294_967_296;
 
+/** A function of the module and not a member of RingReader: lanes lead to the memory of the rings. */
+let lanes: (reader: RingReader) => readonly Lane[];
+
+/** What was delivered, ring by ring, in the order of {@link RingReader.rings}. Nothing of it may reach a user. */
+export function lanesOf(reader: RingReader): readonly Lane[] {
+  return lanes(reader);
+}
+
 /**
  * Layer 3: many rings, one stream in time order.
  *
@@ -63,6 +71,10 @@ export class RingReader {
   #started = false;
   #visiting = false;
   #lateTotal = 0;
+
+  static {
+    lanes = (reader) => reader.#lanes;
+  }
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
   constructor(options: RingReaderOptions = {}) {
@@ -104,7 +116,7 @@ export class RingReader {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'the ring was added before');
     }
     this.#rings.push(ring);
-    this.#lanes.push(new Lane(ring.cursor, ring.scanState, this.#lanes.length));
+    this.#lanes.push(laneOf(ring, this.#lanes.length));
     this.#loops.lanesChanged();
   }
 
@@ -119,7 +131,7 @@ export class RingReader {
     const before = [...this.#lanes];
     this.#lanes.length = 0;
     for (const [index, kept] of this.#rings.entries()) {
-      const lane = new Lane(kept.cursor, kept.scanState, index);
+      const lane = laneOf(kept, index);
       const old = before[index < at ? index : index + 1];
       if (old !== undefined) [lane.high, lane.low] = [old.high, old.low];
       this.#lanes.push(lane);
@@ -127,9 +139,9 @@ export class RingReader {
     this.#loops.lanesChanged();
   }
 
-  /** In the order of {@link lanes}. */
+  /** In the order in which they were added. */
   get rings(): readonly PerfRing[] {
-    return this.#rings;
+    return [...this.#rings];
   }
 
   /** Whether the visitor of the last visit asked to stop. */
@@ -226,9 +238,10 @@ export class RingReader {
     const lane = this.#checkDue();
     const ring = this.#rings[lane.index] as PerfRing;
     // One record touches one ring: the others need not be lent.
-    ring.lend(true);
+    const { lend } = internalsOf(ring);
+    lend(true);
     this.#loops.step();
-    ring.lend(false);
+    lend(false);
     settle(lane);
     this.#lateTotal += this.#merge.late;
   }
@@ -257,11 +270,14 @@ export class RingReader {
     }
     let records = 0;
     for (;;) {
-      const merge = this.merge(visitor, other, Math.min(limit - records, 2 ** 30));
+      const merge = this.#run(visitor, other, Math.min(limit - records, 2 ** 30));
       records += merge.records;
       if (merge.outcome === SCAN_THREW) {
         // A read of detached memory says so, whichever ring it was.
-        const thrown = this.#rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
+        const thrown = this.#rings.reduce(
+          (error, ring) => internalsOf(ring).cursor.explain(error),
+          merge.thrown,
+        );
         merge.thrown = undefined;
         throw thrown;
       }
@@ -277,21 +293,18 @@ export class RingReader {
     this.#onFault(fault.ring, fault);
   }
 
-  /**
-   * As {@link visit}, for the layer above: answers the merge's state, whatever ended it, and throws nothing of it.
-   * @internal
-   */
-  merge(visitor: RecordVisitor, other: RecordVisitor, limit: number): MergeState {
+  /** As {@link visit}, but returns how the merge ended, and throws nothing that a visitor threw. */
+  #run(visitor: RecordVisitor, other: RecordVisitor, limit: number): MergeState {
     this.#checkStarted();
     this.#checkNotVisiting();
     const merge = this.#merge;
     this.#visiting = true;
-    for (const ring of this.#rings) ring.lend(true);
+    for (const ring of this.#rings) internalsOf(ring).lend(true);
     try {
       this.#loops.run(limit, visitor, other);
     } finally {
       this.#visiting = false;
-      for (const ring of this.#rings) ring.lend(false);
+      for (const ring of this.#rings) internalsOf(ring).lend(false);
       for (const lane of this.#lanes) settle(lane);
     }
     this.#lateTotal += merge.late;
@@ -323,11 +336,6 @@ export class RingReader {
   /** Which loops have delivered the records. @internal */
   get loopCounts(): MergeLoopCounts {
     return this.#loops.counts;
-  }
-
-  /** What was delivered, ring by ring. @internal */
-  get lanes(): readonly Lane[] {
-    return this.#lanes;
   }
 
   /** Ends the pass: gives back what was visited. Rings closed meanwhile are left alone. */
@@ -472,6 +480,11 @@ export class RingReader {
     if (!this.#started)
       throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no pass is open: call start() first');
   }
+}
+
+function laneOf(ring: PerfRing, index: number): Lane {
+  const { cursor, state } = internalsOf(ring);
+  return new Lane(cursor, state, index);
 }
 
 const nobody: RecordVisitor = () => undefined;

@@ -31,6 +31,25 @@ export interface RingLoopCounts extends Readonly<LoopCounts> {
   readonly single: number;
 }
 
+/** What the modules above need of a ring. It leads to the ring's memory: nothing of it may reach a user. */
+export interface RingInternals {
+  /** Stands on a record of the open batch. */
+  readonly cursor: RecordCursor;
+  /** Where the open batch stands. */
+  readonly state: ScanState;
+  /** Lends the batch to a merge, which moves the cursor itself, or takes it back. The ring forgets what it had loaded. */
+  lend(lent: boolean): void;
+  /** As {@link PerfRing.visit}, but returns how the scan ended, and throws nothing that a visitor threw. */
+  scan(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState;
+}
+
+/** A function of the module and not a member of PerfRing: what users hold does not lead to it. */
+let internals: (ring: PerfRing) => RingInternals;
+
+export function internalsOf(ring: PerfRing): RingInternals {
+  return internals(ring);
+}
+
 /** More records than a ring can hold; a small integer for V8. */
 const NO_LIMIT = 2 ** 30 - 1;
 
@@ -75,6 +94,8 @@ export class PerfRing {
   /** Size in the ring of the record under the cursor; 0 when it has not been loaded. */
   #loaded = 0;
 
+  readonly #internals: RingInternals;
+
   #writing = false;
   #writeStart = 0;
   #writeRoom = 0;
@@ -95,6 +116,17 @@ export class PerfRing {
     const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
     this.#cursor = cursor;
     this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)?.(cursor), this.#counts);
+    this.#internals = {
+      cursor,
+      state: this.#scan,
+      lend: (lent) => this.#lend(lent),
+      scan: (sample, other, limit) => this.#scanBatch(sample, other, limit),
+    };
+    Object.freeze(this);
+  }
+
+  static {
+    internals = (ring) => ring.#internals;
   }
 
   /**
@@ -266,7 +298,7 @@ export class PerfRing {
    *   ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED
    */
   peekCopy(target: Uint8Array, offset = 0, length?: number): number {
-    const record = this.#peek();
+    const { record } = this.#peek();
     if (!isUint8Array(target)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
     }
@@ -285,7 +317,7 @@ export class PerfRing {
   /** The next record, lent until it is popped; null when the batch is read. */
   peek(): RingRecord | null {
     this.#checkReading();
-    return this.#scan.left === 0 ? null : this.#peek();
+    return this.#scan.left === 0 ? null : this.#peek().record;
   }
 
   /** Steps over the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
@@ -329,7 +361,7 @@ export class PerfRing {
         `limit must be a number of records, got ${shown(limit)}`,
       );
     }
-    const state = this.scan(visitor, other, Math.min(limit, NO_LIMIT));
+    const state = this.#scanBatch(visitor, other, Math.min(limit, NO_LIMIT));
     const { records } = state;
     if (state.outcome === SCAN_THREW) {
       const { thrown } = state;
@@ -340,11 +372,7 @@ export class PerfRing {
     return records;
   }
 
-  /**
-   * As {@link visit}, for the layers above: answers the scan's state, whatever ended it, and throws nothing of it.
-   * @internal
-   */
-  scan(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
+  #scanBatch(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
     this.#checkReading();
     const state = this.#scan;
     this.#loaded = 0;
@@ -368,29 +396,12 @@ export class PerfRing {
     return state;
   }
 
-  /**
-   * The cursor and the position of the batch, for a merge that moves them itself.
-   * @internal
-   */
-  get cursor(): RecordCursor {
-    return this.#cursor;
-  }
-
   /** Which loops have delivered the ring's records. @internal */
   get loopCounts(): RingLoopCounts {
     return { ...this.#counts, single: this.#singles };
   }
 
-  /** @internal */
-  get scanState(): ScanState {
-    return this.#scan;
-  }
-
-  /**
-   * Lends the batch to a merge, or takes it back: what the ring had loaded is forgotten.
-   * @internal
-   */
-  lend(lent: boolean): void {
+  #lend(lent: boolean): void {
     this.#visiting = lent;
     this.#loaded = 0;
     this.#cursor.leave();

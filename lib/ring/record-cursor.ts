@@ -1,20 +1,11 @@
 import { types } from 'node:util';
-import {
-  HEADER_BYTES,
-  HEADER_MISC,
-  HEADER_SIZE,
-  HEADER_TYPE,
-  PERF_RECORD_LOST,
-  PERF_RECORD_SAMPLE,
-} from '../abi/perf-event';
+import { HEADER_BYTES, HEADER_MISC, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { bufferLength } from '../input/view-span';
 import type { RingGeometry } from './geometry';
-import { copyInto, copyOf } from './payload-copy';
+import { lentRecordOf } from './lent-record';
 import type { RingRecord } from './record';
-import { ABSENT, type SampleFormat } from './sample-format';
-import { shown } from '../input/shown';
-import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
-import { bufferLength, byteLengthOf, isUint8Array } from '../input/view-span';
+import type { SampleFormat } from './sample-format';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
@@ -29,16 +20,20 @@ type DataArea = Pick<RingGeometry, 'buffer' | 'dataOffset' | 'capacityBytes'>;
 export type HeaderFault = 'size' | 'beyond-available' | 'raw-size' | 'truncated' | 'closed';
 
 /**
- * Stands on one record of a ring: checks its header and reads its payload in place. The scan of
- * lib/ring/record-scan.ts moves it by `base` alone while headers repeat. A record that wraps is joined in a scratch,
- * over which a second cursor stands: so that what a cursor reads from never changes, and is constant to V8.
+ * Stands on one record of a ring and checks its header. It never leaves the library: `record` does, which reads what
+ * the cursor stands on.
+ *
+ * The scan of lib/ring/record-scan.ts moves it by `base` alone while headers repeat. A record that wraps is joined in a
+ * scratch with a cursor of its own: so the memory under a cursor never changes, and is constant to V8.
  */
-export class RecordCursor implements RingRecord {
+export class RecordCursor {
   /** The data area, or the scratch. */
   readonly view: DataView<ArrayBufferLike>;
   /** The data area as 64-bit words: a header is one. */
   readonly doubles: Float64Array<ArrayBufferLike>;
-  /** Who stands on the record that was loaded: this cursor, or, for a record that wraps, the one over the scratch. */
+  /** What visitors get: reads the record under this cursor. */
+  readonly record: RingRecord;
+  /** The cursor on the record that was loaded: this one, or, for a record that wraps, the one over the scratch. */
   current: RecordCursor = this;
   /** Start of the payload in `view`. */
   base = 0;
@@ -46,7 +41,7 @@ export class RecordCursor implements RingRecord {
   size = 0;
   type = 0;
   late = false;
-  cpu: number;
+  readonly cpu: number;
   /** The next sample may be taken by comparing header words: it neither wraps nor moves its payload. */
   repeats = false;
   fault: HeaderFault = 'size';
@@ -64,11 +59,9 @@ export class RecordCursor implements RingRecord {
    */
   readonly oneWordTells: boolean;
 
-  readonly #bytes: Buffer;
-  #joined: RecordCursor | undefined;
   /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
-  #payloadStart = 0;
-  readonly #strings = new StringCache();
+  payloadStart = 0;
+  #joined: RecordCursor | undefined;
 
   constructor(
     geometry: DataArea,
@@ -81,13 +74,12 @@ export class RecordCursor implements RingRecord {
     this.words = new Int32Array(buffer, dataOffset, capacityBytes >> 2);
     this.doubles = new Float64Array(buffer, dataOffset, capacityBytes >> 3);
     this.view = new DataView(buffer, dataOffset, capacityBytes);
-    // Buffer.from takes any array buffer; its type does not say so.
-    this.#bytes = Buffer.from(buffer as ArrayBuffer, dataOffset, capacityBytes);
     this.capacityBytes = capacityBytes;
     this.format = format;
     this.timeOffset = timeOffset;
     this.cpu = cpu;
     this.oneWordTells = kernelWritten && format.rawOffset === HEADER_BYTES && !format.rawMoves;
+    this.record = lentRecordOf(this);
   }
 
   /**
@@ -182,7 +174,7 @@ export class RecordCursor implements RingRecord {
     this.#joined?.leave();
     this.current = this;
     this.size = 0;
-    this.#payloadStart = 0;
+    this.payloadStart = 0;
     this.late = false;
     this.repeats = false;
   }
@@ -195,7 +187,7 @@ export class RecordCursor implements RingRecord {
 
   #stand(start: number, payloadStart: number, size: number): void {
     this.base = start + payloadStart;
-    this.#payloadStart = payloadStart;
+    this.payloadStart = payloadStart;
     this.size = size;
   }
 
@@ -230,176 +222,6 @@ export class RecordCursor implements RingRecord {
     return new RecordCursor(geometry, this.format, this.timeOffset, this.cpu, false);
   }
 
-  // ------------------------------------------------------------------ RingRecord
-
-  get misc(): number {
-    if (this.#payloadStart === 0) return 0;
-    return this.view.getUint16(this.base - this.#payloadStart + HEADER_MISC, true);
-  }
-
-  u8(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 1 > this.size) this.#outOfRange(offset, 1);
-    return this.view.getUint8(this.base + offset);
-  }
-
-  i8(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 1 > this.size) this.#outOfRange(offset, 1);
-    return this.view.getInt8(this.base + offset);
-  }
-
-  u16(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 2 > this.size) this.#outOfRange(offset, 2);
-    return this.view.getUint16(this.base + offset, true);
-  }
-
-  i16(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 2 > this.size) this.#outOfRange(offset, 2);
-    return this.view.getInt16(this.base + offset, true);
-  }
-
-  u32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
-    return this.view.getUint32(this.base + offset, true);
-  }
-
-  i32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
-    return this.view.getInt32(this.base + offset, true);
-  }
-
-  f32(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 4 > this.size) this.#outOfRange(offset, 4);
-    return this.view.getFloat32(this.base + offset, true);
-  }
-
-  f64(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
-    return this.view.getFloat64(this.base + offset, true);
-  }
-
-  u64(offset: number): bigint {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
-    return this.view.getBigUint64(this.base + offset, true);
-  }
-
-  i64(offset: number): bigint {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
-    return this.view.getBigInt64(this.base + offset, true);
-  }
-
-  u64AsNumber(offset: number): number {
-    if (typeof offset !== 'number' || !(offset >= 0) || offset + 8 > this.size) this.#outOfRange(offset, 8);
-    const at = this.base + offset;
-    const high = this.view.getInt32(at + 4, true);
-    const low = this.view.getInt32(at, true);
-    // Small numbers stay integers: to V8 a double costs more than the read.
-    return high === 0 && low >= 0 ? low : this.#wide(offset, high, low);
-  }
-
-  #wide(offset: number, high: number, low: number): number {
-    if (high >>> 0 > 0x1f_ffff) this.#unsafeInteger(offset);
-    return high * 4_294_967_296 + (low >>> 0);
-  }
-
-  string(offset: number, length: number): string {
-    if (typeof offset !== 'number' || typeof length !== 'number') this.#outOfRange(offset, length);
-    if (!(offset >= 0) || !(length >= 0) || offset + length > this.size) this.#outOfRange(offset, length);
-    if (length === CACHED_STRING_BYTES) {
-      return this.#strings.read(this.view, this.base + offset);
-    }
-    this.checkAttached();
-    return decodeFixedString(this.#bytes, this.base + offset, length);
-  }
-
-  copyTo(target: Uint8Array, offset = 0): void {
-    if (!isUint8Array(target)) {
-      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
-    }
-    const length = byteLengthOf(target);
-    if (typeof offset !== 'number' || !(offset >= 0) || offset > this.size - length) {
-      this.#outOfRange(offset, length);
-    }
-    this.checkAttached();
-    copyInto(target, this.view, Math.trunc(this.base + offset), length);
-  }
-
-  bytes(): Uint8Array {
-    this.checkAttached();
-    return copyOf(this.view, this.base, this.size);
-  }
-
-  get time(): bigint | undefined {
-    return this.#u64Field(this.timeOffset);
-  }
-
-  get pid(): number | undefined {
-    return this.#u32Field(this.format.tidOffset);
-  }
-
-  get tid(): number | undefined {
-    const offset = this.format.tidOffset;
-    return this.#u32Field(offset === ABSENT ? ABSENT : offset + 4);
-  }
-
-  get ip(): bigint | undefined {
-    return this.#u64Field(this.format.ipOffset);
-  }
-
-  get addr(): bigint | undefined {
-    return this.#u64Field(this.format.addrOffset);
-  }
-
-  get id(): bigint | undefined {
-    const { idOffset, identifierOffset } = this.format;
-    return this.#u64Field(idOffset === ABSENT ? identifierOffset : idOffset);
-  }
-
-  get streamId(): bigint | undefined {
-    return this.#u64Field(this.format.streamIdOffset);
-  }
-
-  get period(): bigint | undefined {
-    return this.#u64Field(this.format.periodOffset);
-  }
-
-  callchain(): BigUint64Array | undefined {
-    const offset = this.format.callchainOffset;
-    if (offset === ABSENT || !this.#isSample()) return undefined;
-    const start = this.base - this.#payloadStart + offset;
-    const length = (this.#payloadStart - 4 - offset - 8) / 8;
-    const chain = new BigUint64Array(length);
-    for (let i = 0; i < length; i++) chain[i] = this.view.getBigUint64(start + 8 + i * 8, true);
-    return chain;
-  }
-
-  get lost(): number {
-    if (this.type !== PERF_RECORD_LOST || this.size < 16) return 0;
-    return (
-      this.view.getUint32(this.base + 12, true) * 4_294_967_296 + this.view.getUint32(this.base + 8, true)
-    );
-  }
-
-  #isSample(): boolean {
-    return this.type === PERF_RECORD_SAMPLE && this.#payloadStart > 0;
-  }
-
-  /** A field of the record, counted from its start: present in samples that are long enough for it. */
-  #fieldAt(offset: number, bytes: number): number {
-    if (offset === ABSENT || !this.#isSample() || offset + bytes > this.#payloadStart + this.size)
-      return ABSENT;
-    return this.base - this.#payloadStart + offset;
-  }
-
-  #u32Field(offset: number): number | undefined {
-    const at = this.#fieldAt(offset, 4);
-    return at === ABSENT ? undefined : this.view.getUint32(at, true);
-  }
-
-  #u64Field(offset: number): bigint | undefined {
-    const at = this.#fieldAt(offset, 8);
-    return at === ABSENT ? undefined : this.view.getBigUint64(at, true);
-  }
-
   /**
    * What to throw for what a visitor, or a load, threw: a read of detached memory is a TypeError of the engine's,
    * without a code, and becomes ERR_PERF_CLOSED with it as the cause. Here, so that reads need no check of their own.
@@ -416,25 +238,11 @@ export class RecordCursor implements RingRecord {
    * @throws PerfRingError ERR_PERF_CLOSED
    */
   checkAttached(): void {
-    if (this.#bytes.length === 0) throw detached();
+    if (this.words.length === 0) throw detached();
   }
 
   #attached(): boolean {
     return bufferLength(this.words.buffer) > 0;
-  }
-
-  #outOfRange(offset: unknown, length: unknown): never {
-    throw new PerfRingError(
-      'ERR_PERF_OUT_OF_RANGE',
-      `bytes ${shown(offset)} to +${shown(length)} leave the payload of ${this.size} bytes; a record is readable only until its visitor returns`,
-    );
-  }
-
-  #unsafeInteger(offset: number): never {
-    throw new PerfRingError(
-      'ERR_PERF_UNSAFE_INTEGER',
-      `the 64-bit value at offset ${offset} exceeds 2^53 - 1: read it with u64()`,
-    );
   }
 }
 

@@ -57,6 +57,7 @@ export function scanOf(cursor: RecordCursor): Scan {
   const rawOffset = cursor.format.rawOffset | 0;
   const payloadStart = (rawOffset + 4) | 0;
   const view = cursor.view;
+  const record = cursor.record;
   const oneWordTells = cursor.oneWordTells;
   return (state, limit, sample) => {
     let position = state.position | 0;
@@ -98,7 +99,7 @@ export function scanOf(cursor: RecordCursor): Scan {
         for (;;) {
           cursor.base = (position + payloadStart) | 0;
           position = (position + size) | 0;
-          if (sample(cursor) === false || cursor.closed === true) {
+          if (sample(record) === false || cursor.closed === true) {
             outcome = 2;
             break;
           }
@@ -192,9 +193,10 @@ function visitOne(cursor: RecordCursor, state: ScanState, sample: RecordVisitor,
     state.position = (state.position + size) & (cursor.capacityBytes - 1);
     state.left -= size;
     state.records = 1;
-    const record = cursor.current;
-    record.late = false;
-    const isSample = record.type === PERF_RECORD_SAMPLE;
+    const { current } = cursor;
+    current.late = false;
+    const { record } = current;
+    const isSample = current.type === PERF_RECORD_SAMPLE;
     if (!isSample) state.others = 1;
     const answer = isSample ? sample(record) : other(record);
     state.outcome = answer === false || cursor.closed ? SCAN_STOPPED : SCAN_END;

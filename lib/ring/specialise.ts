@@ -29,8 +29,9 @@ let copies = 0;
  * @throws what `new Function` throws: EvalError where code from strings is forbidden, SyntaxError where the source is none
  */
 function copyOf<Fn extends (...args: never[]) => unknown>(fn: Fn): Fn {
-  // The number makes the source unique: V8 shares feedback between equal sources.
-  return new Function(`return (${fn.toString()}) // ${copies++}`)() as Fn;
+  // The number makes the source unique: V8 shares feedback between equal sources. Strict: a visitor's `caller` is null
+  // and not the loop.
+  return new Function(`'use strict'; return (${fn.toString()}) // ${copies++}`)() as Fn;
 }
 
 interface Own<Factory> {

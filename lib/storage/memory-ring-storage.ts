@@ -38,6 +38,8 @@ export class MemoryRingStorage implements RingStorage {
     this.ring = PerfRing.initContiguous(this.unsafeMemory, dataPageCount, pageSize, ringOptions);
     this.dataPageCount = dataPageCount;
     this.pageSize = pageSize;
+    // A subclass may have fields of its own.
+    if (new.target === MemoryRingStorage) Object.freeze(this);
   }
 
   get closed(): boolean {

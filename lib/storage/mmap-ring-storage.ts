@@ -13,6 +13,7 @@ import {
   bpfOutputAttr,
   type CustomAttributes,
   type EventWakeup,
+  handleOf,
   PerfEvent,
   SIDE_BAND_FLAGS,
 } from '../events/perf-event';
@@ -57,16 +58,16 @@ export class MmapRingStorage implements RingStorage {
   #closed = false;
 
   private constructor(
+    native: NativeAddon,
     readonly event: PerfEvent,
     attr: PerfEventAttr,
     options: MmapRingStorageOptions,
   ) {
-    const { native } = event;
     const { dataPageCount, timeInPayload } = options;
     this.format = sampleFormat(Number(attr.sample_type), event.readFormat);
     const pageSize = native.pageSize();
     const writable = attr.write_backward !== true;
-    const mapping = native.ringMap(event.handle, dataPageCount, writable);
+    const mapping = native.ringMap(handleOf(event), dataPageCount, writable);
     if (typeof mapping === 'number') throw mapError(mapping, dataPageCount, pageSize);
     try {
       const memory = native.ringBuffer(mapping);
@@ -94,6 +95,7 @@ export class MmapRingStorage implements RingStorage {
     this.#mapping = mapping;
     this.dataPageCount = dataPageCount;
     this.pageSize = pageSize;
+    Object.freeze(this);
   }
 
   /**
@@ -108,7 +110,7 @@ export class MmapRingStorage implements RingStorage {
     const attr = bpfOutputAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);
     const event = PerfEvent.open(native, attr, options.cpu, options.pid);
     try {
-      return new MmapRingStorage(event, attr, options);
+      return new MmapRingStorage(native, event, attr, options);
     } catch (error) {
       event.close();
       throw error;

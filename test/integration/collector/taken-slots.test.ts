@@ -192,9 +192,9 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
       const theirs = open(cpu);
       const holds = (event: PerfEvent): boolean => probe.holds(cpu, () => event.readEnabledNanoseconds());
       expect([holds(ours), holds(theirs)]).toEqual([false, false]);
-      array.set(cpu, ours.handle);
+      array.set(cpu, ours);
       expect([holds(ours), holds(theirs)]).toEqual([true, false]);
-      array.set(cpu, theirs.handle);
+      array.set(cpu, theirs);
       expect([holds(ours), holds(theirs)]).toEqual([false, true]);
       ours.close();
       theirs.close();
@@ -206,7 +206,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
     using array = PerfEventArray.create();
     const probe = SlotProbe.open(addon(), array) as SlotProbe;
     const event = open(CPU);
-    array.set(CPU, event.handle);
+    array.set(CPU, event);
     expect(probe.holds(CPU, () => undefined)).toBe(true);
     expect(probe.holds(60_000, () => 1n)).toBe(true);
     event.close();
@@ -221,7 +221,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
     using array = PerfEventArray.create();
     const probe = SlotProbe.open(addon(), array) as SlotProbe;
     try {
-      for (const event of events) array.set(event.cpu, event.handle);
+      for (const event of events) array.set(event.cpu, event);
       let denied = 0;
       for (let round = 0; round < 5000; round++) {
         for (const event of events)

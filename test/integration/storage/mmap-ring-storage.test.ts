@@ -23,7 +23,7 @@ class Scene implements Disposable {
     this.check = new SampleCheck(sizes);
     this.producer = new SampleProducer(this.array, { sizes });
     this.storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: 4, ...options });
-    this.array.set(CPU, this.storage.event.handle);
+    this.array.set(CPU, this.storage.event);
   }
 
   /** One batch. @returns records visited */

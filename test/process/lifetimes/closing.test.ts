@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { RingRecord } from '../../../lib/index';
 import { FlightRecorder, MmapRingStorage, PerfEventArray, PerfMapReader } from '../../../lib/index';
 import { addon } from '../../../lib/addon/load';
+import { handleOf } from '../../../lib/events/perf-event';
 import { collectGarbage, expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { RandomNumbers } from '../../support/ring-traffic';
@@ -140,7 +141,7 @@ describeWith(SCENE_CAPABILITIES, 'the unsafe memory of a mapped ring', () => {
     (_, take) => {
       const storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 });
       using array = PerfEventArray.create();
-      array.set(CPU, storage.event.handle);
+      array.set(CPU, storage.event);
       const producer = new SampleProducer(array);
       producer.emit(3, { cpu: CPU });
       producer.close();
@@ -218,7 +219,7 @@ describeWith(SCENE_CAPABILITIES, 'the event of a process that ended', () => {
     const poller = native.pollerOpen(onWake);
     if (typeof poller === 'number') throw new Error(`pollerOpen answered ${poller}`);
     try {
-      expect(native.pollerAdd(poller, event.handle, 7)).toBe(0);
+      expect(native.pollerAdd(poller, handleOf(event), 7)).toBe(0);
       child.stdin?.end();
       await once(child, 'exit');
       while (hungUp.length === 0) await pause(5);

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../../lib/ring/perf-ring';
 import type { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingFixture } from '../../support/ring-fixture';
 import { lostBytes } from '../../support/ring-records';
@@ -154,7 +155,7 @@ describe('a visitor that throws in a run of equal headers', () => {
             });
           };
           expect(visit).toThrow('bad');
-          const left = fixtures.reduce((bytes, { ring }) => bytes + ring.scanState.left, 0);
+          const left = fixtures.reduce((bytes, { ring }) => bytes + internalsOf(ring).state.left, 0);
           expect(left).toBe((RECORDS * rings - bad) * SIZE);
           visit();
           reader.finish();

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../../lib/ring/perf-ring';
 import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
@@ -21,7 +22,7 @@ describe('PerfRing.scan', () => {
 
   it('ends at the end: all counted, samples and others', () => {
     const { ring } = reading();
-    expect(ring.scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+    expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT)).toMatchObject({
       outcome: SCAN_END,
       records: 14,
       others: 2,
@@ -31,14 +32,14 @@ describe('PerfRing.scan', () => {
 
   it.each(Array.from({ length: 14 }, (_, i) => i))('ends at a limit of %d', (limit) => {
     const { ring } = reading();
-    const state = ring.scan(ignore, ignore, limit);
+    const state = internalsOf(ring).scan(ignore, ignore, limit);
     expect(state).toMatchObject({ outcome: SCAN_LIMIT, records: limit, others: othersIn(limit) });
   });
 
   it.each(Array.from({ length: 14 }, (_, i) => i + 1))('is stopped by record %d, which counts', (number) => {
     let seen = 0;
     const visitor = () => ++seen !== number;
-    const state = reading().ring.scan(visitor, visitor, NO_LIMIT);
+    const state = internalsOf(reading().ring).scan(visitor, visitor, NO_LIMIT);
     expect(state).toMatchObject({ outcome: SCAN_STOPPED, records: number, others: othersIn(number) });
   });
 
@@ -50,20 +51,20 @@ describe('PerfRing.scan', () => {
       const visitor = () => {
         if (++seen === number) throw HALT;
       };
-      const state = ring.scan(visitor, visitor, NO_LIMIT);
+      const state = internalsOf(ring).scan(visitor, visitor, NO_LIMIT);
       expect(state).toMatchObject({
         outcome: SCAN_THREW,
         records: number,
         others: othersIn(number),
         thrown: HALT,
       });
-      expect(ring.scan(ignore, ignore, NO_LIMIT).records).toBe(14 - number);
+      expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT).records).toBe(14 - number);
     },
   );
 
   it('ends at a header that is none, which does not count', () => {
     const { ring } = reading(recordBytes(9, new Uint8Array(8), { size: 12 }));
-    expect(ring.scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+    expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT)).toMatchObject({
       outcome: SCAN_FAULT,
       records: 14,
       others: 2,
