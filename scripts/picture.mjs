@@ -5,10 +5,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { ROOT } from './shared/programs.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const COLUMNS = 84;
 const [CHARACTER_WIDTH, LINE_HEIGHT, MARGIN] = [8.4, 19, 16];
 /** SGR parameters that the command uses. */
