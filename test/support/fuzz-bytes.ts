@@ -16,7 +16,7 @@ import { FuzzRandom } from './fuzz-random';
 import { fillHostile } from './fuzz-ring-bytes';
 import { CURSOR_KINDS } from './ring-cursor-kinds';
 import { codeOf } from './ring-errors';
-import { readInEveryWay } from './ring-reads';
+import { decodeOrRefuse, readInEveryWay } from './ring-reads';
 
 const CASES_IN_A_SEQUENCE = 50;
 const PAGE = 2048;
@@ -78,6 +78,7 @@ const decode = decoderFor(
     { name: 'e', kind: 'bytes[40]', offset: 3 },
   ]),
 );
+const LAYOUT_END = 43;
 
 /** What was seen of each ring: a digest of every record, in order. */
 let seen: number[][] = [];
@@ -97,7 +98,7 @@ function see(record: RingRecord): void {
   ring.push(digest);
   if (ring.length > capacity / 8) throw new Error('no end');
   if (thorough) readInEveryWay(record, capacity);
-  decode(record);
+  decodeOrRefuse(decode, record, LAYOUT_END);
   const { time } = record;
   if (inOrder && time !== undefined) {
     if (!record.late && time < lastTime) throw new Error(`time ${time} after ${lastTime}, and not late`);

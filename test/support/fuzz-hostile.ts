@@ -9,7 +9,7 @@ import { sampleFormat } from '../../lib/ring/sample-format';
 import { FuzzRandom } from './fuzz-random';
 import { codeOf } from './ring-errors';
 import type { Hostility } from './ring-hostile-thread';
-import { readInEveryWay } from './ring-reads';
+import { decodeOrRefuse, readInEveryWay } from './ring-reads';
 import { RingThread } from './ring-thread';
 
 const PAGE = 4096;
@@ -19,6 +19,8 @@ const FORMATS = [
   PERF_SAMPLE_RAW | PERF_SAMPLE_TIME,
   PERF_SAMPLE_RAW | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN,
 ];
+/** Where the fields of the layout that is decoded end. */
+const LAYOUT_END = 33;
 /** What may come of reading a ring whose positions change under the reader. */
 const DOCUMENTED: ReadonlySet<string> = new Set(['nothing', 'ERR_PERF_RING_CORRUPT']);
 
@@ -60,7 +62,7 @@ export class HostileThread {
     const look = (record: RingRecord): void => {
       if (++seen > most) throw new Error('no end');
       readInEveryWay(record, capacity);
-      this.#decode(record);
+      decodeOrRefuse(this.#decode, record, LAYOUT_END);
     };
     const dispatcher = new Dispatcher({
       typeBytes: 1,

@@ -128,6 +128,10 @@ export class PackageFuzz {
     make(() => new perfring.MemoryRingStorage({ dataPageCount: 1 }).ring);
     make(() => new perfring.RingReader({ live: random.chance(50) }));
     make(() => new perfring.Dispatcher());
+    if (random.chance(40)) {
+      const clock = random.chance(40) ? random.pick(CLOCKS) : undefined;
+      for (const made of mergeScene(1 + random.below(4), clock)) this.#adopt(made);
+    }
     make(() => perfring.BpfMap.create({ type: BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 8, maxEntries: 4 }));
     make(() =>
       perfring.BpfProgram.load({
@@ -185,7 +189,11 @@ export class PackageFuzz {
       result.catch(() => undefined);
       this.#promises.push({ what, promise: result, foreign });
       void result.then(
-        (value) => this.#adopt(value),
+        (value) => {
+          this.#adopt(value);
+          // What a reader is asked for by next(): a batch, or records.
+          this.#adopt(safely(() => (value as { value?: unknown } | null | undefined)?.value));
+        },
         () => undefined,
       );
       return;
@@ -286,6 +294,42 @@ function filledRing(shared: boolean): perfring.PerfRing {
   for (let length = 1; ring.tryWrite(new Uint8Array(length)) >= 0; length++);
   ring.finishWriteBatch();
   return ring;
+}
+
+/**
+ * Rings of timed samples in a reader: a recording whose pass is begun, or a live one whose clock returns what it likes; and functions that close a ring or take its memory
+ * away, which the fuzz calls at any moment, as a visitor too.
+ */
+function mergeScene(rings: number, clock: (() => unknown) | undefined): unknown[] {
+  const reader = new perfring.RingReader(
+    clock === undefined ? { live: false } : { clock: clock as () => number },
+  );
+  const made = Array.from({ length: rings }, (_, cpu): unknown[] => {
+    const memory = new ArrayBuffer(2 * 4096);
+    const ring = perfring.PerfRing.initContiguous(memory, 1, 4096, { timeInPayload: 0, cpu });
+    ring.startWriteBatch();
+    for (let time = cpu; ring.tryWrite(timeOf(time)) >= 0; time += rings);
+    ring.finishWriteBatch();
+    reader.addRing(ring);
+    const detach = (): void => {
+      if (memory.byteLength > 0) structuredClone(memory, { transfer: [memory] });
+    };
+    return [ring, () => ring.close(), detach];
+  });
+  if (clock === undefined) reader.start();
+  return [reader, ...made.flat()];
+}
+
+const CLOCKS: readonly (() => unknown)[] = [
+  () => 1e15,
+  () => Number.NaN,
+  process.hrtime.bigint,
+  () => Symbol('now'),
+  () => ({ valueOf: () => Symbol('now') }),
+];
+
+function timeOf(nanoseconds: number): Uint8Array {
+  return new Uint8Array(BigUint64Array.of(BigInt(nanoseconds), 7n).buffer);
 }
 
 const EXPORTS: readonly Target[] = collectExports('', perfring);

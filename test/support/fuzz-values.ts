@@ -205,6 +205,17 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   pid: [-1, 0, process.pid],
   cpu: [0, 1, -1],
   drain: [true, false],
+  timeInPayload: [0, 4, 8],
+  slackNanoseconds: [0, 1000],
+  clock: [
+    () => 1e15,
+    () => 0,
+    process.hrtime.bigint,
+    () => Symbol('now'),
+    () => Number.NaN,
+    () => ({ valueOf: () => 5 }),
+    () => undefined,
+  ],
 };
 
 /** One for all: each reserves gigabytes of addresses. */

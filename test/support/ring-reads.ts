@@ -37,3 +37,16 @@ export function readInEveryWay(record: RingRecord, capacityBytes: number): void 
   ];
   void [record.misc, record.lost, record.callchain()];
 }
+
+/** Decodes a record whose layout's fields end at `end`: a shorter one is refused. */
+export function decodeOrRefuse(
+  decode: (record: RingRecord) => unknown,
+  record: RingRecord,
+  end: number,
+): void {
+  const code = codeOf(() => decode(record));
+  check(
+    code === (record.size >= end ? 'nothing' : 'ERR_PERF_OUT_OF_RANGE'),
+    `fields up to ${end} of ${record.size}: ${code}`,
+  );
+}
