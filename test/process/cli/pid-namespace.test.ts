@@ -80,7 +80,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
 
   it('refuses the number of a process that is not there', async () => {
     const { code, stderr } = await inPidNamespace(
-      `${COMMAND} collect --pid ${process.pid + 100_000}; exit $?`,
+      `${COMMAND} collect -d 1s --pid ${process.pid + 100_000}; exit $?`,
     );
     expect(stderr).toMatch(/^perfring: there is no process \d+ in the PID namespace of this process, .*\n$/);
     expect(code).toBe(1);
@@ -90,7 +90,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
 describeWith(READER_CAPABILITIES, 'perfring collect --pid', () => {
   it('refuses a process that is not there', async () => {
     const gone = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
-    expect(await cli(['collect', '--pid', String(gone)])).toMatchObject({
+    expect(await cli(['collect', '-d', '1s', '--pid', String(gone)])).toMatchObject({
       code: 1,
       stderr: `perfring: there is no process ${gone}\n`,
     });
@@ -98,7 +98,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --pid', () => {
 
   it('refuses a thread, and names its process', async () => {
     const thread = readdirSync('/proc/self/task').find((tid) => tid !== String(process.pid));
-    expect(await cli(['collect', '--pid', String(thread)])).toMatchObject({
+    expect(await cli(['collect', '-d', '1s', '--pid', String(thread)])).toMatchObject({
       code: 1,
       stderr: `perfring: ${thread} is a thread of process ${process.pid}; give the number of the process\n`,
     });
