@@ -58,8 +58,8 @@ export class PerfArraySource {
   #slotsCheckedAt = monotonicMilliseconds();
   #swapFailedAt = Number.NEGATIVE_INFINITY;
   #warnedOfTaken = false;
-  /** Steps that failed when they were last tried, and how. */
-  readonly #failing = new Map<string, string>();
+  /** Steps that failed when they were last tried, and the CPUs for which they did. */
+  readonly #failing = new Map<string, Set<number>>();
   /** Reasons of wakes for which the rings were not looked after yet. */
   #pendingWakeReasons = 0;
 
@@ -235,11 +235,12 @@ export class PerfArraySource {
     if (moderator === undefined) return;
     const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
     if (busy !== ring.wakes || !this.#filled || now - this.#swapFailedAt < SWAP_PAUSE_MILLISECONDS) return;
-    const done = this.#byItself('PERFRING_SLOT_UPDATE', 'cannot change the event in a slot', () => {
+    const swap = (): void => {
       if (!this.#rings.setWakes(ring, !busy)) return;
       const { notices, reader } = this.#parts;
       notices.add(() => channels.swap.publish({ reader, cpu: ring.cpu, wakes: !busy }));
-    });
+    };
+    const done = this.#byItself('PERFRING_SLOT_UPDATE', 'cannot change the event in a slot', swap, ring.cpu);
     if (!done) this.#swapFailedAt = now;
   }
 
@@ -264,9 +265,8 @@ export class PerfArraySource {
   }
 
   #checkLoss(ring: CpuRing): void {
-    this.#byItself('PERFRING_UPKEEP', `cannot read how many samples CPU ${ring.cpu} lost`, () =>
-      this.#reportLoss(ring.checkLoss()),
-    );
+    const check = (): void => this.#reportLoss(ring.checkLoss());
+    this.#byItself('PERFRING_UPKEEP', 'cannot read how many samples a CPU lost', check, ring.cpu);
   }
 
   #retireEmptied(): void {
@@ -281,21 +281,29 @@ export class PerfArraySource {
   /**
    * Takes a step that no caller asked for. When it fails the process is warned, once until it succeeds, and it is tried
    * again at the next occasion.
+   * @param cpu for which the step is; -1 for all
    * @returns whether it succeeded
    */
-  #byItself(code: WarningCode, what: string, step: () => void): boolean {
+  #byItself(code: WarningCode, what: string, step: () => void, cpu = -1): boolean {
     try {
       step();
-      if (this.#failing.size > 0) this.#failing.delete(what);
+      if (this.#failing.size > 0) this.#noteSuccess(what, cpu);
       return true;
     } catch (error) {
-      const how = String(error);
-      if (this.#failing.get(what) !== how) {
-        this.#failing.set(what, how);
-        this.#parts.notices.add(() => warn(code, `a reader ${what}, and will try again: ${how}`));
+      const cpus = this.#failing.get(what);
+      if (cpus === undefined) {
+        this.#failing.set(what, new Set([cpu]));
+        this.#parts.notices.add(() => warn(code, `a reader ${what}, and will try again: ${String(error)}`));
+      } else {
+        cpus.add(cpu);
       }
       return false;
     }
+  }
+
+  #noteSuccess(what: string, cpu: number): void {
+    const cpus = this.#failing.get(what);
+    if (cpus?.delete(cpu) === true && cpus.size === 0) this.#failing.delete(what);
   }
 
   #reportLoss(report: LossReport | undefined): void {

@@ -44,9 +44,9 @@ export class Waker {
   /** Wakes every so often from now on; 0 stops. Free when nothing changes. */
   every(microseconds: number): void {
     if (microseconds === this.#intervalMicroseconds) return;
-    this.#intervalMicroseconds = microseconds;
     const result = this.#native.pollerSetTimer(this.#poller, microseconds, microseconds);
     if (result < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+    this.#intervalMicroseconds = microseconds;
   }
 
   /** Free when nothing changes. */

@@ -1,3 +1,5 @@
+import type { NativeAddon } from '../../lib/addon/contract';
+import { addon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import type { PerfMapReaderOptions } from '../../lib/collector/options';
 import { PerfMapReader } from '../../lib/collector/perf-map-reader';
@@ -18,12 +20,17 @@ export const CPUS: readonly number[] = onlineCpus();
 
 /** An array, a producer that writes to it, and a reader of it: for one test. */
 export class ReaderScene implements Disposable {
-  readonly array = PerfEventArray.create();
+  readonly array: PerfEventArray;
   readonly producer: SampleProducer;
   readonly reader: PerfMapReader;
   readonly check: SampleCheck;
 
-  constructor(options: PerfMapReaderOptions = {}, { sizes = [48] }: ProducerOptions = {}) {
+  constructor(
+    options: PerfMapReaderOptions = {},
+    { sizes = [48] }: ProducerOptions = {},
+    native: NativeAddon = addon(),
+  ) {
+    this.array = PerfEventArray.create({}, native);
     this.check = new SampleCheck(sizes);
     try {
       this.producer = new SampleProducer(this.array, { sizes });
@@ -32,7 +39,7 @@ export class ReaderScene implements Disposable {
       throw error;
     }
     try {
-      this.reader = PerfMapReader.open(this.array, options);
+      this.reader = PerfMapReader.open(this.array, options, native);
     } catch (error) {
       this.producer.close();
       this.array.close();

@@ -227,6 +227,30 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
       }
     });
 
+    it.each([
+      ['bytes', { bytes: 1 }],
+      ['time', { microseconds: 1 }],
+    ])(
+      'bounds forEach in %s after its first chunk, and for-of at its first look at the bounds',
+      async (_, limits) => {
+        using s = scene({ bufferBytes: 1 << 20, turn: limits });
+        s.producer.emit(2000, { cpu: CPU });
+        for await (const batch of s.reader) {
+          expect(batch.forEach(s.check.visitor)).toBe(256);
+          expect(batch.forEach(s.check.visitor, limits)).toBe(256);
+          let iterated = 0;
+          for (const record of batch) {
+            s.check.visitor(record);
+            iterated++;
+          }
+          expect(iterated).toBe(63);
+          break;
+        }
+        s.reader.drain(s.check.visitor);
+        s.expectExactAccounts();
+      },
+    );
+
     it('lets the event loop go on between turns, however much there is', async () => {
       using s = scene({ turn: { records: 16 }, bufferBytes: 1 << 20 });
       s.emitEverywhere(4000);

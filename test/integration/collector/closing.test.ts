@@ -1,9 +1,12 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
-import { expectNothingLeft } from '../../support/ledger';
+import { expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
+import { codeOfRejection } from '../../support/rejections';
 import { codeOf } from '../../support/ring-errors';
+import { SteeredNative } from '../../support/steered-native';
+import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
 
@@ -69,6 +72,67 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       }
       await closing;
       expect(s.check.received()).toBe(3);
+    });
+
+    it('with drain ends although the kernel goes on writing side-band records', async () => {
+      using s = scene({ attributes: { context_switch: true }, bufferBytes: 1 << 20 });
+      s.emitEverywhere(20);
+      const reading = (async (): Promise<void> => {
+        // A body that sleeps causes the next records.
+        for await (const batch of s.reader) {
+          batch.forEach(s.check.visitor);
+          await setTimeout(1);
+        }
+      })();
+      await setImmediate();
+      await s.reader.close({ drain: true });
+      await reading;
+      expect(s.check.received()).toBe(20 * CPUS.length);
+      expect(s.check.errors).toEqual([]);
+    });
+
+    it('with drain delivers the rest and frees everything where a slot cannot be emptied, and says so', async () => {
+      const steered = new SteeredNative();
+      const before = takeLedger().handles;
+      using s = new ReaderScene({ order, turn: { records: 3 } }, {}, steered.native);
+      s.emitEverywhere(20);
+      const reading = (async (): Promise<void> => {
+        for await (const batch of s.reader) batch.forEach(s.check.visitor);
+      })();
+      await setImmediate();
+      steered.fail('bpfMapDelete', 'EPERM');
+      expect(await codeOfRejection(s.reader.close({ drain: true }))).toBe('EPERM');
+      await reading;
+      expect(s.check.received()).toBe(20 * CPUS.length);
+      expect(s.reader.closed).toBe(true);
+      const { perfEvents, pollers } = takeLedger().handles;
+      expect([perfEvents, pollers]).toEqual([before.perfEvents, before.pollers]);
+      steered.succeed('bpfMapDelete');
+      for (const cpu of CPUS) s.array.clear(cpu);
+    });
+
+    it('with drain waits for a batch that is held, and warns when that takes long', async () => {
+      const warnings: unknown[] = [];
+      const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation((_, options) => {
+        warnings.push((options as { code?: unknown }).code);
+      });
+      try {
+        using s = scene({ turn: { records: 3 } });
+        s.emitEverywhere(20);
+        let closing: Promise<void> | undefined;
+        for await (const batch of s.reader) {
+          if (closing === undefined) {
+            closing = s.reader.close({ drain: true });
+            await until(() => warnings.length > 0, 'a warning');
+          }
+          batch.forEach(s.check.visitor);
+        }
+        await closing;
+        expect(s.check.received()).toBe(20 * CPUS.length);
+        expect(warnings).toEqual(['PERFRING_DRAIN_WAITS']);
+      } finally {
+        emitWarning.mockRestore();
+      }
     });
 
     it('with drain and nobody reading frees at once', async () => {

@@ -29,6 +29,7 @@ describeWith(SCENE_CAPABILITIES, 'the end of a process, or of a worker, that rea
   it.each<[string, string[]]>([
     ['process.exit in a visitor', ['exits']],
     ['an uncaught exception in onLoss does not stop the reader', ['thrown in onLoss', 'read on']],
+    ['a loop that awaits a close with drain in its own body is told so', ['ERR_PERF_NOT_DRAINED and closed']],
     ['workers of every kind, several at once', ['ended, thrown in a visitor', 'nothing left']],
     [
       'a thousand readers, recorders and programs, one after the other',

@@ -129,6 +129,23 @@ const inMain: Record<string, () => void | Promise<void>> = {
     afterSamples(20, () => {
       throw new Error('thrown in a visitor');
     }),
+  'a loop that awaits a close with drain in its own body is told so': async () => {
+    const array = PerfEventArray.create();
+    const reader = PerfMapReader.open(array);
+    const attached = attachBuiltin('sched_switch', array);
+    const read = async (): Promise<void> => {
+      for await (const batch of reader) {
+        batch.forEach(() => undefined);
+        attached.close();
+        await reader.close({ drain: true });
+      }
+    };
+    // Alone, nothing keeps the process alive.
+    void read().catch(({ code }: { code: string }) => {
+      console.log(code, reader.closed ? 'and closed' : 'and open');
+      array.close();
+    });
+  },
   'an uncaught exception in onLoss does not stop the reader': async () => {
     process.on('uncaughtException', (error) => console.log(error.message));
     const array = PerfEventArray.create();

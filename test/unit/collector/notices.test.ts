@@ -1,4 +1,7 @@
+import { throwLater } from '../../../lib/input/throw-later';
 import { Notices } from '../../../lib/collector/notices';
+
+jest.mock('../../../lib/input/throw-later', () => ({ throwLater: jest.fn() }));
 
 const nextImmediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -43,5 +46,23 @@ describe('Notices', () => {
     expect(told).toBe(2);
     await nextImmediate();
     expect(told).toBe(3);
+  });
+
+  it('go on after a listener that throws, whose error surfaces later', () => {
+    const notices = new Notices();
+    const told: number[] = [];
+    const failure = new Error('of a listener');
+    notices.begin();
+    notices.add(() => {
+      throw failure;
+    });
+    notices.add(() => told.push(2));
+    notices.end();
+    expect(told).toEqual([2]);
+    expect(throwLater).toHaveBeenCalledWith(failure);
+    notices.begin();
+    notices.add(() => told.push(3));
+    notices.end();
+    expect(told).toEqual([2, 3]);
   });
 });
