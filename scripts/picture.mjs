@@ -44,6 +44,7 @@ function svg(prompt, text) {
       `<text xml:space="preserve" x="${MARGIN}" y="${MARGIN + LINE_HEIGHT * (index + 0.75)}">${row}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+<title>${escaped(prompt)}</title>
 <style>
 rect { fill: #1b1f27 } text { fill: #d5d9e0; font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }
 .bold { font-weight: bold; fill: #ffffff } .dim { fill: #8b93a1 } .red { fill: #ff7b72 } .green { fill: #7ee787 } .yellow { fill: #e3b341 } .cyan { fill: #76d7ea }
