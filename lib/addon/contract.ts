@@ -111,8 +111,9 @@ export interface NativeAddon {
    * Overwrite mode: copies the whole data area, newest record first, into `target` (its length = capacity):
    * reads data_head h1, copies capacity bytes from h1 upward (wrapping), fences, reads data_head h2 again.
    * Answers h1 - h2: how many bytes the kernel wrote meanwhile, at the end of the copy.
+   * @param position of one word, which becomes h1: 0 at first, and lower by each record's size (modulo 2^64)
    */
-  ringSnapshot(ring: MappedRingHandle, target: Uint8Array): number;
+  ringSnapshot(ring: MappedRingHandle, target: Uint8Array, position: BigUint64Array): number;
   /** Detaches the ArrayBuffer (every view is then length 0) and lets go of the mapping. */
   ringClose(ring: MappedRingHandle): number;
 

@@ -10,7 +10,10 @@ import { bpfError } from './bpf-error';
 import { BpfMap } from './bpf-map';
 
 export interface PerfEventArrayOptions {
-  /** Slots; by default one for each CPU number up to the highest possible one. */
+  /**
+   * Slots; by default one for each CPU number up to the highest possible one. Programs on a CPU without a slot can write
+   * nothing, and no reader reads that CPU.
+   */
   readonly maxEntries?: number;
   /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
   readonly name?: string;
@@ -40,7 +43,6 @@ export class PerfEventArray {
   }
 
   /**
-   * @throws PerfRingError ERR_PERF_MAP_TOO_SMALL when `maxEntries` leaves out a possible CPU
    * @throws PerfSystemError EPERM without CAP_BPF
    */
   static create(options: PerfEventArrayOptions = {}, native: NativeAddon = addon()): PerfEventArray {
@@ -50,7 +52,7 @@ export class PerfEventArray {
   }
 
   /**
-   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openPinned}
    */
   static openPinned(path: string, native: NativeAddon = addon()): PerfEventArray {
@@ -63,7 +65,7 @@ export class PerfEventArray {
   }
 
   /**
-   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
   static openById(id: number, native: NativeAddon = addon()): PerfEventArray {
@@ -73,7 +75,7 @@ export class PerfEventArray {
   /**
    * The caller keeps its own descriptor. It is the same open file, so the slots filled here are emptied one by one
    * on close.
-   * @throws PerfRingError ERR_PERF_MAP_TYPE, ERR_PERF_MAP_TOO_SMALL
+   * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openByFd}
    */
   static openByFd(fd: number, native: NativeAddon = addon()): PerfEventArray {
@@ -203,10 +205,7 @@ function slotsNeeded(): number {
   return Math.max(...possibleCpus()) + 1;
 }
 
-/**
- * Checked before anything is put in: array and hash maps would take an event's descriptor as plain data without an
- * error, and a map with too few slots fails only inside the program.
- */
+/** Checked before anything is put in: array and hash maps would take an event's descriptor as plain data. */
 function checkShape(info: BpfMapInfo, what: string): void {
   if (info.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
     throw new PerfRingError(
@@ -218,13 +217,6 @@ function checkShape(info: BpfMapInfo, what: string): void {
     throw new PerfRingError(
       'ERR_PERF_MAP_TYPE',
       `${what} has keys of ${info.keySize} and values of ${info.valueSize} bytes; a perf event array of this library has 4 and 4`,
-    );
-  }
-  const needed = slotsNeeded();
-  if (info.maxEntries < needed) {
-    throw new PerfRingError(
-      'ERR_PERF_MAP_TOO_SMALL',
-      `${what} has ${info.maxEntries} slots, but CPUs up to ${needed - 1} are possible; create it with max_entries ${needed}`,
     );
   }
 }

@@ -21,13 +21,16 @@ import {
 const VALUE = -24;
 const VALUE_BYTES = 24;
 const VALUE_ENABLED = VALUE + 8;
-/** What the program answers when no event is in the slot: twice ENOENT. */
+/** What the program returns when no event is in the slot: twice ENOENT. */
 const EMPTY = 2 * 2;
 /** Of 32 bits; when that much passes between two questions, nobody can say. */
 const LONGEST_NANOSECONDS = 2n ** 31n;
 /** Usual is a tenth of it, unless this thread or the CPU was busy with something else in between. */
 const CERTAIN_NANOSECONDS = 200_000n;
 const MOST_QUESTIONS = 4;
+
+/** What lies in a slot: the event that was asked about, another one, none; or nobody can tell. */
+export type SlotState = 'ours' | 'other' | 'empty' | 'unknown';
 
 /**
  * Tells whether an event still lies in a slot of a perf event array. Slots cannot be read, and the kernel tells nobody
@@ -59,27 +62,27 @@ export class SlotProbe {
 
   /**
    * @param enabledNanoseconds asks the event that should be in the slot; undefined where it does not know
-   * @returns false when another event lies there, or none; true also where it cannot be told
+   * @returns what is in the slot of that CPU
    */
-  holds(cpu: number, enabledNanoseconds: () => bigint | undefined): boolean {
+  stateOf(cpu: number, enabledNanoseconds: () => bigint | undefined): SlotState {
     let denied = 0;
     for (let asked = 0; asked < MOST_QUESTIONS; asked++) {
       const before = enabledNanoseconds();
       const answer = this.#ask(cpu);
       const after = enabledNanoseconds();
-      if (before === undefined || after === undefined) return true;
-      if (answer % 2 === 0 && answer !== EMPTY) return true;
+      if (before === undefined || after === undefined) return 'unknown';
+      if (answer === EMPTY) return 'empty';
+      if (answer % 2 === 0) return 'unknown';
       const between = after - before;
       // The answer has the low 32 bits, the lowest of them set.
       const isBetween =
-        answer !== EMPTY &&
-        (between >= LONGEST_NANOSECONDS || BigInt.asUintN(32, BigInt(answer) - before) <= between + 1n);
+        between >= LONGEST_NANOSECONDS || BigInt.asUintN(32, BigInt(answer) - before) <= between + 1n;
       // To leave a slot by mistake would be worse than to ask once more.
-      if (!isBetween && ++denied === 2) return false;
+      if (!isBetween && ++denied === 2) return 'other';
       // Of two events that were opened one just after the other both may fit into a long time.
-      if (isBetween && between < CERTAIN_NANOSECONDS) return true;
+      if (isBetween && between < CERTAIN_NANOSECONDS) return 'ours';
     }
-    return true;
+    return 'unknown';
   }
 
   close(): void {

@@ -1,4 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { formatCpuList } from '../host/cpu-list';
 
 /**
  * What a reader tells its subscribers through node:diagnostics_channel; costs nothing without subscribers.
@@ -17,14 +19,18 @@ export const channels = {
   swap: channel('perfring:swap'),
   /** { reader, cpu, online }: a ring was opened or retired because its CPU came or went */
   cpu: channel('perfring:cpu'),
-  /** { reader, cpu }: another reader took the CPU's slot, or emptied it */
+  /** { reader, cpu }: another reader took the CPU's slot, or it was emptied */
   taken: channel('perfring:taken'),
+  /** { reader, cpu }: the slot holds the reader's event again */
+  regained: channel('perfring:regained'),
 } as const;
 
 /** Codes of the warnings of readers and flight recorders (process.emitWarning). Each is given once until it is over. */
 export type WarningCode =
-  /** Another reader took a slot, or emptied it. */
+  /** Another reader took a slot, or emptied it; or the array was closed. */
   | 'PERFRING_SLOT_TAKEN'
+  /** The map has no slot for some CPUs. */
+  | 'PERFRING_NO_SLOT'
   /** The event in a slot cannot be changed: waking is not moderated until it can. */
   | 'PERFRING_SLOT_UPDATE'
   /** CPUs that come or go cannot be followed. */
@@ -39,10 +45,21 @@ export function warn(code: WarningCode, message: string): void {
 }
 
 /** For those who do not subscribe to `taken`; once a reader. */
-export function warnOfTakenSlot(cpu: number, mapId: number): void {
+export function warnOfTakenSlot(cpu: number, { closed, info }: PerfEventArray): void {
   warn(
     'PERFRING_SLOT_TAKEN',
-    `another reader took the slot of CPU ${cpu} in map ${mapId}, or emptied it: this one gets ` +
-      'no more samples there. A map has one reader: stop one of the two, or give each a map of its own',
+    closed
+      ? 'the perf event array was closed before its reader, which emptied the slots: no more samples come. Keep it open as long as the reader'
+      : `another reader took the slot of CPU ${cpu} in map ${info.id}, or emptied it: this one gets ` +
+          'no more samples there until the slot is free again. A map has one reader: stop one of the two, or give each a map of its own',
+  );
+}
+
+/** A map with fewer slots than there are CPUs. */
+export function warnOfMissingSlots(cpus: readonly number[], { info }: PerfEventArray): void {
+  warn(
+    'PERFRING_NO_SLOT',
+    `map ${info.id} has ${info.maxEntries} slots, and none for CPU ${formatCpuList(cpus)}: no sample can come from there. ` +
+      `Create the map with max_entries ${Math.max(...cpus) + 1}`,
   );
 }

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
@@ -13,10 +12,9 @@ import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type CustomAttributes, withTimeEnabled } from '../events/perf-event';
 import { attemptAll } from '../input/attempt-all';
-import { channels, warnOfTakenSlot } from './diagnostics';
-import { LAST_WRITERS_MILLISECONDS } from './last-writers';
+import { channels, warn, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
 import { resolveOptions } from './options';
-import { Slots } from './slots';
+import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots';
 
 export interface FlightRecorderOptions {
   /** CPUs to record, each once; those online by default. */
@@ -28,8 +26,8 @@ export interface FlightRecorderOptions {
   /** More perf_event_attr fields; PERF_SAMPLE_TIME is added to `sample_type`. */
   readonly attributes?: CustomAttributes;
   /**
-   * The longest record that may come, header included: so much of the oldest end of a ring is left out of a snapshot,
-   * where a program may be writing. By default a quarter of the ring, at most 64 KiB.
+   * The longest record that may come, header included: so much of the oldest end of a full ring is left out of a
+   * snapshot, where a program may be writing. By default a quarter of the ring, at most 64 KiB.
    */
   readonly largestRecordBytes?: number;
 }
@@ -50,15 +48,18 @@ const KNOWN_OPTIONS = [
  *   https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
  */
 export class FlightRecorder {
-  readonly #array: PerfEventArray;
-  readonly #open: (cpu: number) => MmapRingStorage;
-  readonly #margin: number;
   readonly cpus: readonly number[];
-  #rings: readonly MmapRingStorage[] = [];
+  readonly #array: PerfEventArray;
+  readonly #margin: number;
+  readonly #rings: MmapRingStorage[] = [];
+  /** Bytes that programs had written to each ring when it was last rotated. */
+  readonly #rotatedAt = new Map<MmapRingStorage, bigint>();
   readonly #slots: Slots;
-  /** CPUs whose slots another reader took, until somebody is told. */
-  readonly #taken: number[] = [];
-  #warned = false;
+  readonly #slotCheck: NodeJS.Timeout;
+  /** Listeners to call when a method is done: they may close the recorder. */
+  #notices: (() => void)[] = [];
+  #warnedOfTaken = false;
+  #failure: string | undefined;
   #closed = false;
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
@@ -73,24 +74,30 @@ export class FlightRecorder {
       );
     }
     this.#array = array;
-    this.#slots = new Slots(native, array, (cpu) => this.#taken.push(cpu));
+    this.#slots = new Slots(native, array, {
+      taken: (cpu) => this.#reportTaken(cpu),
+      regained: (cpu) => this.#notices.push(() => channels.regained.publish({ reader: this, cpu })),
+    });
     this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
+    const wanted = resolved.cpus ?? resolved.onlineCpus();
+    checkSlots(array, wanted, resolved.cpus !== undefined);
+    const { cpus, leftOut } = splitBySlot(array, wanted);
+    this.cpus = Object.freeze(cpus);
     const attributes = { ...withTimeEnabled(resolved.attributes), write_backward: true };
-    this.#open = (cpu) =>
-      MmapRingStorage.open(
-        { cpu, dataPageCount: resolved.dataPageCount, wakeup: 'half-full', attributes },
-        native,
-      );
-    this.cpus = Object.freeze(
-      [...(resolved.cpus ?? resolved.onlineCpus())].sort((one, other) => one - other),
-    );
-    this.#rings = this.#openAll(this.cpus);
+    const { dataPageCount } = resolved;
+    this.#slotCheck = this.#checkSlotsBySelf();
     try {
+      for (const cpu of cpus) {
+        this.#rings.push(
+          MmapRingStorage.open({ cpu, dataPageCount, wakeup: 'half-full', attributes }, native),
+        );
+      }
       for (const ring of this.#rings) this.#slots.fill(ring.event);
     } catch (error) {
       this.close();
       throw error;
     }
+    if (leftOut.length > 0) warnOfMissingSlots(leftOut, array);
   }
 
   /**
@@ -112,117 +119,108 @@ export class FlightRecorder {
   }
 
   /**
-   * What the rings hold, without stopping any producer. No record in it is torn: the end that programs were writing
-   * meanwhile is left out.
+   * What the rings hold that came since the last {@link rotate}, without stopping any producer. No record in it is torn:
+   * of a full ring the oldest end, where programs may be writing, is left out.
+   * @throws PerfRingError ERR_PERF_CLOSED
    */
   snapshot(): FlightSnapshot {
     this.#checkOpen();
-    const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring, this.#margin)));
-    for (const ring of this.#rings) this.#slots.holds(ring.event.cpu);
-    this.#tellOfTaken();
+    const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring).copy));
+    this.#checkSlots();
     return snapshot;
   }
 
   /**
-   * Puts fresh rings in and answers all that the old ones hold. Every record is in one snapshot or the next: there is no
-   * moment that neither sees.
+   * As {@link snapshot}, and the next one begins where this one ends: each record that was not overwritten before is in
+   * one of the two. It needs no more memory than a snapshot, and the rings stay where they are.
    *
-   * A slot that another reader has taken is left to it: what came before is in this snapshot, and nothing of that CPU in
-   * the next ones; the process is warned, and the channel `perfring:taken` tells. Between that question and the swap lie
-   * microseconds in which a slot can be taken unnoticed, and where no program can be loaded nobody can ask: then it is
-   * taken back.
+   * A slot that another reader has taken is left to that one: nothing of that CPU is in later snapshots until the slot is
+   * empty again. The process is warned, and the channel `perfring:taken` tells.
+   * @throws PerfRingError ERR_PERF_CLOSED, also when the perf event array was closed
    */
   async rotate(): Promise<FlightSnapshot> {
     this.#checkOpen();
     if (this.#array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
-    const old = this.#rings;
-    try {
-      this.#rings = this.#swap(old);
-    } finally {
-      this.#tellOfTaken();
-    }
-    try {
-      await pause(LAST_WRITERS_MILLISECONDS);
-      // Nobody writes any more: no margin is needed.
-      return new FlightSnapshot(old.map((ring) => this.#copy(ring, 0)));
-    } finally {
-      for (const ring of old) ring.close();
-    }
+    const snapshot = new FlightSnapshot(
+      this.#rings.map((ring) => {
+        const { copy, writtenBytes } = this.#copy(ring);
+        this.#rotatedAt.set(ring, writtenBytes);
+        return copy;
+      }),
+    );
+    this.#checkSlots();
+    return snapshot;
   }
 
   /** Empties the slots and frees the rings; idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#slotCheck);
     attemptAll([
       ...this.#rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
       ...this.#rings.map((ring) => () => ring.close()),
       () => this.#slots.close(),
-      () => this.#tellOfTaken(),
+      () => this.#tell(),
     ]);
-  }
-
-  /** @returns fresh rings, each in the slot of the old one of its CPU */
-  #swap(old: readonly MmapRingStorage[]): MmapRingStorage[] {
-    const held = old.filter((ring) => this.#slots.holds(ring.event.cpu));
-    const fresh = this.#openAll(held.map((ring) => ring.event.cpu));
-    const swaps = fresh.map((after, index) => ({ before: held[index] as MmapRingStorage, after }));
-    const done: typeof swaps = [];
-    try {
-      for (const swap of swaps) {
-        // Asked again just before: who takes a slot in between loses it.
-        if (!this.#slots.holds(swap.before.event.cpu)) {
-          swap.after.close();
-          continue;
-        }
-        this.#slots.fill(swap.after.event);
-        done.push(swap);
-      }
-      return done.map(({ after }) => after);
-    } catch (error) {
-      attemptAll([
-        ...done.map(({ before, after }) => () => {
-          if (this.#slots.holds(after.event.cpu)) this.#slots.fill(before.event);
-        }),
-        ...fresh.map((ring) => () => ring.close()),
-      ]);
-      throw error;
-    }
-  }
-
-  /** When all is done: whoever is told may close. */
-  #tellOfTaken(): void {
-    for (const cpu of this.#taken.splice(0)) {
-      channels.taken.publish({ reader: this, cpu });
-      // Who closes has no use for it, nor whoever was told.
-      if (this.#closed || this.#warned) continue;
-      this.#warned = true;
-      warnOfTakenSlot(cpu, this.#array.info.id);
-    }
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #openAll(cpus: readonly number[]): MmapRingStorage[] {
-    const rings: MmapRingStorage[] = [];
+  /** Once a second, as a reader does. Keeps neither the process nor the recorder alive. */
+  #checkSlotsBySelf(): NodeJS.Timeout {
+    const self = new WeakRef<FlightRecorder>(this);
+    const timer = setInterval(() => {
+      const recorder = self.deref();
+      if (recorder === undefined) clearInterval(timer);
+      else recorder.#checkSlots();
+    }, SLOT_CHECK_MILLISECONDS);
+    return timer.unref();
+  }
+
+  #checkSlots(): void {
     try {
-      for (const cpu of cpus) rings.push(this.#open(cpu));
-      return rings;
+      for (const { event } of this.#rings) this.#slots.check(event.cpu);
+      this.#failure = undefined;
     } catch (error) {
-      for (const ring of rings) ring.close();
-      throw error;
+      const failure = String(error);
+      if (failure !== this.#failure) {
+        const message = `a flight recorder cannot fill an empty slot, and will try again: ${failure}`;
+        this.#notices.push(() => warn('PERFRING_UPKEEP', message));
+      }
+      this.#failure = failure;
     }
+    this.#tell();
+  }
+
+  #reportTaken(cpu: number): void {
+    this.#notices.push(() => {
+      channels.taken.publish({ reader: this, cpu });
+      // A recorder that was closed, or has warned before, needs no warning.
+      if (this.#closed || this.#warnedOfTaken) return;
+      this.#warnedOfTaken = true;
+      warnOfTakenSlot(cpu, this.#array);
+    });
+  }
+
+  #tell(): void {
+    const notices = this.#notices;
+    this.#notices = [];
+    for (const notice of notices) notice();
   }
 
   /** The ring's records, oldest first, as a ring in memory. */
-  #copy(storage: MmapRingStorage, margin: number): RingCopy {
+  #copy(storage: MmapRingStorage): { readonly copy: RingCopy; readonly writtenBytes: bigint } {
     const { pageSize, dataPageCount } = storage;
     const capacity = pageSize * dataPageCount;
     const newestFirst = new Uint8Array(capacity);
-    const overwritten = storage.snapshot(newestFirst);
-    const sizes = recordSizes(newestFirst, Math.max(0, capacity - overwritten - margin));
+    const { overwrittenBytes, writtenBytes } = storage.snapshot(newestFirst);
+    const whole = Math.max(0, capacity - overwrittenBytes - this.#margin);
+    const since = BigInt.asUintN(64, writtenBytes - (this.#rotatedAt.get(storage) ?? 0n));
+    const valid = since < BigInt(whole) ? Number(since) : whole;
+    const sizes = recordSizes(newestFirst, valid);
     const memory = new ArrayBuffer(pageSize + capacity);
     const data = new Uint8Array(memory, pageSize);
     const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -238,7 +236,8 @@ export class FlightRecorder {
       format: storage.format,
       cpu: storage.event.cpu,
     });
-    return { ring, metadata: new DataView(memory, 0, pageSize), records: sizes.length };
+    const metadata = new DataView(memory, 0, pageSize);
+    return { copy: { ring, metadata, records: sizes.length }, writtenBytes };
   }
 
   #checkOpen(): void {
@@ -256,7 +255,7 @@ interface RingCopy {
   readonly records: number;
 }
 
-/** Sizes of the whole records from the newest on: up to where nothing was ever written, or `valid` ends. */
+/** Sizes of the whole records from the newest on, within the first `valid` bytes. */
 function recordSizes(newestFirst: Uint8Array, valid: number): number[] {
   const view = new DataView(newestFirst.buffer, newestFirst.byteOffset, newestFirst.byteLength);
   const sizes: number[] = [];

@@ -5,11 +5,12 @@ import { attemptAll } from '../input/attempt-all';
 import type { SkippedFault } from '../ring/perf-ring';
 import type { ReaderStats } from './accounts';
 import type { CpuRing } from './cpu-ring';
-import { channels, warn, type WarningCode, warnOfTakenSlot } from './diagnostics';
+import { channels, warn, type WarningCode, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
 import type { Notices } from './notices';
 import type { LossReport, ResolvedOptions } from './options';
 import { RingSet } from './ring-set';
 import { makeTurn, type Turn } from './turn';
+import { SLOT_CHECK_MILLISECONDS } from './slots';
 import type { Waker } from './waker';
 
 /** A record can be committed without a wake, so the rings are looked at this often at least. */
@@ -17,7 +18,6 @@ const BACKSTOP_MICROSECONDS = 100_000;
 /** For losses that leave no trace in the ring: of samples that never fit into it. */
 const LOSS_CHECK_MILLISECONDS = 1000;
 const CPU_CHECK_MILLISECONDS = 1000;
-const SLOT_CHECK_MILLISECONDS = 1000;
 /** A swap that failed is not tried again before. */
 const SWAP_PAUSE_MILLISECONDS = 1000;
 
@@ -76,7 +76,11 @@ export class PerfArraySource {
       options,
       waker,
       (ring) => this.#reportLoss(ring.checkLoss()),
-      (cpu) => this.#reportTaken(cpu),
+      {
+        taken: (cpu) => this.#reportTaken(cpu),
+        regained: (cpu) => this.#reportRegained(cpu),
+      },
+      (cpus) => warnOfMissingSlots(cpus, array),
     );
   }
 
@@ -259,9 +263,7 @@ export class PerfArraySource {
   #checkSlots(now: number): void {
     if (now - this.#slotsCheckedAt < SLOT_CHECK_MILLISECONDS) return;
     this.#slotsCheckedAt = now;
-    this.#byItself('PERFRING_UPKEEP', 'cannot tell whether its rings are in their slots', () =>
-      this.#rings.checkSlots(),
-    );
+    this.#byItself('PERFRING_UPKEEP', 'cannot keep its rings in their slots', () => this.#rings.checkSlots());
   }
 
   #checkLoss(ring: CpuRing): void {
@@ -319,12 +321,17 @@ export class PerfArraySource {
     notices.add(() => channels.fault.publish({ reader, cpu: ring.cpu, ...fault }));
   }
 
+  #reportRegained(cpu: number): void {
+    const { notices, reader } = this.#parts;
+    notices.add(() => channels.regained.publish({ reader, cpu }));
+  }
+
   #reportTaken(cpu: number): void {
     const { notices, reader, array } = this.#parts;
     notices.add(() => channels.taken.publish({ reader, cpu }));
     // A reader that is being closed, or has warned before, needs no warning.
     if (this.#closing || this.#warnedOfTaken) return;
     this.#warnedOfTaken = true;
-    notices.add(() => warnOfTakenSlot(cpu, array.info.id));
+    notices.add(() => warnOfTakenSlot(cpu, array));
   }
 }

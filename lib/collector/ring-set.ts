@@ -9,7 +9,7 @@ import { CpuAccount, type ReaderStats, statsOf } from './accounts';
 import { attemptAll } from '../input/attempt-all';
 import { CpuRing } from './cpu-ring';
 import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
-import { Slots } from './slots';
+import { checkSlots, type SlotListener, Slots, splitBySlot } from './slots';
 import type { Waker } from './waker';
 
 /** Rings of more than this part of the machine's memory are not advised. */
@@ -27,10 +27,13 @@ export interface CpuChange {
  */
 export class RingSet {
   readonly #native: NativeAddon;
+  readonly #array: PerfEventArray;
   readonly #options: ResolvedOptions;
   readonly #waker: Waker | undefined;
   readonly #retired: (ring: CpuRing) => void;
   readonly #slots: Slots;
+  readonly #tellLeftOut: (cpus: readonly number[]) => void;
+  readonly #leftOut = new Set<number>();
   readonly #accounts = new Map<number, CpuAccount>();
   /** Samples of each ring that had come at its last look, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
@@ -43,7 +46,8 @@ export class RingSet {
 
   /**
    * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
-   * @param taken told of a CPU whose slot another reader has taken, once
+   * @param listener told of slots that another reader has taken, and that were regained
+   * @param leftOut told of CPUs for which the map has no slot, once each
    */
   constructor(
     native: NativeAddon,
@@ -51,13 +55,16 @@ export class RingSet {
     options: ResolvedOptions,
     waker: Waker | undefined,
     retired: (ring: CpuRing) => void,
-    taken: (cpu: number) => void,
+    listener: SlotListener,
+    leftOut: (cpus: readonly number[]) => void,
   ) {
     this.#native = native;
+    this.#array = array;
     this.#options = options;
     this.#waker = waker;
     this.#retired = retired;
-    this.#slots = new Slots(native, array, taken);
+    this.#slots = new Slots(native, array, listener);
+    this.#tellLeftOut = leftOut;
   }
 
   /** The rings, by CPU number. */
@@ -85,7 +92,9 @@ export class RingSet {
   /** Every CPU asked for, or every one online; what has been opened is the caller's to close when this throws. */
   open(): void {
     const online = new Set(this.#options.onlineCpus());
-    const wanted = this.#options.cpus ?? [...online].sort((one, other) => one - other);
+    const asked = this.#options.cpus;
+    checkSlots(this.#array, asked ?? [...online], asked !== undefined);
+    const wanted = asked ?? this.#withSlots([...online]);
     for (const cpu of wanted) {
       if (!online.has(cpu)) {
         throw new PerfRingError(
@@ -107,7 +116,9 @@ export class RingSet {
    * @param changed called for each CPU that came or went
    */
   refresh(online: readonly number[], fill: boolean, changed: (change: CpuChange) => void): void {
-    const wanted = new Set(this.#options.cpus?.filter((cpu) => online.includes(cpu)) ?? online);
+    const wanted = new Set(
+      this.#options.cpus?.filter((cpu) => online.includes(cpu)) ?? this.#withSlots(online),
+    );
     const gone = this.#list.filter((ring) => !wanted.has(ring.cpu) && !ring.retiring);
     attemptAll([
       ...gone.map((ring) => () => {
@@ -160,9 +171,9 @@ export class RingSet {
     return true;
   }
 
-  /** Tells of the rings whose slots another reader has taken. */
+  /** Tells of slots that another reader has taken, and takes back those that have become empty. */
   checkSlots(): void {
-    for (const ring of this.#list) this.#slots.holds(ring.cpu);
+    attemptAll(this.#list.map((ring) => () => this.#slots.check(ring.cpu)));
   }
 
   /**
@@ -186,6 +197,15 @@ export class RingSet {
       ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
       () => this.#slots.close(),
     ]);
+  }
+
+  /** Those that have a slot in the map, ascending; the others are told of. */
+  #withSlots(online: readonly number[]): readonly number[] {
+    const { cpus, leftOut } = splitBySlot(this.#array, online);
+    const untold = leftOut.filter((cpu) => !this.#leftOut.has(cpu));
+    for (const cpu of untold) this.#leftOut.add(cpu);
+    if (untold.length > 0) this.#tellLeftOut(untold);
+    return cpus;
   }
 
   /** Opens a ring that is watched, or none. */

@@ -132,12 +132,15 @@ export class MmapRingStorage implements RingStorage {
   /**
    * Overwrite mode: copies the data area, newest record first, into `target`.
    * @param target as long as the data area
-   * @returns bytes at the end of the copy that the kernel may have overwritten meanwhile
+   * @returns `overwrittenBytes` at the end of the copy that the kernel may have overwritten meanwhile; `writtenBytes`
+   *   since the ring was opened, modulo 2^64
    */
-  snapshot(target: Uint8Array): number {
-    const result = this.#native.ringSnapshot(this.#mapping, target);
-    if (result < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
-    return result;
+  snapshot(target: Uint8Array): { readonly overwrittenBytes: number; readonly writtenBytes: bigint } {
+    const head = new BigUint64Array(1);
+    const overwrittenBytes = this.#native.ringSnapshot(this.#mapping, target, head);
+    if (overwrittenBytes < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+    // The kernel writes backward, from 0.
+    return { overwrittenBytes, writtenBytes: BigInt.asUintN(64, -(head[0] as bigint)) };
   }
 
   close(): void {

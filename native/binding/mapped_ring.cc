@@ -140,11 +140,13 @@ Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenRing>(0);
   const auto target = arguments.Bytes(1);
-  if (!opened || opened->memory().ring().writable() || !target ||
-      target->size() != opened->memory().ring().capacity() || opened->memory().environment().IsMapped(*target)) {
+  const auto position = arguments.Words(2);
+  if (!opened || opened->memory().ring().writable() || !target || !position || position->size() != 1 ||
+      target->size() != opened->memory().ring().capacity() || opened->memory().environment().IsMapped(*target) ||
+      opened->memory().environment().IsMapped(std::as_writable_bytes(*position))) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->memory().ring().Snapshot(*target)));
+  return Answer(info, static_cast<double>(opened->memory().ring().Snapshot(*target, position->front())));
 }
 
 Napi::Value RingClose(const Napi::CallbackInfo& info) {

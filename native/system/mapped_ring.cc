@@ -73,8 +73,8 @@ uint64_t MappedRing::CopyPublished(std::span<std::byte> target) const {
   return available;
 }
 
-uint64_t MappedRing::Snapshot(std::span<std::byte> target) const {
-  const uint64_t head = cursor_.AcquireHead();
+uint64_t MappedRing::Snapshot(std::span<std::byte> target, uint64_t& head) const {
+  head = cursor_.AcquireHead();
   const size_t offset = head & (capacity_ - 1);
   const size_t before_wrap = std::min(target.size(), capacity_ - offset);
   const size_t after_wrap = std::min(target.size() - before_wrap, offset);

@@ -36,9 +36,10 @@ class MappedRing {
   // copies nothing when that exceeds capacity().
   uint64_t CopyPublished(std::span<std::byte> target) const;
 
-  // Overwrite mode: copies all data, newest record first, into `target`, capacity() bytes long. Answers how many
-  // bytes at the end of the copy the kernel has overwritten meanwhile, the record being written not counted.
-  uint64_t Snapshot(std::span<std::byte> target) const;
+  // Overwrite mode: copies all data, newest record first, into `target`, capacity() bytes long. `head` becomes the
+  // position where the copy begins. Answers how many bytes at the end of the copy the kernel has overwritten meanwhile,
+  // the record being written not counted.
+  uint64_t Snapshot(std::span<std::byte> target, uint64_t& head) const;
 
  private:
   MappedRing(MemoryMapping mapping, bool writable, size_t data_offset, size_t capacity);

@@ -112,7 +112,10 @@ const Test snapshots("MappedRing snapshots the newest records first, and can giv
     WriteRecord();
   }
   std::vector<std::byte> target(page);
-  CHECK_EQ(ring.value().Snapshot(target), 0u);
+  uint64_t head = 0;
+  CHECK_EQ(ring.value().Snapshot(target, head), 0u);
+  // The kernel writes backward from 0.
+  CHECK_EQ(-head, 3 * page / kCommRecordBytes * kCommRecordBytes);
   for (size_t at = 0; at + kCommRecordBytes <= page; at += kCommRecordBytes) {
     perf_event_header header{};
     std::memcpy(&header, target.data() + at, sizeof(header));

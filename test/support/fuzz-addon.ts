@@ -148,7 +148,11 @@ export class AddonFuzz {
       ringMap: () => [handle(), random.pick([1, 1, 2, 8, 64]), random.chance(60)],
       ringConsume: () => [handle(), small()],
       ringCopyPublished: () => [handle(), random.pick([memory(), new Uint8Array(9 * 4096)])],
-      ringSnapshot: () => [handle(), random.pick([memory(), new Uint8Array(4096), handle()])],
+      ringSnapshot: () => [
+        handle(),
+        random.pick([memory(), new Uint8Array(4096), handle()]),
+        new BigUint64Array(small()),
+      ],
       pollerOpen: () => [this.#values.callback()],
       pollerAdd: () => [handle(), handle(), small()],
       pollerSetTimer: () => [handle(), random.pick([0, 50, 1000]), random.pick([0, 50, 1000])],

@@ -49,8 +49,9 @@ export class FakeKernel {
       ringConsume: (ring: FakeRing, bytes: number) => real.cursorConsume(metadata(ring), bytes),
       ringReadOffset: (ring: FakeRing) => real.cursorReadOffset(metadata(ring), ring.data.length),
       ringSkipToHead: (ring: FakeRing) => real.cursorSkipToHead(metadata(ring)),
-      ringSnapshot: (ring: FakeRing, target: Uint8Array) => {
+      ringSnapshot: (ring: FakeRing, target: Uint8Array, position: BigUint64Array) => {
         target.set(ring.data);
+        position[0] = ring.positions[0] as bigint;
         return Number((ring.positions[0] as bigint) % BigInt(ring.data.length));
       },
       ringClose: () => 0,

@@ -155,12 +155,14 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   });
 
   describe('ringSnapshot', () => {
+    const position = new BigUint64Array(1);
+
     it('copies the newest records first, and as many as fit', () => {
       const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES, overwrite: true });
       const { ring, source, capacityBytes } = fixture;
       source.write(2 * Math.ceil(capacityBytes / source.recordBytes));
       const target = new Uint8Array(capacityBytes);
-      expect(native.ringSnapshot(ring, target)).toBe(0);
+      expect(native.ringSnapshot(ring, target, position)).toBe(0);
       const whole = Math.floor(capacityBytes / source.recordBytes);
       expect(countRecords(target.subarray(0, whole * source.recordBytes))).toBe(whole);
       fixture.close();
@@ -170,7 +172,8 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES, overwrite: true });
       fixture.source.write(3);
       const target = new Uint8Array(fixture.capacityBytes).fill(1);
-      expect(native.ringSnapshot(fixture.ring, target)).toBe(0);
+      expect(native.ringSnapshot(fixture.ring, target, position)).toBe(0);
+      expect(BigInt.asUintN(64, -(position[0] as bigint))).toBe(BigInt(3 * fixture.source.recordBytes));
       const written = 3 * fixture.source.recordBytes;
       expect(countRecords(target.subarray(0, written))).toBe(3);
       expect(target.subarray(written).every((byte) => byte === 0)).toBe(true);
@@ -181,10 +184,16 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       const overwrite = new RingFixture({ overwrite: true });
       const ordinary = new RingFixture();
       const { capacityBytes } = overwrite;
-      expect(native.ringSnapshot(ordinary.ring, new Uint8Array(capacityBytes))).toBe(BAD_ARGUMENT);
-      expect(native.ringSnapshot(overwrite.ring, new Uint8Array(capacityBytes - 1))).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(ordinary.ring, new Uint8Array(capacityBytes), position)).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(overwrite.ring, new Uint8Array(capacityBytes - 1), position)).toBe(
+        BAD_ARGUMENT,
+      );
       const ownData = new Uint8Array(bufferOf(overwrite.ring), pageSize);
-      expect(native.ringSnapshot(overwrite.ring, ownData)).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(overwrite.ring, ownData, position)).toBe(BAD_ARGUMENT);
+      const ownWord = new BigUint64Array(bufferOf(overwrite.ring), 0, 1);
+      for (const words of [new BigUint64Array(0), new BigUint64Array(2), ownWord]) {
+        expect(native.ringSnapshot(overwrite.ring, new Uint8Array(capacityBytes), words)).toBe(BAD_ARGUMENT);
+      }
       overwrite.close();
       ordinary.close();
     });
@@ -234,7 +243,9 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       expect(native.ringReadOffset(ring)).toBe(BAD_ARGUMENT);
       expect(native.ringSkipToHead(ring)).toBe(BAD_ARGUMENT);
       expect(native.ringCopyPublished(ring, new Uint8Array(mappingBytes))).toBe(BAD_ARGUMENT);
-      expect(native.ringSnapshot(ring, new Uint8Array(mappingBytes - pageSize))).toBe(BAD_ARGUMENT);
+      expect(native.ringSnapshot(ring, new Uint8Array(mappingBytes - pageSize), new BigUint64Array(1))).toBe(
+        BAD_ARGUMENT,
+      );
       fixture.close();
     });
 

@@ -1,5 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
+import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
 import { onlineCpus } from '../../../lib/host/cpu-list';
 import { expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -57,7 +59,10 @@ describeWith(SCENE_CAPABILITIES, 'the CPUs of a reader', () => {
     expect(codeOf(() => new ReaderScene({ onlineCpus: machine.onlineCpus }))).toBe('ERR_PERF_CPU_OFFLINE');
     // Said to be online, and not even possible.
     machine.online = [FIRST, 4000];
-    expect(codeOf(() => new ReaderScene({ onlineCpus: machine.onlineCpus }))).toBe('ERR_PERF_NO_SUCH_CPU');
+    using large = PerfEventArray.create({ maxEntries: 4001 });
+    expect(codeOf(() => PerfMapReader.open(large, { onlineCpus: machine.onlineCpus }))).toBe(
+      'ERR_PERF_NO_SUCH_CPU',
+    );
     const { perfEvents, pollers } = takeLedger().handles;
     expect([perfEvents, pollers]).toEqual([before.handles.perfEvents, before.handles.pollers]);
   });

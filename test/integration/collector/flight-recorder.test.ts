@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { NativeAddon } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import {
@@ -153,30 +152,54 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
-  it('goes on recording into the old rings when fresh ones cannot be put in', async () => {
-    const real = addon();
-    let refused = Number.POSITIVE_INFINITY;
-    const native = new Proxy(real, {
+  it('opens, maps and fills nothing when it rotates', async () => {
+    let opened = false;
+    const refuse = (name: string) => (): number => {
+      throw new Error(`${name} in rotate()`);
+    };
+    const native = new Proxy(addon(), {
       get: (target, name, receiver) =>
-        name === 'bpfMapSetEvent'
-          ? (...args: Parameters<NativeAddon['bpfMapSetEvent']>) =>
-              refused-- === 0 ? -1 : target.bpfMapSetEvent(...args)
+        opened && ['perfEventOpen', 'ringMap', 'bpfMapSetEvent', 'bpfMapDelete'].includes(String(name))
+          ? refuse(String(name))
           : Reflect.get(target, name, receiver),
     });
     const array = PerfEventArray.create({}, native);
     const producer = new SampleProducer(array);
     const recorder = FlightRecorder.open(array, {}, native);
     try {
-      for (const cpu of CPUS) producer.emit(3, { cpu });
-      refused = CPUS.length - 1;
-      await expect(recorder.rotate()).rejects.toMatchObject({ code: 'EPERM' });
-      for (const cpu of CPUS) producer.emit(3, { cpu });
+      opened = true;
+      for (let round = 1; round <= 3; round++) {
+        for (const cpu of CPUS) producer.emit(round, { cpu });
+        expect(seenIn(recorder.snapshot())).toHaveLength(round * CPUS.length);
+        expect(seenIn(await recorder.rotate())).toHaveLength(round * CPUS.length);
+        expect(recorder.snapshot().records).toBe(0);
+      }
       expect(producer.counts().failedTotal).toBe(0);
-      expect(seenIn(recorder.snapshot())).toHaveLength(6 * CPUS.length);
     } finally {
+      opened = false;
       recorder.close();
       producer.close();
       array.close();
+    }
+  });
+
+  it('rotates rings that were overwritten meanwhile, and holds the newest of them', async () => {
+    using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
+    const last = new Map<number, number>();
+    for (const count of [10, 1000, 5, 230, 253, 260, 1, 3000]) {
+      s.emitEverywhere(count);
+      const seen = seenIn(await s.recorder.rotate());
+      expectInOrder(seen);
+      for (const cpu of CPUS) {
+        const numbers = numbersOf(seen, cpu);
+        const { emitted } = s.producer.counts(cpu);
+        expect(numbers.at(-1)).toBe(emitted - 1);
+        // Nothing twice; and all of it where it fits beside the margin, a record taking 72 bytes.
+        const before = last.get(cpu) ?? -1;
+        const fit = Math.floor((4 * PAGE - 128) / 72);
+        expect(numbers[0]).toBe(Math.max(before + 1, emitted - fit));
+        last.set(cpu, emitted - 1);
+      }
     }
   });
 
@@ -224,12 +247,16 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     expect(s.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
   });
 
-  it('survives that its array is closed before it', () => {
+  it('survives that its array is closed before it, and warns of that', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const s = new FlightScene();
     s.emitEverywhere(2);
     s.array.close();
     expect(seenIn(s.recorder.snapshot())).toHaveLength(2 * CPUS.length);
+    await expect(s.recorder.rotate()).rejects.toMatchObject({ code: 'ERR_PERF_CLOSED' });
     s[Symbol.dispose]();
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
   });
 
   it.each<[unknown, string, RegExp]>([

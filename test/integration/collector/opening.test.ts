@@ -2,13 +2,15 @@ import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import { FlightRecorder } from '../../../lib/collector/flight-recorder';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
 import { collectGarbage, expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { SampleProducer } from '../../support/producers';
 import { CPUS, SCENE_CAPABILITIES } from '../../support/reader-scene';
-import { codeOf } from '../../support/ring-errors';
+import { codeOf, messageOf } from '../../support/ring-errors';
+import { caughtWarnings } from '../../support/warnings';
 
 afterAll(expectNothingLeft);
 
@@ -126,5 +128,65 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
     }
     for (let round = 0; round < 5; round++) await collectGarbage();
     expect(takeLedger()).toEqual(before);
+  });
+
+  describe('a reader of a map that has fewer slots than there are CPUs', () => {
+    const warnings = caughtWarnings();
+    const last = Math.max(...CPUS);
+
+    it('reads those that have one, and names the others once', async () => {
+      using small = PerfEventArray.create({ maxEntries: last });
+      using producer = new SampleProducer(small);
+      if (last === 0) return;
+      const rest = CPUS.filter((cpu) => cpu < last);
+      using reader = PerfMapReader.open(small, { wakeup: 'manual' });
+      expect(reader.cpus).toEqual(rest);
+      reader.refresh();
+      expect(reader.cpus).toEqual(rest);
+      expect(warnings).toEqual([
+        `perfring: map ${small.info.id} has ${last} slots, and none for CPU ${last}: no sample can come from there. Create the map with max_entries ${last + 1}`,
+      ]);
+      for (const cpu of CPUS) producer.emit(3, { cpu });
+      expect(reader.drain(() => undefined)).toBe(3 * rest.length);
+      expect(producer.counts().failed).toEqual({ E2BIG: 3 });
+    });
+
+    it('reads a CPU that was asked for and has a slot, and refuses one that has none', () => {
+      using small = PerfEventArray.create({ maxEntries: last === 0 ? 1 : last });
+      const [first = 0] = CPUS;
+      PerfMapReader.open(small, { wakeup: 'manual', cpus: [first] })[Symbol.dispose]();
+      FlightRecorder.open(small, { cpus: [first] }).close();
+      expect(warnings).toEqual([]);
+      if (last === 0) return;
+      for (const open of [PerfMapReader.open, FlightRecorder.open]) {
+        const opening = (): unknown => open(small, { cpus: [first, last] });
+        expect(codeOf(opening)).toBe('ERR_PERF_MAP_TOO_SMALL');
+        expect(messageOf(opening)).toBe(
+          `map ${small.info.id} has ${last} slots, and none for CPU ${last}: leave that out, or create the map with max_entries ${last + 1}`,
+        );
+      }
+    });
+
+    it('names a CPU without a slot that comes online', () => {
+      using small = PerfEventArray.create({ maxEntries: Math.max(1, last) });
+      if (last === 0) return;
+      let online = CPUS.filter((cpu) => cpu < last);
+      using reader = PerfMapReader.open(small, { wakeup: 'manual', onlineCpus: () => online });
+      expect(warnings).toEqual([]);
+      online = [...CPUS];
+      for (let round = 0; round < 2; round++) reader.refresh();
+      expect(warnings).toEqual([expect.stringContaining(`none for CPU ${last}`)]);
+      online = [last];
+      expect(codeOf(() => PerfMapReader.open(small, { onlineCpus: () => online }))).toBe(
+        'ERR_PERF_MAP_TOO_SMALL',
+      );
+    });
+
+    it('may be a flight recorder', () => {
+      using small = PerfEventArray.create({ maxEntries: Math.max(1, last) });
+      using recorder = FlightRecorder.open(small);
+      expect(recorder.cpus).toEqual(CPUS.filter((cpu) => cpu < Math.max(1, last)));
+      expect(warnings).toEqual(last === 0 ? [] : [expect.stringContaining(`none for CPU ${last}`)]);
+    });
   });
 });

@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { errnoNumber } from '../../../lib/abi/errno';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
-import { SlotProbe } from '../../../lib/bpf/slot-probe';
+import { SlotProbe, type SlotState } from '../../../lib/bpf/slot-probe';
+import type { NativeAddon } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
 import { FlightRecorder } from '../../../lib/collector/flight-recorder';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
@@ -11,7 +12,7 @@ import { bpfOutputAttr, PerfEvent, withTimeEnabled } from '../../../lib/events/p
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
-import { RemoteSampleProducer } from '../../support/producers';
+import { RemoteSampleProducer, SampleProducer } from '../../support/producers';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
 import { codeOf } from '../../support/ring-errors';
 import { until } from '../../support/until';
@@ -168,6 +169,109 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     expect(map.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
   });
 
+  it.each(['manual', 'moderated'] as const)(
+    'takes a slot back when the other one has left it, wakeup: %p',
+    async (wakeup) => {
+      using map = new ContestedMap({ wakeup });
+      const { reader } = map;
+      const told: unknown[] = [];
+      const listenFor = (what: string) => (message: unknown) => {
+        const { reader: of, cpu } = message as { reader: unknown; cpu: number };
+        if (of === reader) told.push([what, cpu]);
+      };
+      const taken = listenFor('taken');
+      const regained = listenFor('regained');
+      subscribe('perfring:taken', taken);
+      subscribe('perfring:regained', regained);
+      try {
+        const look = (): void => {
+          if (wakeup === 'manual') reader.drain(() => undefined);
+        };
+        const isTold = (times: number) => (): boolean => {
+          look();
+          return told.length >= times;
+        };
+        const other = map.another({ wakeup: 'manual', cpus: [CPU] });
+        await until(isTold(1), 'the loss of the slot');
+        map.emitEverywhere(3);
+        // As long as the other one holds it, it stays there.
+        await pause(2200);
+        look();
+        expect(told).toEqual([['taken', CPU]]);
+        expect(other.drain(() => undefined)).toBe(3);
+        await other.close();
+        await until(isTold(2), 'the slot');
+        expect(told).toEqual([
+          ['taken', CPU],
+          ['regained', CPU],
+        ]);
+        const before = reader.stats().total.received;
+        map.producer.emit(5, { cpu: CPU });
+        reader.drain(() => undefined);
+        expect(reader.stats().total.received).toBeGreaterThanOrEqual(before + 5);
+        expect(warnings).toEqual([expect.stringContaining(`took the slot of CPU ${CPU} `)]);
+      } finally {
+        unsubscribe('perfring:taken', taken);
+        unsubscribe('perfring:regained', regained);
+      }
+    },
+  );
+
+  it('fills a slot again that somebody emptied, and tries again when that fails', async () => {
+    let refusals = 0;
+    const native: NativeAddon = {
+      ...addon(),
+      bpfMapSetEvent: (...args) => (refusals-- > 0 ? -errnoNumber('EPERM') : addon().bpfMapSetEvent(...args)),
+    };
+    using array = PerfEventArray.create({}, native);
+    using reader = PerfMapReader.open(array, {}, native);
+    const producer = new SampleProducer(array);
+    try {
+      refusals = 2;
+      using theirs = PerfEventArray.openById(array.info.id);
+      theirs.clear(CPU);
+      await until(() => refusals < 0, 'a further try');
+      expect(warnings).toEqual([
+        expect.stringContaining(`took the slot of CPU ${CPU} in map ${array.info.id}, or emptied it`),
+        expect.stringMatching(/cannot fill|will try again: .*EPERM/),
+      ]);
+      producer.emit(4, { cpu: CPU });
+      expect(reader.drain(() => undefined)).toBe(4);
+    } finally {
+      producer.close();
+    }
+  });
+
+  it('does not fill those that it emptied itself', async () => {
+    using map = new ContestedMap();
+    map.reader.pause();
+    await pause(1500);
+    map.producer.emit(1, { cpu: CPU });
+    expect(map.producer.counts(CPU).failed).toEqual({ ENOENT: 1 });
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(['manual', 'moderated'] as const)(
+    'says that its array was closed, which empties the slots, wakeup: %p',
+    async (wakeup) => {
+      using map = new ContestedMap({ wakeup: 'manual' });
+      const array = PerfEventArray.openById(map.array.info.id);
+      using reader = PerfMapReader.open(array, { wakeup });
+      map.emitEverywhere(2);
+      array.close();
+      await until(() => {
+        if (wakeup === 'manual') reader.drain(() => undefined);
+        return warnings.some((warning) => warning.includes('closed'));
+      }, 'a warning');
+      expect(warnings.filter((warning) => warning.includes('closed'))).toEqual([
+        expect.stringMatching(/the perf event array was closed before its reader/),
+      ]);
+      // What was written before is read.
+      reader.drain(() => undefined);
+      expect(reader.stats().total.received).toBe(2 * CPUS.length);
+    },
+  );
+
   it('may be a flight recorder', () => {
     using map = new ContestedMap({ wakeup: 'manual' });
     const recorder = FlightRecorder.open(map.array, { bufferBytes: 4096 });
@@ -190,28 +294,28 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
       const ours = open(cpu);
       await pause(20);
       const theirs = open(cpu);
-      const holds = (event: PerfEvent): boolean => probe.holds(cpu, () => event.readEnabledNanoseconds());
-      expect([holds(ours), holds(theirs)]).toEqual([false, false]);
+      const state = (event: PerfEvent): SlotState => probe.stateOf(cpu, () => event.readEnabledNanoseconds());
+      expect([state(ours), state(theirs)]).toEqual(['empty', 'empty']);
       array.set(cpu, ours);
-      expect([holds(ours), holds(theirs)]).toEqual([true, false]);
+      expect([state(ours), state(theirs)]).toEqual(['ours', 'other']);
       array.set(cpu, theirs);
-      expect([holds(ours), holds(theirs)]).toEqual([false, true]);
+      expect([state(ours), state(theirs)]).toEqual(['other', 'ours']);
       ours.close();
       theirs.close();
     }
     probe.close();
   });
 
-  it('says that a slot is held where it cannot tell', () => {
+  it('says so where it cannot tell', () => {
     using array = PerfEventArray.create();
     const probe = SlotProbe.open(addon(), array) as SlotProbe;
     const event = open(CPU);
     array.set(CPU, event);
-    expect(probe.holds(CPU, () => undefined)).toBe(true);
-    expect(probe.holds(60_000, () => 1n)).toBe(true);
+    expect(probe.stateOf(CPU, () => undefined)).toBe('unknown');
+    expect(probe.stateOf(60_000, () => 1n)).toBe('unknown');
     event.close();
     probe.close();
-    expect(probe.holds(CPU, () => 1n)).toBe(true);
+    expect(probe.stateOf(CPU, () => 1n)).toBe('unknown');
   });
 
   it('never denies a slot that is held, however busy the CPUs are', async () => {
@@ -224,8 +328,10 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
       for (const event of events) array.set(event.cpu, event);
       let denied = 0;
       for (let round = 0; round < 5000; round++) {
-        for (const event of events)
-          if (!probe.holds(event.cpu, () => event.readEnabledNanoseconds())) denied++;
+        for (const event of events) {
+          const state = probe.stateOf(event.cpu, () => event.readEnabledNanoseconds());
+          if (state === 'other' || state === 'empty') denied++;
+        }
         if (round % 500 === 0) await pause(1);
       }
       expect(denied).toBe(0);
@@ -240,7 +346,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
     using scene = new ReaderScene({ wakeup: 'manual' });
     const remote = new RemoteSampleProducer(scene.array);
     const probe = SlotProbe.open(addon(), scene.array) as SlotProbe;
-    for (const cpu of CPUS) probe.holds(cpu, () => 0n);
+    for (const cpu of CPUS) probe.stateOf(cpu, () => 0n);
     expect(scene.reader.drain({ sample: () => undefined, other: () => undefined })).toBe(0);
     probe.close();
     remote.close();

@@ -1,6 +1,7 @@
 /**
  * The core of the library as whoever runs it: opens, collects from two built-in programs, counts, closes. Prints what
- * came of it as JSON. With the id of a map: only opens that. Run with register-typescript.cjs.
+ * came of it as JSON. With the id of a map: only opens that; with `rotate`: only
+ * rotates a flight recorder. Run with register-typescript.cjs.
  */
 
 import { readFileSync } from 'node:fs';
@@ -64,6 +65,22 @@ async function flight(): Promise<number> {
   return records;
 }
 
+/** With rings of the default size, which are as large as an ordinary user may have. */
+async function rotate(): Promise<unknown> {
+  const array = PerfEventArray.create();
+  const recorder = FlightRecorder.open(array);
+  const attached = attachBuiltin('sched_switch', array);
+  const records: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    await pause(20);
+    records.push((await recorder.rotate()).records);
+  }
+  attached.close();
+  recorder.close();
+  array.close();
+  return { rotated: records.map((count) => count > 0) };
+}
+
 /** Somebody else's map, by its number. */
 function openMap(id: number): unknown {
   const array = PerfEventArray.openById(id);
@@ -73,6 +90,7 @@ function openMap(id: number): unknown {
 
 async function main(): Promise<unknown> {
   const [, , id] = process.argv;
+  if (id === 'rotate') return rotate();
   if (id !== undefined) return openMap(Number(id));
   const status = readFileSync('/proc/self/status', 'utf8');
   return {

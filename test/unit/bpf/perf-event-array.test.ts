@@ -39,7 +39,6 @@ describe('PerfEventArray', () => {
     ['another type', { type: 2 }, 'ERR_PERF_MAP_TYPE', /map 12 is of type 2, not a perf event array \(4\)/],
     ['another key size', { keySize: 8 }, 'ERR_PERF_MAP_TYPE', /keys of 8 and values of 4 bytes/],
     ['another value size', { valueSize: 8 }, 'ERR_PERF_MAP_TYPE', /keys of 4 and values of 8 bytes/],
-    ['too few slots', { maxEntries: SLOTS - 1 }, 'ERR_PERF_MAP_TOO_SMALL', /create it with max_entries/],
   ])('refuses and closes a map with %s', (_what, info, code, message) => {
     const { native, bpfMapClose } = open(info);
     expect(() => PerfEventArray.openById(12, native)).toThrow(
