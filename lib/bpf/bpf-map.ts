@@ -58,7 +58,7 @@ export class BpfMap {
   private constructor(native: NativeAddon, handle: BpfMapHandle, info: BpfMapInfo) {
     this.#native = native;
     this.#handle = handle;
-    this.info = Object.freeze(info);
+    this.info = Object.freeze({ ...info });
     Object.freeze(this);
   }
 
