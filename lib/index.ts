@@ -40,7 +40,8 @@ export { Dispatcher, type DispatcherOptions, type Subscriber } from './merge/dis
 
 export { MemoryRingStorage, type MemoryRingStorageOptions } from './storage/memory-ring-storage';
 export { MmapRingStorage, type MmapRingStorageOptions } from './storage/mmap-ring-storage';
-export type { CustomAttributes, EventWakeup } from './events/perf-event';
+export type { CustomAttributes, EventWakeup } from './events/attr';
+export type { EventCount, PerfEvent } from './events/perf-event';
 export type { RingStorage } from './storage/ring-storage';
 
 export { PerfRing, type SkippedFault } from './ring/perf-ring';

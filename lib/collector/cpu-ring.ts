@@ -2,13 +2,9 @@ import type { PerfEventAttr } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
 import type { PerfRing } from '../ring/perf-ring';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
-import {
-  bpfOutputAttr,
-  type EventWakeup,
-  PerfEvent,
-  splitSideBand,
-  withTimeEnabled,
-} from '../events/perf-event';
+import { type EventWakeup, withTimeEnabled } from '../events/attr';
+import { bpfOutputAttr, splitSideBand } from '../events/bpf-output';
+import { PerfEvent } from '../events/perf-event';
 import { type CpuAccount, TAKES_ANY_SAMPLE_BYTES } from './accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';

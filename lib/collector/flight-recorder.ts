@@ -3,14 +3,14 @@ import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
 import { PerfRingError } from '../errors';
-import { plainKnownOptions } from '../input/plain-data';
+import { plainOptions } from '../input/plain-data';
 import { RingReader } from '../merge/ring-reader';
 import { PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor } from '../ring/record';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
-import { type CustomAttributes, withTimeEnabled } from '../events/perf-event';
+import { type CustomAttributes, withTimeEnabled } from '../events/attr';
 import { attemptAll } from '../input/attempt-all';
 import { channels, warn, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
 import { resolveOptions } from './options';
@@ -64,7 +64,7 @@ export class FlightRecorder {
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
     checkArray(array);
-    const { largestRecordBytes, ...readerOptions } = plainKnownOptions(options, KNOWN_OPTIONS);
+    const { largestRecordBytes, ...readerOptions } = plainOptions(options, KNOWN_OPTIONS);
     const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
     const capacity = resolved.dataPageCount * resolved.pageSize;
     if (largestRecordBytes !== undefined && !isWithin(largestRecordBytes, 8, capacity)) {

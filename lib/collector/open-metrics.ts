@@ -4,7 +4,7 @@
  */
 
 import { PerfRingError } from '../errors';
-import { checkString, plainCopy, plainList, plainOptions } from '../input/plain-data';
+import { checkString, plainCopy, plainList, plainProperties } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 import type { Labels, Metric } from './metrics';
 
@@ -99,7 +99,7 @@ function numberText(value: number): string {
 }
 
 function checkedMetric(metric: Metric): Metric {
-  const plain = plainOptions(
+  const plain = plainProperties(
     metric,
     ['name', 'type', 'help', 'unit', 'samples'],
     'ERR_PERF_INVALID_ARGUMENT',
@@ -125,7 +125,7 @@ function checkedMetric(metric: Metric): Metric {
 }
 
 function checkedSample(sample: Sample): Sample {
-  const { labels, value } = plainOptions(
+  const { labels, value } = plainProperties(
     sample,
     ['labels', 'value'],
     'ERR_PERF_INVALID_ARGUMENT',

@@ -1,17 +1,13 @@
-import {
-  CLOCK_MONOTONIC,
-  encodePerfEventAttr,
-  PERF_SAMPLE_TIME,
-  type PerfEventAttr,
-} from '../abi/perf-event';
+import { CLOCK_MONOTONIC, encodePerfEventAttr, PERF_SAMPLE_TIME } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { checkCpuNumbers, onlineCpus, possibleCpus } from '../host/cpu-list';
-import { plainCopy, plainKnownOptions, plainList } from '../input/plain-data';
+import { plainCopy, plainList, plainOptions } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
 import { shown } from '../input/shown';
-import { bpfOutputAttr, type CustomAttributes } from '../events/perf-event';
+import type { CustomAttributes } from '../events/attr';
+import { bpfOutputAttr, bpfOutputAttributes } from '../events/bpf-output';
 
 /**
  * How a reader learns that samples wait.
@@ -133,7 +129,7 @@ export const DEFAULT_TURN: Required<TurnLimits> = {
  * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NO_SUCH_CPU
  */
 export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
-  const options = plainKnownOptions(given, KNOWN_OPTIONS);
+  const options = plainOptions(given, KNOWN_OPTIONS);
   const order = orDefault(options.order, 'cpu');
   if (order !== 'cpu' && order !== 'time')
     throw invalid(`order must be 'cpu' or 'time', got ${shown(order)}`);
@@ -185,7 +181,7 @@ export function checkTurn(
   turn: TurnLimits,
   defaults: Required<TurnLimits> = DEFAULT_TURN,
 ): Required<TurnLimits> {
-  const plain = plainKnownOptions(turn, ['records', 'bytes', 'microseconds'], 'turn');
+  const plain = plainOptions(turn, ['records', 'bytes', 'microseconds'], 'ERR_PERF_INVALID_OPTION', 'turn');
   const limit = (name: keyof TurnLimits): number => {
     const value = plain[name];
     if (value === undefined) return defaults[name];
@@ -214,20 +210,8 @@ function isAbortSignal(value: unknown): boolean {
 
 const ABORTED = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean;
 
-/** What a reader decides itself, elsewhere in its options or by being what it is. */
-const OWN_ATTRIBUTES = [
-  'type',
-  'config',
-  'watermark',
-  'wakeup_events',
-  'wakeup_watermark',
-  'write_backward',
-] as const;
-
 function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
-  const custom: Partial<PerfEventAttr> = plainCopy(orDefault(options.attributes, {}), 'attributes');
-  const own = OWN_ATTRIBUTES.find((name) => custom[name] !== undefined);
-  if (own !== undefined) throw invalid(`attributes.${own} is the reader's own: leave it out`);
+  const custom = bpfOutputAttributes(orDefault(options.attributes, {}));
   const byKernelTime = order === 'time' && options.timeInPayload === undefined;
   if (
     byKernelTime &&

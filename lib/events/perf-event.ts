@@ -1,122 +1,31 @@
 import { errnoName, isErrno, systemError } from '../abi/errno';
 import {
-  CLOCK_MONOTONIC,
   encodePerfEventAttr,
-  PERF_COUNT_SW_BPF_OUTPUT,
-  PERF_COUNT_SW_DUMMY,
+  type PerfEventAttr,
+  PERF_FORMAT_GROUP,
+  PERF_FORMAT_ID,
   PERF_FORMAT_LOST,
   PERF_FORMAT_TOTAL_TIME_ENABLED,
-  PERF_SAMPLE_RAW,
-  PERF_TYPE_SOFTWARE,
-  type PerfEventAttr,
+  PERF_FORMAT_TOTAL_TIME_RUNNING,
 } from '../abi/perf-event';
 import { BAD_ARGUMENT, type NativeAddon, type PerfEventHandle } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { possibleCpus } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
-import { plainCopy, plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
+import { wordOf } from './attr';
 
-/** When the kernel wakes a reader that polls. */
-export type EventWakeup =
-  /** After every so many samples; 1 wakes for each. */
-  | { readonly everyEvents: number }
-  /** When so many bytes lie unread; below the ring's size. */
-  | { readonly everyBytes: number }
-  /** Not before half the ring is full. */
-  | 'half-full';
-
-/** Attributes beside those this library sets; the kernel's names. `sample_type` adds to what is needed. */
-export type CustomAttributes = Partial<
-  Omit<PerfEventAttr, 'wakeup_events' | 'wakeup_watermark' | 'watermark'>
->;
-
-/** The perf_event_attr of a ring for bpf_perf_event_output. */
-export function bpfOutputAttr(wakeup: EventWakeup, attributes: CustomAttributes = {}): PerfEventAttr {
-  const custom = plainCopy(attributes, 'attributes');
-  return {
-    type: PERF_TYPE_SOFTWARE,
-    config: PERF_COUNT_SW_BPF_OUTPUT,
-    sample_period: 1,
-    // Comparable with bpf_ktime_get_ns(), where PERF_SAMPLE_TIME is asked for.
-    use_clockid: true,
-    clockid: CLOCK_MONOTONIC,
-    ...custom,
-    sample_type: wordOf(custom.sample_type, 'sample_type') | PERF_SAMPLE_RAW,
-    ...wakeupAttr(wakeup),
-  };
-}
-
-/** Attributes for which the kernel writes records of other types than samples: side-band records. */
-export const SIDE_BAND_FLAGS = [
-  'mmap',
-  'comm',
-  'inherit_stat',
-  'task',
-  'mmap_data',
-  'mmap2',
-  'context_switch',
-  'namespaces',
-  'ksymbol',
-  'bpf_event',
-  'aux_output',
-  'cgroup',
-  'text_poke',
-] as const satisfies readonly (keyof PerfEventAttr)[];
-
-/**
- * Attributes for two events that share a ring: one for samples, one for side-band records. The kernel counts lost
- * records by event, whatever their type: only records of an event of their own are counted apart.
- * @returns `sideBand` undefined where no such record was asked for
- */
-export function splitSideBand(attributes: CustomAttributes): {
-  readonly samples: CustomAttributes;
-  readonly sideBand: PerfEventAttr | undefined;
-} {
-  if (!SIDE_BAND_FLAGS.some((flag) => attributes[flag] === true)) {
-    return { samples: attributes, sideBand: undefined };
-  }
-  const none = Object.fromEntries(SIDE_BAND_FLAGS.map((flag) => [flag, false]));
-  return {
-    samples: { ...attributes, ...none },
-    // With the samples' sample_type and clock: the fields that sample_id_all adds are laid out by them.
-    sideBand: { ...bpfOutputAttr('half-full', attributes), config: PERF_COUNT_SW_DUMMY },
-  };
-}
-
-/** For events that can be asked {@link PerfEvent.readEnabledNanoseconds}. */
-export function withTimeEnabled(attributes: CustomAttributes): CustomAttributes {
-  const asked = wordOf(attributes.read_format, 'read_format');
-  return { ...attributes, read_format: (asked | PERF_FORMAT_TOTAL_TIME_ENABLED) >>> 0 };
-}
-
-function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
-  // A watermark of 0 is the kernel's default: half the ring.
-  if (wakeup === 'half-full') return { watermark: true, wakeup_watermark: 0 };
-  const { everyBytes, everyEvents } = plainOptions<{ everyBytes?: number; everyEvents?: number }>(
-    wakeup,
-    ['everyBytes', 'everyEvents'],
-    'ERR_PERF_INVALID_OPTION',
-    'wakeup',
-  );
-  if (everyBytes !== undefined) return { watermark: true, wakeup_watermark: everyBytes };
-  if (everyEvents !== undefined) return { wakeup_events: everyEvents };
-  throw new PerfRingError(
-    'ERR_PERF_INVALID_OPTION',
-    "wakeup must be 'half-full', { everyEvents: n } or { everyBytes: n }",
-  );
-}
-
-/** An attribute that is a set of 32 bits; none when it is not given. */
-function wordOf(value: number | bigint | undefined, name: string): number {
-  if (value === undefined) return 0;
-  if ((typeof value === 'number' && Number.isInteger(value)) || typeof value === 'bigint') {
-    if (value >= 0 && value <= 0xffff_ffff) return Number(value);
-  }
-  throw new PerfRingError(
-    'ERR_PERF_INVALID_OPTION',
-    `attributes.${name} must be from 0 to 4294967295, got ${shown(value)}`,
-  );
+/** What {@link PerfEvent.read} returns; undefined is what the event's `read_format` does not have. */
+export interface EventCount {
+  /** Events counted; nanoseconds for the clocks. */
+  readonly value: bigint;
+  /** How long the event was enabled, and how long it was on its counter: less where events take turns. */
+  readonly enabledNanoseconds: bigint | undefined;
+  readonly runningNanoseconds: bigint | undefined;
+  /** As {@link PerfEvent.id}. */
+  readonly id: bigint | undefined;
+  /** Samples that the kernel could not write. */
+  readonly lost: number | undefined;
 }
 
 /** A function of the module and not a member of PerfEvent: with a handle, the addon maps the event's ring. */
@@ -190,8 +99,7 @@ export class PerfEvent {
    */
   readLost(): number | undefined {
     if (!this.countsLost) return undefined;
-    const words = this.#native.perfEventRead(this.#handle, this.#words);
-    if (words < 0) throw this.#error(words, 'read', 'reading the counters');
+    const words = this.#readWords();
     // PERF_FORMAT_LOST is the last word of struct read_format.
     return Number(this.#words[words - 1]);
   }
@@ -199,8 +107,7 @@ export class PerfEvent {
   /** How long the event has been enabled; undefined when its read_format was opened without: see {@link withTimeEnabled}. */
   readEnabledNanoseconds(): bigint | undefined {
     if ((this.readFormat & PERF_FORMAT_TOTAL_TIME_ENABLED) === 0) return undefined;
-    const words = this.#native.perfEventRead(this.#handle, this.#words);
-    if (words < 0) throw this.#error(words, 'read', 'reading the counters');
+    this.#readWords();
     // The word after the counter, or after how many there are of a group.
     return this.#words[1];
   }
@@ -217,6 +124,68 @@ export class PerfEvent {
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_SET_OUTPUT)', 'sharing the ring');
   }
 
+  /**
+   * Counts and samples from now on, where the event was opened `disabled` or has been disabled. Idempotent.
+   * @throws PerfRingError ERR_PERF_CLOSED
+   * @throws PerfSystemError of ioctl(PERF_EVENT_IOC_ENABLE)
+   */
+  enable(): void {
+    this.#control(this.#native.perfEventEnable(this.#handle, true), 'ENABLE', 'enabling the event');
+  }
+
+  /** Neither counts nor samples until {@link enable}. Idempotent. @throws as {@link enable} */
+  disable(): void {
+    this.#control(this.#native.perfEventEnable(this.#handle, false), 'DISABLE', 'disabling the event');
+  }
+
+  /** Sets the counter to 0, but neither its times nor its count of lost samples. @throws as {@link enable} */
+  reset(): void {
+    this.#control(this.#native.perfEventReset(this.#handle), 'RESET', 'resetting the counter');
+  }
+
+  /**
+   * What the event has counted, as its `read_format` asks. An event of a group that has PERF_FORMAT_GROUP in it reads
+   * its own counter here as well.
+   * @throws PerfRingError ERR_PERF_CLOSED; ERR_PERF_NOT_SUPPORTED for a `pinned` event that the kernel could not keep on
+   *   its counter: it counts again after {@link disable} and {@link enable}
+   * @throws PerfSystemError of read(2)
+   * @see struct read_format, https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h#L339
+   */
+  read(): EventCount {
+    this.#readWords();
+    const words = this.#words.values();
+    const has = (bit: number): boolean => (this.readFormat & bit) !== 0;
+    const next = (): bigint => words.next().value ?? 0n;
+    const take = (bit: number): bigint | undefined => (has(bit) ? next() : undefined);
+    const isGroup = has(PERF_FORMAT_GROUP);
+    // A group has the number of its events in front, and its times before the counters.
+    if (isGroup) next();
+    let value = isGroup ? 0n : next();
+    const enabledNanoseconds = take(PERF_FORMAT_TOTAL_TIME_ENABLED);
+    const runningNanoseconds = take(PERF_FORMAT_TOTAL_TIME_RUNNING);
+    if (isGroup) value = next();
+    const id = take(PERF_FORMAT_ID);
+    const lost = take(PERF_FORMAT_LOST);
+    return {
+      value,
+      enabledNanoseconds,
+      runningNanoseconds,
+      id,
+      lost: lost === undefined ? undefined : Number(lost),
+    };
+  }
+
+  /**
+   * The id of the event in samples that have PERF_SAMPLE_ID or PERF_SAMPLE_IDENTIFIER.
+   * @throws PerfRingError ERR_PERF_CLOSED
+   * @throws PerfSystemError of ioctl(PERF_EVENT_IOC_ID)
+   */
+  get id(): number {
+    const result = this.#native.perfEventId(this.#handle);
+    this.#control(result, 'ID', 'asking for the id');
+    return result;
+  }
+
   /** No more output while paused: samples are refused and counted as lost. Not synchronous. */
   pauseOutput(paused: boolean): void {
     const result = this.#native.perfEventPauseOutput(this.#handle, paused);
@@ -225,6 +194,20 @@ export class PerfEvent {
 
   close(): void {
     this.#native.perfEventClose(this.#handle);
+  }
+
+  #readWords(): number {
+    const words = this.#native.perfEventRead(this.#handle, this.#words);
+    if (words < 0) throw this.#error(words, 'read', 'reading the counters');
+    if (words > 0) return words;
+    throw new PerfRingError(
+      'ERR_PERF_NOT_SUPPORTED',
+      `the pinned event of CPU ${this.cpu} lost its counter: disable() and enable() it to count again`,
+    );
+  }
+
+  #control(result: number, command: string, what: string): void {
+    if (result < 0) throw this.#error(result, `ioctl(PERF_EVENT_IOC_${command})`, what);
   }
 
   #error(result: number, syscall: string, what: string): Error {

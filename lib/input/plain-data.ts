@@ -9,9 +9,33 @@ import { isUint8Array } from './view-span';
  */
 
 /**
- * The options of those names that are given.
- * @param what for messages: `options`
+ * The properties of those names that are given; others are ignored. For objects that may be more than their type says,
+ * as one with methods may be. Options are for {@link plainOptions}.
+ * @param what for messages: `layout`
  * @throws PerfRingError of the code, for what is no object and for what cannot be read
+ */
+export function plainProperties<Value extends object>(
+  value: Value,
+  names: readonly (keyof Value & string)[],
+  code: PerfRingErrorCode,
+  what: string,
+): Value {
+  if (typeof value !== 'object' || value === null) {
+    throw new PerfRingError(code, `${what} must be an object, got ${shown(value)}`);
+  }
+  const given: [string, unknown][] = [];
+  for (const name of names) {
+    const property = read(() => value[name], `${what}.${name}`, code);
+    if (property !== undefined) given.push([name, property]);
+  }
+  // Not by assignment: `__proto__` is a name like any other.
+  return Object.fromEntries(given) as Value;
+}
+
+/**
+ * The options that are given. There may be no others: an option that is spelled wrong would be ignored.
+ * @param what for messages: `options`
+ * @throws PerfRingError of the code, as {@link plainProperties}, and for an unknown name
  */
 export function plainOptions<Options extends object>(
   options: Options,
@@ -19,29 +43,7 @@ export function plainOptions<Options extends object>(
   code: PerfRingErrorCode = 'ERR_PERF_INVALID_OPTION',
   what = 'options',
 ): Options {
-  if (typeof options !== 'object' || options === null) {
-    throw new PerfRingError(code, `${what} must be an object, got ${shown(options)}`);
-  }
-  const given: [string, unknown][] = [];
-  for (const name of names) {
-    const value = read(() => options[name], `${what}.${name}`, code);
-    if (value !== undefined) given.push([name, value]);
-  }
-  // Not by assignment: `__proto__` is a name like any other.
-  return Object.fromEntries(given) as Options;
-}
-
-/**
- * As {@link plainOptions}, and there may be no others.
- * @throws PerfRingError of the code, for an unknown name as well
- */
-export function plainKnownOptions<Options extends object>(
-  options: Options,
-  names: readonly (keyof Options & string)[],
-  what = 'options',
-): Options {
-  const code = 'ERR_PERF_INVALID_OPTION';
-  const plain = plainOptions(options, names, code, what);
+  const plain = plainProperties(options, names, code, what);
   const known: readonly string[] = names;
   const unknown = read(() => Object.keys(options), what, code).find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -51,14 +53,14 @@ export function plainKnownOptions<Options extends object>(
   return plain;
 }
 
-/** All own properties. @throws PerfRingError as {@link plainOptions} */
+/** All own properties. @throws PerfRingError as {@link plainProperties} */
 export function plainCopy<Value extends object>(
   value: Value,
   what: string,
   code: PerfRingErrorCode = 'ERR_PERF_INVALID_OPTION',
 ): Value {
   const names = typeof value === 'object' && value !== null ? read(() => Object.keys(value), what, code) : [];
-  return plainOptions(value, names as (keyof Value & string)[], code, what);
+  return plainProperties(value, names as (keyof Value & string)[], code, what);
 }
 
 /**

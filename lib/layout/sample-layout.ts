@@ -1,5 +1,5 @@
 import { PerfRingError } from '../errors';
-import { plainList, plainOptions } from '../input/plain-data';
+import { plainList, plainProperties } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 
 type NumberKind = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
@@ -220,7 +220,7 @@ function checkedStruct(
   left: { fields: number },
 ): SampleLayout {
   if (levels === 0) throw invalid(`structs nest at most ${DEEPEST_NESTING} deep`);
-  const plain = plainOptions(
+  const plain = plainProperties(
     layout,
     ['fields', 'size', 'alignment'],
     'ERR_PERF_INVALID_ARGUMENT',
@@ -251,7 +251,7 @@ function plainField<Field extends { readonly name: string }>(
   field: Field,
   names: readonly (keyof Field & string)[] | readonly string[],
 ): Field {
-  const plain = plainOptions(
+  const plain = plainProperties(
     field,
     names as (keyof Field & string)[],
     'ERR_PERF_INVALID_ARGUMENT',

@@ -34,7 +34,7 @@ import {
   type PerfEventAttr,
 } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { plainOptions } from '../input/plain-data';
+import { plainProperties } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { singleReadBytes } from './variable-fields';
 
@@ -178,7 +178,7 @@ const made = new WeakSet<object>();
  * ```
  */
 export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFormat {
-  const attr = plainOptions(attributes, ATTRIBUTES);
+  const attr = plainProperties(attributes, ATTRIBUTES, 'ERR_PERF_INVALID_OPTION', 'attributes');
   const sampleType = bitsOf(attr, 'sample_type', ALL_SAMPLE_BITS, PERF_SAMPLE_RAW);
   const readFormat = bitsOf(attr, 'read_format', ALL_READ_BITS);
   const { places, variableFields, fixedBytes } = placeFields(sampleType, readFormat);

@@ -1,5 +1,5 @@
 import { PerfRingError } from '../errors';
-import { plainOptions } from '../input/plain-data';
+import { plainOptions, plainProperties } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from './record-cursor';
 import type { RingCursors } from './ring-cursors';
 import { isSampleFormat, type SampleFormat } from './sample-format';
@@ -57,7 +57,7 @@ export function ringOptions(options: PerfRingOptions): PerfRingOptions {
 }
 
 function checkCursors(cursors: RingCursors): void {
-  const methods = plainOptions(cursors, CURSOR_METHODS, 'ERR_PERF_INVALID_OPTION', 'cursors');
+  const methods = plainProperties(cursors, CURSOR_METHODS, 'ERR_PERF_INVALID_OPTION', 'cursors');
   for (const name of CURSOR_METHODS) {
     if (typeof methods[name] === 'function') continue;
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cursors.${name} must be a function`);

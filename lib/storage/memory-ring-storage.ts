@@ -63,6 +63,7 @@ const OPTIONS = [
   'format',
   'timeInPayload',
   'cpu',
+  'kernelWritten',
   'cursors',
 ] as const satisfies readonly (keyof MemoryRingStorageOptions)[];
 

@@ -9,14 +9,9 @@ import { shown } from '../input/shown';
 import { PerfRing } from '../ring/perf-ring';
 import { type SampleFormat, sampleFormat } from '../ring/sample-format';
 import { CopyingCursors, MappedCursors } from './mapped-cursors';
-import {
-  bpfOutputAttr,
-  type CustomAttributes,
-  type EventWakeup,
-  handleOf,
-  PerfEvent,
-  SIDE_BAND_FLAGS,
-} from '../events/perf-event';
+import { type CustomAttributes, type EventWakeup, ringAttr } from '../events/attr';
+import { SIDE_BAND_FLAGS } from '../events/bpf-output';
+import { handleOf, PerfEvent } from '../events/perf-event';
 import type { RingStorage } from './ring-storage';
 
 export interface MmapRingStorageOptions {
@@ -107,7 +102,7 @@ export class MmapRingStorage implements RingStorage {
   static open(given: MmapRingStorageOptions, native: NativeAddon = addon()): MmapRingStorage {
     const options = plainOptions(given, OPTIONS);
     checkDataPageCount(options.dataPageCount);
-    const attr = bpfOutputAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);
+    const attr = ringAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);
     const event = PerfEvent.open(native, attr, options.cpu, options.pid);
     try {
       return new MmapRingStorage(native, event, attr, options);

@@ -2,7 +2,7 @@ import { PerfRingError } from '../../errors';
 import { type PidNamespace, pidNamespace } from '../../host/namespaces';
 import { type ProcessIdentity, processIdentity } from '../../host/process-identity';
 import type { FieldValue, SampleLayout } from '../../layout/sample-layout';
-import { plainCopy, plainOptions } from '../../input/plain-data';
+import { plainCopy, plainProperties } from '../../input/plain-data';
 import { shown } from '../../input/shown';
 import { assemble, type Line } from '../instructions';
 
@@ -75,7 +75,7 @@ function scopeOf({ tgid, excludeTgid, syscall }: BuiltinOptions): SampleScope {
 }
 
 function plainCopyOfMap(map: { readonly fd: number }): { readonly fd: number } {
-  return plainOptions(map, ['fd'], 'ERR_PERF_INVALID_ARGUMENT', 'map');
+  return plainProperties(map, ['fd'], 'ERR_PERF_INVALID_ARGUMENT', 'map');
 }
 
 /**

@@ -1,6 +1,8 @@
+import * as kernel from '../../../lib/abi/perf-event';
 import { PERF_RECORD_LOST, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
 import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
+import type { PerfEvent } from '../../../lib/events/perf-event';
 import { MmapRingStorage, type MmapRingStorageOptions } from '../../../lib/storage/mmap-ring-storage';
 import { collectGarbage, expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -178,5 +180,57 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
       MmapRingStorage.open({ cpu: CPUS[round % CPUS.length] as number, dataPageCount: 1 }).close();
     }
     expect(takeLedger().descriptors).toEqual(before.descriptors);
+  });
+});
+
+describeWith(SCENE_CAPABILITIES, 'the event of a storage', () => {
+  const clock = { type: kernel.PERF_TYPE_SOFTWARE, config: kernel.PERF_COUNT_SW_TASK_CLOCK };
+  /** Uses the CPU until the event has counted so much more. */
+  const runUntilCounted = (event: PerfEvent, nanoseconds: bigint): void => {
+    for (const from = event.read().value; event.read().value - from < nanoseconds; );
+  };
+
+  it('that was opened disabled counts and samples once it is enabled, and not before or after', () => {
+    const attributes = { ...clock, disabled: true, sample_period: 100_000 };
+    using storage = MmapRingStorage.open({ cpu: -1, pid: 0, dataPageCount: 4, attributes });
+    const { event, ring } = storage;
+    expect([event.read().value, ring.availableBytes()]).toEqual([0n, 0]);
+    event.enable();
+    runUntilCounted(event, 2_000_000n);
+    expect(ring.availableBytes()).toBeGreaterThan(0);
+    event.disable();
+    const { value } = event.read();
+    expect(event.read().value).toBe(value);
+    event.reset();
+    expect(event.read().value).toBe(0n);
+  });
+
+  it('has the id that its read_format tells', () => {
+    const attributes = { ...clock, read_format: kernel.PERF_FORMAT_ID };
+    using storage = MmapRingStorage.open({ cpu: -1, pid: 0, dataPageCount: 1, attributes });
+    expect(BigInt(storage.event.id)).toBe(storage.event.read().id);
+    expect(storage.event.id).toBeGreaterThan(0);
+  });
+
+  it('samples at a frequency', () => {
+    const attributes = { ...clock, freq: true, sample_freq: 4000 };
+    using storage = MmapRingStorage.open({ cpu: -1, pid: 0, dataPageCount: 4, attributes });
+    runUntilCounted(storage.event, 20_000_000n);
+    expect(storage.ring.availableBytes()).toBeGreaterThan(0);
+  });
+
+  it('says that it was closed', () => {
+    const storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 });
+    const { event } = storage;
+    storage.close();
+    for (const call of [
+      () => event.enable(),
+      () => event.disable(),
+      () => event.reset(),
+      () => event.read(),
+      () => event.id,
+    ]) {
+      expect(codeOf(call)).toBe('ERR_PERF_CLOSED');
+    }
   });
 });

@@ -89,7 +89,7 @@ describe('the options of a reader', () => {
     [{ turn: { bytes: Number.NaN } }, OPTION, /turn.bytes/],
     [{ turn: { microseconds: '5' } }, OPTION, /turn.microseconds/],
     [{ attributes: 5 }, OPTION, /attributes must be an object/],
-    [{ attributes: { type: 1 } }, OPTION, /attributes.type is the reader's own/],
+    [{ attributes: { type: 1 } }, OPTION, /attributes.type is not accepted: the reader sets it/],
     [{ attributes: { config: 9 } }, OPTION, /attributes.config/],
     [{ attributes: { write_backward: true } }, OPTION, /attributes.write_backward/],
     [{ attributes: { wakeup_events: 1 } }, OPTION, /attributes.wakeup_events/],

@@ -1,11 +1,6 @@
-import {
-  PERF_FORMAT_ID,
-  PERF_FORMAT_LOST,
-  PERF_SAMPLE_RAW,
-  PERF_SAMPLE_TIME,
-} from '../../../lib/abi/perf-event';
-import { bpfOutputAttr, PerfEvent } from '../../../lib/events/perf-event';
-import { checkDataPageCount, MmapRingStorage } from '../../../lib/storage/mmap-ring-storage';
+import { PERF_FORMAT_ID, PERF_FORMAT_LOST } from '../../../lib/abi/perf-event';
+import { bpfOutputAttr } from '../../../lib/events/bpf-output';
+import { PerfEvent } from '../../../lib/events/perf-event';
 import { answers, fakeNative } from '../../support/fake-native';
 import { codeOf, messageOf } from '../../support/ring-errors';
 
@@ -27,26 +22,6 @@ function kernelKnowing(bits: number): { native: ReturnType<typeof fakeNative>; t
   });
   return { native, tried };
 }
-
-describe('bpfOutputAttr', () => {
-  it('wakes as it is told to', () => {
-    expect(bpfOutputAttr({ everyEvents: 5 })).toMatchObject({
-      wakeup_events: 5,
-      sample_type: PERF_SAMPLE_RAW,
-    });
-    expect(bpfOutputAttr({ everyBytes: 99 })).toMatchObject({ watermark: true, wakeup_watermark: 99 });
-    expect(bpfOutputAttr('half-full')).toMatchObject({ watermark: true, wakeup_watermark: 0 });
-  });
-
-  it('adds to the sample_type that is asked for', () => {
-    expect(bpfOutputAttr('half-full', { sample_type: PERF_SAMPLE_TIME }).sample_type).toBe(
-      PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
-    );
-    expect(bpfOutputAttr('half-full', { sample_type: BigInt(PERF_SAMPLE_TIME) }).sample_type).toBe(
-      PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
-    );
-  });
-});
 
 describe('PerfEvent', () => {
   const attr = bpfOutputAttr({ everyEvents: 1 });
@@ -87,6 +62,60 @@ describe('PerfEvent', () => {
     expect(messageOf(open)).toMatch(named);
   });
 
+  it.each<[string, number, readonly bigint[], object]>([
+    ['alone', 31 & ~8, [5n, 40n, 30n, 9n, 2n], { value: 5n }],
+    ['as the first of its group', 31, [1n, 40n, 30n, 5n, 9n, 2n], { value: 5n }],
+  ])('reads its counter %s, and what its read_format has beside it', (_, readFormat, words, count) => {
+    const native = fakeNative({
+      perfEventOpen: () => ({}),
+      perfEventRead: (_event: unknown, target: BigUint64Array) => {
+        target.set(words);
+        return words.length;
+      },
+    });
+    const event = PerfEvent.open(native, { ...attr, read_format: readFormat }, 0);
+    expect(event.read()).toEqual({
+      ...count,
+      enabledNanoseconds: 40n,
+      runningNanoseconds: 30n,
+      id: 9n,
+      lost: 2,
+    });
+  });
+
+  it('reads nothing that its read_format has not', () => {
+    const { native } = kernelKnowing(0);
+    expect(PerfEvent.open(native, attr, 0).read()).toEqual({ value: 7n });
+  });
+
+  it('says that a pinned event lost its counter, where the kernel gives nothing to read', () => {
+    const native = fakeNative({ perfEventOpen: () => ({}), perfEventRead: () => 0 });
+    const event = PerfEvent.open(native, attr, 3);
+    expect(codeOf(() => event.read())).toBe('ERR_PERF_NOT_SUPPORTED');
+    expect(messageOf(() => event.read())).toMatch(/CPU 3 lost its counter/);
+  });
+
+  it.each<[string, keyof PerfEvent, string, RegExp]>([
+    ['perfEventEnable', 'enable', 'EINVAL', /PERF_EVENT_IOC_ENABLE/],
+    ['perfEventEnable', 'disable', 'EINVAL', /PERF_EVENT_IOC_DISABLE/],
+    ['perfEventReset', 'reset', 'EINVAL', /PERF_EVENT_IOC_RESET/],
+    ['perfEventId', 'id', 'EINVAL', /PERF_EVENT_IOC_ID/],
+  ])('tells the errno of %s by %s', (name, member, code, syscall) => {
+    const call = (answer: () => number) => (): unknown => {
+      const event = PerfEvent.open(fakeNative({ perfEventOpen: () => ({}), [name]: answer }), attr, 0);
+      const value = event[member];
+      return typeof value === 'function' ? Reflect.apply(value, event, []) : value;
+    };
+    expect(codeOf(call(answers(code)))).toBe(code);
+    expect(codeOf(call(() => -100_000))).toBe('ERR_PERF_CLOSED');
+    try {
+      call(answers(code))();
+    } catch (error) {
+      expect((error as { syscall: string }).syscall).toMatch(syscall);
+    }
+    expect.assertions(3);
+  });
+
   it('says that it was closed', () => {
     const { native } = kernelKnowing(31);
     const event = PerfEvent.open(
@@ -96,49 +125,5 @@ describe('PerfEvent', () => {
     );
     expect(codeOf(() => event.readLost())).toBe('ERR_PERF_CLOSED');
     expect(codeOf(() => event.pauseOutput(true))).toBe('ERR_PERF_CLOSED');
-  });
-});
-
-describe('MmapRingStorage', () => {
-  it.each<[unknown, string]>([
-    [0, 'ERR_PERF_NO_DATA_PAGES'],
-    [3, 'ERR_PERF_NOT_POWER_OF_TWO'],
-    [-4, 'ERR_PERF_NOT_POWER_OF_TWO'],
-    [1.5, 'ERR_PERF_NOT_POWER_OF_TWO'],
-    ['4', 'ERR_PERF_NOT_POWER_OF_TWO'],
-  ])('refuses %p pages before anything is opened', (pages, code) => {
-    expect(codeOf(() => checkDataPageCount(pages as number))).toBe(code);
-    const native = fakeNative({});
-    expect(codeOf(() => MmapRingStorage.open({ cpu: 0, dataPageCount: pages as number }, native))).toBe(code);
-  });
-
-  it.each([['often'], [{}], [{ everyEvents: -1 }], [{ everyEvents: 1.5 }], [{ everyBytes: 2 ** 32 }]])(
-    'refuses %p as a wakeup before anything is opened',
-    (wakeup) => {
-      const open = (): unknown =>
-        MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }, fakeNative({}));
-      expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
-    },
-  );
-
-  it.each<[string, string, RegExp]>([
-    ['EPERM', 'EPERM', /perf_event_mlock_kb/],
-    ['ENOMEM', 'ENOMEM', /smaller rings/],
-    ['EINVAL', 'EINVAL', /does not map a ring of 1 pages/],
-  ])('closes its event when mapping says %s, and says what to do', (errno, code, named) => {
-    let closed = 0;
-    const native = fakeNative({
-      perfEventOpen: () => ({}),
-      pageSize: () => 4096,
-      ringMap: answers(errno),
-      perfEventClose: () => {
-        closed++;
-        return 0;
-      },
-    });
-    const open = (): unknown => MmapRingStorage.open({ cpu: 0, dataPageCount: 1 }, native);
-    expect(messageOf(open)).toMatch(named);
-    expect(codeOf(open)).toBe(code);
-    expect(closed).toBe(2);
   });
 });
