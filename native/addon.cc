@@ -5,11 +5,10 @@
 #include "binding/mapped_ring.h"
 #include "binding/perf_event.h"
 #include "binding/poller.h"
-#include "napi.h"
+#include "node_api.h"
 
-namespace {
-
-Napi::Object Init(Napi::Env env, Napi::Object exports) {
+// Not NODE_API_MODULE() of node-addon-api, whose wrappers answer a failure with an exception: see Export().
+NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   if (!perfring::binding::Environment::Attach(env)) {
     return exports;
   }
@@ -23,7 +22,3 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   perfring::binding::ExportHost(env, exports);
   return exports;
 }
-
-}  // namespace
-
-NODE_API_MODULE(perfring, Init)

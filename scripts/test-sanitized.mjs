@@ -42,7 +42,12 @@ const LEAKS = {
 const ENDS = {
   title: 'with sanitizers, processes that end',
   parts: [
-    ['--testPathPatterns', 'test/process/lifetimes/ending', 'test/integration/doctor', 'test/process/faults'],
+    [
+      '--testPathPatterns',
+      'test/process/lifetimes/(ending|starting)',
+      'test/integration/doctor',
+      'test/process/faults',
+    ],
   ],
   // Freed memory is kept for a while, to see who uses it; some tests see that memory does not grow.
   asan: 'detect_leaks=0:quarantine_size_mb=4',

@@ -57,6 +57,15 @@ Napi::Value AnswerObject(const Napi::CallbackInfo& info, napi_value object) {
   return object == nullptr ? Answer(info, -ENOMEM) : Napi::Value(info.Env(), object);
 }
 
+void DefineFunction(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_property_descriptor descriptor{};
+  descriptor.utf8name = name;
+  descriptor.attributes = napi_default_jsproperty;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &descriptor.value) == napi_ok) {
+    napi_define_properties(env, exports, 1, &descriptor);
+  }
+}
+
 void ClearPendingException(napi_env env) {
   bool pending = false;
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) {

@@ -30,10 +30,20 @@ napi_value ArrayValue(napi_env env, std::span<const int> numbers);
 // Drops the exception of JavaScript that a call into it left, so that it does not surface in the caller.
 void ClearPendingException(napi_env env);
 
-// Adds a function to the addon's exports.
+// Adds a function to the addon's exports; adds nothing in an environment that is ending, where nobody can call it.
+void DefineFunction(napi_env env, napi_value exports, const char* name, napi_callback callback);
+
+// A native function as Node-API calls it.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
-void Export(Napi::Env env, Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<Function>(env, name));
+napi_value Call(napi_env env, napi_callback_info info) {
+  return Function(Napi::CallbackInfo(env, info));
+}
+
+// Not by Napi::Function::New() and Napi::Object::Set(): they answer a failure with a JavaScript exception, and where a
+// worker is being terminated while it loads the addon, that exception can't be thrown and ends the process.
+template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
+void Export(napi_env env, napi_value exports, const char* name) {
+  DefineFunction(env, exports, name, Call<Function>);
 }
 
 }  // namespace perfring::binding

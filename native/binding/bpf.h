@@ -40,9 +40,9 @@ struct OpenBpfLink {
   system::BpfLink link;
 };
 
-void ExportBpfMap(Napi::Env env, Napi::Object exports);
-void ExportBpfProgram(Napi::Env env, Napi::Object exports);
-void ExportBpfLink(Napi::Env env, Napi::Object exports);
+void ExportBpfMap(napi_env env, napi_value exports);
+void ExportBpfProgram(napi_env env, napi_value exports);
+void ExportBpfLink(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

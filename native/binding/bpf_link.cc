@@ -35,7 +35,7 @@ Napi::Value BpfLinkClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportBpfLink(Napi::Env env, Napi::Object exports) {
+void ExportBpfLink(napi_env env, napi_value exports) {
   Export<BpfRawTracepointOpen>(env, exports, "bpfRawTracepointOpen");
   Export<BpfLinkClose>(env, exports, "bpfLinkClose");
 }

@@ -141,7 +141,7 @@ Napi::Value BpfMapClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportBpfMap(Napi::Env env, Napi::Object exports) {
+void ExportBpfMap(napi_env env, napi_value exports) {
   Export<BpfMapCreate>(env, exports, "bpfMapCreate");
   Export<BpfMapOpenPinned>(env, exports, "bpfMapOpenPinned");
   Export<BpfMapOpenId>(env, exports, "bpfMapOpenId");

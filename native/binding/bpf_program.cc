@@ -77,7 +77,7 @@ Napi::Value BpfProgramClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportBpfProgram(Napi::Env env, Napi::Object exports) {
+void ExportBpfProgram(napi_env env, napi_value exports) {
   Export<BpfProgramLoad>(env, exports, "bpfProgramLoad");
   Export<BpfProgramFd>(env, exports, "bpfProgramFd");
   Export<BpfProgramTestRun>(env, exports, "bpfProgramTestRun");

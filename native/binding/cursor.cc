@@ -91,7 +91,7 @@ Napi::Value CursorWriteOffset(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportCursor(Napi::Env env, Napi::Object exports) {
+void ExportCursor(napi_env env, napi_value exports) {
   Export<CursorAvailable>(env, exports, "cursorAvailable");
   Export<CursorConsume>(env, exports, "cursorConsume");
   Export<CursorReadOffset>(env, exports, "cursorReadOffset");

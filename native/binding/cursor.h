@@ -5,7 +5,7 @@
 
 namespace perfring::binding {
 
-void ExportCursor(Napi::Env env, Napi::Object exports);
+void ExportCursor(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

@@ -52,7 +52,7 @@ Napi::Value OpenHandles(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportHost(Napi::Env env, Napi::Object exports) {
+void ExportHost(napi_env env, napi_value exports) {
   Export<PageSize>(env, exports, "pageSize");
   Export<TracepointId>(env, exports, "tracepointId");
   Export<SetThreadAffinity>(env, exports, "setThreadAffinity");

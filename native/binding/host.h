@@ -5,7 +5,7 @@
 
 namespace perfring::binding {
 
-void ExportHost(Napi::Env env, Napi::Object exports);
+void ExportHost(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

@@ -160,7 +160,7 @@ Napi::Value RingClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportMappedRing(Napi::Env env, Napi::Object exports) {
+void ExportMappedRing(napi_env env, napi_value exports) {
   Export<RingMap>(env, exports, "ringMap");
   Export<RingBuffer>(env, exports, "ringBuffer");
   Export<RingAvailable>(env, exports, "ringAvailable");

@@ -50,7 +50,7 @@ class OpenRing {
   napi_ref array_buffer_ = nullptr;
 };
 
-void ExportMappedRing(Napi::Env env, Napi::Object exports);
+void ExportMappedRing(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

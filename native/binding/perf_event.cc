@@ -134,7 +134,7 @@ Napi::Value PerfEventClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportPerfEvent(Napi::Env env, Napi::Object exports) {
+void ExportPerfEvent(napi_env env, napi_value exports) {
   Export<PerfEventOpen>(env, exports, "perfEventOpen");
   Export<PerfEventFd>(env, exports, "perfEventFd");
   Export<PerfEventEnable>(env, exports, "perfEventEnable");

@@ -37,7 +37,7 @@ class OpenPerfEvent {
   std::vector<std::weak_ptr<system::EpollSet>> watchers_;
 };
 
-void ExportPerfEvent(Napi::Env env, Napi::Object exports);
+void ExportPerfEvent(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

@@ -256,7 +256,7 @@ Napi::Value PollerClose(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void ExportPoller(Napi::Env env, Napi::Object exports) {
+void ExportPoller(napi_env env, napi_value exports) {
   Export<PollerOpen>(env, exports, "pollerOpen");
   Export<PollerAdd>(env, exports, "pollerAdd");
   Export<PollerRemove>(env, exports, "pollerRemove");

@@ -99,7 +99,7 @@ class OpenPoller {
   std::shared_ptr<Poller> poller_;
 };
 
-void ExportPoller(Napi::Env env, Napi::Object exports);
+void ExportPoller(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 
