@@ -21,6 +21,7 @@
         "native/system/epoll_set.cc",
         "native/system/glibc_floor.cc",
         "native/system/host.cc",
+        "native/system/mapped_ranges.cc",
         "native/system/mapped_ring.cc",
         "native/system/memory_mapping.cc",
         "native/system/perf_event.cc",

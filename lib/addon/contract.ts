@@ -85,7 +85,7 @@ export interface NativeAddon {
 
   /**
    * Maps 1 + dataPageCount pages of the event, MAP_SHARED. The mapping holds a reference to the event, and
-   * lives until both this handle and the ArrayBuffer are done.
+   * lives until ringClose.
    * @param dataPageCount a power of two
    * @param writable false for overwrite mode (the kernel then never waits for data_tail)
    */
@@ -114,7 +114,11 @@ export interface NativeAddon {
    * @param position of one word, which becomes h1: 0 at first, and lower by each record's size (modulo 2^64)
    */
   ringSnapshot(ring: MappedRingHandle, target: Uint8Array, position: BigUint64Array): number;
-  /** Detaches the ArrayBuffer (every view is then length 0) and lets go of the mapping. */
+  /**
+   * Detaches the ArrayBuffer (every view is then length 0) and unmaps: the kernel has the memory back when this returns.
+   * But when the ArrayBuffer was detached elsewhere before, by transfer() or structuredClone(), what took the memory can
+   * be read on, and the mapping lives until that is collected.
+   */
   ringClose(ring: MappedRingHandle): number;
 
   // ------------------------------------------------------------------ cursors of rings in memory
@@ -246,7 +250,7 @@ export interface BpfTestRunResult {
 
 export interface OpenHandles {
   readonly perfEvents: number;
-  /** Mappings still mapped: a closed ring counts until its ArrayBuffer's finalizer ran as well. */
+  /** Mappings still mapped: of open rings, and of closed ones whose ArrayBuffer was transferred and is reachable. */
   readonly mappings: number;
   readonly pollers: number;
   readonly bpfMaps: number;

@@ -18,7 +18,7 @@ std::optional<RingCursor> CursorAt(const Napi::CallbackInfo& info, size_t index)
   const auto view = Arguments(info).ViewBytes(index);
   if (!view || view->size() < RingCursor::kRequiredBytes ||
       reinterpret_cast<uintptr_t>(view->data()) % RingCursor::kAlignment != 0 ||
-      Environment::Of(info)->IsMapped(*view)) {
+      Environment::Of(info)->mapped().Overlaps(*view)) {
     return std::nullopt;
   }
   return RingCursor(view->data());

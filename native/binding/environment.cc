@@ -32,19 +32,4 @@ std::shared_ptr<Environment> Environment::Of(const Napi::CallbackInfo& info) {
   return *static_cast<Holder*>(holder);
 }
 
-void Environment::AddMapped(const std::byte* data, size_t length) {
-  const auto first = reinterpret_cast<uintptr_t>(data);
-  mapped_.emplace(first, first + length);
-}
-
-void Environment::RemoveMapped(const std::byte* data) { mapped_.erase(reinterpret_cast<uintptr_t>(data)); }
-
-bool Environment::IsMapped(std::span<const std::byte> bytes) const {
-  const auto first = reinterpret_cast<uintptr_t>(bytes.data());
-  // The last mapping that begins before the bytes end is the only one that can reach into them: mappings
-  // do not overlap.
-  auto after = mapped_.lower_bound(first + bytes.size());
-  return after != mapped_.begin() && (--after)->second > first;
-}
-
 }  // namespace perfring::binding

@@ -3,11 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <span>
 
 #include "napi.h"
+#include "system/mapped_ranges.h"
 
 namespace perfring::binding {
 
@@ -36,17 +35,14 @@ class Environment {
   // Whether ArrayBuffers over a mapping may be made: not when PERFRING_NO_EXTERNAL_BUFFERS was set at load.
   bool external_buffers_wanted() const { return external_buffers_wanted_; }
 
-  // The ledger of mapped memory. A store from a native function into it could hit a read-only page, which ends the
-  // process: whoever writes into memory that JavaScript handed over asks first.
-  void AddMapped(const std::byte* data, size_t length);
-  void RemoveMapped(const std::byte* data);
-  bool IsMapped(std::span<const std::byte> bytes) const;
+  // The mapped rings. A store from a native function into one could hit a read-only page, which ends the process: ask
+  // before writing into memory that JavaScript handed over.
+  system::MappedRanges& mapped() { return mapped_; }
 
  private:
   OpenResources open_;
   bool external_buffers_wanted_;
-  // First byte -> the byte after the last.
-  std::map<uintptr_t, uintptr_t> mapped_;
+  system::MappedRanges mapped_;
 };
 
 // Counts a resource as open for as long as it lives.

@@ -14,11 +14,19 @@
 namespace perfring::binding {
 
 RingMemory::RingMemory(std::shared_ptr<Environment> environment, system::MappedRing ring)
-    : count_(std::move(environment), &OpenResources::mappings), ring_(std::move(ring)) {
-  count_.environment()->AddMapped(ring_.mapping().data(), ring_.mapping().length());
+    : count_(std::in_place, std::move(environment), &OpenResources::mappings), ring_(std::move(ring)) {
+  count_->environment()->mapped().Add({ring_->mapping().data(), ring_->mapping().length()});
 }
 
-RingMemory::~RingMemory() { count_.environment()->RemoveMapped(ring_.mapping().data()); }
+void RingMemory::Unmap() {
+  if (!ring_) {
+    return;
+  }
+  // Out of the ranges first: once unmapped, the address may be that of another mapping.
+  count_->environment()->mapped().Remove(ring_->mapping().data());
+  ring_.reset();
+  count_.reset();
+}
 
 namespace {
 
@@ -31,16 +39,24 @@ void DropShare(napi_env /*env*/, void* /*data*/, void* share) { delete static_ca
 
 OpenRing::~OpenRing() {
   if (array_buffer_ == nullptr) {
+    // None was made, or none that JavaScript ever saw.
+    memory_->Unmap();
     return;
   }
   const Napi::HandleScope scope(env_);
   napi_value array_buffer = nullptr;
-  bool detached = true;
   if (napi_get_reference_value(env_, array_buffer_, &array_buffer) == napi_ok && array_buffer != nullptr &&
-      napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && !detached) {
-    napi_detach_arraybuffer(env_, array_buffer);
+      Detach(array_buffer)) {
+    memory_->Unmap();
   }
   napi_delete_reference(env_, array_buffer_);
+}
+
+bool OpenRing::Detach(napi_value array_buffer) const {
+  bool detached = true;
+  return napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && !detached &&
+         napi_detach_arraybuffer(env_, array_buffer) == napi_ok &&
+         napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && detached;
 }
 
 napi_value OpenRing::ArrayBuffer() {
@@ -57,7 +73,8 @@ napi_value OpenRing::ArrayBuffer() {
   const napi_status status = napi_create_external_arraybuffer(env_, mapping.data(), mapping.length(), DropShare,
                                                               share.get(), &array_buffer);
   if (status != napi_no_external_buffers_allowed) {
-    // The ArrayBuffer owns its share. If it could not be made for another reason, node has dropped the share already.
+    // The ArrayBuffer owns its share. If it could not be made for another reason, node drops the share, at once or
+    // later, or not at all where the environment is ending: it is not ours to delete.
     static_cast<void>(share.release());
   }
   if (status != napi_ok || napi_create_reference(env_, array_buffer, 1, &array_buffer_) != napi_ok) {
@@ -130,7 +147,7 @@ Napi::Value RingCopyPublished(const Napi::CallbackInfo& info) {
   const auto opened = arguments.Open<OpenRing>(0);
   const auto target = arguments.Bytes(1);
   if (!opened || !target || target->size() < opened->memory().ring().mapping().length() ||
-      opened->memory().environment().IsMapped(*target)) {
+      opened->memory().environment().mapped().Overlaps(*target)) {
     return BadArgument(info);
   }
   return Answer(info, static_cast<double>(opened->memory().ring().CopyPublished(*target)));
@@ -142,8 +159,9 @@ Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
   const auto target = arguments.Bytes(1);
   const auto position = arguments.Words(2);
   if (!opened || opened->memory().ring().writable() || !target || !position || position->size() != 1 ||
-      target->size() != opened->memory().ring().capacity() || opened->memory().environment().IsMapped(*target) ||
-      opened->memory().environment().IsMapped(std::as_writable_bytes(*position))) {
+      target->size() != opened->memory().ring().capacity() ||
+      opened->memory().environment().mapped().Overlaps(*target) ||
+      opened->memory().environment().mapped().Overlaps(std::as_bytes(*position))) {
     return BadArgument(info);
   }
   return Answer(info, static_cast<double>(opened->memory().ring().Snapshot(*target, position->front())));

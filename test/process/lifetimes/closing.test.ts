@@ -5,7 +5,7 @@ import type { RingRecord } from '../../../lib/index';
 import { FlightRecorder, MmapRingStorage, PerfEventArray, PerfMapReader } from '../../../lib/index';
 import { addon } from '../../../lib/addon/load';
 import { handleOf } from '../../../lib/events/perf-event';
-import { collectGarbage, expectNothingLeft } from '../../support/ledger';
+import { collectGarbage, expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { RandomNumbers } from '../../support/ring-traffic';
 import { SampleProducer } from '../../support/producers';
@@ -124,6 +124,41 @@ const TAKEN: [string, (buffer: ArrayBuffer) => unknown][] = [
       ]
     : []),
 ];
+
+describeWith(SCENE_CAPABILITIES, 'what is closed', () => {
+  it('has given its rings back when close() has resolved', async () => {
+    const before = takeLedger().ringMappings;
+    const scene = new ReaderScene();
+    scene.producer.emit(3, { cpu: CPU });
+    scene.reader.drain(() => undefined);
+    expect(takeLedger().ringMappings).toBeGreaterThan(before);
+    await scene.reader.close();
+    expect(takeLedger().ringMappings).toBe(before);
+    scene[Symbol.dispose]();
+  });
+
+  it.each<[string, () => Disposable]>([
+    ['a reader', () => PerfMapReader.open(PerfEventArray.create(), { bufferBytes: 4096 })],
+    ['a flight recorder', () => FlightRecorder.open(PerfEventArray.create(), { bufferBytes: 4096 })],
+    ['a storage', () => MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 })],
+  ])('has given the rings of %s back when its disposal has returned, however often', (_, open) => {
+    const before = takeLedger().ringMappings;
+    for (let round = 0; round < 50; round++) {
+      open()[Symbol.dispose]();
+      expect(takeLedger().ringMappings).toBe(before);
+    }
+  });
+
+  it('in a visitor has given its rings back when that has returned', async () => {
+    using scene = new ReaderScene({ wakeup: 'manual' });
+    const before = takeLedger().ringMappings - CPUS.length;
+    scene.producer.emit(3, { cpu: CPU });
+    await pause(10);
+    scene.reader.drain(() => void scene.reader.close());
+    await scene.reader.close();
+    expect(takeLedger().ringMappings).toBe(before);
+  });
+});
 
 describeWith(SCENE_CAPABILITIES, 'the unsafe memory of a mapped ring', () => {
   it('shows nothing once the ring is closed', () => {
