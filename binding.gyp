@@ -20,6 +20,7 @@
         "native/system/bpf.cc",
         "native/system/epoll_set.cc",
         "native/system/glibc_floor.cc",
+        "native/system/guarded_buffer.cc",
         "native/system/host.cc",
         "native/system/mapped_ranges.cc",
         "native/system/mapped_ring.cc",

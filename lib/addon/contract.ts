@@ -176,8 +176,13 @@ export interface NativeAddon {
   bpfMapFd(map: BpfMapHandle): number;
   /** BPF_MAP_UPDATE_ELEM of a perf event array: slot `index` = the event. */
   bpfMapSetEvent(map: BpfMapHandle, index: number, event: PerfEventHandle): number;
+  /** As bpfMapLookup of lengths. */
   bpfMapUpdate(map: BpfMapHandle, key: Uint8Array, value: Uint8Array, flags: number): number;
-  /** Copies the value into `value`, which is as long as the map's value (for a per-CPU map: times the possible CPUs). */
+  /**
+   * Copies the value into `value`, which is as long as the map's value (for a per-CPU map: in multiples of 8 bytes, times
+   * the possible CPUs). -14 (EFAULT) where the kernel's value is longer than /sys/devices/system/cpu/possible says; where
+   * that can't be read, no length of a per-CPU map's value is taken.
+   */
   bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
   bpfMapPin(map: BpfMapHandle, path: string): number;

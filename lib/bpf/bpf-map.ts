@@ -10,7 +10,7 @@ import {
 } from '../abi/bpf';
 import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
-import { possibleCpus } from '../host/cpu-list';
+import { possibleCpuCount } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
 import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
@@ -53,6 +53,7 @@ export class BpfMap {
   readonly info: BpfMapInfo;
   readonly #native: NativeAddon;
   readonly #handle: BpfMapHandle;
+  #valueBytes: number | undefined;
   #closed = false;
 
   private constructor(native: NativeAddon, handle: BpfMapHandle, info: BpfMapInfo) {
@@ -158,16 +159,22 @@ export class BpfMap {
     return this.#closed;
   }
 
-  /** Bytes of one value as lookups and updates see it: for a per-CPU map the parts of all possible CPUs. */
+  /**
+   * Bytes of one value as lookups and updates see it: for a per-CPU map the parts of all possible CPUs.
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map where /sys does not tell which CPUs are possible
+   */
   get valueBytes(): number {
-    const { type, valueSize } = this.info;
-    return PER_CPU_TYPES.has(type) ? Math.ceil(valueSize / 8) * 8 * possibleCpus().length : valueSize;
+    this.#valueBytes ??= PER_CPU_TYPES.has(this.info.type)
+      ? Math.ceil(this.info.valueSize / 8) * 8 * possibleCpuCount()
+      : this.info.valueSize;
+    return this.#valueBytes;
   }
 
   /**
    * @param value where the bytes go, `valueBytes` long; a new array when it is left out
    * @returns the array with the value; `null` when the key is not there
-   * @throws PerfSystemError of bpf(BPF_MAP_LOOKUP_ELEM)
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
+   * @throws PerfSystemError of bpf(BPF_MAP_LOOKUP_ELEM): EFAULT when the values are longer than `valueBytes`
    */
   lookup(key: Uint8Array, value: Uint8Array = new Uint8Array(this.valueBytes)): Uint8Array | null {
     this.#checkKey(key);
@@ -177,12 +184,15 @@ export class BpfMap {
     if (isErrno(answer, 'ENOENT')) return null;
     throw bpfError(answer, 'bpf(BPF_MAP_LOOKUP_ELEM)', `looking up a key of map ${this.#title}`, {
       ENOTSUPP: 'maps of this type cannot be read',
+      EFAULT: this.#tooLong(),
     });
   }
 
   /**
    * @param flags BPF_ANY, …
-   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past its end
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
+   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past its end, EFAULT
+   *   when the values are longer than `valueBytes`
    */
   update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
     this.#checkKey(key);
@@ -192,6 +202,7 @@ export class BpfMap {
     throw bpfError(answer, 'bpf(BPF_MAP_UPDATE_ELEM)', `updating map ${this.#title}`, {
       EPERM: 'the map, or this descriptor of it, is read-only',
       E2BIG: `the key is past its ${this.info.maxEntries} entries, or the map is full`,
+      EFAULT: this.#tooLong(),
     });
   }
 
@@ -239,6 +250,11 @@ export class BpfMap {
 
   get #title(): string {
     return this.info.name === '' ? `${this.info.id}` : `${this.info.id} "${this.info.name}"`;
+  }
+
+  /** What EFAULT means: native lets the kernel have just as many bytes as it counts CPUs in /sys. */
+  #tooLong(): string {
+    return `the kernel's values are longer than ${this.valueBytes} bytes: more CPUs are possible than /sys/devices/system/cpu/possible says to this process; run it where that file is the kernel's own`;
   }
 
   #checkOpen(): void {

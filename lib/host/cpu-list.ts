@@ -83,25 +83,46 @@ export function onlineCpus(paths: HostPaths = HOST_PATHS): number[] {
 }
 
 /**
- * The CPUs that can ever run until the next boot: as many as per-CPU map values have, and the keys of a perf event
- * array. Without sysfs these are the online ones, which is all /proc tells.
+ * The CPUs that can ever run until the next boot: the keys of a perf event array. Without sysfs these are the online
+ * ones, which is all /proc tells.
  * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc tells
  */
 export function possibleCpus(paths: HostPaths = HOST_PATHS): number[] {
   return cpusOf('possible', paths);
 }
 
+/**
+ * How many CPUs are possible: as many parts has a value of a per-CPU map. No guess: the kernel writes all of them.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when /sys does not tell
+ */
+export function possibleCpuCount(paths: HostPaths = HOST_PATHS): number {
+  const cpus = cpusOfSysfs('possible', paths);
+  if (cpus !== null) return cpus.length;
+  throw cannotTell('possible', `${sysfsFile('possible', paths)} cannot be read`, paths);
+}
+
 function cpusOf(name: 'online' | 'possible', given: HostPaths): number[] {
   const paths = plainPaths(given);
-  const file = join(paths.sys, 'devices/system/cpu', name);
-  const list = readText(file);
-  if (list !== null && list !== '') return parseCpuList(list);
-  const cpus = onlineCpusOfProcStat(paths);
+  const cpus = cpusOfSysfs(name, paths) ?? onlineCpusOfProcStat(paths);
   if (cpus.length > 0) return cpus;
   // The affinity of this thread would be a guess that leaves CPUs out without a word: a cpuset hides them.
-  throw new PerfRingError(
+  const why = `neither ${sysfsFile(name, paths)} nor ${join(paths.proc, 'stat')} can be read`;
+  throw cannotTell(name, why, paths);
+}
+
+function sysfsFile(name: 'online' | 'possible', paths: HostPaths): string {
+  return join(paths.sys, 'devices/system/cpu', name);
+}
+
+function cpusOfSysfs(name: 'online' | 'possible', paths: HostPaths): number[] | null {
+  const list = readText(sysfsFile(name, paths));
+  return list === null || list === '' ? null : parseCpuList(list);
+}
+
+function cannotTell(name: string, why: string, paths: HostPaths): PerfRingError {
+  return new PerfRingError(
     'ERR_PERF_NOT_SUPPORTED',
-    `cannot tell which CPUs are ${name}: neither ${file} nor ${join(paths.proc, 'stat')} can be read; mount sysfs: mount -t sysfs sysfs ${paths.sys}`,
+    `cannot tell which CPUs are ${name}: ${why}; mount sysfs: mount -t sysfs sysfs ${paths.sys}`,
   );
 }
 

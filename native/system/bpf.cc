@@ -146,34 +146,57 @@ OrErrno<BpfMapInfo> BpfMap::Info() const {
                     .name = std::string(info.name, ::strnlen(info.name, sizeof(info.name)))};
 }
 
-int BpfMap::SetEvent(uint32_t index, int event_fd) const {
+int BpfMap::SetEvent(uint32_t index, int event_fd) {
   if (type_ != BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
     return -EINVAL;
   }
   return Update(std::as_bytes(std::span(&index, 1)), std::as_bytes(std::span(&event_fd, 1)), BPF_ANY);
 }
 
-int BpfMap::Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags) const {
-  if (!TakesKey(key.size()) || !TakesValue(value.size())) {
+int BpfMap::PrepareGuardedValue() {
+  if (guarded_value_) {
+    return 0;
+  }
+  OrErrno<GuardedBuffer> buffer = GuardedBuffer::Allocate(value_length_);
+  if (!buffer.ok()) {
+    return buffer.error();
+  }
+  guarded_value_ = std::move(buffer.value());
+  return 0;
+}
+
+int BpfMap::Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags) {
+  if (!is_map_ || !TakesKey(key.size()) || !TakesValue(value.size())) {
     return -EINVAL;
   }
+  if (const int status = PrepareGuardedValue(); status != 0) {
+    return status;
+  }
+  std::memcpy(guarded_value_->bytes().data(), value.data(), value.size());
   bpf_attr attribute = EmptyAttribute();
   attribute.map_fd = static_cast<uint32_t>(fd());
   attribute.key = AddressOf(key);
-  attribute.value = AddressOf(value);
+  attribute.value = AddressOf(guarded_value_->bytes());
   attribute.flags = flags;
   return StatusOf(Bpf(BPF_MAP_UPDATE_ELEM, attribute));
 }
 
-int BpfMap::Lookup(std::span<const std::byte> key, std::span<std::byte> value) const {
-  if (!TakesKey(key.size()) || !TakesValue(value.size())) {
+int BpfMap::Lookup(std::span<const std::byte> key, std::span<std::byte> value) {
+  if (!is_map_ || !TakesKey(key.size()) || !TakesValue(value.size())) {
     return -EINVAL;
+  }
+  if (const int status = PrepareGuardedValue(); status != 0) {
+    return status;
   }
   bpf_attr attribute = EmptyAttribute();
   attribute.map_fd = static_cast<uint32_t>(fd());
   attribute.key = AddressOf(key);
-  attribute.value = AddressOf(value);
-  return StatusOf(Bpf(BPF_MAP_LOOKUP_ELEM, attribute));
+  attribute.value = AddressOf(guarded_value_->bytes());
+  const int status = StatusOf(Bpf(BPF_MAP_LOOKUP_ELEM, attribute));
+  if (status == 0) {
+    std::memcpy(value.data(), guarded_value_->bytes().data(), value.size());
+  }
+  return status;
 }
 
 int BpfMap::Delete(std::span<const std::byte> key) const {

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "system/guarded_buffer.h"
 #include "system/system_error.h"
 #include "system/unique_fd.h"
 
@@ -36,7 +38,9 @@ struct BpfMapInfo {
 };
 
 // A BPF map: its descriptor, and how long its keys and values are, so that the kernel is never handed a key or a
-// value that is shorter than what it will read or write.
+// value that is shorter than what it will read or write. What we know of a value's length can be wrong: a per-CPU map has
+// a part for each possible CPU, and a container may see fewer. So the kernel reads and writes values in a buffer with a
+// guard behind it, and answers -EFAULT where it has more than we know of.
 //
 // The Open functions take what they find: a pinned program or link opens too. Info() of such a one is -EINVAL, and
 // so is every operation. Queues and stacks, which have no keys, count as no map.
@@ -52,17 +56,21 @@ class BpfMap {
   OrErrno<BpfMapInfo> Info() const;
 
   // Whether key and value are as long as the map has them: for a per-CPU map a value is one multiple of 8 bytes for
-  // each possible CPU. True for what is no map, where the kernel refuses before it reads either.
+  // each possible CPU; where it is not known how many there are, no length is right. True for what is no map, where the
+  // kernel refuses before it reads either.
   bool TakesKey(size_t key_length) const { return !is_map_ || key_length == key_length_; }
-  bool TakesValue(size_t value_length) const { return !is_map_ || value_length == value_length_; }
+  bool TakesValue(size_t value_length) const {
+    return !is_map_ || (value_length == value_length_ && value_length > 0);
+  }
 
-  // Each answers 0 or a negative errno; -EINVAL for lengths that the map does not take.
+  // Each answers 0 or a negative errno; -EINVAL for lengths that the map does not take, -EFAULT for a value that the
+  // kernel has longer.
 
   // Puts an event into a slot of a perf event array. -EINVAL for a map of another type: an ordinary one would take
   // the descriptor's number as data.
-  int SetEvent(uint32_t index, int event_fd) const;
-  int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags) const;
-  int Lookup(std::span<const std::byte> key, std::span<std::byte> value) const;
+  int SetEvent(uint32_t index, int event_fd);
+  int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags);
+  int Lookup(std::span<const std::byte> key, std::span<std::byte> value);
   int Delete(std::span<const std::byte> key) const;
   int Pin(const std::string& path) const;
 
@@ -70,12 +78,17 @@ class BpfMap {
   explicit BpfMap(UniqueFd fd);
 
   bool IsMap() const;
+  // Makes guarded_value_ when there is none yet. Answers 0 or a negative errno.
+  int PrepareGuardedValue();
 
   UniqueFd fd_;
   bool is_map_ = false;
   uint32_t type_ = 0;
   size_t key_length_ = 0;
+  // 0 where it is not known.
   size_t value_length_ = 0;
+  // value_length_ bytes, from the first lookup or update on.
+  std::optional<GuardedBuffer> guarded_value_;
 };
 
 struct BpfTestRunOptions {

@@ -3,57 +3,56 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
+#include "system/thread_affinity.h"
 #include "system/unique_fd.h"
 
 namespace perfring::system {
 namespace {
 
-// The CPUs in a list such as "0-3,8,10-11"; 0 when it is no such list.
-size_t CountCpus(const char* text, const char* end) {
-  size_t count = 0;
-  while (text < end) {
-    size_t first = 0;
-    const auto [after_first, first_error] = std::from_chars(text, end, first);
-    if (first_error != std::errc()) {
-      return 0;
-    }
-    size_t last = first;
-    text = after_first;
-    if (text < end && *text == '-') {
-      const auto [after_last, last_error] = std::from_chars(text + 1, end, last);
-      if (last_error != std::errc() || last < first) {
-        return 0;
-      }
-      text = after_last;
-    }
-    count += last - first + 1;
-    if (text == end || *text != ',') {
-      return count;
-    }
-    ++text;
+// Takes a CPU number from the beginning of `text`.
+std::optional<size_t> TakeCpu(std::string_view& text) {
+  size_t cpu = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
+  if (error != std::errc() || cpu > size_t{kMaxCpu}) {
+    return std::nullopt;
   }
-  return count;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return cpu;
+}
+
+bool TakeSign(std::string_view& text, char sign) {
+  const bool found = text.starts_with(sign);
+  text.remove_prefix(found ? 1 : 0);
+  return found;
 }
 
 }  // namespace
+
+size_t CountCpus(std::string_view list) {
+  size_t count = 0;
+  do {
+    const std::optional<size_t> first = TakeCpu(list);
+    const std::optional<size_t> last = first && TakeSign(list, '-') ? TakeCpu(list) : first;
+    if (!last || *last < *first) {
+      return 0;
+    }
+    count += *last - *first + 1;
+  } while (TakeSign(list, ','));
+  return list.empty() || list == "\n" ? count : 0;
+}
 
 size_t PageSize() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
 size_t PossibleCpuCount() {
   const UniqueFd file(::open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC));
+  // Longer than any list: sysfs writes a page at most, and possible CPUs are a few ranges.
   std::array<char, 4096> text{};
   const ssize_t length = file.get() < 0 ? 0 : ::read(file.get(), text.data(), text.size());
-  if (length > 0) {
-    const size_t count = CountCpus(text.data(), text.data() + length);
-    if (count > 0) {
-      return count;
-    }
-  }
-  return static_cast<size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF)));
+  return length <= 0 ? 0 : CountCpus({text.data(), static_cast<size_t>(length)});
 }
 
 }  // namespace perfring::system

@@ -2,13 +2,18 @@
 #define PERFRING_SYSTEM_HOST_H_
 
 #include <cstddef>
+#include <string_view>
 
 namespace perfring::system {
 
 // sysconf(_SC_PAGESIZE).
 size_t PageSize();
 
-// How many CPUs the kernel reckons with, offline ones included: a per-CPU map holds a value for each.
+// How many CPUs are in a list as the kernel writes it, "0-3,8,10-11"; 0 for what is no such list.
+size_t CountCpus(std::string_view list);
+
+// How many CPUs are possible, offline ones included: a per-CPU map holds a value for each. 0 where
+// /sys/devices/system/cpu/possible does not tell: nothing else does, and a guess could be too low.
 size_t PossibleCpuCount();
 
 }  // namespace perfring::system

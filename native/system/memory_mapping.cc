@@ -15,6 +15,14 @@ OrErrno<MemoryMapping> MemoryMapping::Map(int fd, size_t length, bool writable) 
   return MemoryMapping(static_cast<std::byte*>(address), length);
 }
 
+OrErrno<MemoryMapping> MemoryMapping::MapInaccessible(size_t length) {
+  void* const address = ::mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) {
+    return LastErrno();
+  }
+  return MemoryMapping(static_cast<std::byte*>(address), length);
+}
+
 MemoryMapping::MemoryMapping(MemoryMapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), length_(std::exchange(other.length_, 0)) {}
 

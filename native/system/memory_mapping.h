@@ -7,11 +7,13 @@
 
 namespace perfring::system {
 
-// The one owner of a shared mapping: mmap(2) at its birth, munmap(2) at its end.
+// The one owner of a mapping: mmap(2) at its birth, munmap(2) at its end.
 class MemoryMapping {
  public:
   // Maps `length` bytes of `fd`, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed before it.
   static OrErrno<MemoryMapping> Map(int fd, size_t length, bool writable);
+  // Maps `length` bytes of no file, private, that nobody can access until mprotect(2) allows it.
+  static OrErrno<MemoryMapping> MapInaccessible(size_t length);
 
   MemoryMapping(MemoryMapping&& other) noexcept;
   MemoryMapping& operator=(MemoryMapping&& other) noexcept;

@@ -33,7 +33,7 @@ const Test maps("BpfMap keeps values, and takes keys and values of its own lengt
     Skip("CAP_BPF");
     return;
   }
-  const BpfMap map = std::move(created.value());
+  BpfMap map = std::move(created.value());
   std::array<std::byte, 8> key{};
   std::array<std::byte, 12> value{};
   value.fill(std::byte{9});

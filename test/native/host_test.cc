@@ -16,6 +16,22 @@ const Test sizes("PageSize and PossibleCpuCount agree with sysconf", [] {
   CHECK(system::PossibleCpuCount() >= static_cast<size_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
 });
 
+const Test lists("CountCpus counts the CPUs of a list as the kernel writes it", [] {
+  CHECK_EQ(system::CountCpus("0\n"), 1u);
+  CHECK_EQ(system::CountCpus("0-1\n"), 2u);
+  CHECK_EQ(system::CountCpus("0-3,8,10-11\n"), 7u);
+  CHECK_EQ(system::CountCpus("3-3"), 1u);
+  CHECK_EQ(system::CountCpus("5,7"), 2u);
+  CHECK_EQ(system::CountCpus("0-8191\n"), 8192u);
+});
+
+const Test no_lists("CountCpus counts nothing in what is no such list", [] {
+  for (const char* const text : {"", "\n", "x", "-1", "0-", "0-\n", "3-2", "0,", ",0", "0-1,", "0 1", "0-1x", "0\n\n", "0-3,x",
+                                 "0-8192", "8192", "0-18446744073709551615", "99999999999999999999"}) {
+    CHECK_EQ(system::CountCpus(text), 0u);
+  }
+});
+
 const Test affinity("SetThreadAffinity moves the thread, and refuses what is no CPU", [] {
   auto before = system::GetThreadAffinity();
   CHECK(before.ok());

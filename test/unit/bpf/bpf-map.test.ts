@@ -43,6 +43,22 @@ describe('BpfMap', () => {
     expect(bpfMapClose).toHaveBeenCalledWith(HANDLE);
   });
 
+  it('says what EFAULT means: more possible CPUs than /sys tells of', () => {
+    const native = fakeNative({
+      bpfMapCreate: () => HANDLE,
+      bpfMapInfo: () => ({ ...shape, id: 1, flags: 0, name: '' }),
+      bpfMapLookup: answers('EFAULT'),
+      bpfMapUpdate: answers('EFAULT'),
+    });
+    const map = BpfMap.create(shape, native);
+    const error = expect.objectContaining({
+      code: 'EFAULT',
+      message: expect.stringMatching(/longer than 8 bytes: more CPUs are possible than .*\/possible says/),
+    });
+    expect(() => map.lookup(new Uint8Array(4))).toThrow(error);
+    expect(() => map.update(new Uint8Array(4), new Uint8Array(8))).toThrow(error);
+  });
+
   it('asks for a read-only descriptor when it is told to', () => {
     const bpfMapOpenPinned = jest.fn(answers('ENOENT'));
     expect(() => BpfMap.openPinned('/p', { readOnly: true }, fakeNative({ bpfMapOpenPinned }))).toThrow();

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { formatCpuList, onlineCpus, parseCpuList, possibleCpus } from '../../../lib/host/cpu-list';
+import {
+  formatCpuList,
+  onlineCpus,
+  parseCpuList,
+  possibleCpuCount,
+  possibleCpus,
+} from '../../../lib/host/cpu-list';
 import { FakeHost } from '../../support/fake-host';
 
 describe('parseCpuList', () => {
@@ -66,12 +72,23 @@ describe('the CPUs of a machine', () => {
     host.write('sys/devices/system/cpu/possible', '0-7\n');
     expect(onlineCpus(host.paths)).toEqual([0, 2, 3]);
     expect(possibleCpus(host.paths)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(possibleCpuCount(host.paths)).toBe(8);
   });
 
   it('are those of /proc/stat where there is no sysfs', () => {
     host.write('proc/stat', 'cpu  1 2 3\ncpu0 1 2 3\ncpu4 1 2 3\nintr 5 cpu9 \n');
     expect(onlineCpus(host.paths)).toEqual([0, 4]);
     expect(possibleCpus(host.paths)).toEqual([0, 4]);
+  });
+
+  it('are not counted where there is no sysfs: the online ones may be too few', () => {
+    host.write('proc/stat', 'cpu0 1 2 3\n');
+    expect(() => possibleCpuCount(host.paths)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_PERF_NOT_SUPPORTED',
+        message: expect.stringMatching(/which CPUs are possible: .*possible cannot be read; mount sysfs/),
+      }),
+    );
   });
 
   it('cannot be told where there is neither, and the error says what to mount', () => {

@@ -1,0 +1,32 @@
+#ifndef PERFRING_SYSTEM_GUARDED_BUFFER_H_
+#define PERFRING_SYSTEM_GUARDED_BUFFER_H_
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "system/memory_mapping.h"
+#include "system/system_error.h"
+
+namespace perfring::system {
+
+// Memory that ends where a page begins that nobody can access. For system calls whose size the kernel decides: one that
+// would read or write past the end fails with EFAULT.
+class GuardedBuffer {
+ public:
+  static OrErrno<GuardedBuffer> Allocate(size_t length);
+
+  std::span<std::byte> bytes() const { return {mapping_.data() + offset_, length_}; }
+
+ private:
+  GuardedBuffer(MemoryMapping mapping, size_t offset, size_t length)
+      : mapping_(std::move(mapping)), offset_(offset), length_(length) {}
+
+  MemoryMapping mapping_;
+  size_t offset_;
+  size_t length_;
+};
+
+}  // namespace perfring::system
+
+#endif  // PERFRING_SYSTEM_GUARDED_BUFFER_H_
