@@ -206,7 +206,7 @@ export interface NativeAddon {
    * @param dataIn packet bytes (at least 14) for a tc program; empty for none
    * @param contextIn ctx_in; empty for none
    * @param flags BPF_F_TEST_RUN_ON_CPU, with `cpu`
-   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) after a signal, when only a part ran
+   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) when only a part ran. Signals of the thread wait meanwhile
    */
   bpfProgramTestRun(
     program: BpfProgramHandle,

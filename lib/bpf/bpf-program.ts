@@ -1,5 +1,11 @@
 import { addon } from '../addon/load';
-import type { BpfProgramHandle, BpfTestRunResult, NativeAddon } from '../addon/contract';
+import {
+  BAD_ARGUMENT,
+  type BpfProgramHandle,
+  type BpfTestRunResult,
+  type NativeAddon,
+  type OrErrno,
+} from '../addon/contract';
 import { BPF_F_TEST_RUN_ON_CPU, BPF_INSN_BYTES, BPF_PROG_TYPE_SCHED_CLS } from '../abi/bpf';
 import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
@@ -60,7 +66,7 @@ export class BpfProgram {
    * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED with the verifier's `log`, its last lines in the message
    * @throws PerfRingError ERR_PERF_PROGRAM_INVALID when the bytes are no whole number of instructions, or none
    * @throws PerfSystemError of bpf(BPF_PROG_LOAD), EPERM without CAP_BPF and CAP_PERFMON (for a tc
-   *   program CAP_NET_ADMIN)
+   *   program CAP_NET_ADMIN); EAGAIN, ENOMEM and others that say nothing of the program
    */
   static load(options: BpfProgramOptions, native: NativeAddon = addon()): BpfProgram {
     const {
@@ -79,14 +85,20 @@ export class BpfProgram {
       );
     }
     // Without a log first: writing one makes verification slower, and most programs are good.
-    let answer = native.bpfProgramLoad(type, instructions, license, name, NONE);
-    let log = NONE;
-    for (let size = FIRST_LOG_BYTES; isWorthALog(answer, log) && size <= LARGEST_LOG_BYTES; size *= 4) {
-      log = new Uint8Array(size);
-      answer = native.bpfProgramLoad(type, instructions, license, name, log);
-    }
+    const answer = native.bpfProgramLoad(type, instructions, license, name, NONE);
     if (typeof answer !== 'number') return new BpfProgram(native, answer, name);
-    throw loadError(answer, log, type, bytes / BPF_INSN_BYTES, name);
+    if (!isOfVerifier(answer)) throw loadError(answer, '', type, bytes / BPF_INSN_BYTES, name);
+    let log = NONE;
+    let again: OrErrno<BpfProgramHandle> = answer;
+    for (let size = FIRST_LOG_BYTES; size <= LARGEST_LOG_BYTES; size *= 4) {
+      log = new Uint8Array(size);
+      again = native.bpfProgramLoad(type, instructions, license, name, log);
+      if (!isErrno(again, 'ENOSPC')) break;
+    }
+    if (typeof again !== 'number') return new BpfProgram(native, again, name);
+    // A log that is still too short is one of this failure as well; that of another failure says nothing of this one.
+    const text = again === answer || isErrno(again, 'ENOSPC') ? textOf(log) : '';
+    throw loadError(answer, text, type, bytes / BPF_INSN_BYTES, name);
   }
 
   get closed(): boolean {
@@ -108,7 +120,8 @@ export class BpfProgram {
 
   /**
    * Runs the program now, on this thread; returns when it ran `repeat` times.
-   * @throws PerfSystemError of bpf(BPF_PROG_TEST_RUN): EINTR after a signal, when a part of the runs is done
+   * Signals of this thread wait meanwhile.
+   * @throws PerfSystemError of bpf(BPF_PROG_TEST_RUN): EINTR when a part of the runs is done
    */
   testRun(options: TestRunOptions = {}): BpfTestRunResult {
     const {
@@ -125,7 +138,7 @@ export class BpfProgram {
       EINVAL: 'programs of this type take no such dataIn, contextIn, repeat or cpu',
       ENXIO: `CPU ${shown(cpu)} is offline, or there is none`,
       ENOTSUPP: 'programs of this type cannot be run so',
-      EINTR: 'a signal came; a part of the runs is done',
+      EINTR: 'it was interrupted; a part of the runs is done',
     });
   }
 
@@ -180,22 +193,26 @@ function titleOf(name: string): string {
   return name === '' ? 'a program without a name' : `program "${name}"`;
 }
 
-/** A first failure, unless it is of permission, which no log explains; or a log that was too short. */
-function isWorthALog(answer: unknown, log: Uint8Array): boolean {
-  if (typeof answer !== 'number') return false;
-  return log.length === 0
-    ? !isErrno(answer, 'EPERM') && !isErrno(answer, 'ENOSYS')
-    : isErrno(answer, 'ENOSPC');
+/** What bpf(BPF_PROG_LOAD) answers to good programs, too: permission, interruption, want of memory or descriptors. */
+const NOT_OF_VERIFIER = ['EPERM', 'ENOSYS', 'EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE'] as const;
+
+/** Whether a failure may be the verifier's, whose log explains it. */
+function isOfVerifier(errno: number): boolean {
+  return errno !== BAD_ARGUMENT && !NOT_OF_VERIFIER.some((name) => isErrno(errno, name));
 }
 
-function loadError(errno: number, log: Uint8Array, type: number, count: number, name: string): Error {
+function textOf(log: Uint8Array): string {
   const end = log.indexOf(0);
-  const text = Buffer.from(log.subarray(0, end < 0 ? log.length : end)).toString('utf8');
+  return Buffer.from(log.subarray(0, end < 0 ? log.length : end)).toString('utf8');
+}
+
+function loadError(errno: number, text: string, type: number, count: number, name: string): Error {
   const what = `loading ${titleOf(name)} (type ${shown(type)}, ${count} instructions)`;
   const systemError = bpfError(errno, 'bpf(BPF_PROG_LOAD)', what, {
     EPERM: permissionAdvice(['CAP_BPF', type === BPF_PROG_TYPE_SCHED_CLS ? 'CAP_NET_ADMIN' : 'CAP_PERFMON']),
     EINVAL: 'the kernel knows no such program type, or its licence is not compatible',
     E2BIG: 'too many instructions',
+    EAGAIN: 'the kernel was interrupted again and again while it verified the program; load it again',
   });
   return text.trim() === ''
     ? systemError

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "system/host.h"
+#include "system/signal_block.h"
 
 namespace perfring::system {
 namespace {
@@ -233,8 +234,10 @@ OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> i
     attribute.log_buf = AddressOf(log);
     attribute.log_size = LengthOf(log.size());
   }
-  // The verifier gives up with EAGAIN when a signal is pending; a profiler's timer must not fail the load.
-  for (int attempts = 5;; --attempts) {
+  // The verifier gives up with EAGAIN when a signal is pending. What can't be blocked (a task that io_uring adds) is over
+  // when the call returned: then it is tried again.
+  const SignalBlock block;
+  for (int attempts = 10;; --attempts) {
     OrErrno<UniqueFd> fd = BpfForFd(BPF_PROG_LOAD, attribute);
     if (fd.ok()) {
       return BpfProgram(std::move(fd.value()));
@@ -255,6 +258,8 @@ OrErrno<BpfTestRunResult> BpfProgram::TestRun(const BpfTestRunOptions& options) 
   attribute.test.repeat = options.repeat;
   attribute.test.flags = options.flags;
   attribute.test.cpu = options.cpu;
+  // It gives up with EINTR when a signal is pending, and can't be tried again: a part of the runs is done.
+  const SignalBlock block;
   if (Bpf(BPF_PROG_TEST_RUN, attribute) != 0) {
     return LastErrno();
   }

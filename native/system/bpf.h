@@ -111,7 +111,7 @@ class BpfProgram {
                                   const std::string& license, const std::string& name, std::span<std::byte> log);
 
   int fd() const { return fd_.get(); }
-  // Blocks until the program ran `repeat` times, or a signal came (-EINTR).
+  // Blocks until the program ran `repeat` times. -EINTR when only a part ran: no signal that can be blocked does that.
   OrErrno<BpfTestRunResult> TestRun(const BpfTestRunOptions& options) const;
 
  private:

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "system/signal_block.h"
+
 namespace perfring::system {
 namespace {
 
@@ -37,6 +39,8 @@ OrErrno<PerfEvent> PerfEvent::Open(std::span<const std::byte> attr, pid_t pid, i
     return Errno{-EINVAL};
   }
   std::memcpy(copy.data(), attr.data(), attr.size());
+  // For an event of another process it waits for a lock, and gives up with EINTR when a signal is pending.
+  const SignalBlock block;
   const long fd = ::syscall(SYS_perf_event_open, copy.data(), pid, cpu, group_fd, flags | PERF_FLAG_FD_CLOEXEC);
   if (fd < 0) {
     return LastErrno();

@@ -1,8 +1,12 @@
 #include "system/bpf.h"
 
 #include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
+#include <csignal>
+#include <ctime>
 #include <vector>
 
 #include "check.h"
@@ -91,6 +95,79 @@ const Test runs("BpfProgram loads and runs", [] {
   auto result = program.value().TestRun({.data_in = packet, .context_in = {}, .repeat = 3, .flags = 0, .cpu = 0});
   CHECK(result.ok());
   CHECK_EQ(result.value().return_value, 7u);
+});
+
+// Sends SIGPROF to this thread every 50 microseconds, as a CPU profiler would that is in a great hurry.
+class Profiler {
+ public:
+  Profiler() {
+    struct sigaction action{};
+    action.sa_handler = [](int /*signal*/) { signals_ = signals_ + 1; };
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGPROF, &action, &before_);
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGPROF;
+    event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));
+    CHECK_EQ(::timer_create(CLOCK_MONOTONIC, &event, &timer_), 0);
+    itimerspec when{};
+    when.it_value.tv_nsec = when.it_interval.tv_nsec = 50'000;
+    CHECK_EQ(::timer_settime(timer_, 0, &when, nullptr), 0);
+  }
+  ~Profiler() {
+    ::timer_delete(timer_);
+    ::sigaction(SIGPROF, &before_, nullptr);
+  }
+  Profiler(const Profiler&) = delete;
+  Profiler& operator=(const Profiler&) = delete;
+
+  int signals() const { return signals_; }
+
+ private:
+  static inline volatile sig_atomic_t signals_ = 0;
+  timer_t timer_{};
+  struct sigaction before_{};
+};
+
+// Many branches, so that the verifier is busy for some milliseconds: r0 = ktime(); if r0 == i goto +0; …
+std::vector<bpf_insn> LongProgram() {
+  std::vector<bpf_insn> program;
+  for (int i = 0; i < 2000; ++i) {
+    program.push_back({BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns});
+    program.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 0, i});
+  }
+  program.insert(program.end(), kReturnsSeven.begin(), kReturnsSeven.end());
+  return program;
+}
+
+const Test profiled("BpfProgram loads and runs to the end while signals come", [] {
+  if (Load().error() == -EPERM) {
+    Skip("CAP_BPF");
+    return;
+  }
+  const std::vector<bpf_insn> instructions = LongProgram();
+  const std::array<std::byte, 14> packet{};
+  const Profiler profiler;
+  auto program =
+      BpfProgram::Load(BPF_PROG_TYPE_SCHED_CLS, std::as_bytes(std::span(instructions)), "GPL", "native", {});
+  CHECK_EQ(program.error(), 0);
+  auto result = Load().value().TestRun({.data_in = packet, .context_in = {}, .repeat = 1'000'000, .flags = 0, .cpu = 0});
+  CHECK_EQ(result.error(), 0);
+  CHECK(profiler.signals() > 0);
+});
+
+const Test unblocked("BpfProgram leaves the signals of the thread as they were", [] {
+  sigset_t before;
+  sigset_t after;
+  ::sigprocmask(SIG_SETMASK, nullptr, &before);
+  if (!Load().ok()) {
+    Skip("CAP_BPF");
+    return;
+  }
+  ::sigprocmask(SIG_SETMASK, nullptr, &after);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    CHECK_EQ(::sigismember(&after, signal), ::sigismember(&before, signal));
+  }
 });
 
 const Test not_a_map("BpfMap opens the descriptor of a program, and does nothing with it", [] {

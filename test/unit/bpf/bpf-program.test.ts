@@ -1,3 +1,4 @@
+import { errnoNumber } from '../../../lib/abi/errno';
 import type { BpfProgramHandle, NativeAddon } from '../../../lib/addon/contract';
 import { BpfProgram } from '../../../lib/bpf/bpf-program';
 import { fakeNative } from '../../support/fake-native';
@@ -37,16 +38,37 @@ describe('BpfProgram', () => {
   });
 
   it('ends with what it has when no log is long enough', () => {
-    const { logs, native } = loader(Array(10).fill(-28), 'x');
+    const { logs, native } = loader([-22, ...Array(10).fill(-28)], 'x');
     expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
-      expect.objectContaining({ code: 'ERR_PERF_PROGRAM_REJECTED' }),
+      expect.objectContaining({
+        code: 'ERR_PERF_PROGRAM_REJECTED',
+        cause: expect.objectContaining({ code: 'EINVAL' }),
+      }),
     );
     expect(logs.at(-1)).toBe(16_777_216);
   });
 
   it('takes a second try that succeeds', () => {
-    const { native } = loader([-11, program]);
+    const { native } = loader([-22, program]);
     expect(BpfProgram.load({ type: 17, instructions }, native).closed).toBe(false);
+  });
+
+  it.each(['EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE', 'ENOSYS'])(
+    'tells %s as it is: it says nothing of the program',
+    (code) => {
+      const { logs, native } = loader([-errnoNumber(code)], 'R1 is bad');
+      expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+        expect.objectContaining({ code, message: expect.stringContaining(`bpf(BPF_PROG_LOAD) ${code}: `) }),
+      );
+      expect(logs).toEqual([0]);
+    },
+  );
+
+  it('takes no log of another failure for that of the first', () => {
+    const { native } = loader([-22, -12], 'half a log');
+    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+      expect.objectContaining({ code: 'EINVAL' }),
+    );
   });
 
   it('wants no log of what is not permitted', () => {
