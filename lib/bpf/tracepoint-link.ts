@@ -4,7 +4,7 @@ import {
   type NativeAddon,
   type PerfEventHandle,
 } from '../addon/contract';
-import { isErrno, systemError } from '../abi/errno';
+import { isErrno } from '../abi/errno';
 import { encodePerfEventAttr, PERF_TYPE_TRACEPOINT } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { onlineCpus } from '../host/cpu-list';
@@ -97,11 +97,14 @@ function unreadableId(errno: number, category: string, name: string): Error {
     mountOf('tracefs') === null
       ? 'tracefs is not mounted here'
       : 'tracefs lets root and its group read alone';
-  return systemError(
-    errno,
-    'open',
-    `reading ${what}: ${why}; run as root, or have root do: ${tracefsCommand()}`,
-  );
+  const advice = `${why}; run as root, or have root do: ${tracefsCommand()}`;
+  // ENOSYS, ENODEV: tracefs is not mounted, and the kernel mounts none for one call (before 5.2, or without tracefs).
+  return bpfError(errno, 'open', `reading ${what}`, {
+    EACCES: advice,
+    EPERM: advice,
+    ENOSYS: advice,
+    ENODEV: advice,
+  });
 }
 
 function check(answer: number, syscall: string, category: string, name: string): void {

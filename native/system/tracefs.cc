@@ -69,13 +69,18 @@ OrErrno<int> TracepointId(const std::string& category, const std::string& name) 
   const std::string path = "events/" + category + "/" + name + "/id";
   for (const char* const mount : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
     OrErrno<UniqueFd> tracefs = OpenDirectory(mount);
+    int status = tracefs.error();
     // The directory is there without a mount as well, and then it is empty.
-    if (tracefs.ok() && ::faccessat(tracefs.value().get(), "events", F_OK, 0) == 0) {
+    if (tracefs.ok()) {
+      status = StatusOf(::faccessat(tracefs.value().get(), "events", F_OK, 0));
+    }
+    if (status == 0) {
       return ReadId(tracefs.value().get(), path);
     }
-    // An ordinary user doesn't get into /sys/kernel/tracing, mounted or not, and can't mount either.
-    if (tracefs.ok() && errno == EACCES) {
-      return Errno{-EACCES};
+    // Nothing is mounted here, or the way here is closed, as that into debugfs is for an ordinary user: look elsewhere.
+    const bool absent = status == -ENOENT || status == -ENOTDIR || (status == -EACCES && !tracefs.ok());
+    if (!absent) {
+      return Errno{status};
     }
   }
   OrErrno<UniqueFd> tracefs = MountDetached();
