@@ -6,6 +6,7 @@
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import bindings from 'bindings';
 import { PerfRingError } from '../errors';
+import { gotPrivilegesByFile } from './auxiliary-vector';
 import { BUNDLED_REMEDY, bundledMessage } from './bundled';
 import type { NativeAddon } from './contract';
 
@@ -16,7 +17,8 @@ let loaded: NativeAddon | undefined;
 
 /**
  * The addon. The first call loads it: from the path in the environment variable PERFRING_ADDON (a build with
- * sanitizers, say), and then from nowhere else; or from what was built here (build/Release); or from what came with
+ * sanitizers, say), and then from nowhere else, but not in a process that got privileges by its file (setuid,
+ * capabilities): there the variable is ignored; or from what was built here (build/Release); or from what came with
  * the package (prebuilds/linux-ARCH). In a bundle only PERFRING_ADDON counts.
  * @throws PerfRingError ERR_PERF_ADDON_MISSING when none of them loads; `cause` has the reason
  */
@@ -54,7 +56,7 @@ function load(): NativeAddon {
 }
 
 function candidates(): string[] {
-  const { PERFRING_ADDON: chosen } = process.env;
+  const chosen = chosenPath();
   if (chosen) return [resolve(chosen)];
   if (isBundled()) return [];
   return [
@@ -63,13 +65,19 @@ function candidates(): string[] {
   ];
 }
 
+/** What PERFRING_ADDON names, where who sets the environment may choose what code this process runs. */
+function chosenPath(): string | undefined {
+  const { PERFRING_ADDON: chosen } = process.env;
+  return chosen && !gotPrivilegesByFile() ? chosen : undefined;
+}
+
 /** `bindings` says so by a list of all it tried; what dlopen(3) says of a file comes as it is. */
 function isNotFound(cause: unknown): boolean {
   return messageOf(cause).startsWith('Could not locate the bindings file');
 }
 
 function missingMessage(cause: unknown): string {
-  const { PERFRING_ADDON: chosen } = process.env;
+  const chosen = chosenPath();
   const reason = isNotFound(cause) ? 'there is none' : messageOf(cause).split('\n', 1)[0];
   if (chosen) return `cannot load the native addon named by PERFRING_ADDON, ${chosen}: ${reason}`;
   if (isBundled()) return `cannot load the native addon: ${bundledMessage(__filename)}`;

@@ -1,6 +1,6 @@
 #include "binding/environment.h"
 
-#include <cstdlib>
+#include <stdlib.h>  // secure_getenv() is in no C++ header
 #include <utility>
 
 namespace perfring::binding {
@@ -13,7 +13,7 @@ void DeleteHolder(napi_env /*env*/, void* data, void* /*hint*/) { delete static_
 }  // namespace
 
 // NOLINTNEXTLINE(concurrency-mt-unsafe): once, as the addon is loaded
-Environment::Environment() : external_buffers_wanted_(std::getenv("PERFRING_NO_EXTERNAL_BUFFERS") == nullptr) {}
+Environment::Environment() : external_buffers_wanted_(::secure_getenv("PERFRING_NO_EXTERNAL_BUFFERS") == nullptr) {}
 
 Environment* Environment::Attach(napi_env env) {
   auto holder = std::make_unique<Holder>(std::make_shared<Environment>());
