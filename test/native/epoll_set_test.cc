@@ -105,6 +105,17 @@ const Test hung("EpollSet takes out what hung up, however many, and tells each t
   CHECK_EQ(set.Remove(pipes[1].reader.get()), 0);
 });
 
+const Test greatest("EpollSet keeps the greatest token beside the descriptor", [] {
+  EpollSet set = std::move(EpollSet::Open().value());
+  Pipe pipe = OpenPipe();
+  CHECK_EQ(set.Add(pipe.reader.get(), UINT32_MAX), 0);
+  pipe.writer.Reset();
+  std::vector<uint32_t> hung_up;
+  set.TakeHungUp(hung_up);
+  CHECK(hung_up == std::vector<uint32_t>{UINT32_MAX});
+  CHECK_EQ(set.Remove(pipe.reader.get()), -ENOENT);
+});
+
 const Test refuses("EpollSet answers the errno of what it can't watch", [] {
   EpollSet set = std::move(EpollSet::Open().value());
   const Pipe pipe = OpenPipe();

@@ -124,8 +124,27 @@ describe('assemble', () => {
     );
   });
 
+  it('takes offsets, jumps and descriptors to the ends of their fields', () => {
+    expect(hex([asm.load('u8', 'r1', 'r2', 32_767)])).toEqual(['7121ff7f00000000']);
+    expect(hex([asm.load('u8', 'r1', 'r2', -32_768)])).toEqual(['7121008000000000']);
+    expect(() => asm.assemble([asm.load('u8', 'r1', 'r2', -32_769)])).toThrow(/offset -32769 is outside/);
+    const filler = (count: number): asm.Line[] => Array.from({ length: count }, () => asm.mov('r0', 0));
+    const jump = hex([asm.jump('far'), ...filler(32_767), asm.label('far'), asm.exit()])[0];
+    expect(jump).toBe('0500ff7f00000000');
+    const back = hex([asm.label('far'), ...filler(32_767), asm.jump('far')]).at(-1);
+    expect(back).toBe('0500008000000000');
+    expect(() => asm.assemble([asm.label('far'), ...filler(32_768), asm.jump('far')])).toThrow(
+      /offset -32769 is outside/,
+    );
+    for (const fd of [0, 32_767, 32_768, 0x7fff_ffff]) {
+      const [low] = hex([asm.loadMapFd('r1', fd)]);
+      expect(Buffer.from(low ?? '', 'hex').readInt32LE(4)).toBe(fd);
+    }
+  });
+
   it('refuses what is no descriptor, and zeroes of half a word', () => {
     const refused = expect.objectContaining({ code: 'ERR_PERF_PROGRAM_INVALID' });
+    expect(() => asm.loadMapFd('r1', 0x8000_0000)).toThrow(refused);
     expect(() => asm.loadMapFd('r1', -1)).toThrow(refused);
     expect(() => asm.loadMapValue('r1', 1.5)).toThrow(refused);
     expect(() => asm.zeroStack(-12, 8)).toThrow(refused);
