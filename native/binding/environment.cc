@@ -1,6 +1,6 @@
 #include "binding/environment.h"
 
-#include <stdlib.h>  // secure_getenv() is in no C++ header
+#include <cstdlib>
 #include <utility>
 
 namespace perfring::binding {

@@ -14,9 +14,9 @@ class SignalBlock {
     sigset_t all;
     ::sigfillset(&all);
     // Not pthread_sigmask(), which asks for glibc 2.32: on Linux both set the mask of the calling thread.
-    ::sigprocmask(SIG_SETMASK, &all, &before_);
+    ::sigprocmask(SIG_SETMASK, &all, &before_);  // NOLINT(concurrency-mt-unsafe): see above
   }
-  ~SignalBlock() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  ~SignalBlock() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }  // NOLINT(concurrency-mt-unsafe): see above
   SignalBlock(const SignalBlock&) = delete;
   SignalBlock& operator=(const SignalBlock&) = delete;
 
