@@ -10,7 +10,7 @@ describe('TracepointLink', () => {
     ['EPERM', /run as root/],
     ['ENOSYS', /run as root/],
     ['EMFILE', /too many open files; raise its limit: ulimit -n/],
-    ['ENFILE', /too many open files; raise it: sysctl fs.file-max/],
+    ['ENFILE', /too many open files; .*sysctl fs.file-max/],
     ['ENOMEM', /out of memory/],
     ['EIO', /failed$/],
   ])('tells %s of reading an id as it is', (code, advice) => {
