@@ -27,8 +27,15 @@ export class RingFixture {
   readonly #positions: BigUint64Array;
 
   constructor(options: RingFixtureOptions = {}) {
-    const { dataPageCount = 1, pageSize = 2048, shared = false, position = 0, fill = 0 } = options;
-    const { cursors = (geometry) => new AtomicsCursors(geometry), ...rest } = options;
+    const {
+      dataPageCount = 1,
+      pageSize = 2048,
+      shared = false,
+      position = 0,
+      fill = 0,
+      cursors = (geometry) => new AtomicsCursors(geometry),
+      ...rest
+    } = options;
     const bytes = (1 + dataPageCount) * pageSize;
     this.memory = shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     this.data = new Uint8Array(this.memory, pageSize).fill(fill);
