@@ -1,12 +1,12 @@
 import { PerfRingError } from '../errors';
-import { shown } from '../input/shown';
 import type { RecordPayload } from '../ring/record';
+import { checkRecord, recordError } from '../ring/record-check';
 import {
   checkedLayout,
   type FieldValue,
-  SCALAR_SIZES,
   type SampleField,
   type SampleLayout,
+  SCALAR_SIZES,
   type ScalarKind,
 } from './sample-layout';
 
@@ -33,10 +33,10 @@ export function decoderFor<Values>(layout: SampleLayout<Values>): (record: Recor
     try {
       const { size } = record;
       if (size >= end) return read(record, 0) as Values;
-      checkRecord(record);
+      checkRecord(record, 'a decoder');
       throw tooShort(size, end);
     } catch (error) {
-      throw explained(error);
+      throw recordError(error, 'a decoder');
     }
   };
 }
@@ -45,24 +45,11 @@ function endOf(layout: SampleLayout<unknown>): number {
   return Math.max(0, ...layout.fields.map((field) => field.offset + field.size));
 }
 
-/** Anything whose `size` is small, or no number, is not a record for that: a Map has a size too. */
-function checkRecord(record: RecordPayload): void {
-  if (typeof record === 'object' && typeof record.size === 'number' && typeof record.u8 === 'function')
-    return;
-  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a decoder takes a record, got ${shown(record)}`);
-}
-
 function tooShort(size: number, end: number): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_OUT_OF_RANGE',
     `the payload has ${size} bytes, and the fields of the layout end at byte ${end}`,
   );
-}
-
-/** An error without a code comes from reading something that is no record. */
-function explained(error: unknown): unknown {
-  if (typeof error === 'object' && error !== null && 'code' in error) return error;
-  return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a decoder takes a record', { cause: error });
 }
 
 function structReader({ fields }: SampleLayout<unknown>): Read<{ readonly [name: string]: FieldValue }> {

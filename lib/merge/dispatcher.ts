@@ -1,9 +1,10 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
-import type { RecordVisitor, RingRecord } from '../ring/record';
 import { shown } from '../input/shown';
 import { throwLater } from '../input/throw-later';
+import type { RecordVisitor, RingRecord } from '../ring/record';
+import { checkRecord, recordError } from '../ring/record-check';
 
 export interface DispatcherOptions {
   /** Payload offset of the message type, bytes; 0 by default. */
@@ -62,7 +63,7 @@ export class Dispatcher {
     this.#onError = onError;
     this.#visitors = Object.freeze<Dispatcher['visitors']>({
       sample: (record) => this.#dispatchSample(record),
-      other: (record) => this.#deliver(this.#byRecord, this.#unknownRecords, record.type, record),
+      other: (record) => this.#dispatchOther(record),
     });
   }
 
@@ -102,11 +103,29 @@ export class Dispatcher {
   }
 
   #dispatchSample(record: RingRecord): void {
-    if (record.size < this.#typeOffset + this.#typeBytes) {
-      this.#tooShort++;
-      return;
+    let type = 0;
+    try {
+      if (record.size < this.#typeOffset + this.#typeBytes) {
+        checkRecord(record, 'a dispatcher');
+        this.#tooShort++;
+        return;
+      }
+      type = this.#messageType(record);
+    } catch (error) {
+      throw recordError(error, 'a dispatcher');
     }
-    this.#deliver(this.#byMessage, this.#unknownMessages, this.#messageType(record), record);
+    this.#deliver(this.#byMessage, this.#unknownMessages, type, record);
+  }
+
+  #dispatchOther(record: RingRecord): void {
+    let type = 0;
+    try {
+      checkRecord(record, 'a dispatcher');
+      type = record.type;
+    } catch (error) {
+      throw recordError(error, 'a dispatcher');
+    }
+    this.#deliver(this.#byRecord, this.#unknownRecords, type, record);
   }
 
   #messageType(record: RingRecord): number {

@@ -59,11 +59,8 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
     if (sizeA === 0 || timeA < 0 || timeA + 8 > sizeA) return;
     const sizeB = cursorB.loadStraight(positionB, second.end - positionB) | 0;
     if (sizeB === 0 || timeB < 0 || timeB + 8 > sizeB) return;
-    // Nothing later than this is simple. Each time is compared with it once: here, or when it is the next one.
     const boundLow = merge.boundHigh > high ? 0x7fff_ffff : merge.boundLow;
     const futureLow = merge.futureHigh > high ? 0x7fff_ffff : merge.futureLow;
-    const latestLow = Math.min(boundLow, futureLow);
-    if (lowA > latestLow || lowB > latestLow) return;
     // As it stands in the rings.
     const highWord = high ^ 0x8000_0000;
     const headerA = doublesA[positionA >> 3] as number;
@@ -85,12 +82,13 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           break;
         }
         if (lowA <= lowB) {
+          if (lowA > boundLow) break;
           const next = (positionA + sizeA) | 0;
           if (next > edgeA || doublesA[next >> 3] !== headerA || wordsA[(next + rawA) >> 2] !== payloadA) {
             break;
           }
           const low = (wordsA[(next + timeA) >> 2] as number) ^ 0x8000_0000;
-          if (wordsA[(next + timeA + 4) >> 2] !== highWord || low < lowA || low > latestLow) break;
+          if (wordsA[(next + timeA + 4) >> 2] !== highWord || low < lowA || low > futureLow) break;
           cursorA.base = (positionA + rawA + 4) | 0;
           lastLow = lowA;
           positionA = next;
@@ -98,12 +96,13 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           records = (records + 1) | 0;
           if (sample(recordA) === false || cursorA.closed === true) outcome = 2;
         } else {
+          if (lowB > boundLow) break;
           const next = (positionB + sizeB) | 0;
           if (next > edgeB || doublesB[next >> 3] !== headerB || wordsB[(next + rawB) >> 2] !== payloadB) {
             break;
           }
           const low = (wordsB[(next + timeB) >> 2] as number) ^ 0x8000_0000;
-          if (wordsB[(next + timeB + 4) >> 2] !== highWord || low < lowB || low > latestLow) break;
+          if (wordsB[(next + timeB + 4) >> 2] !== highWord || low < lowB || low > futureLow) break;
           cursorB.base = (positionB + rawB + 4) | 0;
           lastLow = lowB;
           positionB = next;

@@ -223,4 +223,21 @@ describe('Dispatcher', () => {
       'ERR_PERF_INVALID_ARGUMENT',
     ]);
   });
+
+  it.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['an object of a small size', { size: 1 }],
+    ['an object of a large size', { size: 100 }],
+    ['a Map', new Map()],
+    ['a function', () => undefined],
+  ])('refuses %s, which is no record, by its code', (_what, value) => {
+    const { sample, other } = new Dispatcher().visitors;
+    for (const visitor of [sample, other]) {
+      expect(() => visitor(value as RingRecord)).toThrow(
+        expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }),
+      );
+    }
+  });
 });
