@@ -30,21 +30,22 @@ describeWith(READER_CAPABILITIES, 'the loops of the command, which is one file',
 
   it.each(WAYS)('are copied for their visitor: $way', async ({ order, cpus, loop }) => {
     const made = join(directory, 'made.json');
-    const busy = spawn('taskset', ['-c', `${CPUS[0]}`, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1'], {
-      stdio: 'ignore',
-    });
+    // Each of the CPUs has something to write: two rings are a pair only while both hold records.
+    const busy = CPUS.slice(0, cpus).map((cpu) =>
+      spawn('taskset', ['-c', `${cpu}`, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1'], { stdio: 'ignore' }),
+    );
     try {
-      await once(busy, 'spawn');
-      const source = ['--builtin', 'sys_enter', '--pid', `${busy.pid}`];
+      await Promise.all(busy.map((process) => once(process, 'spawn')));
       const rings = ['--cpus', CPUS.slice(0, cpus).join(','), '--order', order];
-      const args = ['collect', ...source, ...rings, '--count', `${SAMPLES}`, '--format', 'raw', '--quiet'];
-      const { code, stderr } = await cli(args, {
+      const args = ['collect', '--builtin', 'sys_enter', ...rings];
+      const { code, stderr } = await cli([...args, '--count', `${SAMPLES}`, '--format', 'raw', '--quiet'], {
         environment: { NODE_OPTIONS: `--require "${PRELOADED}"`, MADE_FROM_STRINGS: made },
       });
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     } finally {
-      busy.kill('SIGKILL');
-      await once(busy, 'close');
+      const closed = Promise.all(busy.map((process) => once(process, 'close')));
+      for (const process of busy) process.kill('SIGKILL');
+      await closed;
     }
     const sources = JSON.parse(readFileSync(made, 'utf8')) as string[];
     const copies = sources.filter((source) => source.includes(`return (function ${loop}(`));
