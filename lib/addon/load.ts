@@ -14,6 +14,8 @@ import type { NativeAddon } from './contract';
 const PACKAGE_ROOT = join(__dirname, '..', '..');
 
 let loaded: NativeAddon | undefined;
+/** What {@link withAddon} put in place of the addon. */
+let replacement: NativeAddon | Error | undefined;
 
 /**
  * The addon. The first call loads it: from the path in the environment variable PERFRING_ADDON (a build with
@@ -23,8 +25,25 @@ let loaded: NativeAddon | undefined;
  * @throws PerfRingError ERR_PERF_ADDON_MISSING when none of them loads; `cause` has the reason
  */
 export function addon(): NativeAddon {
+  if (replacement instanceof Error) throw replacement;
+  if (replacement !== undefined) return replacement;
   loaded ??= load();
   return loaded;
+}
+
+/**
+ * Runs a function with another addon, or with an error that loading it throws: the door for tests. What the function opens
+ * keeps that addon. It is in place only until the function returns, so the function must be synchronous.
+ * @internal
+ */
+export function withAddon<Result>(given: NativeAddon | Error, run: () => Result): Result {
+  const before = replacement;
+  replacement = given;
+  try {
+    return run();
+  } finally {
+    replacement = before;
+  }
 }
 
 /** Whether {@link addon} answers. It is loaded if so. */

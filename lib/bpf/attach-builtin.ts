@@ -1,5 +1,3 @@
-import { addon } from '../addon/load';
-import type { NativeAddon } from '../addon/contract';
 import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_TRACEPOINT } from '../abi/bpf';
 import { PerfRingError } from '../errors';
 import { checkProcessExists } from '../host/process-identity';
@@ -33,13 +31,12 @@ export function attachBuiltin<Name extends BuiltinName>(
   name: Name,
   array: PerfEventArray,
   options: BuiltinOptions = {},
-  native: NativeAddon = addon(),
 ): AttachedProgram<BuiltinNamed<Name>> {
   const builtin = builtinNamed(name);
   checkArray(array);
   const checked = checkBuiltinOptions(builtin, options);
   if (checked.tgid !== undefined) checkProcessExists(checked.tgid);
-  const program = loadBuiltin(builtin, array, checked, native);
+  const program = loadBuiltin(builtin, array, checked);
   try {
     const attachment = attach(program, builtin.attach);
     return Object.freeze({
@@ -72,18 +69,14 @@ function loadBuiltin(
   builtin: BuiltinProgram<string, unknown>,
   array: PerfEventArray,
   options: BuiltinOptions,
-  native: NativeAddon,
 ): BpfProgram {
   const isRaw = builtin.attach.kind === 'raw_tracepoint';
-  return BpfProgram.load(
-    {
-      type: isRaw ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_TRACEPOINT,
-      instructions: builtin.build(array, options),
-      // 15 characters are all the kernel keeps.
-      name: builtin.name.slice(0, 15),
-    },
-    native,
-  );
+  return BpfProgram.load({
+    type: isRaw ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_TRACEPOINT,
+    instructions: builtin.build(array, options),
+    // 15 characters are all the kernel keeps.
+    name: builtin.name.slice(0, 15),
+  });
 }
 
 function attach(program: BpfProgram, point: AttachPoint): Attachment {

@@ -64,7 +64,8 @@ export class BpfMap {
   }
 
   /** @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF */
-  static create(options: BpfMapOptions, native: NativeAddon = addon()): BpfMap {
+  static create(options: BpfMapOptions): BpfMap {
+    const native = addon();
     const {
       type,
       keySize,
@@ -90,7 +91,8 @@ export class BpfMap {
    * @throws PerfSystemError of bpf(BPF_OBJ_GET), ENOENT or EACCES for instance
    * @throws PerfRingError ERR_PERF_MAP_TYPE when something else is pinned there
    */
-  static openPinned(path: string, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
+  static openPinned(path: string, options: BpfMapOpenOptions = {}): BpfMap {
+    const native = addon();
     const handle = native.bpfMapOpenPinned(path, fileFlags(options));
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${named(path)}`, {
@@ -107,7 +109,8 @@ export class BpfMap {
    * Opens a map by the number that bpftool shows. Needs CAP_SYS_ADMIN.
    * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the number
    */
-  static openById(id: number, options: BpfMapOpenOptions = {}, native: NativeAddon = addon()): BpfMap {
+  static openById(id: number, options: BpfMapOpenOptions = {}): BpfMap {
+    const native = addon();
     const handle = native.bpfMapOpenId(id, fileFlags(options));
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_MAP_GET_FD_BY_ID)', `opening the map with id ${shown(id)}`, {
@@ -123,7 +126,8 @@ export class BpfMap {
    * @throws PerfSystemError EBADF when the descriptor is not open
    * @throws PerfRingError ERR_PERF_MAP_TYPE when it is no map
    */
-  static openByFd(fd: number, native: NativeAddon = addon()): BpfMap {
+  static openByFd(fd: number): BpfMap {
+    const native = addon();
     const handle = native.bpfMapOpenFd(fd);
     if (typeof handle === 'number') {
       throw bpfError(handle, 'fcntl(F_DUPFD_CLOEXEC)', `duplicating file descriptor ${shown(fd)}`, {
@@ -143,7 +147,7 @@ export class BpfMap {
     throw new PerfRingError('ERR_PERF_MAP_TYPE', `${what} is no BPF map; see: bpftool map list`);
   }
 
-  /** The handle, for native calls that take a map. */
+  /** The handle, for native calls that take a map. @internal */
   get handle(): BpfMapHandle {
     this.#checkOpen();
     return this.#handle;

@@ -14,7 +14,7 @@ import { checkBytes, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
-import { BpfLink } from './bpf-link';
+import { type Attachment, BpfLink } from './bpf-link';
 import { checkObjectName } from './bpf-map';
 import { ProgramRejectedError } from './program-rejected-error';
 import { TracepointLink } from './tracepoint-link';
@@ -68,7 +68,12 @@ export class BpfProgram {
    * @throws PerfSystemError of bpf(BPF_PROG_LOAD), EPERM without CAP_BPF and CAP_PERFMON (for a tc
    *   program CAP_NET_ADMIN); EAGAIN, ENOMEM and others that say nothing of the program
    */
-  static load(options: BpfProgramOptions, native: NativeAddon = addon()): BpfProgram {
+  static load(options: BpfProgramOptions): BpfProgram {
+    return BpfProgram.loadWith(addon(), options);
+  }
+
+  /** As {@link load}, for an object that keeps the addon it was opened with. @internal */
+  static loadWith(native: NativeAddon, options: BpfProgramOptions): BpfProgram {
     const {
       type,
       instructions,
@@ -110,7 +115,7 @@ export class BpfProgram {
     return this.#native.bpfProgramFd(this.handle);
   }
 
-  /** The handle, for native calls that take a program. */
+  /** The handle, for native calls that take a program. @internal */
   get handle(): BpfProgramHandle {
     if (this.#closed) {
       throw new PerfRingError('ERR_PERF_CLOSED', `${this.#title} was used after close()`);
@@ -148,7 +153,7 @@ export class BpfProgram {
    * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has none of that name
    * @throws PerfSystemError of bpf(BPF_RAW_TRACEPOINT_OPEN), EPERM without CAP_PERFMON
    */
-  attachRawTracepoint(name: string): BpfLink {
+  attachRawTracepoint(name: string): Attachment {
     const link = this.#native.bpfRawTracepointOpen(this.handle, name);
     if (typeof link !== 'number') return new BpfLink(this.#native, link);
     if (isErrno(link, 'ENOENT')) {
@@ -169,7 +174,7 @@ export class BpfProgram {
    * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has none of that name
    * @throws PerfSystemError of the call that failed, with what to do
    */
-  attachTracepoint(category: string, name: string): TracepointLink {
+  attachTracepoint(category: string, name: string): Attachment {
     return TracepointLink.attach(this.#native, this.handle, category, name);
   }
 

@@ -45,31 +45,26 @@ export class PerfEventArray {
   /**
    * @throws PerfSystemError EPERM without CAP_BPF
    */
-  static create(options: PerfEventArrayOptions = {}, native: NativeAddon = addon()): PerfEventArray {
+  static create(options: PerfEventArrayOptions = {}): PerfEventArray {
     const { maxEntries = slotsNeeded(), name = '' } = plainOptions(options, ['maxEntries', 'name']);
     const shape = { type: BPF_MAP_TYPE_PERF_EVENT_ARRAY, keySize: 4, valueSize: 4, maxEntries, name };
-    return PerfEventArray.#adopt(native, BpfMap.create(shape, native), false, 'the new map');
+    return PerfEventArray.#adopt(BpfMap.create(shape), false, 'the new map');
   }
 
   /**
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openPinned}
    */
-  static openPinned(path: string, native: NativeAddon = addon()): PerfEventArray {
-    return PerfEventArray.#adopt(
-      native,
-      BpfMap.openPinned(path, {}, native),
-      false,
-      `the map pinned at ${named(path)}`,
-    );
+  static openPinned(path: string): PerfEventArray {
+    return PerfEventArray.#adopt(BpfMap.openPinned(path), false, `the map pinned at ${named(path)}`);
   }
 
   /**
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
-  static openById(id: number, native: NativeAddon = addon()): PerfEventArray {
-    return PerfEventArray.#adopt(native, BpfMap.openById(id, {}, native), false, `map ${shown(id)}`);
+  static openById(id: number): PerfEventArray {
+    return PerfEventArray.#adopt(BpfMap.openById(id), false, `map ${shown(id)}`);
   }
 
   /**
@@ -78,19 +73,14 @@ export class PerfEventArray {
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openByFd}
    */
-  static openByFd(fd: number, native: NativeAddon = addon()): PerfEventArray {
-    return PerfEventArray.#adopt(
-      native,
-      BpfMap.openByFd(fd, native),
-      true,
-      `the map of file descriptor ${shown(fd)}`,
-    );
+  static openByFd(fd: number): PerfEventArray {
+    return PerfEventArray.#adopt(BpfMap.openByFd(fd), true, `the map of file descriptor ${shown(fd)}`);
   }
 
-  static #adopt(native: NativeAddon, map: BpfMap, sharesOpenFile: boolean, what: string): PerfEventArray {
+  static #adopt(map: BpfMap, sharesOpenFile: boolean, what: string): PerfEventArray {
     try {
       checkShape(map.info, what);
-      return new PerfEventArray(native, map, sharesOpenFile);
+      return new PerfEventArray(addon(), map, sharesOpenFile);
     } catch (error) {
       map.close();
       throw error;
@@ -123,6 +113,9 @@ export class PerfEventArray {
    * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
    * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM)
    */
+  set(cpu: number, event: PerfEvent): void;
+  /** @internal */
+  set(cpu: number, event: PerfEvent | PerfEventHandle): void;
   set(cpu: number, event: PerfEvent | PerfEventHandle): void {
     this.#checkCpu(cpu);
     const answer = this.#native.bpfMapSetEvent(

@@ -50,10 +50,11 @@ export class SlotProbe {
   static open(native: NativeAddon, array: { readonly fd: number }): SlotProbe | undefined {
     try {
       const instructions = assemble(askTheSlot(array.fd));
-      const program = BpfProgram.load(
-        { type: BPF_PROG_TYPE_RAW_TRACEPOINT, instructions, name: 'perfring_slot' },
-        native,
-      );
+      const program = BpfProgram.loadWith(native, {
+        type: BPF_PROG_TYPE_RAW_TRACEPOINT,
+        instructions,
+        name: 'perfring_slot',
+      });
       return new SlotProbe(program);
     } catch {
       return undefined;

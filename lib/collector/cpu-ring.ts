@@ -85,17 +85,14 @@ export class CpuRing {
   static open(native: NativeAddon, cpu: number, options: ResolvedOptions, account: CpuAccount): CpuRing {
     const { dataPageCount, timeInPayload, wakeup } = options;
     const { samples, sideBand } = splitSideBand(withTimeEnabled(options.attributes));
-    const storage = MmapRingStorage.open(
-      {
-        cpu,
-        dataPageCount,
-        attributes: samples,
-        wakeup: ownersWakeup(wakeup),
-        otherRecords: sideBand !== undefined,
-        ...(timeInPayload === undefined ? {} : { timeInPayload }),
-      },
-      native,
-    );
+    const storage = MmapRingStorage.openWith(native, {
+      cpu,
+      dataPageCount,
+      attributes: samples,
+      wakeup: ownersWakeup(wakeup),
+      otherRecords: sideBand !== undefined,
+      ...(timeInPayload === undefined ? {} : { timeInPayload }),
+    });
     const redirected: PerfEvent[] = [];
     const redirect = (attr: PerfEventAttr): PerfEvent => {
       const event = PerfEvent.open(native, attr, cpu);

@@ -89,7 +89,7 @@ export class FlightRecorder {
     try {
       for (const cpu of cpus) {
         this.#rings.push(
-          MmapRingStorage.open({ cpu, dataPageCount, wakeup: 'half-full', attributes }, native),
+          MmapRingStorage.openWith(native, { cpu, dataPageCount, wakeup: 'half-full', attributes }),
         );
       }
       for (const ring of this.#rings) this.#slots.fill(ring.event);
@@ -104,12 +104,8 @@ export class FlightRecorder {
    * Opens an overwriting ring for each CPU and puts it into the CPU's slot: all, or nothing.
    * @throws as PerfMapReader.open
    */
-  static open(
-    array: PerfEventArray,
-    options: FlightRecorderOptions = {},
-    native: NativeAddon = addon(),
-  ): FlightRecorder {
-    const recorder = new FlightRecorder(array, options, native);
+  static open(array: PerfEventArray, options: FlightRecorderOptions = {}): FlightRecorder {
+    const recorder = new FlightRecorder(array, options, addon());
     Object.freeze(recorder);
     return recorder;
   }

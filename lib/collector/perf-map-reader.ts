@@ -119,11 +119,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   ERR_PERF_CPU_OFFLINE for a CPU asked for by number
    * @throws PerfSystemError EACCES, EPERM, EMFILE, ENOMEM, …
    */
-  static open(
-    array: PerfEventArray,
-    options: PerfMapReaderOptions = {},
-    native: NativeAddon = addon(),
-  ): PerfMapReader {
+  static open(array: PerfEventArray, options: PerfMapReaderOptions = {}): PerfMapReader {
+    const native = addon();
     checkArray(array);
     const resolved = resolveOptions(options, native.pageSize());
     if (array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');

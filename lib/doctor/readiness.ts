@@ -2,19 +2,16 @@ import type { Capability } from '../abi/capability';
 import { addon } from '../addon/load';
 import type { NativeAddon } from '../addon/contract';
 import { type ProcessCapabilities, processCapabilities } from '../host/capabilities';
-import { HOST_PATHS, type HostPaths, plainPaths } from '../host/host-paths';
+import { HOST_PATHS, type HostPaths } from '../host/host-paths';
 import { plainOptions } from '../input/plain-data';
 import { asRoot, type Check, checked, oneLine } from './check';
 import * as checks from './checks';
 import { type Outcome, type Trial, tryCollection } from './trial';
 
+/** Options of {@link diagnose}. */
 export interface DiagnosisOptions {
   /** Data pages of each ring in the trial, a power of two; by default as many as a collection's have by default. */
   readonly dataPageCount?: number;
-  /** Where the kernel shows itself; tests put another machine in. */
-  readonly paths?: HostPaths;
-  /** How the addon is had; tests put a fake, or a failure, in. */
-  readonly loadAddon?: () => NativeAddon;
 }
 
 /** What this machine allows, and what it lacks. */
@@ -30,13 +27,13 @@ export interface Diagnosis {
  * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
  */
 export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
-  const {
-    dataPageCount,
-    paths: given = HOST_PATHS,
-    loadAddon = addon,
-  } = plainOptions(options, ['dataPageCount', 'paths', 'loadAddon']);
-  const paths = plainPaths(given);
-  const loaded = load(loadAddon);
+  return diagnoseHost(options, HOST_PATHS);
+}
+
+/** As {@link diagnose}; tests put the files of another machine in. @internal */
+export function diagnoseHost(options: DiagnosisOptions, paths: HostPaths): Diagnosis {
+  const { dataPageCount } = plainOptions(options, ['dataPageCount']);
+  const loaded = load();
   const native = typeof loaded === 'string' ? null : loaded;
   const capabilities = capabilitiesOrNull(paths);
   const trial = native === null ? null : tried(native, dataPageCount);
@@ -67,9 +64,9 @@ export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
 }
 
 /** @returns the addon, or why there is none */
-function load(loadAddon: () => NativeAddon): NativeAddon | string {
+function load(): NativeAddon | string {
   try {
-    return loadAddon();
+    return addon();
   } catch (error) {
     return oneLine(error);
   }

@@ -59,11 +59,11 @@ export function tryCollection(native: NativeAddon, dataPageCount?: number): Tria
     });
     // Tried without the events as well: it is worth knowing whether bpf(2) works.
     const filled = attempt(() => {
-      array = PerfEventArray.create({ name: 'perfring_trial' }, native);
+      array = PerfEventArray.create({ name: 'perfring_trial' });
       for (const [cpu, event] of events) array.set(cpu, event);
     });
     const program = after(filled, () => {
-      if (array !== undefined) attachBuiltin(DEFAULT_BUILTIN.name, array, {}, native).close();
+      if (array !== undefined) attachBuiltin(DEFAULT_BUILTIN.name, array).close();
     });
     return { perfEvents, rings: mapped, array: filled, program };
   } finally {

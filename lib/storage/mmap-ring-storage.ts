@@ -99,7 +99,12 @@ export class MmapRingStorage implements RingStorage {
    *   ERR_PERF_NO_SUCH_CPU, ERR_PERF_ADDON_MISSING
    * @throws PerfSystemError of perf_event_open(2) or mmap(2)
    */
-  static open(given: MmapRingStorageOptions, native: NativeAddon = addon()): MmapRingStorage {
+  static open(options: MmapRingStorageOptions): MmapRingStorage {
+    return MmapRingStorage.openWith(addon(), options);
+  }
+
+  /** As {@link open}, for an object that keeps the addon it was opened with. @internal */
+  static openWith(native: NativeAddon, given: MmapRingStorageOptions): MmapRingStorage {
     const options = plainOptions(given, OPTIONS);
     checkDataPageCount(options.dataPageCount);
     const attr = ringAttr(options.wakeup ?? { everyEvents: 1 }, options.attributes);

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import type { NativeAddon } from '../../lib/addon/contract';
-import { addon } from '../../lib/addon/load';
+import { addon, withAddon } from '../../lib/addon/load';
 import {
   BpfMap,
   Dispatcher,
@@ -26,10 +26,11 @@ const UNSAFE: ReadonlySet<PropertyKey> = new Set(['unsafeMemory']);
 
 /** The memory of every ring that was mapped through `native`. */
 const mapped = new Set<unknown>();
+const real = addon();
 const native: NativeAddon = {
-  ...addon(),
+  ...real,
   ringBuffer: (ring) => {
-    const buffer = addon().ringBuffer(ring);
+    const buffer = real.ringBuffer(ring);
     mapped.add(buffer);
     return buffer;
   },
@@ -49,7 +50,9 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
     using map = BpfMap.create({ type: 2, keySize: 4, valueSize: 8, maxEntries: 1 });
     look('map', map);
     for (const order of ['cpu', 'time'] as const) {
-      const reader = PerfMapReader.open(array, { wakeup: 'manual', order, bufferBytes }, native);
+      const reader = withAddon(native, () =>
+        PerfMapReader.open(array, { wakeup: 'manual', order, bufferBytes }),
+      );
       for (const cpu of CPUS) producer.emit(20, { cpu });
       look('reader', reader);
       reader.drain((record) => {
@@ -65,7 +68,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
       reader.drain({ other: (record) => look('lost record', record) });
       await reader.close();
     }
-    const reader = PerfMapReader.open(array, { bufferBytes }, native);
+    const reader = withAddon(native, () => PerfMapReader.open(array, { bufferBytes }));
     for (const cpu of CPUS) producer.emit(20, { cpu });
     for await (const batch of reader) {
       look('batch', batch);
@@ -82,7 +85,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
     stream.destroy();
     await reader.close();
 
-    const recorder = FlightRecorder.open(array, { bufferBytes }, native);
+    const recorder = withAddon(native, () => FlightRecorder.open(array, { bufferBytes }));
     for (const cpu of CPUS) producer.emit(20, { cpu });
     look('recorder', recorder);
     const snapshot = recorder.snapshot();
@@ -90,7 +93,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
     snapshot.visit((record) => look('snapshot record', record));
     recorder.close();
 
-    using storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: PAGES }, native);
+    using storage = withAddon(native, () => MmapRingStorage.open({ cpu: CPU, dataPageCount: PAGES }));
     array.set(CPU, storage.event);
     producer.emit(20, { cpu: CPU });
     look('storage', storage);

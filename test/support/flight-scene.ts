@@ -1,5 +1,5 @@
 import type { NativeAddon } from '../../lib/addon/contract';
-import { addon } from '../../lib/addon/load';
+import { addon, withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import { FlightRecorder, type FlightRecorderOptions } from '../../lib/collector/flight-recorder';
 import { SampleProducer } from './producers';
@@ -16,9 +16,9 @@ export class FlightScene implements Disposable {
     sizes: readonly number[] = [48],
     native: NativeAddon = addon(),
   ) {
-    this.array = PerfEventArray.create({}, native);
+    this.array = withAddon(native, () => PerfEventArray.create());
     this.producer = new SampleProducer(this.array, { sizes });
-    this.recorder = FlightRecorder.open(this.array, options, native);
+    this.recorder = withAddon(native, () => FlightRecorder.open(this.array, options));
   }
 
   emitEverywhere(count: number): void {

@@ -1,3 +1,4 @@
+import { withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import { FlightRecorder } from '../../lib/collector/flight-recorder';
 import { PerfMapReader } from '../../lib/collector/perf-map-reader';
@@ -25,12 +26,10 @@ export async function fuzzCollector(seed: number): Promise<{ findings: string[];
 
 async function perfMapReader(random: FuzzRandom): Promise<void> {
   const kernel = new FakeKernel();
-  const array = PerfEventArray.create({}, kernel.native);
+  const array = withAddon(kernel.native, () => PerfEventArray.create());
   const order = random.pick(['cpu', 'time'] as const);
-  const reader = PerfMapReader.open(
-    array,
-    { order, bufferBytes: BUFFER_BYTES, wakeup: { everyEvents: 1 } },
-    kernel.native,
+  const reader = withAddon(kernel.native, () =>
+    PerfMapReader.open(array, { order, bufferBytes: BUFFER_BYTES, wakeup: { everyEvents: 1 } }),
   );
   try {
     let samples = 0;
@@ -84,11 +83,9 @@ function soon(): { signal: AbortSignal } {
 
 function flightRecorder(random: FuzzRandom): void {
   const kernel = new FakeKernel();
-  const array = PerfEventArray.create({}, kernel.native);
-  const recorder = FlightRecorder.open(
-    array,
-    { bufferBytes: BUFFER_BYTES, largestRecordBytes: 64 },
-    kernel.native,
+  const array = withAddon(kernel.native, () => PerfEventArray.create());
+  const recorder = withAddon(kernel.native, () =>
+    FlightRecorder.open(array, { bufferBytes: BUFFER_BYTES, largestRecordBytes: 64 }),
   );
   try {
     for (let made = 0; made < CASES_IN_A_SEQUENCE; made++) {

@@ -132,7 +132,6 @@ const NAMES = [
   'clock',
   'onFault',
   'paths',
-  'loadAddon',
   'everyEvents',
   'everyBytes',
   'fields',

@@ -1,5 +1,5 @@
 import type { NativeAddon } from '../../lib/addon/contract';
-import { addon } from '../../lib/addon/load';
+import { addon, withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import type { PerfMapReaderOptions } from '../../lib/collector/options';
 import { PerfMapReader } from '../../lib/collector/perf-map-reader';
@@ -30,7 +30,7 @@ export class ReaderScene implements Disposable {
     { sizes = [48] }: ProducerOptions = {},
     native: NativeAddon = addon(),
   ) {
-    this.array = PerfEventArray.create({}, native);
+    this.array = withAddon(native, () => PerfEventArray.create());
     this.check = new SampleCheck(sizes);
     try {
       this.producer = new SampleProducer(this.array, { sizes });
@@ -39,7 +39,7 @@ export class ReaderScene implements Disposable {
       throw error;
     }
     try {
-      this.reader = PerfMapReader.open(this.array, options, native);
+      this.reader = withAddon(native, () => PerfMapReader.open(this.array, options));
     } catch (error) {
       this.producer.close();
       this.array.close();

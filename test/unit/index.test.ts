@@ -1,3 +1,4 @@
+import { withAddon } from '../../lib/addon/load';
 import {
   bpf,
   builtinNamed,
@@ -18,14 +19,14 @@ import { FakeKernel } from '../support/fuzz-fake-kernel';
 import { codeOf } from '../support/ring-errors';
 
 const { native } = new FakeKernel();
-const array = PerfEventArray.create({}, native);
+const array = withAddon(native, () => PerfEventArray.create());
 
 function openWith(options: object): void {
-  PerfMapReader.open(array, options as PerfMapReaderOptions, native)[Symbol.dispose]();
+  withAddon(native, () => PerfMapReader.open(array, options as PerfMapReaderOptions))[Symbol.dispose]();
 }
 
 function drainWith(limits: object): void {
-  using reader = PerfMapReader.open(array, { bufferBytes: 4096 }, native);
+  using reader = withAddon(native, () => PerfMapReader.open(array, { bufferBytes: 4096 }));
   reader.drain(() => undefined, limits);
 }
 
@@ -57,11 +58,14 @@ const NUMBERS: readonly (readonly [name: string, call: (value: number) => unknow
   ['PerfMapReader.drain microseconds', (value) => drainWith({ microseconds: value })],
   [
     'FlightRecorder.open bufferBytes',
-    (value) => FlightRecorder.open(array, { bufferBytes: value }, native).close(),
+    (value) => withAddon(native, () => FlightRecorder.open(array, { bufferBytes: value })).close(),
   ],
   [
     'FlightRecorder.open largestRecordBytes',
-    (value) => FlightRecorder.open(array, { bufferBytes: 8192, largestRecordBytes: value }, native).close(),
+    (value) =>
+      withAddon(native, () =>
+        FlightRecorder.open(array, { bufferBytes: 8192, largestRecordBytes: value }),
+      ).close(),
   ],
   ['MemoryRingStorage dataPageCount', (value) => new MemoryRingStorage({ dataPageCount: value })],
   ['MemoryRingStorage pageSize', (value) => new MemoryRingStorage({ dataPageCount: 1, pageSize: value })],

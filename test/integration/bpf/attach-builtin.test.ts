@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { getuid } from 'node:process';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { attachBuiltin } from '../../../lib/bpf/attach-builtin';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import type { BuiltinName } from '../../../lib/bpf/programs';
@@ -122,7 +122,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     const native = new Proxy(addon(), {
       get: (target, name) => (name === 'bpfRawTracepointOpen' ? () => -2 : Reflect.get(target, name)),
     });
-    expect(() => attachBuiltin('sched_switch', array, {}, native)).toThrow(
+    expect(() => withAddon(native, () => attachBuiltin('sched_switch', array))).toThrow(
       expect.objectContaining({ code: 'ERR_PERF_TRACEPOINT_UNKNOWN' }),
     );
     expect(addon().openHandles()).toMatchObject({ bpfPrograms: 0, bpfLinks: 0 });

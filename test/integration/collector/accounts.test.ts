@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { LossReport, PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
 import { errnoNumber } from '../../../lib/abi/errno';
 import { PERF_RECORD_EXIT, PERF_RECORD_LOST, PERF_RECORD_SWITCH_CPU_WIDE } from '../../../lib/abi/perf-event';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
 import { Flood } from '../../support/flood';
@@ -382,10 +382,13 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
       const array = PerfEventArray.create();
       const producer = new SampleProducer(array);
       const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
-      const reader = PerfMapReader.open(
-        array,
-        { order, ...slack, bufferBytes: PAGE, onLoss: ({ lost }) => reports.push(lost) },
-        old,
+      const reader = withAddon(old, () =>
+        PerfMapReader.open(array, {
+          order,
+          ...slack,
+          bufferBytes: PAGE,
+          onLoss: ({ lost }) => reports.push(lost),
+        }),
       );
       try {
         for (const cpu of CPUS) producer.emit(200, { cpu });

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import {
   FlightRecorder,
@@ -163,9 +163,9 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
           ? refuse(String(name))
           : Reflect.get(target, name, receiver),
     });
-    const array = PerfEventArray.create({}, native);
+    const array = withAddon(native, () => PerfEventArray.create());
     const producer = new SampleProducer(array);
-    const recorder = FlightRecorder.open(array, {}, native);
+    const recorder = withAddon(native, () => FlightRecorder.open(array));
     try {
       opened = true;
       for (let round = 1; round <= 3; round++) {

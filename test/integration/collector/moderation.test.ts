@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
 import type { NativeAddon } from '../../../lib/addon/contract';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
 import { SampleProducer } from '../../support/producers';
@@ -187,7 +187,7 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     });
     const array = PerfEventArray.create();
     const producer = new SampleProducer(array);
-    const reader = PerfMapReader.open(array, { latencyMicroseconds: 250 }, native);
+    const reader = withAddon(native, () => PerfMapReader.open(array, { latencyMicroseconds: 250 }));
     try {
       const [cpu = 0] = CPUS;
       await until(() => {

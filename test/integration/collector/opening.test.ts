@@ -1,6 +1,6 @@
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import { FlightRecorder } from '../../../lib/collector/flight-recorder';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
@@ -52,7 +52,7 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
         return Reflect.get(target, property, receiver) as unknown;
       },
     });
-    expect(codeOf(() => PerfMapReader.open(array, options, native))).toMatch(/^ERR_PERF_/);
+    expect(codeOf(() => withAddon(native, () => PerfMapReader.open(array, options)))).toMatch(/^ERR_PERF_/);
     expect(opened).toEqual([]);
   });
 
@@ -75,7 +75,9 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
     for (const order of ['cpu', 'time'] as const) {
       for (let from = 0; from < CPUS.length; from++) {
         if (from > 0 && name.startsWith('poller') && name !== 'pollerAdd') break;
-        expect(codeOf(() => PerfMapReader.open(array, { order }, failing(name, errno, from)))).toBe(code);
+        expect(
+          codeOf(() => withAddon(failing(name, errno, from), () => PerfMapReader.open(array, { order }))),
+        ).toBe(code);
       }
     }
     for (let round = 0; round < 3; round++) await collectGarbage();
@@ -95,7 +97,7 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
               ++fills === CPUS.length ? -1 : target.bpfMapSetEvent(...args)
           : (Reflect.get(target, property, receiver) as unknown),
     });
-    const shared = PerfEventArray.openById(array.info.id, one);
+    const shared = withAddon(one, () => PerfEventArray.openById(array.info.id));
     try {
       expect(codeOf(() => PerfMapReader.open(shared, {}))).toBe('EPERM');
       for (const cpu of CPUS) producer.emit(1, { cpu });
@@ -108,9 +110,9 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
   it('leaves alone the slots of another reader when it fails before it fills any', () => {
     using producer = new SampleProducer(array);
     using reader = PerfMapReader.open(array, { wakeup: 'manual' });
-    expect(codeOf(() => PerfMapReader.open(array, {}, failing('ringMap', 'EPERM', CPUS.length - 1)))).toBe(
-      'EPERM',
-    );
+    expect(
+      codeOf(() => withAddon(failing('ringMap', 'EPERM', CPUS.length - 1), () => PerfMapReader.open(array))),
+    ).toBe('EPERM');
     for (const cpu of CPUS) producer.emit(2, { cpu });
     expect(reader.drain(() => undefined)).toBe(2 * CPUS.length);
   });

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import {
   FlightRecorder,
@@ -207,12 +207,12 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
   it('tells of no slot that it could not fill', () => {
     let refusals = 0;
     const native = refusing(() => refusals++ === CPUS.length - 1);
-    using array = PerfEventArray.create({}, native);
+    using array = withAddon(native, () => PerfEventArray.create());
     const taken: unknown[] = [];
     const listen = (message: unknown): void => void taken.push(message);
     subscribe('perfring:taken', listen);
     try {
-      expect(codeOf(() => FlightRecorder.open(array, {}, native))).toBe('EPERM');
+      expect(codeOf(() => withAddon(native, () => FlightRecorder.open(array)))).toBe('EPERM');
     } finally {
       unsubscribe('perfring:taken', listen);
     }

@@ -4,7 +4,7 @@ import { errnoNumber } from '../../../lib/abi/errno';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import { SlotProbe, type SlotState } from '../../../lib/bpf/slot-probe';
 import type { NativeAddon } from '../../../lib/addon/contract';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { FlightRecorder } from '../../../lib/collector/flight-recorder';
 import type { PerfMapReaderOptions } from '../../../lib/collector/options';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
@@ -163,7 +163,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     const native = { ...addon(), bpfProgramLoad: () => -errnoNumber('EPERM') };
     using map = new ContestedMap();
     using array = PerfEventArray.openById(map.array.info.id);
-    const reader = PerfMapReader.open(array, { wakeup: 'manual' }, native);
+    const reader = withAddon(native, () => PerfMapReader.open(array, { wakeup: 'manual' }));
     map.emitEverywhere(2);
     expect(reader.drain(() => undefined)).toBe(2 * CPUS.length);
     await reader.close();
@@ -221,12 +221,13 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
 
   it('fills a slot again that somebody emptied, and tries again when that fails', async () => {
     let refusals = 0;
+    const real = addon();
     const native: NativeAddon = {
-      ...addon(),
-      bpfMapSetEvent: (...args) => (refusals-- > 0 ? -errnoNumber('EPERM') : addon().bpfMapSetEvent(...args)),
+      ...real,
+      bpfMapSetEvent: (...args) => (refusals-- > 0 ? -errnoNumber('EPERM') : real.bpfMapSetEvent(...args)),
     };
-    using array = PerfEventArray.create({}, native);
-    using reader = PerfMapReader.open(array, {}, native);
+    using array = withAddon(native, () => PerfEventArray.create());
+    using reader = withAddon(native, () => PerfMapReader.open(array));
     const producer = new SampleProducer(array);
     try {
       refusals = 2;

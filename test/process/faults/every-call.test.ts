@@ -1,6 +1,6 @@
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
-import { addon } from '../../../lib/addon/load';
+import { addon, withAddon } from '../../../lib/addon/load';
 import { attachBuiltin, FlightRecorder, PerfEventArray, PerfMapReader } from '../../../lib/index';
 import { expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -48,30 +48,28 @@ const WORK: [string, (native: NativeAddon) => void][] = [
   [
     'a moderated reader of a program',
     (native) => {
-      using array = PerfEventArray.create({}, native);
-      using reader = PerfMapReader.open(array, { bufferBytes: 4096 }, native);
-      using attached = attachBuiltin('sched_switch', array, {}, native);
+      using array = withAddon(native, () => PerfEventArray.create());
+      using reader = withAddon(native, () => PerfMapReader.open(array, { bufferBytes: 4096 }));
+      using attached = withAddon(native, () => attachBuiltin('sched_switch', array));
       expect([reader.closed, attached.closed]).toEqual([false, false]);
     },
   ],
   [
     'a reader by time, and a tracepoint',
     (native) => {
-      using array = PerfEventArray.create({}, native);
-      using reader = PerfMapReader.open(
-        array,
-        { bufferBytes: 4096, order: 'time', wakeup: { everyEvents: 1 } },
-        native,
+      using array = withAddon(native, () => PerfEventArray.create());
+      using reader = withAddon(native, () =>
+        PerfMapReader.open(array, { bufferBytes: 4096, order: 'time', wakeup: { everyEvents: 1 } }),
       );
-      using attached = attachBuiltin('sched_process_exec', array, {}, native);
+      using attached = withAddon(native, () => attachBuiltin('sched_process_exec', array));
       expect([reader.closed, attached.closed]).toEqual([false, false]);
     },
   ],
   [
     'a flight recorder',
     (native) => {
-      using array = PerfEventArray.create({}, native);
-      using recorder = FlightRecorder.open(array, { bufferBytes: 4096 }, native);
+      using array = withAddon(native, () => PerfEventArray.create());
+      using recorder = withAddon(native, () => FlightRecorder.open(array, { bufferBytes: 4096 }));
       expect(recorder.closed).toBe(false);
     },
   ],

@@ -1,5 +1,6 @@
 /** What the fuzzers found: each once wrong, and kept. */
 
+import { withAddon } from '../../../lib/addon/load';
 import {
   bpf,
   BUILTIN_PROGRAMS,
@@ -169,8 +170,8 @@ describe('what the fuzzer of bytes found', () => {
     'a reader whose data_head cannot be, %p, says what it counted, and closes',
     async (head) => {
       const { native, rings } = new FakeKernel();
-      const array = PerfEventArray.create({}, native);
-      const reader = PerfMapReader.open(array, { bufferBytes: 4096 }, native);
+      const array = withAddon(native, () => PerfEventArray.create());
+      const reader = withAddon(native, () => PerfMapReader.open(array, { bufferBytes: 4096 }));
       const [ring] = rings;
       if (ring !== undefined) ring.positions[0] = head;
       expect(reader.stats().total.received).toBe(0);
@@ -201,8 +202,10 @@ describe('what the fuzzer of bytes found', () => {
 
   it('a snapshot with a record that cannot be is visited past it, and tells', () => {
     const { native, rings } = new FakeKernel();
-    const array = PerfEventArray.create({}, native);
-    const recorder = FlightRecorder.open(array, { bufferBytes: 4096, largestRecordBytes: 8 }, native);
+    const array = withAddon(native, () => PerfEventArray.create());
+    const recorder = withAddon(native, () =>
+      FlightRecorder.open(array, { bufferBytes: 4096, largestRecordBytes: 8 }),
+    );
     const good = sampleBytes(new Uint8Array(4), new Uint8Array(8));
     // Newest first: in the snapshot the sound record lies behind the other.
     rings[0]?.data.set(

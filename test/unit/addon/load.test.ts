@@ -40,6 +40,18 @@ describe('addon', () => {
     expect(load.addon().pageSize()).toBeGreaterThan(0);
   });
 
+  it('is another one only while withAddon() runs, whatever happens in there', () => {
+    const { addon, withAddon } = freshLoad();
+    const real = addon();
+    const other = { ...real };
+    expect(withAddon(other, addon)).toBe(other);
+    const failure = new Error('cannot load');
+    const inner = (): unknown => withAddon(failure, addon);
+    expect(() => withAddon(other, inner)).toThrow(failure);
+    expect(withAddon(other, () => [withAddon(real, addon), addon()])).toEqual([real, other]);
+    expect(addon()).toBe(real);
+  });
+
   it('has every function of the contract, and no other', () => {
     const contract = readFileSync(join(__dirname, '..', '..', '..', 'lib', 'addon', 'contract.ts'), 'utf8');
     const [, body = ''] = /export interface NativeAddon \{([\s\S]*?)\n\}/.exec(contract) ?? [];

@@ -1,3 +1,4 @@
+import { withAddon } from '../../../lib/addon/load';
 import { errnoNumber } from '../../../lib/abi/errno';
 import { BAD_ARGUMENT, type BpfMapHandle } from '../../../lib/addon/contract';
 import { BpfMap } from '../../../lib/bpf/bpf-map';
@@ -15,7 +16,7 @@ describe('BpfMap', () => {
     ['ENOMEM', /out of memory/],
     ['EBUSY', /flags 0\) failed$/],
   ])('names %s of bpf(BPF_MAP_CREATE) and says what to do', (code, message) => {
-    expect(() => BpfMap.create(shape, fakeNative({ bpfMapCreate: answers(code) }))).toThrow(
+    expect(() => withAddon(fakeNative({ bpfMapCreate: answers(code) }), () => BpfMap.create(shape))).toThrow(
       expect.objectContaining({
         code,
         errno: -errnoNumber(code),
@@ -26,15 +27,15 @@ describe('BpfMap', () => {
   });
 
   it('turns a bad argument into an error of misuse', () => {
-    expect(() => BpfMap.openById(-1, {}, fakeNative({ bpfMapOpenId: () => BAD_ARGUMENT }))).toThrow(
-      expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }),
-    );
+    expect(() =>
+      withAddon(fakeNative({ bpfMapOpenId: () => BAD_ARGUMENT }), () => BpfMap.openById(-1)),
+    ).toThrow(expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }));
   });
 
   it('closes what turns out to be no map', () => {
     const bpfMapClose = jest.fn();
     const native = fakeNative({ bpfMapOpenPinned: () => HANDLE, bpfMapInfo: answers('EINVAL'), bpfMapClose });
-    expect(() => BpfMap.openPinned('/sys/fs/bpf/program', {}, native)).toThrow(
+    expect(() => withAddon(native, () => BpfMap.openPinned('/sys/fs/bpf/program'))).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_MAP_TYPE',
         message: expect.stringContaining('/sys/fs/bpf/program is no BPF map'),
@@ -50,7 +51,7 @@ describe('BpfMap', () => {
       bpfMapLookup: answers('EFAULT'),
       bpfMapUpdate: answers('EFAULT'),
     });
-    const map = BpfMap.create(shape, native);
+    const map = withAddon(native, () => BpfMap.create(shape));
     const error = expect.objectContaining({
       code: 'EFAULT',
       message: expect.stringMatching(/longer than 8 bytes: more CPUs are possible than .*\/possible says/),
@@ -61,7 +62,9 @@ describe('BpfMap', () => {
 
   it('asks for a read-only descriptor when it is told to', () => {
     const bpfMapOpenPinned = jest.fn(answers('ENOENT'));
-    expect(() => BpfMap.openPinned('/p', { readOnly: true }, fakeNative({ bpfMapOpenPinned }))).toThrow();
+    expect(() =>
+      withAddon(fakeNative({ bpfMapOpenPinned }), () => BpfMap.openPinned('/p', { readOnly: true })),
+    ).toThrow();
     expect(bpfMapOpenPinned).toHaveBeenCalledWith('/p', 8);
   });
 });

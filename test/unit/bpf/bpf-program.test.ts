@@ -1,3 +1,4 @@
+import { withAddon } from '../../../lib/addon/load';
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { BpfProgramHandle, NativeAddon } from '../../../lib/addon/contract';
 import { BpfProgram } from '../../../lib/bpf/bpf-program';
@@ -21,13 +22,13 @@ describe('BpfProgram', () => {
 
   it('asks for no log when all is well', () => {
     const { logs, native } = loader([program]);
-    BpfProgram.load({ type: 17, instructions }, native);
+    withAddon(native, () => BpfProgram.load({ type: 17, instructions }));
     expect(logs).toEqual([0]);
   });
 
   it('asks again with a log, and with a longer one while it is too short', () => {
     const { logs, native } = loader([-22, -28, -28, -22], 'R1 is bad\nprocessed 1 insns');
-    expect(() => BpfProgram.load({ type: 17, instructions, name: 'p' }, native)).toThrow(
+    expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions, name: 'p' }))).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_PROGRAM_REJECTED',
         message: 'the verifier refused program "p": R1 is bad',
@@ -39,7 +40,7 @@ describe('BpfProgram', () => {
 
   it('ends with what it has when no log is long enough', () => {
     const { logs, native } = loader([-22, ...Array(10).fill(-28)], 'x');
-    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+    expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_PROGRAM_REJECTED',
         cause: expect.objectContaining({ code: 'EINVAL' }),
@@ -50,14 +51,14 @@ describe('BpfProgram', () => {
 
   it('takes a second try that succeeds', () => {
     const { native } = loader([-22, program]);
-    expect(BpfProgram.load({ type: 17, instructions }, native).closed).toBe(false);
+    expect(withAddon(native, () => BpfProgram.load({ type: 17, instructions })).closed).toBe(false);
   });
 
   it.each(['EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE', 'ENOSYS'])(
     'tells %s as it is: it says nothing of the program',
     (code) => {
       const { logs, native } = loader([-errnoNumber(code)], 'R1 is bad');
-      expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+      expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
         expect.objectContaining({ code, message: expect.stringContaining(`bpf(BPF_PROG_LOAD) ${code}: `) }),
       );
       expect(logs).toEqual([0]);
@@ -66,14 +67,14 @@ describe('BpfProgram', () => {
 
   it('takes no log of another failure for that of the first', () => {
     const { native } = loader([-22, -12], 'half a log');
-    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+    expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({ code: 'EINVAL' }),
     );
   });
 
   it('wants no log of what is not permitted', () => {
     const { logs, native } = loader([-1]);
-    expect(() => BpfProgram.load({ type: 17, instructions }, native)).toThrow(
+    expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({ code: 'EPERM', message: expect.stringMatching(/CAP_BPF|CAP_PERFMON/) }),
     );
     expect(logs).toEqual([0]);

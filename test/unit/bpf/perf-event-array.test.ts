@@ -1,3 +1,4 @@
+import { withAddon } from '../../../lib/addon/load';
 import { BPF_F_PRESERVE_ELEMS, BPF_MAP_TYPE_PERF_EVENT_ARRAY } from '../../../lib/abi/bpf';
 import type { BpfMapHandle, BpfMapInfo, NativeAddon, PerfEventHandle } from '../../../lib/addon/contract';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
@@ -41,7 +42,7 @@ describe('PerfEventArray', () => {
     ['another value size', { valueSize: 8 }, 'ERR_PERF_MAP_TYPE', /keys of 4 and values of 8 bytes/],
   ])('refuses and closes a map with %s', (_what, info, code, message) => {
     const { native, bpfMapClose } = open(info);
-    expect(() => PerfEventArray.openById(12, native)).toThrow(
+    expect(() => withAddon(native, () => PerfEventArray.openById(12))).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
     expect(bpfMapClose).toHaveBeenCalledTimes(1);
@@ -49,14 +50,14 @@ describe('PerfEventArray', () => {
 
   it('says that a read-only map takes no event', () => {
     const { native } = open({}, { bpfMapSetEvent: answers('EPERM') });
-    expect(() => PerfEventArray.openById(12, native).set(0, EVENT)).toThrow(
+    expect(() => withAddon(native, () => PerfEventArray.openById(12)).set(0, EVENT)).toThrow(
       expect.objectContaining({ code: 'EPERM', message: expect.stringContaining('read-only') }),
     );
   });
 
   it('leaves emptying the slots to the kernel where the kernel does it', () => {
     const { native, bpfMapDelete, bpfMapClose } = open({});
-    const array = PerfEventArray.openById(12, native);
+    const array = withAddon(native, () => PerfEventArray.openById(12));
     array.set(0, EVENT);
     array.close();
     expect(bpfMapDelete).not.toHaveBeenCalled();
@@ -68,7 +69,7 @@ describe('PerfEventArray', () => {
     ['the open file is shared', {}, PerfEventArray.openByFd],
   ])('empties the slots it filled, and closes after a failure, when %s', (_why, info, openArray) => {
     const { native, bpfMapDelete, bpfMapClose } = open({ ...info, maxEntries: SLOTS + 2 });
-    const array = openArray(12, native);
+    const array = withAddon(native, () => openArray(12));
     for (let cpu = 0; cpu < 3; cpu++) array.set(cpu, EVENT);
     array.clear(2);
     bpfMapDelete.mockImplementationOnce(answers('EPERM'));

@@ -1,8 +1,10 @@
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
+import { withAddon } from '../../../lib/addon/load';
 import { resolveOptions } from '../../../lib/collector/options';
 import type { Check } from '../../../lib/doctor/check';
-import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
+import { type Diagnosis, diagnoseHost } from '../../../lib/doctor/readiness';
+import { HOST_PATHS, type HostPaths } from '../../../lib/host/host-paths';
 import { onlineCpus } from '../../../lib/host/cpu-list';
 import { FakeHost } from '../../support/fake-host';
 import { answers, fakeNative } from '../../support/fake-native';
@@ -37,21 +39,30 @@ function machine(functions: Partial<Record<keyof NativeAddon, unknown>> = {}) {
     bpfLinkClose: closing('link'),
     ...functions,
   });
-  return { closed, loadAddon: () => native };
+  return { closed, native };
 }
+
+interface Machine {
+  readonly native: NativeAddon | Error;
+  readonly paths?: HostPaths;
+  readonly dataPageCount?: number;
+}
+
+const diagnoseOn = ({ native, paths = HOST_PATHS, ...options }: Machine): Diagnosis =>
+  withAddon(native, () => diagnoseHost(options, paths));
 
 const check = (diagnosis: Diagnosis, name: string) => diagnosis.checks.find((one) => one.name === name);
 
 describe('diagnose', () => {
   it('is ready when a collection works, and has undone it', () => {
-    const { closed, loadAddon } = machine();
-    const diagnosis = diagnose({ loadAddon });
+    const { closed, native } = machine();
+    const diagnosis = diagnoseOn({ native });
     expect(diagnosis.ready).toBe(true);
     expect([...new Set(closed)].sort()).toEqual(['event', 'link', 'map', 'program', 'ring']);
   });
 
   it('has one line for everything that matters, with a command where something is missing', () => {
-    const { checks } = diagnose({ loadAddon: machine().loadAddon });
+    const { checks } = diagnoseOn({ native: machine().native });
     expect(checks.map((one) => one.name)).toEqual([
       'kernel',
       'architecture',
@@ -85,11 +96,7 @@ describe('diagnose', () => {
   });
 
   it('is not ready without the addon, and says how to build it', () => {
-    const diagnosis = diagnose({
-      loadAddon: () => {
-        throw new Error('no such file');
-      },
-    });
+    const diagnosis = diagnoseOn({ native: new Error('no such file') });
     expect(diagnosis.ready).toBe(false);
     expect(check(diagnosis, 'addon')).toMatchObject({
       status: 'missing',
@@ -118,8 +125,8 @@ describe('diagnose', () => {
   ] as const)(
     'is not ready when %s answers %s, and tries nothing that builds on it',
     (call, errno, name, why, untried) => {
-      const { closed, loadAddon } = machine({ [call]: answers(errno) });
-      const diagnosis = diagnose({ loadAddon });
+      const { closed, native } = machine({ [call]: answers(errno) });
+      const diagnosis = diagnoseOn({ native });
       expect(diagnosis.ready).toBe(false);
       expect(check(diagnosis, name)).toMatchObject({
         status: 'missing',
@@ -135,20 +142,20 @@ describe('diagnose', () => {
 
   it('has rings of the size asked for in the trial', () => {
     const ringMap = jest.fn((_event: unknown, _dataPageCount: number) => -errnoNumber('EPERM'));
-    diagnose({ loadAddon: machine({ ringMap }).loadAddon, dataPageCount: 256 });
+    diagnoseOn({ native: machine({ ringMap }).native, dataPageCount: 256 });
     expect(ringMap.mock.calls[0]?.[1]).toBe(256);
   });
 
   it('has rings of the size of a collection in it unless one is asked for', () => {
     const ringMap = jest.fn((_event: unknown, _dataPageCount: number) => HANDLE);
-    diagnose({ loadAddon: machine({ ringMap }).loadAddon });
+    diagnoseOn({ native: machine({ ringMap }).native });
     const { dataPageCount } = resolveOptions({}, 4096);
     expect(ringMap.mock.calls.map(([, pages]) => pages)).toEqual(onlineCpus().map(() => dataPageCount));
   });
 
   it('holds as many events in it as a collection, and lets all go', () => {
-    const { closed, loadAddon } = machine();
-    diagnose({ loadAddon });
+    const { closed, native } = machine();
+    diagnoseOn({ native });
     expect(closed.filter((kind) => kind === 'event')).toHaveLength(2 * onlineCpus().length);
   });
 
@@ -168,7 +175,7 @@ describe('diagnose', () => {
         `CapEff:\t${effective}\nCapBnd:\t${MAY_EVERYTHING}\nSeccomp:\t${seccomp}\n`,
       );
     const found = (call: keyof NativeAddon, errno: string, name: string): Check | undefined =>
-      check(diagnose({ paths: host.paths, loadAddon: machine({ [call]: answers(errno) }).loadAddon }), name);
+      check(diagnoseOn({ paths: host.paths, native: machine({ [call]: answers(errno) }).native }), name);
 
     it.each([
       ['perfEventOpen', 'EACCES', 'perf_event_open'],
@@ -228,10 +235,10 @@ describe('diagnose', () => {
       host.write('proc/sys/kernel/perf_event_mlock_kb', '260\n');
       host.write('proc/sys/kernel/perf_event_paranoid', '2\n');
       host.write('proc/self/limits', 'Max locked memory         0   0   bytes\n');
-      const { loadAddon } = machine();
+      const { native } = machine();
       const { paths } = host;
-      expect(check(diagnose({ paths, loadAddon, dataPageCount: 64 }), 'largest ring')?.status).toBe('ok');
-      expect(check(diagnose({ paths, loadAddon }), 'largest ring')).toEqual({
+      expect(check(diagnoseOn({ paths, native, dataPageCount: 64 }), 'largest ring')?.status).toBe('ok');
+      expect(check(diagnoseOn({ paths, native }), 'largest ring')).toEqual({
         name: 'largest ring',
         status: 'missing',
         needed: true,
@@ -248,14 +255,14 @@ describe('diagnose', () => {
       host.link('proc/self/ns/pid', 'pid:[4026531836]');
       host.write('sys/kernel/security/lockdown', 'none [integrity] confidentiality\n');
       const { paths } = host;
-      const { loadAddon } = machine();
-      const initial = diagnose({ paths, loadAddon });
+      const { native } = machine();
+      const initial = diagnoseOn({ paths, native });
       expect(check(initial, 'user namespace')).toMatchObject({ status: 'ok', value: 'the initial one' });
       expect(check(initial, 'PID namespace')).toMatchObject({ status: 'ok', value: 'the initial one' });
       expect(check(initial, 'lockdown')).toMatchObject({ status: 'ok', value: 'integrity' });
       host.link('proc/self/ns/pid', 'pid:[4026532001]');
       host.write('sys/kernel/security/lockdown', 'none integrity [confidentiality]\n');
-      const other = diagnose({ paths, loadAddon });
+      const other = diagnoseOn({ paths, native });
       expect(check(other, 'PID namespace')).toMatchObject({
         status: 'note',
         value: expect.stringMatching(/^pid:\[4026532001\], not the initial one .*0 for processes elsewhere/),
@@ -273,7 +280,7 @@ describe('diagnose', () => {
     const host = new FakeHost();
     try {
       const { paths } = host;
-      const empty = diagnose({ paths, loadAddon: machine({ tracepointId: answers('ENODEV') }).loadAddon });
+      const empty = diagnoseOn({ paths, native: machine({ tracepointId: answers('ENODEV') }).native });
       expect(check(empty, 'CPUs online')).toMatchObject({
         status: 'note',
         value: expect.stringMatching(/cannot be told/),
@@ -285,7 +292,7 @@ describe('diagnose', () => {
       });
       expect(check(empty, 'seccomp')).toMatchObject({ status: 'note' });
 
-      const broken = diagnose({ paths, loadAddon: () => fakeNative({}) });
+      const broken = diagnoseOn({ paths, native: fakeNative({}) });
       expect(broken.ready).toBe(false);
       expect(check(broken, 'perf_event_open')?.status).toBe('missing');
     } finally {

@@ -1,5 +1,6 @@
 import { fakeNative } from '../../support/fake-native';
 import { codeOf, messageOf } from '../../support/ring-errors';
+import { withAddon } from '../../../lib/addon/load';
 import {
   BpfMap,
   BpfProgram,
@@ -22,17 +23,20 @@ const native = fakeNative({
   bpfMapFd: () => 3,
   bpfMapClose: () => 0,
 });
-const array = PerfEventArray.create({}, native);
+const array = withAddon(native, () => PerfEventArray.create());
 /** A misspelled option, as the types let it pass where options come from a variable. */
 const wrong = <Options extends object>(options?: Options): Options =>
   ({ ...options, bufferbytes: 1 }) as never;
 
 /** Everything that takes options, with a misspelled one. */
 const TAKERS: readonly [string, () => unknown][] = [
-  ['PerfMapReader.open', () => PerfMapReader.open(array, wrong(), native)],
-  ['turn', () => PerfMapReader.open(array, { turn: wrong() }, native)],
-  ['FlightRecorder.open', () => FlightRecorder.open(array, wrong(), native)],
-  ['MmapRingStorage.open', () => MmapRingStorage.open(wrong({ cpu: 0, dataPageCount: 1 }), native)],
+  ['PerfMapReader.open', () => withAddon(native, () => PerfMapReader.open(array, wrong()))],
+  ['turn', () => withAddon(native, () => PerfMapReader.open(array, { turn: wrong() }))],
+  ['FlightRecorder.open', () => withAddon(native, () => FlightRecorder.open(array, wrong()))],
+  [
+    'MmapRingStorage.open',
+    () => withAddon(native, () => MmapRingStorage.open(wrong({ cpu: 0, dataPageCount: 1 }))),
+  ],
   ['MemoryRingStorage', () => new MemoryRingStorage(wrong({ dataPageCount: 1 }))],
   ['PerfRing.initContiguous', () => PerfRing.initContiguous(new ArrayBuffer(8192), 1, 4096, wrong())],
   [
@@ -53,10 +57,16 @@ const TAKERS: readonly [string, () => unknown][] = [
     },
   ],
   ['Dispatcher', () => new Dispatcher(wrong())],
-  ['PerfEventArray.create', () => PerfEventArray.create(wrong(), native)],
-  ['BpfMap.create', () => BpfMap.create(wrong({ type: 2, keySize: 4, valueSize: 4, maxEntries: 1 }), native)],
-  ['BpfMap.openPinned', () => BpfMap.openPinned('/sys/fs/bpf/map', wrong(), native)],
-  ['BpfProgram.load', () => BpfProgram.load(wrong({ type: 17, instructions: new Uint8Array(8) }), native)],
+  ['PerfEventArray.create', () => withAddon(native, () => PerfEventArray.create(wrong()))],
+  [
+    'BpfMap.create',
+    () => withAddon(native, () => BpfMap.create(wrong({ type: 2, keySize: 4, valueSize: 4, maxEntries: 1 }))),
+  ],
+  ['BpfMap.openPinned', () => withAddon(native, () => BpfMap.openPinned('/sys/fs/bpf/map', wrong()))],
+  [
+    'BpfProgram.load',
+    () => withAddon(native, () => BpfProgram.load(wrong({ type: 17, instructions: new Uint8Array(8) }))),
+  ],
   ['diagnose', () => diagnose(wrong())],
 ];
 

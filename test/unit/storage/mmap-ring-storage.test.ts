@@ -1,3 +1,4 @@
+import { withAddon } from '../../../lib/addon/load';
 import { checkDataPageCount, MmapRingStorage } from '../../../lib/storage/mmap-ring-storage';
 import { answers, fakeNative } from '../../support/fake-native';
 import { codeOf, messageOf } from '../../support/ring-errors';
@@ -12,14 +13,18 @@ describe('MmapRingStorage', () => {
   ])('refuses %p pages before anything is opened', (pages, code) => {
     expect(codeOf(() => checkDataPageCount(pages as number))).toBe(code);
     const native = fakeNative({});
-    expect(codeOf(() => MmapRingStorage.open({ cpu: 0, dataPageCount: pages as number }, native))).toBe(code);
+    expect(
+      codeOf(() => withAddon(native, () => MmapRingStorage.open({ cpu: 0, dataPageCount: pages as number }))),
+    ).toBe(code);
   });
 
   it.each([['often'], [{}], [{ everyEvents: -1 }], [{ everyEvents: 1.5 }], [{ everyBytes: 2 ** 32 }]])(
     'refuses %p as a wakeup before anything is opened',
     (wakeup) => {
       const open = (): unknown =>
-        MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }, fakeNative({}));
+        withAddon(fakeNative({}), () =>
+          MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }),
+        );
       expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
     },
   );
@@ -39,7 +44,7 @@ describe('MmapRingStorage', () => {
         return 0;
       },
     });
-    const open = (): unknown => MmapRingStorage.open({ cpu: 0, dataPageCount: 1 }, native);
+    const open = (): unknown => withAddon(native, () => MmapRingStorage.open({ cpu: 0, dataPageCount: 1 }));
     expect(messageOf(open)).toMatch(named);
     expect(codeOf(open)).toBe(code);
     expect(closed).toBe(2);
@@ -47,6 +52,8 @@ describe('MmapRingStorage', () => {
 
   it('refuses an option that it does not have', () => {
     const options = { cpu: 0, dataPageCount: 1, wakeUp: 'half-full' };
-    expect(messageOf(() => MmapRingStorage.open(options, fakeNative({})))).toMatch(/no option wakeUp/);
+    expect(messageOf(() => withAddon(fakeNative({}), () => MmapRingStorage.open(options)))).toMatch(
+      /no option wakeUp/,
+    );
   });
 });
