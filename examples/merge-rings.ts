@@ -1,5 +1,5 @@
 // Two rings in memory, as two CPUs would write them, read as one stream in time order, and sent on by message type.
-import { Dispatcher, MemoryRingStorage, PerfRing, RingReader, sampleFormat } from 'perfring';
+import { Dispatcher, MemoryRingStorage, PerfRing, RingReader, recordFormat } from 'perfring';
 
 /** A message: when it was sent (u64, nanoseconds), its type (u32), and what it says (u32). */
 function message(time: bigint, type: number, value: number): Uint8Array {
@@ -16,7 +16,7 @@ const CLOSED = 2;
 // MemoryRingStorage makes the memory; PerfRing.initContiguous takes memory that is there. The payload's first field is the time.
 const storage = new MemoryRingStorage({ dataPageCount: 1, timeInPayload: 0, cpu: 0 });
 const memory = new SharedArrayBuffer(2 * 4096);
-const format = sampleFormat();
+const format = recordFormat();
 const second = PerfRing.initContiguous(memory, 1, 4096, { format, timeInPayload: 0, cpu: 1 });
 
 storage.ring.startWriteBatch();

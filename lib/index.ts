@@ -48,7 +48,6 @@ export { PerfRing, type SkippedFault } from './ring/perf-ring';
 export type { PerfRingOptions } from './ring/ring-options';
 export type { RecordPayload, RecordVisitor, RingRecord } from './ring/record';
 export type { RingMemory } from './ring/geometry';
-export { type SampleFormat, sampleFormat } from './ring/sample-format';
 
 export { decodeRecord, type PerfRecord, type UnknownRecord } from './records/perf-record';
 export {

@@ -3,7 +3,8 @@ import { PerfRingError } from '../errors';
 import { checkCpuNumbers, onlineCpus, possibleCpus } from '../host/cpu-list';
 import { plainCopy, plainList, plainOptions } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
-import { type SampleFormat, sampleFormat } from '../ring/sample-format';
+import { ABSENT, type RecordFormat, recordFormat } from '../records/record-format';
+import { NO_PAYLOAD_TIME } from '../ring/ring-options';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
 import { shown } from '../input/shown';
 import type { CustomAttributes } from '../events/attr';
@@ -227,19 +228,16 @@ function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): Cu
   // Whether the kernel's struct takes them, and the record can be read: tried before anything is opened.
   const attr = bpfOutputAttr({ everyEvents: 1 }, attributes);
   encodePerfEventAttr(attr);
-  checkTimeInPayload(
-    options.timeInPayload,
-    sampleFormat(Number(attr.sample_type), Number(attr.read_format ?? 0)),
-  );
+  checkTimeInPayload(options.timeInPayload, recordFormat(attr));
   return attributes;
 }
 
-function checkTimeInPayload(timeInPayload: number | undefined, format: SampleFormat): void {
+function checkTimeInPayload(timeInPayload: number | undefined, format: RecordFormat): void {
   if (timeInPayload === undefined) return;
   if (integer(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES - 4) % 4 !== 0) {
     throw invalid(`timeInPayload must be a multiple of 4 bytes, got ${timeInPayload}`);
   }
-  if (format.rawMoves) throw invalid('timeInPayload does not go with PERF_SAMPLE_CALLCHAIN');
+  if (format.rawOffset === ABSENT) throw invalid(NO_PAYLOAD_TIME);
 }
 
 function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly number[] | undefined {

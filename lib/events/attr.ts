@@ -52,9 +52,17 @@ export function acceptedAttributes(given: CustomAttributes, refused: RefusedAttr
   return custom;
 }
 
+/** Whether samples are what BPF programs pass to bpf_perf_event_output: their payload is PERF_SAMPLE_RAW. */
+function isBpfOutput({
+  type = PERF_TYPE_SOFTWARE,
+  config = PERF_COUNT_SW_BPF_OUTPUT,
+}: CustomAttributes): boolean {
+  return type === PERF_TYPE_SOFTWARE && Number(config) === PERF_COUNT_SW_BPF_OUTPUT;
+}
+
 /**
  * The perf_event_attr of an event that samples into a ring. Without `type` and `config` it is that of
- * bpf_perf_event_output; without `sample_period` and `sample_freq` each event is a sample.
+ * bpf_perf_event_output, whose samples have PERF_SAMPLE_RAW; without `sample_period` and `sample_freq` each event is a sample.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION
  */
 export function ringAttr(wakeup: EventWakeup, attributes: CustomAttributes = {}): PerfEventAttr {
@@ -66,8 +74,11 @@ export function ringAttr(wakeup: EventWakeup, attributes: CustomAttributes = {})
     // Comparable with bpf_ktime_get_ns(), where PERF_SAMPLE_TIME is asked for.
     use_clockid: true,
     clockid: CLOCK_MONOTONIC,
+    // So that other records have a time, too, by which a merge can order them.
+    sample_id_all: true,
     ...custom,
-    sample_type: (wordOf(custom.sample_type, 'sample_type') | PERF_SAMPLE_RAW) >>> 0,
+    sample_type:
+      (wordOf(custom.sample_type, 'sample_type') | (isBpfOutput(custom) ? PERF_SAMPLE_RAW : 0)) >>> 0,
     ...wakeupAttr(wakeup),
   };
 }

@@ -1,3 +1,4 @@
+import { HEADER_BYTES } from '../abi/perf-event';
 import type { RecordCursor } from '../ring/record-cursor';
 import type { ScanState } from '../ring/record-scan';
 
@@ -36,6 +37,9 @@ export class Lane {
   readonly capacityBytes: number;
   readonly rawOffset: number;
   readonly timeOffset: number;
+  /** Of records that are no samples, see RecordCursor; and the least size of one that has a time. */
+  readonly timeFromEnd: number;
+  readonly timedBytes: number;
   /** Delivered from this ring since whoever counts them set them to 0. */
   records = 0;
   others = 0;
@@ -50,6 +54,8 @@ export class Lane {
     this.capacityBytes = cursor.capacityBytes;
     this.rawOffset = cursor.format.rawOffset;
     this.timeOffset = cursor.timeOffset;
+    this.timeFromEnd = cursor.timeFromEnd;
+    this.timedBytes = HEADER_BYTES + cursor.format.sampleIdBytes;
     this.index = index;
     this.state = state;
   }

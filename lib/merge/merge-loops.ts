@@ -2,7 +2,7 @@ import { ringGeometry } from '../ring/geometry';
 import type { RecordVisitor } from '../ring/record';
 import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
-import { ABSENT, sampleFormat } from '../ring/sample-format';
+import { ABSENT, recordFormat } from '../records/record-format';
 import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from '../ring/specialise';
 import { Lane } from './lane';
 import { type Merge, MergeState, mergeOf } from './merge';
@@ -141,7 +141,7 @@ export class MergeLoops {
 
 function emptyLane(index: number): Lane {
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  return new Lane(new RecordCursor(geometry, sampleFormat(), ABSENT, -1, false), new ScanState(), index);
+  return new Lane(new RecordCursor(geometry, recordFormat(), ABSENT, -1, false), new ScanState(), index);
 }
 
 function nobody(): void {}

@@ -89,6 +89,8 @@ export function mergeOf(merge: MergeState): Merge {
       const rawOffset = lane.rawOffset | 0;
       const timeOffset = lane.timeOffset | 0;
       const timeEnd = (timeOffset + 8) | 0;
+      const timeFromEnd = lane.timeFromEnd | 0;
+      const timedBytes = lane.timedBytes | 0;
       let position = lane.position | 0;
       let end = lane.end | 0;
       let size = lane.size | 0;
@@ -130,7 +132,11 @@ export function mergeOf(merge: MergeState): Merge {
             lastHigh = high;
             lastLow = low;
             current.late = false;
-          } else if (current.type === 9 && timeOffset >= 0 && timeEnd <= step) {
+          } else if (
+            current.type === 9
+              ? timeOffset >= 0 && timeEnd <= step
+              : timeFromEnd > 0 && timedBytes <= step && current.type < 64
+          ) {
             current.late = true;
             late++;
             lane.late++;
@@ -187,15 +193,22 @@ export function mergeOf(merge: MergeState): Merge {
           // What is closed may be detached.
           if (position >= end || cursor.closed === true) break;
           // ---- the time of the next one
-          if (
-            timeOffset >= 0 &&
-            view.getInt32(position, true) === 9 &&
-            view.getUint16(position + 6, true) >= timeEnd
-          ) {
+          if (timeOffset >= 0) {
             const mask = capacity - 1;
-            const at = (position + timeOffset) & mask;
-            high = view.getInt32((at + 4) & mask, true) ^ 0x8000_0000;
-            low = view.getInt32(at, true) ^ 0x8000_0000;
+            const type = view.getUint32(position, true);
+            const bytes = view.getUint16(position + 6, true);
+            if (type === 9) {
+              if (bytes >= timeEnd) {
+                const at = (position + timeOffset) & mask;
+                high = view.getInt32((at + 4) & mask, true) ^ 0x8000_0000;
+                low = view.getInt32(at, true) ^ 0x8000_0000;
+              }
+            } else if (timeFromEnd > 0 && bytes >= timedBytes && type < 64) {
+              // Its header has not been checked: the size may be any.
+              const at = (position + bytes - timeFromEnd) & mask & -8;
+              high = view.getInt32(at + 4, true) ^ 0x8000_0000;
+              low = view.getInt32(at, true) ^ 0x8000_0000;
+            }
           }
           key = tournament.keyOf(high, low) | 0;
           // The record after that: on its way into the caches by the time of this ring's next turn.
@@ -224,16 +237,19 @@ export function mergeOf(merge: MergeState): Merge {
         }
         // Not by the view, which would throw here too if the memory is detached.
         const words = cursor.words;
-        if (
-          position < end &&
-          timeOffset >= 0 &&
-          words[position >> 2] === 9 &&
-          (words[(position + 4) >> 2] as number) >>> 16 >= timeEnd
-        ) {
+        if (position < end && timeOffset >= 0) {
           const mask = capacity - 1;
-          const at = (position + timeOffset) & mask;
-          high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
-          low = (words[at >> 2] as number) ^ 0x8000_0000;
+          const type = (words[position >> 2] as number) >>> 0;
+          const bytes = (words[(position + 4) >> 2] as number) >>> 16;
+          let at = -1;
+          if (type === 9 && bytes >= timeEnd) at = (position + timeOffset) & mask;
+          if (type !== 9 && type < 64 && timeFromEnd > 0 && bytes >= timedBytes) {
+            at = (position + bytes - timeFromEnd) & mask & -8;
+          }
+          if (at >= 0) {
+            high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
+            low = (words[at >> 2] as number) ^ 0x8000_0000;
+          }
         }
         key = tournament.keyOf(high, low) | 0;
       }

@@ -6,9 +6,9 @@ import { shown } from '../input/shown';
 import { attemptAll } from '../input/attempt-all';
 import { internalsOf, PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
-import type { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
-import { ABSENT } from '../ring/sample-format';
+import { ABSENT } from '../records/record-format';
+import { FIRST_USER_TYPE } from '../records/record-view';
 import { biased, GREATEST_WORD, Lane, unbiasedTime } from './lane';
 import { MergeState } from './merge';
 import { type MergeLoopCounts, MergeLoops } from './merge-loops';
@@ -416,9 +416,10 @@ export class RingReader {
   /** Time of the lane's next record. A record without one, or with one of no clock, keeps its place. */
   #readTime(lane: Lane): void {
     const { cursor, position } = lane;
-    if (!hasTime(cursor, position)) return;
+    const offset = timeOffsetAt(lane);
+    if (offset === ABSENT) return;
     const mask = cursor.capacityBytes - 1;
-    const at = (position + cursor.timeOffset) & mask;
+    const at = (position + offset) & mask;
     const low = biased(cursor.words[at >> 2] ?? 0);
     const high = biased(cursor.words[((at + 4) & mask) >> 2] ?? 0);
     const { futureHigh, futureLow, lastHigh, lastLow } = this.#merge;
@@ -445,9 +446,10 @@ export class RingReader {
   }
 
   /** Whether a record of a later time than the lane's next one has been delivered. */
-  #isLate({ cursor, position, high, low }: Lane): boolean {
+  #isLate(lane: Lane): boolean {
+    const { high, low } = lane;
     const { lastHigh, lastLow } = this.#merge;
-    return (high < lastHigh || (high === lastHigh && low < lastLow)) && hasTime(cursor, position);
+    return (high < lastHigh || (high === lastHigh && low < lastLow)) && timeOffsetAt(lane) !== ABSENT;
   }
 
   #due(): Lane | undefined {
@@ -493,10 +495,13 @@ function isCorrupt(error: unknown): error is PerfRingError {
   return (error as { code?: unknown } | null)?.code === 'ERR_PERF_RING_CORRUPT';
 }
 
-/** Whether the record at `position` is a sample that is long enough for the ring's time. */
-function hasTime({ timeOffset, words }: RecordCursor, position: number): boolean {
-  const longEnough = (words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16 >= timeOffset + 8;
-  return timeOffset !== ABSENT && words[position >> 2] === PERF_RECORD_SAMPLE && longEnough;
+/** Offset of the time from the start of the lane's next record, whose header has not been checked; ABSENT without one. */
+function timeOffsetAt({ cursor, position, timeOffset, timeFromEnd, timedBytes }: Lane): number {
+  const type = (cursor.words[position >> 2] ?? 0) >>> 0;
+  const bytes = (cursor.words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16;
+  if (type === PERF_RECORD_SAMPLE) return bytes >= timeOffset + 8 ? timeOffset : ABSENT;
+  const isTimed = timeFromEnd !== ABSENT && type < FIRST_USER_TYPE && bytes >= timedBytes;
+  return isTimed ? (bytes - timeFromEnd) & -8 : ABSENT;
 }
 
 /** Tells the ring how far the merge has come, and forgets the header: others may move the cursor now. */

@@ -75,7 +75,7 @@ const DECODERS: ReadonlyMap<number, (record: RecordView) => PerfRecord> = new Ma
 ]);
 
 /** @throws PerfRingError ERR_PERF_RECORD_DAMAGED */
-function decodeView(record: RecordView): PerfRecord {
+export function decodeView(record: RecordView): PerfRecord {
   return DECODERS.get(record.type)?.(record) ?? decodeUnknown(record);
 }
 
@@ -83,7 +83,7 @@ function decodeUnknown(record: RecordView): UnknownRecord {
   return {
     ...common('UNKNOWN', record),
     recordType: record.type,
-    bytes: record.bytes(HEADER_BYTES, record.recordBytes - HEADER_BYTES),
+    bytes: record.bytes(HEADER_BYTES, record.byteLength - HEADER_BYTES),
   };
 }
 

@@ -25,7 +25,7 @@ export class RecordBytes {
   }
 
   /** Bytes of the record, header included. */
-  get recordBytes(): number {
+  get byteLength(): number {
     return this.#size;
   }
 

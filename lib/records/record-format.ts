@@ -138,6 +138,12 @@ export interface RecordFormat {
   readonly places: { readonly [Field in SampleField]: FieldPlace | undefined };
   /** Fields of variable length, in their order. @internal */
   readonly variableFields: readonly FieldPlace[];
+  /** Offset of PERF_SAMPLE_TID in a sample; ABSENT without it. @internal */
+  readonly tidOffset: number;
+  /** Offset of PERF_SAMPLE_TIME in a sample; ABSENT without it. @internal */
+  readonly timeOffset: number;
+  /** Offset of `raw_size` in a sample; ABSENT without PERF_SAMPLE_RAW, and where it differs between samples. @internal */
+  readonly rawOffset: number;
   /** Bytes of all fields of fixed size, header included. @internal */
   readonly fixedBytes: number;
   /** Offset of a field of struct sample_id back from the record's end; ABSENT without it. @internal */
@@ -182,7 +188,7 @@ export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFor
   const sampleType = bitsOf(attr, 'sample_type', ALL_SAMPLE_BITS, PERF_SAMPLE_RAW);
   const readFormat = bitsOf(attr, 'read_format', ALL_READ_BITS);
   const { places, variableFields, fixedBytes } = placeFields(sampleType, readFormat);
-  const sampleIdAll = attr.sample_id_all ?? false;
+  const { sample_id_all: sampleIdAll = false } = attr;
   if (typeof sampleIdAll !== 'boolean') {
     throw new PerfRingError(
       'ERR_PERF_INVALID_OPTION',
@@ -199,6 +205,9 @@ export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFor
     sampleIdAll,
     places,
     variableFields,
+    tidOffset: fixedOffsetOf(places.tid),
+    timeOffset: fixedOffsetOf(places.time),
+    rawOffset: fixedOffsetOf(places.raw),
     fixedBytes,
     fromEnd,
     sampleIdBytes: bytes,
@@ -210,6 +219,10 @@ export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFor
 /** Whether {@link recordFormat} made it: offsets of any other origin could lead a reader out of its ring. */
 export function isRecordFormat(value: unknown): value is RecordFormat {
   return typeof value === 'object' && value !== null && made.has(value);
+}
+
+function fixedOffsetOf(place: FieldPlace | undefined): number {
+  return place === undefined || place.variableBefore > 0 ? ABSENT : place.offset;
 }
 
 type Places = { [Field in SampleField]: FieldPlace | undefined };
@@ -246,7 +259,7 @@ function placeSampleId(sampleType: number): { fromEnd: RecordFormat['fromEnd']; 
 }
 
 function wordOf(attr: RecordFormatAttributes, name: keyof RecordFormatAttributes, known: bigint): bigint {
-  const value: unknown = attr[name] ?? 0;
+  const value: unknown = attr[name] === undefined ? 0 : attr[name];
   const isWord = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
   if (!isWord || value < 0 || value > ALL_REGISTERS) {
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', `${name} must be a set of bits, got ${shown(value)}`);

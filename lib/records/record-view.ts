@@ -37,7 +37,7 @@ import {
 } from './variable-fields';
 
 /** Types from here on are made by user space, as perf does in its files: without struct sample_id. */
-const FIRST_USER_TYPE = 64;
+export const FIRST_USER_TYPE = 64;
 
 /**
  * Reads the fields of one record of a format, wherever its bytes are. Nothing is decoded before it is asked for, and
@@ -57,7 +57,7 @@ export class RecordView extends RecordBytes implements RecordFields {
 
   /** Where what is a record's own ends, and struct sample_id begins. */
   get bodyEnd(): number {
-    return this.recordBytes - (this.type < FIRST_USER_TYPE ? this.format.sampleIdBytes : 0);
+    return this.byteLength - (this.type < FIRST_USER_TYPE ? this.format.sampleIdBytes : 0);
   }
 
   /** Where the last field of a sample ends: at the record's end, if the record is whole. */
@@ -192,7 +192,7 @@ export class RecordView extends RecordBytes implements RecordFields {
     const { type, format } = this;
     if (type !== PERF_RECORD_SAMPLE) {
       const back = type < FIRST_USER_TYPE && isSampleIdField(format, field) ? format.fromEnd[field] : ABSENT;
-      return back === ABSENT ? ABSENT : this.recordBytes - back;
+      return back === ABSENT ? ABSENT : this.byteLength - back;
     }
     const place = format.places[field];
     if (place === undefined) return ABSENT;
@@ -239,7 +239,7 @@ export class RecordView extends RecordBytes implements RecordFields {
     const before = offset - place.offset + length;
     try {
       const all = this.#variableBytes(place.variableBefore + 1, variableFields.length, before);
-      return fixedBytes + all === this.recordBytes;
+      return fixedBytes + all === this.byteLength;
     } catch {
       return false;
     }

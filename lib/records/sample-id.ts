@@ -81,7 +81,7 @@ export function sideBand<Type extends string>(
 }
 
 function decodeSampleId(record: RecordView): SampleId | undefined {
-  if (record.bodyEnd === record.recordBytes) return undefined;
+  if (record.bodyEnd === record.byteLength) return undefined;
   const { pid, tid, time, id, streamId, sampleCpu } = record;
   return { pid, tid, time, id, streamId, cpu: sampleCpu };
 }

@@ -73,7 +73,7 @@ export interface SampleRecord extends RecordCommon<'SAMPLE'> {
 /** @throws PerfRingError ERR_PERF_RECORD_DAMAGED, also when the fields do not end where the record does */
 export function decodeSample(record: RecordView): SampleRecord {
   const { fieldsEnd } = record;
-  if (fieldsEnd !== record.recordBytes) throw record.damaged(0, fieldsEnd);
+  if (fieldsEnd !== record.byteLength) throw record.damaged(0, fieldsEnd);
   return {
     ...common('SAMPLE', record),
     isExactIp: (record.misc & PERF_RECORD_MISC_EXACT_IP) !== 0,

@@ -1,12 +1,16 @@
 import { type InspectOptions, inspect } from 'node:util';
-import { HEADER_MISC, PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { HEADER_MISC, HEADER_SIZE, PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
-import { byteLengthOf, isUint8Array } from '../input/view-span';
+import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
+import { decodeView, type PerfRecord } from '../records/perf-record';
+import { ABSENT } from '../records/record-format';
+import { RecordView } from '../records/record-view';
+import type { DataSource, WeightStruct } from '../records/sample-fields';
+import type { BranchStack, ReadValues, Registers, UserStack } from '../records/variable-fields';
 import { copyInto, copyOf } from './payload-copy';
 import type { RingRecord } from './record';
 import type { RecordCursor } from './record-cursor';
-import { ABSENT } from './sample-format';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
 
 /**
@@ -23,6 +27,7 @@ class LentRecord implements RingRecord {
   readonly #view = this.#cursor.view;
   readonly #bytes = bytesOf(this.#view);
   readonly #strings = new StringCache();
+  readonly #fields = new RecordView(this.#cursor.format);
 
   constructor() {
     Object.freeze(this);
@@ -155,48 +160,147 @@ class LentRecord implements RingRecord {
   }
 
   get time(): bigint | undefined {
-    return this.#u64Field(this.#cursor.timeOffset);
+    const { type, timeOffset, timeFromEnd } = this.#cursor;
+    if (type !== PERF_RECORD_SAMPLE) return timeFromEnd === ABSENT ? undefined : this.#standing()?.time;
+    const at = this.#sampleFieldAt(timeOffset, 8);
+    return at === ABSENT ? undefined : this.#view.getBigUint64(at, true);
   }
 
   get pid(): number | undefined {
-    return this.#u32Field(this.#cursor.format.tidOffset);
+    const { type, format } = this.#cursor;
+    if (type !== PERF_RECORD_SAMPLE) return this.#standing()?.pid;
+    const at = this.#sampleFieldAt(format.tidOffset, 4);
+    return at === ABSENT ? undefined : this.#view.getInt32(at, true);
   }
 
   get tid(): number | undefined {
-    const offset = this.#cursor.format.tidOffset;
-    return this.#u32Field(offset === ABSENT ? ABSENT : offset + 4);
+    const { type, format } = this.#cursor;
+    if (type !== PERF_RECORD_SAMPLE) return this.#standing()?.tid;
+    const at = this.#sampleFieldAt(format.tidOffset, 8);
+    return at === ABSENT ? undefined : this.#view.getInt32(at + 4, true);
+  }
+
+  get sampleCpu(): number | undefined {
+    return this.#standing()?.sampleCpu;
   }
 
   get ip(): bigint | undefined {
-    return this.#u64Field(this.#cursor.format.ipOffset);
+    return this.#standing()?.ip;
   }
 
   get addr(): bigint | undefined {
-    return this.#u64Field(this.#cursor.format.addrOffset);
+    return this.#standing()?.addr;
   }
 
   get id(): bigint | undefined {
-    const { idOffset, identifierOffset } = this.#cursor.format;
-    return this.#u64Field(idOffset === ABSENT ? identifierOffset : idOffset);
+    return this.#standing()?.id;
+  }
+
+  get identifier(): bigint | undefined {
+    return this.#standing()?.identifier;
   }
 
   get streamId(): bigint | undefined {
-    return this.#u64Field(this.#cursor.format.streamIdOffset);
+    return this.#standing()?.streamId;
   }
 
   get period(): bigint | undefined {
-    return this.#u64Field(this.#cursor.format.periodOffset);
+    return this.#standing()?.period;
+  }
+
+  get weight(): bigint | undefined {
+    return this.#standing()?.weight;
+  }
+
+  get transaction(): bigint | undefined {
+    return this.#standing()?.transaction;
+  }
+
+  get physicalAddress(): bigint | undefined {
+    return this.#standing()?.physicalAddress;
+  }
+
+  get cgroup(): bigint | undefined {
+    return this.#standing()?.cgroup;
+  }
+
+  get dataPageSize(): bigint | undefined {
+    return this.#standing()?.dataPageSize;
+  }
+
+  get codePageSize(): bigint | undefined {
+    return this.#standing()?.codePageSize;
+  }
+
+  readValues(): ReadValues | undefined {
+    return this.#standing()?.readValues();
   }
 
   callchain(): BigUint64Array | undefined {
-    const cursor = this.#cursor;
-    const offset = cursor.format.callchainOffset;
-    if (offset === ABSENT || !this.#isSample()) return undefined;
-    const start = cursor.base - cursor.payloadStart + offset;
-    const length = (cursor.payloadStart - 4 - offset - 8) / 8;
-    const chain = new BigUint64Array(length);
-    for (let i = 0; i < length; i++) chain[i] = this.#view.getBigUint64(start + 8 + i * 8, true);
-    return chain;
+    return this.#standing()?.callchain();
+  }
+
+  branchStack(): BranchStack | undefined {
+    return this.#standing()?.branchStack();
+  }
+
+  userRegisters(): Registers | undefined {
+    return this.#standing()?.userRegisters();
+  }
+
+  userStack(): UserStack | undefined {
+    return this.#standing()?.userStack();
+  }
+
+  weightStruct(): WeightStruct | undefined {
+    return this.#standing()?.weightStruct();
+  }
+
+  dataSource(): DataSource | undefined {
+    return this.#standing()?.dataSource();
+  }
+
+  interruptRegisters(): Registers | undefined {
+    return this.#standing()?.interruptRegisters();
+  }
+
+  aux(): Uint8Array | undefined {
+    return this.#standing()?.aux();
+  }
+
+  decode(): PerfRecord {
+    return decodeView(this.#standing() ?? this.#lentNoMore());
+  }
+
+  get recordSize(): number {
+    return this.#cursor.recordBytes;
+  }
+
+  recordBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.#cursor.recordBytes);
+    this.copyRecordTo(bytes);
+    return bytes;
+  }
+
+  copyRecordTo(target: Uint8Array, offset = 0): number {
+    if (!isUint8Array(target)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
+    }
+    const { recordBytes: length, base, payloadStart } = this.#cursor;
+    if (length === 0) this.#lentNoMore();
+    if (!Number.isInteger(offset) || offset < 0 || offset > byteLengthOf(target) - length) {
+      throw new PerfRingError(
+        'ERR_PERF_OUT_OF_RANGE',
+        `a target of ${byteLengthOf(target)} bytes has no room for a record of ${length} bytes at ${shown(offset)}`,
+      );
+    }
+    this.#cursor.checkAttached();
+    const part = partOf(target, offset, length);
+    copyInto(part, this.#view, base - payloadStart, length);
+    // As it was checked: a hostile writer may have changed it since.
+    part[HEADER_SIZE] = length & 0xff;
+    part[HEADER_SIZE + 1] = length >> 8;
+    return length;
   }
 
   get lost(): number {
@@ -208,26 +312,24 @@ class LentRecord implements RingRecord {
     );
   }
 
-  #isSample(): boolean {
-    return this.#cursor.type === PERF_RECORD_SAMPLE && this.#cursor.payloadStart > 0;
+  /**
+   * Where a field of a sample lies that has the same offset in all: what is read of nearly every record costs no more
+   * than that. A sample can be too short for a time in its payload.
+   */
+  #sampleFieldAt(offset: number, bytes: number): number {
+    const { base, payloadStart, size } = this.#cursor;
+    if (offset === ABSENT || payloadStart === 0 || offset + bytes > payloadStart + size) return ABSENT;
+    return base - payloadStart + offset;
   }
 
-  /** A field of the record, counted from its start: present in samples that are long enough for it. */
-  #fieldAt(offset: number, bytes: number): number {
-    const cursor = this.#cursor;
-    if (offset === ABSENT || !this.#isSample() || offset + bytes > cursor.payloadStart + cursor.size)
-      return ABSENT;
-    return cursor.base - cursor.payloadStart + offset;
+  /** The fields of the record; undefined when it is lent no more. */
+  #standing(): RecordView | undefined {
+    const { recordBytes, base, payloadStart } = this.#cursor;
+    return recordBytes === 0 ? undefined : this.#fields.moveTo(this.#view, base - payloadStart, recordBytes);
   }
 
-  #u32Field(offset: number): number | undefined {
-    const at = this.#fieldAt(offset, 4);
-    return at === ABSENT ? undefined : this.#view.getUint32(at, true);
-  }
-
-  #u64Field(offset: number): bigint | undefined {
-    const at = this.#fieldAt(offset, 8);
-    return at === ABSENT ? undefined : this.#view.getBigUint64(at, true);
+  #lentNoMore(): never {
+    throw new PerfRingError('ERR_PERF_OUT_OF_RANGE', 'a record is readable only until its visitor returns');
   }
 
   /** What `console.log` shows: values, and a copy of the payload. */

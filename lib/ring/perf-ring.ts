@@ -11,7 +11,7 @@ import { framedBytes, RecordWriter } from './record-framing';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_THREW, type Scan, ScanState, scanAll, scanOf } from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
-import { ABSENT, sampleFormat } from './sample-format';
+import { ABSENT, recordFormat } from '../records/record-format';
 import { shown } from '../input/shown';
 import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from './specialise';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
@@ -55,7 +55,7 @@ const NO_LIMIT = 2 ** 30 - 1;
 
 const scans = new LoopCopies(scanOf, (factory) => {
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  const probe = new RecordCursor(geometry, sampleFormat(), ABSENT, -1, false);
+  const probe = new RecordCursor(geometry, recordFormat(), ABSENT, -1, false);
   factory(probe)(new ScanState(), 1, () => undefined);
 });
 
@@ -103,7 +103,7 @@ export class PerfRing {
 
   /** Use {@link PerfRing.initContiguous}, or a storage's `ring`. */
   private constructor(geometry: RingGeometry, options: PerfRingOptions) {
-    const format = options.format ?? sampleFormat();
+    const format = options.format ?? recordFormat();
     this.#geometry = geometry;
     this.pageSize = geometry.pageSize;
     this.dataPageCount = geometry.dataPageCount;

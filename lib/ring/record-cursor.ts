@@ -3,9 +3,10 @@ import { HEADER_BYTES, HEADER_MISC, HEADER_SIZE, HEADER_TYPE, PERF_RECORD_SAMPLE
 import { PerfRingError } from '../errors';
 import { bufferLength } from '../input/view-span';
 import type { RingGeometry } from './geometry';
+import { ABSENT, type RecordFormat } from '../records/record-format';
+import { RecordView } from '../records/record-view';
 import { lentRecordOf } from './lent-record';
 import type { RingRecord } from './record';
-import type { SampleFormat } from './sample-format';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;
@@ -39,6 +40,8 @@ export class RecordCursor {
   base = 0;
   /** Payload length, bytes; 0 while the cursor stands nowhere, so that every read is out of range. */
   size = 0;
+  /** Bytes of the whole record; 0 while the cursor stands nowhere. */
+  recordBytes = 0;
   type = 0;
   late = false;
   readonly cpu: number;
@@ -50,9 +53,11 @@ export class RecordCursor {
 
   readonly words: Int32Array<ArrayBufferLike>;
   readonly capacityBytes: number;
-  readonly format: SampleFormat;
+  readonly format: RecordFormat;
   /** Offset of the time in a sample from the record's start; ABSENT without one. */
   readonly timeOffset: number;
+  /** Offset of the time in other records back from the record's end; ABSENT without one. */
+  readonly timeFromEnd: number;
   /**
    * The 64-bit word from HEADER_MISC on (misc, size, raw_size), when it is that of a sample, tells another one: only
    * the kernel writes, and `misc` is 0 in all that is no sample.
@@ -62,10 +67,11 @@ export class RecordCursor {
   /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
   payloadStart = 0;
   #joined: RecordCursor | undefined;
+  readonly #fields: RecordView;
 
   constructor(
     geometry: DataArea,
-    format: SampleFormat,
+    format: RecordFormat,
     timeOffset: number,
     cpu: number,
     kernelWritten: boolean,
@@ -77,8 +83,11 @@ export class RecordCursor {
     this.capacityBytes = capacityBytes;
     this.format = format;
     this.timeOffset = timeOffset;
+    // A time in the payload may be of another clock than the kernel's.
+    this.timeFromEnd = timeOffset === format.timeOffset ? format.fromEnd.time : ABSENT;
     this.cpu = cpu;
-    this.oneWordTells = kernelWritten && format.rawOffset === HEADER_BYTES && !format.rawMoves;
+    this.oneWordTells = kernelWritten && format.rawOffset === HEADER_BYTES;
+    this.#fields = new RecordView(format);
     this.record = lentRecordOf(this);
   }
 
@@ -99,6 +108,7 @@ export class RecordCursor {
     const type = this.view.getUint32(position + HEADER_TYPE, true);
     const size = this.view.getUint16(position + HEADER_SIZE, true);
     this.size = 0;
+    this.recordBytes = 0;
     this.repeats = false;
     this.current = this;
     if (size < HEADER_BYTES || (size & 7) !== 0) {
@@ -112,24 +122,27 @@ export class RecordCursor {
     if (position + size > this.capacityBytes) return this.#loadJoined(position, size);
     this.type = type;
     if (type !== PERF_RECORD_SAMPLE) {
-      this.#stand(position, HEADER_BYTES, size - HEADER_BYTES);
+      this.#stand(position, size, HEADER_BYTES, size - HEADER_BYTES);
       return size;
     }
     return this.#loadSample(position, size);
   }
 
   #loadSample(start: number, size: number): number {
-    let rawOffset = this.format.rawOffset;
-    if (this.format.rawMoves) {
-      const chain = this.format.callchainOffset;
-      const whole = chain + 8 <= size && this.view.getUint32(start + chain + 4, true) === 0;
-      const length = whole ? this.view.getUint32(start + chain, true) : size;
-      rawOffset += Math.min(length, size) * 8;
+    const { places, fixedBytes } = this.format;
+    if (places.raw === undefined) {
+      if (size < fixedBytes) {
+        this.fault = 'truncated';
+        return 0;
+      }
+      this.#stand(start, size, size, 0);
+      return size;
     }
+    const rawOffset = this.#rawOffsetOf(start, size);
     const room = size - rawOffset - 4;
     if (room < 0) {
       // Nothing writes a sample too short for its raw_size, but the law of 64 KiB makes one so of a longer sample.
-      this.fault = this.format.rawMoves ? 'raw-size' : 'truncated';
+      this.fault = this.format.rawOffset === ABSENT ? 'raw-size' : 'truncated';
       return 0;
     }
     const rawSize = this.view.getUint32(start + rawOffset, true);
@@ -139,9 +152,20 @@ export class RecordCursor {
       this.fault = whole >= MAX_RECORD_BYTES && (whole & 0xffff) === size ? 'truncated' : 'raw-size';
       return 0;
     }
-    this.#stand(start, rawOffset + 4, rawSize);
-    this.repeats = !this.format.rawMoves;
+    this.#stand(start, size, rawOffset + 4, rawSize);
+    this.repeats = this.format.rawOffset !== ABSENT;
     return size;
+  }
+
+  /** Offset of `raw_size` in this sample; its end where a size before it leads past that. */
+  #rawOffsetOf(start: number, size: number): number {
+    if (this.format.rawOffset !== ABSENT) return this.format.rawOffset;
+    try {
+      return this.#fields.moveTo(this.view, start, size).offsetOf('raw');
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return size;
+    }
   }
 
   /**
@@ -153,18 +177,19 @@ export class RecordCursor {
   loadStraight(position: number, available: number): number {
     const type = this.view.getUint32(position + HEADER_TYPE, true);
     const size = this.view.getUint16(position + HEADER_SIZE, true);
-    const { rawOffset, rawMoves } = this.format;
+    const { rawOffset } = this.format;
     this.size = 0;
+    this.recordBytes = 0;
     this.repeats = false;
     this.current = this;
-    if (type !== PERF_RECORD_SAMPLE || rawMoves || this.closed) return 0;
+    if (type !== PERF_RECORD_SAMPLE || rawOffset < 0 || this.closed) return 0;
     if (this.oneWordTells && this.view.getUint16(position + HEADER_MISC, true) === 0) return 0;
     if (size < rawOffset + 4 || (size & 7) !== 0 || size > available) return 0;
     if (position + size > this.capacityBytes) return 0;
     const rawSize = this.view.getUint32(position + rawOffset, true);
     if (rawSize > size - rawOffset - 4) return 0;
     this.type = PERF_RECORD_SAMPLE;
-    this.#stand(position, rawOffset + 4, rawSize);
+    this.#stand(position, size, rawOffset + 4, rawSize);
     this.repeats = true;
     return size;
   }
@@ -174,6 +199,7 @@ export class RecordCursor {
     this.#joined?.leave();
     this.current = this;
     this.size = 0;
+    this.recordBytes = 0;
     this.payloadStart = 0;
     this.late = false;
     this.repeats = false;
@@ -185,9 +211,10 @@ export class RecordCursor {
     this.closed = true;
   }
 
-  #stand(start: number, payloadStart: number, size: number): void {
+  #stand(start: number, recordBytes: number, payloadStart: number, size: number): void {
     this.base = start + payloadStart;
     this.payloadStart = payloadStart;
+    this.recordBytes = recordBytes;
     this.size = size;
   }
 
@@ -244,6 +271,10 @@ export class RecordCursor {
   #attached(): boolean {
     return bufferLength(this.words.buffer) > 0;
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof PerfRingError && error.code === 'ERR_PERF_RECORD_DAMAGED';
 }
 
 function detached(cause?: unknown): PerfRingError {

@@ -1,3 +1,6 @@
+import type { PerfRecord } from '../records/perf-record';
+import type { RecordFields } from '../records/sample-fields';
+
 /**
  * Reads of a payload. Offsets count from its start: for a sample the bytes the program gave to bpf_perf_event_output (padded by
  * the kernel to 4 mod 8), for other records what follows the 8-byte header. Every read is little-endian, may be unaligned,
@@ -34,8 +37,10 @@ export interface RecordPayload {
 /**
  * A record lent to a visitor: readable in place until the visitor returns (or, in a batch, until the next record).
  * The same object is lent for every record, so keep values, never the record.
+ *
+ * A sample without PERF_SAMPLE_RAW has an empty payload; what else the kernel wrote is in the fields.
  */
-export interface RingRecord extends RecordPayload {
+export interface RingRecord extends RecordPayload, RecordFields {
   /** PERF_RECORD_*; 9 is PERF_RECORD_SAMPLE, 2 PERF_RECORD_LOST. */
   readonly type: number;
   /** header.misc. */
@@ -45,19 +50,30 @@ export interface RingRecord extends RecordPayload {
   /** True when an ordered reader had already delivered a later time. */
   readonly late: boolean;
 
-  /** PERF_SAMPLE_TIME, or the payload's time in a ring so configured: nanoseconds; undefined when there is none. */
+  /**
+   * PERF_SAMPLE_TIME, or the payload's time in a ring so configured: nanoseconds; undefined when there is none. Of a
+   * record that is no sample the time in its struct sample_id.
+   */
   readonly time: bigint | undefined;
-  /** PERF_SAMPLE_TID. */
-  readonly pid: number | undefined;
-  readonly tid: number | undefined;
-  /** PERF_SAMPLE_IP, ADDR, ID (or IDENTIFIER), STREAM_ID, PERIOD. */
-  readonly ip: bigint | undefined;
-  readonly addr: bigint | undefined;
-  readonly id: bigint | undefined;
-  readonly streamId: bigint | undefined;
-  readonly period: bigint | undefined;
-  /** PERF_SAMPLE_CALLCHAIN: instruction pointers, with the kernel's PERF_CONTEXT_* markers; a copy. */
-  callchain(): BigUint64Array | undefined;
+  /**
+   * The record with all its fields, for keeping: a copy.
+   * @throws PerfRingError ERR_PERF_RECORD_DAMAGED; ERR_PERF_OUT_OF_RANGE when the record is lent no more
+   */
+  decode(): PerfRecord;
+  /** header.size: bytes of the whole record, header included. */
+  readonly recordSize: number;
+  /**
+   * The whole record as it lies in the ring, header included: a copy, as a perf.data file holds it.
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when the record is lent no more
+   */
+  recordBytes(): Uint8Array;
+  /**
+   * Copies the whole record, header included, into `target` from `offset` on.
+   * @returns bytes copied: {@link recordSize}
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when `target` has no room for it, or the record is lent no more
+   */
+  copyRecordTo(target: Uint8Array, offset?: number): number;
+
   /** How many samples a PERF_RECORD_LOST reports; 0 for other records. */
   readonly lost: number;
 }

@@ -2,12 +2,12 @@ import { PerfRingError } from '../errors';
 import { plainOptions, plainProperties } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from './record-cursor';
 import type { RingCursors } from './ring-cursors';
-import { isSampleFormat, type SampleFormat } from './sample-format';
+import { ABSENT, isRecordFormat, type RecordFormat } from '../records/record-format';
 import { shown } from '../input/shown';
 
 export interface PerfRingOptions {
-  /** How samples are laid out; PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
-  readonly format?: SampleFormat;
+  /** How records are laid out; samples of PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
+  readonly format?: RecordFormat;
   /**
    * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds, a multiple of 4
    * below 65,536.
@@ -40,8 +40,8 @@ export function ringOptions(options: PerfRingOptions): PerfRingOptions {
   const names = ['format', 'timeInPayload', 'cpu', 'kernelWritten', 'cursors'] as const;
   const plain = plainOptions(options, names, 'ERR_PERF_INVALID_ARGUMENT');
   const { format, cpu, kernelWritten, cursors } = plain;
-  if (format !== undefined && !isSampleFormat(format)) {
-    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'format must be made by sampleFormat()');
+  if (format !== undefined && !isRecordFormat(format)) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'format must be made by recordFormat()');
   }
   if (cpu !== undefined && !Number.isInteger(cpu)) {
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cpu must be an integer, got ${shown(cpu)}`);
@@ -64,8 +64,12 @@ function checkCursors(cursors: RingCursors): void {
   }
 }
 
+/** Why `timeInPayload` is refused. */
+export const NO_PAYLOAD_TIME =
+  'timeInPayload needs PERF_SAMPLE_RAW, and no PERF_SAMPLE_CALLCHAIN or group of counters before it';
+
 /** Offset of the time from a sample's start, or ABSENT. */
-export function timeOffsetOf(format: SampleFormat, timeInPayload: number | undefined): number {
+export function timeOffsetOf(format: RecordFormat, timeInPayload: number | undefined): number {
   if (timeInPayload === undefined) return format.timeOffset;
   // An offset past every record would lose its high bits in the merge's arithmetic, and read a time elsewhere.
   const isOffset = Number.isInteger(timeInPayload) && timeInPayload >= 0 && timeInPayload < MAX_RECORD_BYTES;
@@ -75,11 +79,8 @@ export function timeOffsetOf(format: SampleFormat, timeInPayload: number | undef
       `timeInPayload must be a multiple of 4 bytes below ${MAX_RECORD_BYTES}, got ${shown(timeInPayload)}`,
     );
   }
-  if (format.rawMoves) {
-    throw new PerfRingError(
-      'ERR_PERF_INVALID_OPTION',
-      'timeInPayload does not go with PERF_SAMPLE_CALLCHAIN',
-    );
+  if (format.rawOffset === ABSENT) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', NO_PAYLOAD_TIME);
   }
   return format.rawOffset + 4 + timeInPayload;
 }

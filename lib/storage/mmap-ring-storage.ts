@@ -7,7 +7,7 @@ import { permissionAdvice } from '../host/permission-advice';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { PerfRing } from '../ring/perf-ring';
-import { type SampleFormat, sampleFormat } from '../ring/sample-format';
+import { type RecordFormat, recordFormat } from '../records/record-format';
 import { CopyingCursors, MappedCursors } from './mapped-cursors';
 import { type CustomAttributes, type EventWakeup, ringAttr } from '../events/attr';
 import { SIDE_BAND_FLAGS } from '../events/bpf-output';
@@ -23,7 +23,10 @@ export interface MmapRingStorageOptions {
   readonly dataPageCount: number;
   /** `{ everyEvents: 1 }` by default: each sample wakes. */
   readonly wakeup?: EventWakeup;
-  /** Attributes beside the ring's own, `sample_type` among them: PERF_SAMPLE_RAW is added. */
+  /**
+   * Attributes beside the ring's own. PERF_SAMPLE_RAW is added to `sample_type`, unless `type` and `config` name another
+   * event than PERF_COUNT_SW_BPF_OUTPUT; `sample_id_all` is true unless it is given.
+   */
   readonly attributes?: CustomAttributes;
   /** Payload offset of a u64 in nanoseconds, for rings whose samples have no PERF_SAMPLE_TIME. */
   readonly timeInPayload?: number;
@@ -43,8 +46,8 @@ export class MmapRingStorage implements RingStorage {
   readonly ring: PerfRing;
   readonly dataPageCount: number;
   readonly pageSize: number;
-  /** How samples are laid out. */
-  readonly format: SampleFormat;
+  /** How records are laid out. */
+  readonly format: RecordFormat;
   /** True where the runtime refuses external buffers: what is published is then copied natively. */
   readonly copies: boolean;
   readonly #native: NativeAddon;
@@ -59,7 +62,7 @@ export class MmapRingStorage implements RingStorage {
     options: MmapRingStorageOptions,
   ) {
     const { dataPageCount, timeInPayload } = options;
-    this.format = sampleFormat(Number(attr.sample_type), event.readFormat);
+    this.format = recordFormat({ ...attr, read_format: event.readFormat });
     const pageSize = native.pageSize();
     const writable = attr.write_backward !== true;
     const mapping = native.ringMap(handleOf(event), dataPageCount, writable);

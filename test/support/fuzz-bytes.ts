@@ -11,7 +11,7 @@ import { RingReader } from '../../lib/merge/ring-reader';
 import { ringGeometry } from '../../lib/ring/geometry';
 import { PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/ring/record';
-import { sampleFormat } from '../../lib/ring/sample-format';
+import { recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
 import { fillHostile } from './fuzz-ring-bytes';
 import { CURSOR_KINDS } from './ring-cursor-kinds';
@@ -51,7 +51,11 @@ const scenes: Scene[] = CURSOR_KINDS.flatMap(([cursor, cursors]) =>
       const rings = Array.from({ length: RINGS }, (_, cpu): Ring => {
         const memory = new SharedArrayBuffer((1 + pages) * PAGE);
         const geometry = ringGeometry(memory, pages, PAGE);
-        const options = { cpu, format: sampleFormat(sampleType), cursors: cursors(geometry) };
+        const options = {
+          cpu,
+          format: recordFormat({ sample_type: sampleType }),
+          cursors: cursors(geometry),
+        };
         return {
           ring: PerfRing.initContiguous(memory, pages, PAGE, options),
           data: new Uint8Array(memory, PAGE),

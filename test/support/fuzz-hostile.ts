@@ -5,7 +5,7 @@ import { Dispatcher } from '../../lib/merge/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/ring/record';
-import { sampleFormat } from '../../lib/ring/sample-format';
+import { recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
 import { codeOf } from './ring-errors';
 import type { Hostility } from './ring-hostile-thread';
@@ -52,7 +52,7 @@ export class HostileThread {
 
   async sequence(seed: number): Promise<{ findings: string[]; cases: number }> {
     const random = new FuzzRandom(seed);
-    const format = sampleFormat(random.pick(FORMATS));
+    const format = recordFormat({ sample_type: random.pick(FORMATS) });
     const rings = this.#memories.map((memory, cpu) =>
       PerfRing.initContiguous(memory, memory.byteLength / PAGE - 1, PAGE, { format, cpu }),
     );

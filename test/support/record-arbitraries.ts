@@ -3,11 +3,11 @@ import type { RecordFormatAttributes } from '../../lib/records/record-format';
 import type { BranchEntry } from '../../lib/records/variable-fields';
 import type { CounterModel, SampleModel } from './record-encoder';
 
-const u64 = fc.oneof(
+export const u64 = fc.oneof(
   fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
   fc.constantFrom(0n, 1n, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn),
 );
-const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+export const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const u16 = fc.integer({ min: 0, max: 0xffff });
 
 const BOTH_WEIGHTS = (1 << 14) | (1 << 24);

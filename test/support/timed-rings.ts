@@ -1,10 +1,10 @@
 import { PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../lib/abi/perf-event';
 import type { RingRecord } from '../../lib/ring/record';
-import { sampleFormat } from '../../lib/ring/sample-format';
+import { recordFormat } from '../../lib/records/record-format';
 import { RingFixture, type RingFixtureOptions } from './ring-fixture';
 import { lostBytes, recordBytes, sampleBytes, words } from './ring-records';
 
-const TIMED = sampleFormat(PERF_SAMPLE_TIME | PERF_SAMPLE_RAW);
+const TIMED = recordFormat({ sample_type: PERF_SAMPLE_TIME | PERF_SAMPLE_RAW });
 
 /** Record types of a timed ring, as the tests write them: a sample with a time, and others, which have none. */
 export type TimedKind = 'sample' | 'lost' | 'other';

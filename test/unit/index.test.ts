@@ -13,7 +13,7 @@ import {
   PerfMapReader,
   PerfRing,
   RingReader,
-  sampleFormat,
+  recordFormat,
 } from '../../lib/index';
 import { FakeKernel } from '../support/fuzz-fake-kernel';
 import { codeOf } from '../support/ring-errors';
@@ -115,8 +115,8 @@ const NUMBERS: readonly (readonly [name: string, call: (value: number) => unknow
   ['Dispatcher typeBytes', (value) => new Dispatcher({ typeBytes: value as 4 })],
   ['Dispatcher.onMessage', (value) => new Dispatcher().onMessage(value, () => undefined)],
   ['Dispatcher.onRecord', (value) => new Dispatcher().onRecord(value, () => undefined)],
-  ['sampleFormat sampleType', (value) => sampleFormat(value)],
-  ['sampleFormat readFormat', (value) => sampleFormat(0x400, value)],
+  ['recordFormat sample_type', (value) => recordFormat({ sample_type: value })],
+  ['recordFormat read_format', (value) => recordFormat({ sample_type: 0x400, read_format: value })],
   ['defineLayout offset', (value) => defineLayout([{ name: 'a', kind: 'u8', offset: value }])],
   ['defineLayout size', (value) => defineLayout([{ name: 'a', kind: 'u8' }], value)],
   ['formatCpuList', (value) => formatCpuList([value])],
@@ -164,6 +164,8 @@ const TAKES_BIGINTS: ReadonlySet<string> = new Set([
   'bpf.loadMapFd',
   'PerfMapReader.open attributes.sample_type',
   'kernel.encodePerfEventAttr',
+  'recordFormat sample_type',
+  'recordFormat read_format',
 ]);
 
 const isRefused = (call: (value: number) => unknown, value: unknown): boolean =>

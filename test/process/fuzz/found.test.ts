@@ -19,7 +19,7 @@ import {
   PerfEventArray,
   PerfMapReader,
   RingReader,
-  sampleFormat,
+  recordFormat,
 } from '../../../lib/index';
 import { FakeKernel } from '../../support/fuzz-fake-kernel';
 import { codeOf, messageOf } from '../../support/ring-errors';
@@ -116,7 +116,7 @@ describe('what the fuzzer of calls found', () => {
     [
       'a format of another make',
       'ERR_PERF_INVALID_OPTION',
-      () => new MemoryRingStorage({ dataPageCount: 1, format: { ...sampleFormat(), rawOffset: -64 } }),
+      () => new MemoryRingStorage({ dataPageCount: 1, format: { ...recordFormat(), rawOffset: -64 } }),
     ],
     [
       'cursors without their methods',

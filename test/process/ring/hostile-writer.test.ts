@@ -1,7 +1,7 @@
 import { ringGeometry } from '../../../lib/ring/geometry';
 import { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/ring/record';
-import { sampleFormat } from '../../../lib/ring/sample-format';
+import { recordFormat } from '../../../lib/records/record-format';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import type { Hostility } from '../../support/ring-hostile-thread';
@@ -36,7 +36,7 @@ describe.each(CURSOR_KINDS)(
           const geometry = ringGeometry(memory, 2, PAGE);
           const ring = PerfRing.initContiguous(memory, 2, PAGE, {
             cursors: cursors(geometry),
-            format: sampleFormat(sampleType),
+            format: recordFormat({ sample_type: sampleType }),
           });
           for (let batch = 0; batch < BATCHES; batch++) use(ring, heads);
           ring.close();

@@ -1,6 +1,6 @@
 import { PERF_SAMPLE_RAW } from '../../../lib/abi/perf-event';
 import { RingReader } from '../../../lib/merge/ring-reader';
-import { sampleFormat } from '../../../lib/ring/sample-format';
+import { recordFormat } from '../../../lib/records/record-format';
 import { codeOf, messageOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-records';
@@ -66,7 +66,7 @@ describe('RingReader, in the order of time,', () => {
     });
 
     it('is not read from behind a sample that is too short for it', () => {
-      const format = sampleFormat(PERF_SAMPLE_RAW);
+      const format = recordFormat({ sample_type: PERF_SAMPLE_RAW });
       const fixture = new RingFixture({ cpu: 0, format, timeInPayload: 8 });
       const timed = (time: bigint): Uint8Array => sampleBytes(words(0n, time));
       // Behind the short one lies a time of 1, and then nothing.

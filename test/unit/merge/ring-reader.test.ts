@@ -1,7 +1,7 @@
 import { PERF_RECORD_LOST, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
 import { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/ring/record';
-import { sampleFormat } from '../../../lib/ring/sample-format';
+import { recordFormat } from '../../../lib/records/record-format';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-records';
@@ -286,7 +286,7 @@ describe('RingReader', () => {
     });
 
     it('reads records and times wherever they wrap', () => {
-      const format = sampleFormat(PERF_SAMPLE_RAW);
+      const format = recordFormat({ sample_type: PERF_SAMPLE_RAW });
       for (let position = 0; position < 2048; position += 8) {
         // Two words of a time in the payload lie 4 off an 8-byte boundary: the end of the ring may part them.
         const inPayload = new RingFixture({ cpu: 0, position, format, timeInPayload: 0, fill: 0xff });
@@ -306,7 +306,7 @@ describe('RingReader', () => {
   });
 
   it('says what a record is by its type, whichever ring it came from', () => {
-    const format = sampleFormat(PERF_SAMPLE_RAW | PERF_SAMPLE_TIME);
+    const format = recordFormat({ sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME });
     const fixture = new RingFixture({ cpu: 4, format });
     fixture.publish(lostBytes(1n, 5n), sampleBytes(payloadOf(12), words(9n)));
     const reader = readerOf([fixture]);

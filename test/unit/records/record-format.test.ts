@@ -55,6 +55,10 @@ describe('recordFormat', () => {
     ['a fraction', { sample_type: 0.5 }],
     ['a negative number', { sample_regs_user: -1n }],
     ['a string', { sample_type: '1' as unknown as number }],
+    ['null', { read_format: null as unknown as number }],
+    ['an object', { sample_type: {} as unknown as number }],
+    ['a symbol', { sample_type: Symbol('x') as unknown as number }],
+    ['null for sample_id_all', { sample_id_all: null as unknown as boolean }],
     ['sample_id_all that is no boolean', { sample_id_all: 1 as unknown as boolean }],
   ])('refuses %s', (_what, attributes) => {
     expect(() => recordFormat(attributes)).toThrow(INVALID);

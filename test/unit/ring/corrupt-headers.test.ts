@@ -1,4 +1,4 @@
-import { sampleFormat } from '../../../lib/ring/sample-format';
+import { recordFormat } from '../../../lib/records/record-format';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf, messageOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
@@ -195,7 +195,7 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
 
   describe('of samples with a prefix', () => {
     const prefixed = (sampleType: number, ...records: readonly Uint8Array[]) => {
-      const made = new RingFixture({ cursors, format: sampleFormat(sampleType) });
+      const made = new RingFixture({ cursors, format: recordFormat({ sample_type: sampleType }) });
       made.publish(...records);
       made.ring.startReadBatch();
       return codeOf(() => made.ring.visit(() => undefined));

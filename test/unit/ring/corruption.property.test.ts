@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/ring/record';
-import { sampleFormat } from '../../../lib/ring/sample-format';
+import { recordFormat } from '../../../lib/records/record-format';
 import { propertyRuns } from '../../support/property-runs';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
@@ -198,7 +198,7 @@ describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, curs
       sampleType,
       fc.nat(31),
       (position, noise, mutations, sampleType, readFormat) => {
-        const format = sampleFormat(sampleType, readFormat & ~8);
+        const format = recordFormat({ sample_type: sampleType, read_format: readFormat & ~8 });
         const made = new RingFixture({ cursors, position, format });
         // Small values make headers likely.
         made.data.set(noise.map((byte) => (byte < 200 ? 0 : byte < 250 ? byte & 0x1f : byte)));
