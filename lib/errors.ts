@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   ERR_PERF_NOT_SUPPORTED: 'this kernel or machine does not offer it',
 } as const;
 
+/** The `code` of a {@link PerfRingError}: a key of {@link ERROR_CODES}. */
 export type PerfRingErrorCode = keyof typeof ERROR_CODES;
 
 /** Misuse or a finding: `code` from {@link ERROR_CODES}; a cause, where there is one, in `cause`. */

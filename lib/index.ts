@@ -13,21 +13,27 @@ export { formatOpenMetrics } from './collector/open-metrics';
 export { FlightRecorder, type FlightRecorderOptions, type FlightSnapshot } from './collector/flight-recorder';
 
 export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';
+export type { Attachment } from './bpf/bpf-link';
 export { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed, DEFAULT_BUILTIN } from './bpf/programs';
-export type { BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
+export type { AttachPoint, BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
 export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
-export { BpfMap } from './bpf/bpf-map';
-export { BpfProgram } from './bpf/bpf-program';
+export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-map';
+export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
+export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';
 export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 
 export { decoderFor } from './layout/sample-decoder';
 export {
+  type ArrayValues,
+  type BigEndianNumberKind,
+  type BigIntKind,
   defineLayout,
   type FieldDefinition,
   type FieldKind,
   type FieldValue,
   type LayoutValues,
+  type NumberKind,
   type SampleField,
   type SampleLayout,
   type ScalarKind,
@@ -97,6 +103,7 @@ export type {
 
 export { diagnose, type Diagnosis, type DiagnosisOptions } from './doctor/readiness';
 export type { Check } from './doctor/check';
+export type { HostPaths } from './host/host-paths';
 export { formatCpuList, onlineCpus, parseCpuList, possibleCpus } from './host/cpu-list';
 
 export { ERROR_CODES, PerfRingError, type PerfRingErrorCode, PerfSystemError } from './errors';

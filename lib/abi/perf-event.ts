@@ -401,10 +401,11 @@ export const ATTR_FLAG_BITS = {
   sigtrap: 37,
 } as const;
 
-type AttrFlag = keyof typeof ATTR_FLAG_BITS;
+/** The names of the bits of struct perf_event_attr. */
+export type AttrFlag = keyof typeof ATTR_FLAG_BITS;
 
-/** The fields that are whole words -> [offset, bytes, signed]. */
-const ATTR_WORDS = {
+/** The fields of struct perf_event_attr that are whole words -> [offset, bytes]. */
+export const ATTR_WORDS = {
   type: [0, 4],
   config: [8, 8],
   sample_period: [16, 8],
@@ -425,7 +426,8 @@ const ATTR_WORDS = {
   sample_max_stack: [108, 2],
 } as const;
 
-type AttrWord = keyof typeof ATTR_WORDS;
+/** The names of the fields of struct perf_event_attr that are whole words; those of a union by each of its names. */
+export type AttrWord = keyof typeof ATTR_WORDS;
 
 const ATTR_SIZE_OFFSET = 4;
 const ATTR_FLAGS_OFFSET = 40;

@@ -238,18 +238,31 @@ export interface NativeAddon {
   openHandles(): OpenHandles;
 }
 
+/**
+ * What the kernel says of a map: struct bpf_map_info.
+ * @see struct bpf_map_info in https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
+ */
 export interface BpfMapInfo {
+  /** BPF_MAP_TYPE_* */
   readonly type: number;
+  /** Unique while the map lives; bpftool shows it. */
   readonly id: number;
+  /** Bytes. */
   readonly keySize: number;
+  /** Bytes; of a per-CPU map those of one CPU. */
   readonly valueSize: number;
   readonly maxEntries: number;
+  /** BPF_F_* of its creation. */
   readonly flags: number;
+  /** Empty for a map without a name. */
   readonly name: string;
 }
 
+/** What came of {@link BpfProgram.testRun}. */
 export interface BpfTestRunResult {
+  /** r0 of the last run: an unsigned 32-bit number. */
   readonly returnValue: number;
+  /** Of one run, on average; 0 for raw tracepoint programs, which the kernel does not time. */
   readonly durationNanoseconds: number;
 }
 

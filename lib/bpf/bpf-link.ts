@@ -1,10 +1,12 @@
 import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
 
-/** Something a program is attached to. */
+/** What a program is attached to: it runs until this is closed, or collected as garbage. */
 export interface Attachment {
+  /** Whether {@link close} was called. */
   readonly closed: boolean;
   /** Detaches. Idempotent. A run of the program that has begun on another CPU still ends. */
   close(): void;
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void;
 }
 

@@ -17,6 +17,7 @@ import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 
+/** Options of {@link BpfMap.create}. */
 export interface BpfMapOptions {
   /** BPF_MAP_TYPE_* */
   readonly type: number;
@@ -31,6 +32,7 @@ export interface BpfMapOptions {
   readonly name?: string;
 }
 
+/** Options of {@link BpfMap.openPinned} and {@link BpfMap.openById}. */
 export interface BpfMapOpenOptions {
   /** Opens with BPF_F_RDONLY: lookups and info work, changes answer EPERM. The pin needs only read permission. */
   readonly readOnly?: boolean;
@@ -159,6 +161,7 @@ export class BpfMap {
     return this.#native.bpfMapFd(this.#handle);
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -248,6 +251,7 @@ export class BpfMap {
     this.#native.bpfMapClose(this.#handle);
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -19,10 +19,11 @@ import { checkObjectName } from './bpf-map';
 import { ProgramRejectedError } from './program-rejected-error';
 import { TracepointLink } from './tracepoint-link';
 
+/** Options of {@link BpfProgram.load}. */
 export interface BpfProgramOptions {
   /** BPF_PROG_TYPE_* */
   readonly type: number;
-  /** The bytes of {@link assemble}, or of a compiler: struct bpf_insn, 8 bytes each. */
+  /** The bytes that `bpf.assemble()` returns, or of a compiler: struct bpf_insn, 8 bytes each. */
   readonly instructions: Uint8Array;
   /** 'GPL' by default: bpf_perf_event_output and most tracing helpers ask for a compatible one. */
   readonly license?: string;
@@ -30,6 +31,7 @@ export interface BpfProgramOptions {
   readonly name?: string;
 }
 
+/** Options of {@link BpfProgram.testRun}. */
 export interface TestRunOptions {
   /** Packet bytes, at least 14, for programs that take a packet; none by default. */
   readonly dataIn?: Uint8Array;
@@ -106,6 +108,7 @@ export class BpfProgram {
     throw loadError(answer, text, type, bytes / BPF_INSN_BYTES, name);
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -185,6 +188,7 @@ export class BpfProgram {
     this.#native.bpfProgramClose(this.#handle);
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -25,6 +25,7 @@ import { PerfRingError } from '../errors';
 import { checkString, plainList } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 
+/** r0: result; r1 to r5: arguments of calls, lost by a call; r6 to r9: kept; r10: the end of the stack, only read. */
 export type Register = 'r0' | 'r1' | 'r2' | 'r3' | 'r4' | 'r5' | 'r6' | 'r7' | 'r8' | 'r9' | 'r10';
 
 /** A register, or an immediate value that fits a signed 32-bit field (it is sign-extended to 64 bits). */
@@ -39,11 +40,17 @@ export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<=' | 's>' | 's>=' | 
 /** One instruction, or a label between two of them. Opaque: made by the helpers below, read by {@link assemble}. */
 export type Line = Instruction | Label;
 
-interface Label {
+/** A place to jump to, made by {@link label}. */
+export interface Label {
   readonly label: string;
 }
 
-interface Instruction {
+/**
+ * One instruction, made by the helpers: the fields of struct bpf_insn before they are put into bytes.
+ * @see struct bpf_insn in https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
+ */
+export interface Instruction {
+  /** As error messages show it. */
   readonly text: string;
   readonly code: number;
   readonly destination: Register;
@@ -116,16 +123,23 @@ const IS_32_BIT_CLASS: ReadonlySet<number> = new Set([abi.BPF_ALU, abi.BPF_JMP32
 export const mov = arithmetic('mov', abi.BPF_ALU64, abi.BPF_MOV);
 /** The low 32 bits of destination = value; the high 32 become 0. The way to load BPF_F_CURRENT_CPU. */
 export const mov32 = arithmetic('mov32', abi.BPF_ALU, abi.BPF_MOV);
+/** destination += value, in 64 bits. */
 export const add = arithmetic('add', abi.BPF_ALU64, abi.BPF_ADD);
+/** destination -= value, in 64 bits. */
 export const sub = arithmetic('sub', abi.BPF_ALU64, abi.BPF_SUB);
+/** destination *= value, in 64 bits. */
 export const mul = arithmetic('mul', abi.BPF_ALU64, abi.BPF_MUL);
 /** Unsigned; a divisor of 0 gives 0. */
 export const div = arithmetic('div', abi.BPF_ALU64, abi.BPF_DIV);
 /** Unsigned remainder; a divisor of 0 leaves destination as it is. */
 export const mod = arithmetic('mod', abi.BPF_ALU64, abi.BPF_MOD);
+/** destination = the bits that both have. */
 export const and = arithmetic('and', abi.BPF_ALU64, abi.BPF_AND);
+/** destination = the bits that either has. */
 export const or = arithmetic('or', abi.BPF_ALU64, abi.BPF_OR);
+/** destination = the bits that one of the two has. */
 export const xor = arithmetic('xor', abi.BPF_ALU64, abi.BPF_XOR);
+/** destination <<= value, in 64 bits: 0 to 63. Zeroes come in from the right. */
 export const shiftLeft = arithmetic('shiftLeft', abi.BPF_ALU64, abi.BPF_LSH);
 /** Zeroes come in from the left. */
 export const shiftRight = arithmetic('shiftRight', abi.BPF_ALU64, abi.BPF_RSH);
@@ -256,6 +270,7 @@ export function label(name: string): Line {
   return line({ label: name });
 }
 
+/** Goes on at a label, which stands before or behind. */
 export function jump(target: string): Line {
   return control(`jump ${named(target)}`, abi.BPF_JMP | abi.BPF_JA, 'r0', 0, 0, target);
 }

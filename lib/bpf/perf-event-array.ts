@@ -9,6 +9,7 @@ import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { BpfMap } from './bpf-map';
 
+/** Options of {@link PerfEventArray.create}. */
 export interface PerfEventArrayOptions {
   /**
    * Slots; by default one for each CPU number up to the highest possible one. Programs on a CPU without a slot can write
@@ -43,6 +44,8 @@ export class PerfEventArray {
   }
 
   /**
+   * Creates an array with a slot for each CPU. It lives while a descriptor, a program or a pin holds it.
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
    * @throws PerfSystemError EPERM without CAP_BPF
    */
   static create(options: PerfEventArrayOptions = {}): PerfEventArray {
@@ -52,6 +55,7 @@ export class PerfEventArray {
   }
 
   /**
+   * Opens an array that was pinned in a bpf file system.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openPinned}
    */
@@ -60,6 +64,7 @@ export class PerfEventArray {
   }
 
   /**
+   * Opens an array by the number that bpftool shows. Needs CAP_SYS_ADMIN.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
@@ -68,7 +73,7 @@ export class PerfEventArray {
   }
 
   /**
-   * The caller keeps its own descriptor. It is the same open file, so the slots filled here are emptied one by one
+   * Duplicates a descriptor of an array; the caller keeps its own. It is the same open file, so the slots filled here are emptied one by one
    * on close.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openByFd}
@@ -92,6 +97,7 @@ export class PerfEventArray {
     return typeof value === 'object' && value !== null && #map in value;
   }
 
+  /** The map, as the kernel described it when it was opened. */
   get info(): BpfMapInfo {
     return this.#map.info;
   }
@@ -101,6 +107,7 @@ export class PerfEventArray {
     return this.#map.fd;
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#map.closed;
   }
@@ -175,6 +182,7 @@ export class PerfEventArray {
     if (failure !== undefined) throw failure.error;
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

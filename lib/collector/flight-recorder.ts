@@ -16,6 +16,7 @@ import { channels, warn, warnOfMissingSlots, warnOfTakenSlot } from './diagnosti
 import { resolveOptions } from './options';
 import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots';
 
+/** Options of {@link FlightRecorder.open}. */
 export interface FlightRecorderOptions {
   /** CPUs to record, each once; those online by default. */
   readonly cpus?: readonly number[];
@@ -110,6 +111,7 @@ export class FlightRecorder {
     return recorder;
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -161,6 +163,7 @@ export class FlightRecorder {
     ]);
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

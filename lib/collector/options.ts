@@ -36,6 +36,7 @@ export interface TurnLimits {
   readonly microseconds?: number;
 }
 
+/** Options of {@link PerfMapReader.open}. */
 export interface PerfMapReaderOptions {
   /** CPUs to read, each once; by default those online, and those that come online later. */
   readonly cpus?: readonly number[];

@@ -132,6 +132,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     return this.#closed ? [] : this.#source.rings.map((ring) => ring.cpu);
   }
 
+  /** Whether the reader is closed; false while `close({ drain: true })` delivers the rest. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -239,6 +240,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#run(() => this.#source.fillSlots());
   }
 
+  /** Between {@link pause} and {@link resume}. */
   get paused(): boolean {
     return this.#paused;
   }
@@ -292,10 +294,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     }
   }
 
+  /** Frees everything at once, without delivering the rest: for `using`. */
   [Symbol.dispose](): void {
     this.#closeNow();
   }
 
+  /** As {@link close}: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -72,6 +72,8 @@ export class PerfEvent {
   }
 
   /**
+   * Opens an event: as {@link MmapRingStorage.open} does.
+   * @internal
    * @param pid -1 for every process (needs CAP_PERFMON), 0 for this one, or a process id
    * @throws PerfSystemError of perf_event_open(2): EACCES, EMFILE, …; PerfRingError ERR_PERF_CPU_OFFLINE,
    *   ERR_PERF_NO_SUCH_CPU
@@ -88,6 +90,7 @@ export class PerfEvent {
     throw openError(BAD_ARGUMENT, cpu, pid);
   }
 
+  /** The descriptor's number, for messages and polling. Never close it. */
   get fileDescriptor(): number {
     return this.#native.perfEventFd(this.#handle);
   }
@@ -104,7 +107,7 @@ export class PerfEvent {
     return Number(this.#words[words - 1]);
   }
 
-  /** How long the event has been enabled; undefined when its read_format was opened without: see {@link withTimeEnabled}. */
+  /** How long the event has been enabled; undefined when its `read_format` has no PERF_FORMAT_TOTAL_TIME_ENABLED. */
   readEnabledNanoseconds(): bigint | undefined {
     if ((this.readFormat & PERF_FORMAT_TOTAL_TIME_ENABLED) === 0) return undefined;
     this.#readWords();
@@ -192,6 +195,7 @@ export class PerfEvent {
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)', 'pausing output');
   }
 
+  /** Closes the descriptor. Idempotent. A mapped ring keeps the event alive until it is unmapped. */
   close(): void {
     this.#native.perfEventClose(this.#handle);
   }

@@ -2,9 +2,12 @@ import { PerfRingError } from '../errors';
 import { plainList, plainProperties } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 
-type NumberKind = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
-type BigEndianNumberKind = 'u16be' | 'i16be' | 'u32be' | 'i32be';
-type BigIntKind = 'u64' | 'i64' | 'u64be' | 'i64be';
+/** Scalars that decode to a number; little-endian. */
+export type NumberKind = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
+/** Scalars in the network's byte order that decode to a number. */
+export type BigEndianNumberKind = 'u16be' | 'i16be' | 'u32be' | 'i32be';
+/** Scalars of 8 bytes, which decode to a bigint. */
+export type BigIntKind = 'u64' | 'i64' | 'u64be' | 'i64be';
 
 /**
  * One value. Little-endian; `…be` is big-endian, the network's byte order. `bool` is one byte: false where it is 0, as C's
@@ -18,8 +21,8 @@ export type ScalarKind = NumberKind | BigEndianNumberKind | BigIntKind | 'bool';
  */
 export type FieldKind = ScalarKind | `char[${number}]` | `bytes[${number}]` | `${ScalarKind}[${number}]`;
 
-/** What one element of an array of scalars makes of the whole array. */
-interface ArrayValues {
+/** What an array of scalars decodes to, by the kind of its elements. */
+export interface ArrayValues {
   u8: Uint8Array;
   i8: Int8Array;
   u16: Uint16Array;

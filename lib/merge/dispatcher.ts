@@ -6,6 +6,7 @@ import { throwLater } from '../input/throw-later';
 import type { RecordVisitor, RingRecord } from '../ring/record';
 import { checkRecord, recordError } from '../ring/record-check';
 
+/** Options of a {@link Dispatcher}. */
 export interface DispatcherOptions {
   /** Payload offset of the message type, bytes; 0 by default. */
   readonly typeOffset?: number;

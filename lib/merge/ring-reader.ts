@@ -13,6 +13,7 @@ import { biased, GREATEST_WORD, Lane, unbiasedTime } from './lane';
 import { MergeState } from './merge';
 import { type MergeLoopCounts, MergeLoops } from './merge-loops';
 
+/** Options of a {@link RingReader}. */
 export interface RingReaderOptions {
   /**
    * How long after its time a record may still become visible, nanoseconds; 2 ms by default. A ring that is silent

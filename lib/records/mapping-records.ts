@@ -85,6 +85,7 @@ export interface Mmap2Record extends SideBandRecord<'MMAP2'>, Mapping {
   readonly flags: number;
 }
 
+/** Which file was mapped, where the record has no build id. */
 export interface FileInode {
   /** Device, major number. */
   readonly maj: number;

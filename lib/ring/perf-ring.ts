@@ -159,6 +159,7 @@ export class PerfRing {
     return this.#cursor.cpu;
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -514,6 +515,7 @@ export class PerfRing {
     this.#cursor.close();
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

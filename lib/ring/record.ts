@@ -10,16 +10,25 @@ export interface RecordPayload {
   /** Payload length, bytes. */
   readonly size: number;
 
+  /** An unsigned byte. */
   u8(offset: number): number;
+  /** A signed byte. */
   i8(offset: number): number;
+  /** An unsigned number of 2 bytes. */
   u16(offset: number): number;
+  /** A signed number of 2 bytes. */
   i16(offset: number): number;
+  /** An unsigned number of 4 bytes. */
   u32(offset: number): number;
+  /** A signed number of 4 bytes. */
   i32(offset: number): number;
+  /** A float of 4 bytes. */
   f32(offset: number): number;
+  /** A double of 8 bytes. */
   f64(offset: number): number;
   /** Exact 64-bit value. Allocates a bigint: about 13 ns. */
   u64(offset: number): bigint;
+  /** Exact signed 64-bit value. Allocates a bigint. */
   i64(offset: number): bigint;
   /** As a number. @throws PerfRingError ERR_PERF_UNSAFE_INTEGER when it exceeds 2^53 - 1 */
   u64AsNumber(offset: number): number;

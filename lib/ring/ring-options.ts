@@ -5,6 +5,7 @@ import type { RingCursors } from './ring-cursors';
 import { ABSENT, isRecordFormat, type RecordFormat } from '../records/record-format';
 import { shown } from '../input/shown';
 
+/** Options of {@link PerfRing.initContiguous}. */
 export interface PerfRingOptions {
   /** How records are laid out; samples of PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
   readonly format?: RecordFormat;
@@ -21,7 +22,7 @@ export interface PerfRingOptions {
    * default: `type` is compared as well. Either way no read leaves its record.
    */
   readonly kernelWritten?: boolean;
-  /** The two positions; by default native helpers, and Atomics where the addon is not built. */
+  /** The two positions; by default native helpers, and Atomics where the addon is not built. @internal */
   readonly cursors?: RingCursors;
 }
 

@@ -4,6 +4,7 @@ import { PerfRing } from '../ring/perf-ring';
 import type { PerfRingOptions } from '../ring/ring-options';
 import type { RingStorage } from './ring-storage';
 
+/** Options of a {@link MemoryRingStorage}. */
 export interface MemoryRingStorageOptions extends PerfRingOptions {
   /** Data pages: a power of two. */
   readonly dataPageCount: number;
@@ -42,6 +43,7 @@ export class MemoryRingStorage implements RingStorage {
     if (new.target === MemoryRingStorage) Object.freeze(this);
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.ring.closed;
   }
@@ -50,6 +52,7 @@ export class MemoryRingStorage implements RingStorage {
     this.ring.close();
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -14,6 +14,7 @@ import { SIDE_BAND_FLAGS } from '../events/bpf-output';
 import { handleOf, PerfEvent } from '../events/perf-event';
 import type { RingStorage } from './ring-storage';
 
+/** Options of {@link MmapRingStorage.open}. */
 export interface MmapRingStorageOptions {
   /** CPU whose samples the ring takes; -1 for the CPUs `pid` runs on. */
   readonly cpu: number;
@@ -128,6 +129,7 @@ export class MmapRingStorage implements RingStorage {
     return this.#memory;
   }
 
+  /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -154,6 +156,7 @@ export class MmapRingStorage implements RingStorage {
     this.event.close();
   }
 
+  /** As {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

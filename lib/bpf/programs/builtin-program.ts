@@ -30,7 +30,7 @@ export interface SampleScope {
   readonly syscall: number | undefined;
 }
 
-/** A program that comes with the library. Every sample of it begins with the fields of {@link SAMPLE_HEADER}. */
+/** A program that comes with the library. Every sample of it begins with the fields time, tid, pid and comm. */
 export interface BuiltinProgram<
   Name extends string = string,
   Values = { readonly [name: string]: FieldValue },
