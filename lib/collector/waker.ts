@@ -1,7 +1,7 @@
-import { errnoName, systemError } from '../abi/errno';
 import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { handleOf, type PerfEvent } from '../events/perf-event';
+import { failedCall } from '../host/failed-call';
 
 /**
  * What wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop.
@@ -24,7 +24,7 @@ export class Waker {
     this.#onWake = (reasons, hungUp) => onWake(reasons, hungUp ?? []);
     const poller = native.pollerOpen(this.#onWake);
     if (typeof poller === 'number') {
-      throw watchError(poller, 'epoll_create1', 'watching rings');
+      throw failedCall(poller, 'epoll_create1', 'watching rings');
     }
     this.#poller = poller;
     // Only a consumer that waits keeps the process alive.
@@ -34,7 +34,13 @@ export class Waker {
   /** Map the event's ring first: without one it hangs up for ever. */
   watch(event: PerfEvent): void {
     const result = this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu);
-    if (result < 0) throw watchError(result, 'epoll_ctl', `watching the ring of CPU ${event.cpu}`);
+    if (result < 0) {
+      throw failedCall(result, 'epoll_ctl', `watching the ring of CPU ${event.cpu}`, {
+        advice: {
+          ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
+        },
+      });
+    }
   }
 
   unwatch(event: PerfEvent): void {
@@ -59,16 +65,4 @@ export class Waker {
   close(): void {
     this.#native.pollerClose(this.#poller);
   }
-}
-
-const ADVICE: Readonly<Record<string, string>> = {
-  EMFILE: 'this process has too many open files; raise its limit: ulimit -n',
-  ENFILE: 'the machine has too many open files; raise it: sysctl fs.file-max',
-  ENOMEM: 'the kernel is out of memory, or past the memory limit of this control group',
-  ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
-};
-
-function watchError(result: number, syscall: string, what: string): Error {
-  const advice = ADVICE[errnoName(result)];
-  return systemError(result, syscall, advice === undefined ? `${what} failed` : `${what}: ${advice}`);
 }

@@ -1,4 +1,4 @@
-import { errnoName, isErrno, systemError } from '../abi/errno';
+import { isErrno } from '../abi/errno';
 import {
   encodePerfEventAttr,
   type PerfEventAttr,
@@ -11,7 +11,7 @@ import {
 import { BAD_ARGUMENT, type NativeAddon, type PerfEventHandle } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { possibleCpus } from '../host/cpu-list';
-import { permissionAdvice } from '../host/permission-advice';
+import { failedCall } from '../host/failed-call';
 import { shown } from '../input/shown';
 import { wordOf } from './attr';
 
@@ -218,7 +218,7 @@ export class PerfEvent {
     if (result === BAD_ARGUMENT) {
       return new PerfRingError('ERR_PERF_CLOSED', `${what} of CPU ${this.cpu}: the perf event was closed`);
     }
-    return systemError(result, syscall, `${what} of CPU ${this.cpu} failed`);
+    return failedCall(result, syscall, `${what} of CPU ${this.cpu}`);
   }
 }
 
@@ -228,7 +228,7 @@ function bitCount(value: number): number {
   return count;
 }
 
-/** What each errno of perf_event_open(2) means here, and what to do. */
+/** What each errno of perf_event_open(2) means here. */
 function openError(result: number, cpu: number, pid: number): Error {
   const what = `a perf event on CPU ${shown(cpu)}${pid === -1 ? '' : ` of process ${shown(pid)}`}`;
   if (result === BAD_ARGUMENT) {
@@ -243,15 +243,11 @@ function openError(result: number, cpu: number, pid: number): Error {
   if (isErrno(result, 'EINVAL') && cpu >= 0 && !possibleCpus().includes(cpu)) {
     return new PerfRingError('ERR_PERF_NO_SUCH_CPU', `there is no CPU ${cpu}`);
   }
-  const advice: Readonly<Record<string, () => string>> = {
-    EACCES: () => `${what} ${permissionAdvice(['CAP_PERFMON'])}`,
-    EPERM: () => `${what} ${permissionAdvice(['CAP_PERFMON'])}`,
-    ENOSYS: () => 'this kernel, or the seccomp filter of this container, has no perf_event_open(2)',
-    EMFILE: () => `${what}: this process has too many open files; raise its limit: ulimit -n`,
-    ENFILE: () => `${what}: the machine has too many open files; raise it: sysctl fs.file-max`,
-    ENOMEM: () => `${what}: the kernel is out of memory, or past the memory limit of this control group`,
-    ESRCH: () => `process ${pid} does not exist`,
-    EINVAL: () => `the kernel does not take these attributes for ${what}`,
-  };
-  return systemError(result, 'perf_event_open', advice[errnoName(result)]?.() ?? `${what} failed`);
+  return failedCall(result, 'perf_event_open', what, {
+    needs: ['CAP_PERFMON'],
+    advice: {
+      ESRCH: `process ${shown(pid)} does not exist`,
+      EINVAL: 'the kernel does not take these attributes',
+    },
+  });
 }

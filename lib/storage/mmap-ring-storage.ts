@@ -1,8 +1,9 @@
-import { errnoName, isErrno, systemError } from '../abi/errno';
+import { isErrno } from '../abi/errno';
 import type { PerfEventAttr } from '../abi/perf-event';
 import { BAD_ARGUMENT, type MappedRingHandle, type NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { PerfRingError } from '../errors';
+import { failedCall } from '../host/failed-call';
 import { permissionAdvice } from '../host/permission-advice';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
@@ -186,16 +187,16 @@ export function checkDataPageCount(dataPageCount: number): void {
 }
 
 function mapError(result: number, dataPageCount: number, pageSize: number): Error {
-  const what = `a ring of ${dataPageCount} pages of ${pageSize} bytes, and its metadata page,`;
+  const what = `mapping a ring of ${dataPageCount} pages of ${pageSize} bytes, and its metadata page`;
   if (result === BAD_ARGUMENT) {
-    return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what} cannot be mapped: the event is closed`);
+    return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${what}: the event is closed`);
   }
-  const advice: Readonly<Record<string, () => string>> = {
-    // mmap says EPERM, not ENOMEM, past the limits of locked memory.
-    EPERM: () =>
-      `${what} exceeds the memory this user may lock: take smaller rings, raise kernel.perf_event_mlock_kb or ulimit -l; lifting the limit ${permissionAdvice(['CAP_IPC_LOCK'])}`,
-    ENOMEM: () => `${what} does not fit into memory: take smaller rings`,
-    EINVAL: () => `the kernel does not map ${what.replace(/,$/, '')}`,
-  };
-  return systemError(result, 'mmap', advice[errnoName(result)]?.() ?? `${what} could not be mapped`);
+  return failedCall(result, 'mmap', what, {
+    advice: {
+      // mmap says EPERM, not ENOMEM, past the limits of locked memory.
+      EPERM: `it exceeds the memory this user may lock: take smaller rings, raise kernel.perf_event_mlock_kb or ulimit -l; lifting the limit ${permissionAdvice(['CAP_IPC_LOCK'])}`,
+      ENOMEM: 'it does not fit into memory: take smaller rings',
+      EINVAL: 'the kernel maps no such ring',
+    },
+  });
 }

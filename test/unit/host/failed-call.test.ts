@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { errnoNumber } from '../../../lib/abi/errno';
 import { failedCall } from '../../../lib/host/failed-call';
 
@@ -24,5 +26,14 @@ describe('failedCall', () => {
     expect(messageOf('EACCES', { needs: ['CAP_BPF'] })).toMatch(/CAP_BPF/);
     expect(messageOf('EPERM')).toBe('bpf(BPF_MAP_CREATE) EPERM: creating a map failed');
     expect(messageOf('EBUSY')).toBe('bpf(BPF_MAP_CREATE) EBUSY: creating a map failed');
+  });
+
+  it('is the one way to say what an errno means', () => {
+    const lib = join(__dirname, '../../../lib');
+    const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    );
+    const others = files.filter((name) => /\berrnoName\(/.test(readFileSync(join(lib, name), 'utf8')));
+    expect(others.sort()).toEqual(['abi/errno.ts', 'host/failed-call.ts']);
   });
 });
