@@ -38,7 +38,9 @@ export type WarningCode =
   /** Another step that a reader takes by itself failed. */
   | 'PERFRING_UPKEEP'
   /** close({ drain: true }) waits for a batch that has been lent for long. */
-  | 'PERFRING_DRAIN_WAITS';
+  | 'PERFRING_DRAIN_WAITS'
+  /** close({ drain: true }) gave up: the batch was lent for too long. */
+  | 'PERFRING_NOT_DRAINED';
 
 export function warn(code: WarningCode, message: string): void {
   process.emitWarning(`perfring: ${message}`, { code });

@@ -1,6 +1,7 @@
 import { PerfRingError } from '../errors';
 import type { CpuRing } from './cpu-ring';
 import { checkSignal } from './options';
+import { whenStuck } from './stuck-drains';
 
 /** Each ring, and the bytes that must have been consumed from it. */
 export type Positions = readonly { readonly ring: CpuRing; readonly bytes: number }[];
@@ -35,18 +36,22 @@ export class FlushWaiters {
       const waiter = {
         positions,
         resolve: () => {
+          stopWatching();
           signal?.removeEventListener('abort', abort);
           resolve();
         },
         reject: (reason: unknown) => {
+          stopWatching();
           signal?.removeEventListener('abort', abort);
           reject(reason);
         },
       };
-      const abort = (): void => {
+      const giveUp = (reason: unknown): void => {
         this.#waiters.delete(waiter);
-        reject(signal?.reason);
+        waiter.reject(reason);
       };
+      const abort = (): void => giveUp(signal?.reason);
+      const stopWatching = whenStuck(() => giveUp(notDelivered()));
       signal?.addEventListener('abort', abort, { once: true });
       this.#waiters.add(waiter);
     });
@@ -73,4 +78,12 @@ export class FlushWaiters {
     }
     this.#waiters.clear();
   }
+}
+
+function notDelivered(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_DRAINED',
+    'flush() could not end: nothing is left to run that could read what was published. Do not await it in the body of ' +
+      'the loop that takes the records, or where nobody reads',
+  );
 }

@@ -33,6 +33,10 @@ import { Waker } from './waker';
 const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
 /** A batch that is lent for so long while a close drains is probably held by the one who awaits that close. */
 const LONG_LENT_MILLISECONDS = 1000;
+/** A close gives up when it has waited so long for one batch. */
+const LONGEST_LENT_MILLISECONDS = 30_000;
+/** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
+const LONGEST_STEP_MILLISECONDS = 200;
 
 /** A close that delivers the rest first. */
 interface Drain {
@@ -45,8 +49,9 @@ interface Drain {
   positions?: Positions;
   readonly lastWriters: NodeJS.Timeout;
   readonly stopWatching: () => void;
-  /** Since when a batch is lent, as far as wakes saw it; Infinity after a warning. */
-  lentSince?: number | undefined;
+  /** The batch that is lent, as far as wakes saw it. */
+  lent?: { seenAt: number; milliseconds: number } | undefined;
+  warned: boolean;
 }
 
 /**
@@ -140,7 +145,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   // ------------------------------------------------------------------ delivery
 
   /**
-   * Visits, in place and at once, what lies in the rings when it is called.
+   * Visits, in place and at once, what lies in the rings when it is called. In the order of time it leaves what is younger
+   * than the slack: the end of a stream is reached by pause(), and by drain() when the slack has passed.
    * @param visitors a function for the samples, or { sample, lost, other }; `false` stops after that record
    * @param limits unbounded in time by default
    * @returns records visited
@@ -211,8 +217,9 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /**
    * Resolves when everything published before the call has been delivered. It hurries the consumer along; without one
-   * it waits for the next.
-   * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; the signal's reason
+   * it waits for the next. Do not await it in the body of the loop that takes the records.
+   * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; ERR_PERF_NOT_DRAINED when the program
+   *   has nothing left to do but to wait for this promise; the signal's reason
    */
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
@@ -278,10 +285,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * a loop over batches, twice.
    * @param options.drain first empties the slots and delivers to the consumer that is reading everything published up to
    *   the call, and what programs that were writing then still commit; the promise resolves when all is freed. Without a
-   *   consumer nobody takes the rest, and all is freed at once. Do not await it in the loop that takes the rest: the loop
+   *   consumer, which with wakeup: 'manual' there never is, all is freed at once, and what lies in the rings counts neither
+   *   as received nor as lost: pause() and {@link drain} first. Do not await it in the loop that takes the rest: the loop
    *   ends by itself.
    * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
-   *   holds a batch and the program has nothing left to do but to wait for this promise
+   *   holds one batch for 30 seconds (the process is warned after one), or the program has nothing left to do but to wait
+   *   for this promise: all is freed then, and what was not delivered is lost
    */
   close(options: { drain?: boolean } = {}): Promise<void> {
     try {
@@ -318,7 +327,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       resolve,
       reject,
       lastWriters,
-      stopWatching: whenStuck(() => this.#endDrain(notDrained())),
+      stopWatching: whenStuck(() =>
+        this.#endDrain(notDrained('nothing is left to run that could ask for the next')),
+      ),
+      warned: false,
     };
     this.#drain = drain;
     try {
@@ -399,7 +411,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
         this.#waker?.keepAlive(false);
       }
       if (this.#source.lookAfter(reasons)) this.#consumer.wake();
-      this.#warnOfLongLent();
+      this.#watchLent();
     });
   };
 
@@ -407,18 +419,29 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#flushes.check();
     if (this.#closed) return;
     this.#source.afterTurn();
-    if (this.#drain !== undefined) this.#drain.lentSince = undefined;
+    if (this.#drain !== undefined) this.#drain.lent = undefined;
     this.#endDrainWhenReached();
   }
 
-  #warnOfLongLent(): void {
+  /** While a close drains: how long the consumer has held its batch. */
+  #watchLent(): void {
     const drain = this.#drain;
     if (drain === undefined || !this.#turn.begun) return;
     const now = monotonicMilliseconds();
-    drain.lentSince ??= now;
-    if (now - drain.lentSince < LONG_LENT_MILLISECONDS) return;
-    drain.lentSince = Number.POSITIVE_INFINITY;
-    this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
+    drain.lent ??= { seenAt: now, milliseconds: 0 };
+    const { lent } = drain;
+    lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
+    lent.seenAt = now;
+    if (lent.milliseconds >= LONGEST_LENT_MILLISECONDS) {
+      const error = notDrained(`has not asked for the next in ${LONGEST_LENT_MILLISECONDS / 1000} seconds`);
+      // Nobody may await the promise, and a slow consumer must not end the process.
+      drain.promise.catch(() => undefined);
+      this.#notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
+      this.#endDrain(error);
+    } else if (lent.milliseconds >= LONG_LENT_MILLISECONDS && !drain.warned) {
+      drain.warned = true;
+      this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
+    }
   }
 
   /** A method that may cause notices, which are told after it. */
@@ -447,12 +470,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
 const LONG_LENT =
   'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
-  'body waits for ever: call it there without await';
+  `body waits in vain, until the close gives up after ${LONGEST_LENT_MILLISECONDS / 1000} seconds: call it there without await`;
 
-function notDrained(): PerfRingError {
+/** @param why the consumer will not ask for its next batch */
+function notDrained(why: string): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_NOT_DRAINED',
-    'close({ drain: true }) could not deliver the rest: the consumer holds a batch, and nothing is left to run that ' +
-      'could ask for the next. Do not await it in the body of the loop that takes the rest',
+    `close({ drain: true }) could not deliver the rest: the consumer holds a batch, and ${why}. Do not await it in the ` +
+      'body of the loop that takes the rest',
   );
 }

@@ -1,5 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { WAKE_TIMER } from '../../../lib/addon/contract';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
+import { monotonicMilliseconds } from '../../../lib/host/monotonic-clock';
 import { expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
@@ -7,6 +9,15 @@ import { codeOfRejection } from '../../support/rejections';
 import { codeOf } from '../../support/ring-errors';
 import { SteeredNative } from '../../support/steered-native';
 import { until } from '../../support/until';
+
+type Clock = { readonly monotonicMilliseconds: () => number };
+
+/** What the clock says; the time itself while undefined. */
+let mockNow: number | undefined;
+jest.mock('../../../lib/host/monotonic-clock', () => {
+  const actual: Clock = jest.requireActual('../../../lib/host/monotonic-clock');
+  return { ...actual, monotonicMilliseconds: () => mockNow ?? actual.monotonicMilliseconds() };
+});
 
 afterAll(expectNothingLeft);
 
@@ -132,6 +143,47 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
         expect(warnings).toEqual(['PERFRING_DRAIN_WAITS']);
       } finally {
         emitWarning.mockRestore();
+      }
+    });
+
+    it('with drain gives up when a batch is held for 30 seconds in which the consumer could have asked', async () => {
+      const warnings: unknown[] = [];
+      jest.spyOn(process, 'emitWarning').mockImplementation((_, options) => {
+        warnings.push((options as { code?: unknown }).code);
+      });
+      try {
+        const steered = new SteeredNative();
+        const before = takeLedger().handles;
+        using s = new ReaderScene({ order, turn: { records: 3 } }, {}, steered.native);
+        s.emitEverywhere(20);
+        let now = monotonicMilliseconds();
+        const wakeAfter = (milliseconds: number): void => {
+          now += milliseconds;
+          mockNow = now;
+          steered.wake(WAKE_TIMER);
+        };
+        let closing: Promise<void> | undefined;
+        let batches = 0;
+        for await (const batch of s.reader) {
+          batches++;
+          closing = s.reader.close({ drain: true });
+          wakeAfter(0);
+          // A process that was stopped, or kept busy.
+          wakeAfter(3_600_000);
+          for (let held = 200; held < 29_900; held += 100) wakeAfter(100);
+          expect([s.reader.closed, warnings]).toEqual([false, ['PERFRING_DRAIN_WAITS']]);
+          wakeAfter(100);
+          expect([s.reader.closed, batch.forEach(s.check.visitor)]).toEqual([true, 0]);
+          // Not awaited meanwhile: no rejection is unhandled.
+          await setTimeout(1);
+        }
+        expect(await codeOfRejection(closing as Promise<void>)).toBe('ERR_PERF_NOT_DRAINED');
+        expect([batches, warnings]).toEqual([1, ['PERFRING_DRAIN_WAITS', 'PERFRING_NOT_DRAINED']]);
+        const { perfEvents, mappings, pollers } = takeLedger().handles;
+        expect([perfEvents, mappings, pollers]).toEqual([before.perfEvents, before.mappings, before.pollers]);
+      } finally {
+        mockNow = undefined;
+        jest.restoreAllMocks();
       }
     });
 

@@ -2,6 +2,7 @@ import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
 import { codeOf } from '../../support/ring-errors';
+import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
 
@@ -30,6 +31,22 @@ describeWith(SCENE_CAPABILITIES, 'drain', () => {
         },
       });
       expect([visited, lost, others]).toEqual([2, [s.producer.counts(CPU).failedTotal], []]);
+      s.expectExactAccounts();
+    });
+
+    it('delivers all after pause(), when the slack has passed', async () => {
+      using s = new ReaderScene({
+        order,
+        wakeup: 'manual',
+        ...(order === 'time' && { slackNanoseconds: 20e6 }),
+      });
+      s.emitEverywhere(10);
+      s.reader.pause();
+      s.emitEverywhere(1);
+      await until(() => {
+        s.reader.drain(s.check.visitor);
+        return s.check.received() === 10 * CPUS.length;
+      }, 'the last samples');
       s.expectExactAccounts();
     });
 

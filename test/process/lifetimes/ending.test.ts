@@ -30,6 +30,10 @@ describeWith(SCENE_CAPABILITIES, 'the end of a process, or of a worker, that rea
     ['process.exit in a visitor', ['exits']],
     ['an uncaught exception in onLoss does not stop the reader', ['thrown in onLoss', 'read on']],
     ['a loop that awaits a close with drain in its own body is told so', ['ERR_PERF_NOT_DRAINED and closed']],
+    [
+      'a flush that nobody can answer is told so',
+      ['in the loop ERR_PERF_NOT_DRAINED', 'without a reader ERR_PERF_NOT_DRAINED'],
+    ],
     ['workers of every kind, several at once', ['ended, thrown in a visitor', 'nothing left']],
     [
       'a thousand readers, recorders and programs, one after the other',

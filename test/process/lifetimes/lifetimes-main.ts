@@ -146,6 +146,26 @@ const inMain: Record<string, () => void | Promise<void>> = {
       array.close();
     });
   },
+  'a flush that nobody can answer is told so': async () => {
+    const array = PerfEventArray.create();
+    const reader = PerfMapReader.open(array);
+    const attached = attachBuiltin('sched_switch', array);
+    const read = async (): Promise<void> => {
+      for await (const batch of reader) {
+        batch.forEach(() => undefined, { records: 1 });
+        attached.close();
+        await reader.flush();
+      }
+    };
+    void read().catch(({ code }: { code: string }) => {
+      console.log('in the loop', code);
+      void reader.flush().catch(({ code }: { code: string }) => {
+        console.log('without a reader', code);
+        void reader.close();
+        array.close();
+      });
+    });
+  },
   'an uncaught exception in onLoss does not stop the reader': async () => {
     process.on('uncaughtException', (error) => console.log(error.message));
     const array = PerfEventArray.create();
