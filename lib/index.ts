@@ -52,7 +52,13 @@ export type { RingStorage } from './storage/ring-storage';
 
 export { PerfRing, type SkippedFault } from './ring/perf-ring';
 export type { PerfRingOptions } from './ring/ring-options';
-export type { RecordPayload, RecordVisitor, RingRecord } from './ring/record';
+export {
+  type RecordPayload,
+  type RecordVisitor,
+  type RingRecord,
+  STOP,
+  type VisitResult,
+} from './ring/record';
 export type { RingMemory } from './ring/geometry';
 
 export { decodeRecord, type PerfRecord, type UnknownRecord } from './records/perf-record';

@@ -147,7 +147,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   /**
    * Visits, in place and at once, what lies in the rings when it is called. In the order of time it leaves what is younger
    * than the slack: the end of a stream is reached by pause(), and by drain() when the slack has passed.
-   * @param visitors a function for the samples, or { sample, lost, other }; `false` stops after that record
+   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that record
    * @param limits unbounded in time by default
    * @returns records visited
    * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another

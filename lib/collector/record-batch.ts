@@ -38,7 +38,7 @@ export class RecordBatch implements Iterable<RingRecord> {
 
   /**
    * Visits the records in place: the fast way.
-   * @param visitors a function for the samples, or { sample, lost, other }; `false` stops after that record
+   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that record
    * @param limits those of the reader by default
    * @returns records visited
    * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_CLOSED for a batch

@@ -1,8 +1,9 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { RecordVisitor, RingRecord } from '../ring/record';
+import { checkVisitor } from '../ring/record-check';
 
-/** Who gets which records. A function alone gets the samples. Answering `false` ends the visit after that record. */
+/** Which function is called with which records. A function alone is called with the samples. {@link STOP} ends the visit. */
 export type Visitors =
   | RecordVisitor
   | {
@@ -23,10 +24,15 @@ export interface SplitVisitors {
 
 /** Samples, and all the rest. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function splitVisitors(visitors: Visitors): SplitVisitors {
-  if (typeof visitors === 'function') return { sample: visitors, other: nobody };
+  if (typeof visitors === 'function') {
+    checkVisitor(visitors, 'visitor');
+    return { sample: visitors, other: nobody };
+  }
   if (typeof visitors !== 'object' || visitors === null) throw invalid();
   const { sample = nobody, lost, other = nobody } = propertiesOf(visitors);
-  for (const visitor of [sample, lost ?? nobody, other]) if (typeof visitor !== 'function') throw invalid();
+  checkVisitor(sample, 'sample');
+  checkVisitor(other, 'other');
+  if (lost !== undefined) checkVisitor(lost, 'lost');
   if (lost === undefined) return { sample, other };
   return { sample, other: (record) => (record.type === PERF_RECORD_LOST ? lost : other)(record) };
 }

@@ -45,6 +45,7 @@ export type Merge = (limit: number, sample: RecordVisitor, other: RecordVisitor)
  * tournament's nodes are constants.
  */
 export function mergeOf(merge: MergeState): Merge {
+  const stop = Symbol.for('perfring.stop');
   const tournament = merge.tournament;
   const lanes = tournament.lanes;
   const nodes = tournament.nodes;
@@ -145,11 +146,11 @@ export function mergeOf(merge: MergeState): Merge {
           }
           // ---- visit it
           if (current.type === 9) {
-            if (sample(current.record) === false) outcome = 2;
+            if (sample(current.record) === stop) outcome = 2;
           } else {
             others++;
             lane.others++;
-            if (other(current.record) === false) outcome = 2;
+            if (other(current.record) === stop) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
           // ---- as long as headers repeat and times go on within the limit: nothing but the visit
@@ -180,7 +181,7 @@ export function mergeOf(merge: MergeState): Merge {
               cursor.base = (position + rawOffset + 4) | 0;
               position = (position + size) | 0;
               records = (records + 1) | 0;
-              if (sample(record) === false || cursor.closed === true) {
+              if (sample(record) === stop || cursor.closed === true) {
                 outcome = 2;
                 break;
               }

@@ -22,6 +22,7 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
  * @param first the lane whose records come first at equal times
  */
 export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairMerge {
+  const stop = Symbol.for('perfring.stop');
   const cursorA = first.cursor;
   const recordA = cursorA.record;
   const wordsA = cursorA.words;
@@ -94,7 +95,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionA = next;
           lowA = low;
           records = (records + 1) | 0;
-          if (sample(recordA) === false || cursorA.closed === true) outcome = 2;
+          if (sample(recordA) === stop || cursorA.closed === true) outcome = 2;
         } else {
           if (lowB > boundLow) break;
           const next = (positionB + sizeB) | 0;
@@ -108,7 +109,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionB = next;
           lowB = low;
           records = (records + 1) | 0;
-          if (sample(recordB) === false || cursorB.closed === true) outcome = 2;
+          if (sample(recordB) === stop || cursorB.closed === true) outcome = 2;
         }
         if (outcome !== 0 || cursorA.closed === true || cursorB.closed === true) break;
       }

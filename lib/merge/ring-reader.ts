@@ -6,6 +6,7 @@ import { shown } from '../input/shown';
 import { attemptAll } from '../input/attempt-all';
 import { internalsOf, PerfRing, type SkippedFault } from '../ring/perf-ring';
 import type { RecordVisitor, RingRecord } from '../ring/record';
+import { checkVisitor } from '../ring/record-check';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { ABSENT } from '../records/record-format';
 import { FIRST_USER_TYPE } from '../records/record-view';
@@ -249,7 +250,7 @@ export class RingReader {
 
   /**
    * Visits what is due in time order, in place, without an object or a native call a record.
-   * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; false stops after it
+   * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; {@link STOP} ends the visit after it
    * @param options.other gets records that are no samples; `visitor` by default
    * @param options.limit most records to visit
    * @returns records visited
@@ -260,9 +261,8 @@ export class RingReader {
   visit(visitor: RecordVisitor, options: { other?: RecordVisitor; limit?: number } = {}): number {
     const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
     const { other = visitor, limit = Number.POSITIVE_INFINITY } = plain;
-    if (typeof visitor !== 'function' || typeof other !== 'function') {
-      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
-    }
+    checkVisitor(visitor, 'visitor');
+    checkVisitor(other, 'other');
     if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit >= 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',

@@ -6,6 +6,7 @@ import { AtomicsCursors } from './atomics-cursors';
 import { type RingGeometry, type RingMemory, ringGeometry } from './geometry';
 import { NativeMemoryCursors } from './native-memory-cursors';
 import type { RecordVisitor, RingRecord } from './record';
+import { checkVisitor } from './record-check';
 import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_THREW, type Scan, ScanState, scanAll, scanOf } from './record-scan';
@@ -335,7 +336,7 @@ export class PerfRing {
    * Visits the rest of the batch in place, oldest first, without an object or a native call a record.
    * A record whose visitor throws is consumed; the error is passed on and the batch stays open where it stopped.
    *
-   * @param visitor called with each record, lent until it returns; answers false to stop after it
+   * @param visitor called with each record, lent until it returns; {@link STOP} ends the visit after it
    * @param options.other gets records that are no samples; `visitor` by default
    * @param options.limit most records to visit
    * @returns records visited
@@ -353,9 +354,8 @@ export class PerfRing {
       // Reading the options may have run code of the caller's.
       this.#checkReading();
     }
-    if (typeof visitor !== 'function' || typeof other !== 'function') {
-      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'visitor and other must be functions');
-    }
+    checkVisitor(visitor, 'visitor');
+    checkVisitor(other, 'other');
     if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',

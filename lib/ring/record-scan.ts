@@ -1,5 +1,5 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
-import type { RecordVisitor } from './record';
+import { type RecordVisitor, STOP } from './record';
 import type { RecordCursor } from './record-cursor';
 
 /** Why a scan ended. */
@@ -51,6 +51,7 @@ export type Scan = (state: ScanState, limit: number, sample: RecordVisitor) => v
  * outside itself, so that lib/ring/specialise.ts can make such copies.
  */
 export function scanOf(cursor: RecordCursor): Scan {
+  const stop = Symbol.for('perfring.stop');
   const words = cursor.words;
   const doubles = cursor.doubles;
   const capacity = cursor.capacityBytes | 0;
@@ -99,7 +100,7 @@ export function scanOf(cursor: RecordCursor): Scan {
         for (;;) {
           cursor.base = (position + payloadStart) | 0;
           position = (position + size) | 0;
-          if (sample(record) === false || cursor.closed === true) {
+          if (sample(record) === stop || cursor.closed === true) {
             outcome = 2;
             break;
           }
@@ -199,7 +200,7 @@ function visitOne(cursor: RecordCursor, state: ScanState, sample: RecordVisitor,
     const isSample = current.type === PERF_RECORD_SAMPLE;
     if (!isSample) state.others = 1;
     const answer = isSample ? sample(record) : other(record);
-    state.outcome = answer === false || cursor.closed ? SCAN_STOPPED : SCAN_END;
+    state.outcome = answer === STOP || cursor.closed ? SCAN_STOPPED : SCAN_END;
   } catch (error) {
     state.outcome = SCAN_THREW;
     state.thrown = error;

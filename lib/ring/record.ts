@@ -87,5 +87,21 @@ export interface RingRecord extends RecordPayload, RecordFields {
   readonly lost: number;
 }
 
-/** Called for each record, in order. Answering `false` ends the visit after this record. */
-export type RecordVisitor = (record: RingRecord) => unknown;
+/**
+ * What a visitor returns to end the visit after this record. The records after it stay in their rings.
+ *
+ * ```ts
+ * reader.drain((record) => (record.u32(0) === wanted ? STOP : undefined));
+ * ```
+ */
+export const STOP: unique symbol = Symbol.for('perfring.stop') as never;
+
+/**
+ * What a visitor may return: {@link STOP}, or anything else, which means nothing. But no promise: a record is lent until the
+ * visitor returns, and an asynchronous function returns before it has read the record.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function declared to return void is a visitor, too
+export type VisitResult = typeof STOP | void | null | { readonly then?: never; toString(): string };
+
+/** Called for each record, in order, until it returns {@link STOP}. */
+export type RecordVisitor = (record: RingRecord) => VisitResult;

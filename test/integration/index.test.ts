@@ -12,6 +12,7 @@ import {
   PerfMapReader,
   RingReader,
   type RingRecord,
+  STOP,
 } from '../../lib/index';
 import { SampleProducer } from '../support/producers';
 import { describeWith } from '../support/privilege';
@@ -57,7 +58,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
       look('reader', reader);
       reader.drain((record) => {
         look('record', record);
-        return false;
+        return STOP;
       });
       look('stats', reader.stats());
       look('metrics', reader.metrics());

@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
@@ -50,13 +51,13 @@ describeWith(SCENE_CAPABILITIES, 'drain', () => {
       s.expectExactAccounts();
     });
 
-    it('stops when the visitor says false', () => {
+    it('stops when the visitor returns STOP', () => {
       using s = scene();
       s.emitEverywhere(10);
       for (let round = 1; round <= 10 * CPUS.length; round++) {
         const visited = s.reader.drain((record) => {
           s.check.visitor(record);
-          return false;
+          return STOP;
         });
         expect([visited, s.check.received()]).toEqual([1, round]);
       }

@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import { setImmediate } from 'node:timers/promises';
 import { addon, withAddon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
@@ -93,7 +94,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     s.emitEverywhere(5);
     const first = seenIn(snapshot);
     expect(first).toHaveLength(5 * CPUS.length);
-    expect(snapshot.visit(() => false)).toBe(1);
+    expect(snapshot.visit(() => STOP)).toBe(1);
     expect(() =>
       snapshot.visit(() => {
         throw new Error('of the visitor');

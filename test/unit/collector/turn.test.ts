@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import { CpuAccount } from '../../../lib/collector/accounts';
 import type { CpuRing } from '../../../lib/collector/cpu-ring';
 import { resolveOptions } from '../../../lib/collector/options';
@@ -115,11 +116,11 @@ describe.each(['cpu', 'time'] as const)('a turn in the order of %s', (order) => 
     expect(s.fixtures.map(({ head, tail }) => head - tail)).toEqual([0n, 0n]);
   });
 
-  it('stops where it is told to, by false or by a throw, with that record consumed', () => {
+  it('stops where it is told to, by STOP or by a throw, with that record consumed', () => {
     const s = new Scene(order);
     s.publish(0, 1, 2, 3);
     s.turn.begin();
-    expect(s.turn.visit(() => false, nothing, 10)).toBe(1);
+    expect(s.turn.visit(() => STOP, nothing, 10)).toBe(1);
     expect([s.turn.stopped, s.turn.more]).toEqual([true, true]);
     expect(() =>
       s.turn.visit(

@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import { PERF_RECORD_LOST, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
 import { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/ring/record';
@@ -196,13 +197,13 @@ describe('RingReader', () => {
       );
     });
 
-    it('stops after the record whose visitor says false, and goes on from there', () => {
+    it('stops after the record whose visitor returns STOP, and goes on from there', () => {
       const reader = readerOf(ringsWith([1, 3], [2, 4]));
       reader.start();
       const seen: string[] = [];
       const visited = reader.visit((record) => {
         seen.push(seenAs(record));
-        return record.time !== 2n;
+        return record.time === 2n ? STOP : undefined;
       });
       expect([visited, seen, reader.stopped]).toEqual([2, ['0:1', '1:2'], true]);
       expect(visitAll(reader)).toEqual(['0:3', '1:4']);

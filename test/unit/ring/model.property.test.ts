@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import fc from 'fast-check';
 import { propertyRuns } from '../../support/property-runs';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
@@ -185,7 +186,7 @@ class Pair {
           seen++;
           if (halts && seen === expected) {
             if (step.kind === 'throw') throw HALT;
-            return false;
+            return STOP;
           }
           return undefined;
         },

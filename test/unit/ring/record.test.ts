@@ -77,7 +77,7 @@ describe('RingRecord', () => {
       const made = new RingFixture();
       made.publish(sampleBytes(new Uint8Array(12)), sampleBytes(new Uint8Array(12).fill(0xff)));
       made.ring.startReadBatch();
-      expect(codeOf(() => made.ring.visit((record) => read(record, 12 - width + 1)))).toBe(
+      expect(codeOf(() => made.ring.visit((record) => String(read(record, 12 - width + 1))))).toBe(
         'ERR_PERF_OUT_OF_RANGE',
       );
     });

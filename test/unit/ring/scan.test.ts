@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import { internalsOf } from '../../../lib/ring/perf-ring';
 import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
 import { RingFixture } from '../../support/ring-fixture';
@@ -38,7 +39,7 @@ describe('PerfRing.scan', () => {
 
   it.each(Array.from({ length: 14 }, (_, i) => i + 1))('is stopped by record %d, which counts', (number) => {
     let seen = 0;
-    const visitor = () => ++seen !== number;
+    const visitor = () => (++seen === number ? STOP : undefined);
     const state = internalsOf(reading().ring).scan(visitor, visitor, NO_LIMIT);
     expect(state).toMatchObject({ outcome: SCAN_STOPPED, records: number, others: othersIn(number) });
   });

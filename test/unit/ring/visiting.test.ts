@@ -1,3 +1,4 @@
+import { STOP } from '../../../lib/ring/record';
 import type { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/ring/record';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
@@ -185,11 +186,11 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
     });
   });
 
-  describe('false', () => {
-    it('stops after the record it was answered for', () => {
+  describe('STOP', () => {
+    it('stops after the record it was returned for', () => {
       for (let stop = 0; stop < 20; stop++) {
         const made = numbered(20, { position: CAPACITY - 64 });
-        expect(made.ring.visit((record) => record.u8(0) !== stop)).toBe(stop + 1);
+        expect(made.ring.visit((record) => (record.u8(0) === stop ? STOP : undefined))).toBe(stop + 1);
         made.ring.finishReadBatch();
         expect(made.tail).toBe(BigInt(CAPACITY - 64 + (stop + 1) * 16));
         made.ring.startReadBatch();
@@ -197,16 +198,28 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
       }
     });
 
-    it('stops when `other` answers it', () => {
+    it('stops when `other` returns it', () => {
       const made = new RingFixture({ cursors });
       made.publish(sampleBytes(payloadOf(4)), lostBytes(1n, 7n), sampleBytes(payloadOf(4)));
       made.ring.startReadBatch();
-      expect(made.ring.visit(() => undefined, { other: () => false })).toBe(2);
+      expect(made.ring.visit(() => undefined, { other: () => STOP })).toBe(2);
       expect(made.ring.bytesRemaining()).toBe(16);
     });
 
-    it.each([0, null, undefined, '', Number.NaN])('is not %p: the visit goes on', (answer) => {
-      expect(numbered(3).ring.visit(() => answer)).toBe(3);
+    it.each([false, true, 0, null, undefined, '', Number.NaN, Symbol('stop')])(
+      'is not %p: the visit goes on',
+      (answer) => {
+        expect(numbered(3).ring.visit(() => answer)).toBe(3);
+      },
+    );
+
+    it('lets a function whose result means nothing be a visitor', () => {
+      const set = new Set<number>();
+      expect(numbered(3).ring.visit((record) => set.delete(record.u8(0)))).toBe(3);
+    });
+
+    it('comes from any copy of the package', () => {
+      expect(numbered(3).ring.visit(() => Symbol.for('perfring.stop') as typeof STOP)).toBe(1);
     });
   });
 
