@@ -98,6 +98,9 @@ function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
     'ERR_PERF_INVALID_OPTION',
     'wakeup',
   );
+  if (everyBytes !== undefined && everyEvents !== undefined) {
+    throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'wakeup takes everyEvents or everyBytes, not both');
+  }
   if (everyBytes !== undefined) return { watermark: true, wakeup_watermark: everyBytes };
   if (everyEvents !== undefined) return { wakeup_events: everyEvents };
   throw new PerfRingError(

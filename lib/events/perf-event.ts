@@ -91,8 +91,11 @@ export class PerfEvent {
   }
 
   /** The descriptor's number, for messages and polling. Never close it. */
+  /** The descriptor's number. Never close it. @throws PerfRingError ERR_PERF_CLOSED */
   get fileDescriptor(): number {
-    return this.#native.perfEventFd(this.#handle);
+    const fd = this.#native.perfEventFd(this.#handle);
+    if (fd < 0) throw this.#error(fd, 'fcntl', 'the descriptor of the event');
+    return fd;
   }
 
   /**
@@ -191,6 +194,12 @@ export class PerfEvent {
 
   /** No more output while paused: samples are refused and counted as lost. Not synchronous. */
   pauseOutput(paused: boolean): void {
+    if (typeof paused !== 'boolean') {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `paused must be true or false, got ${shown(paused)}`,
+      );
+    }
     const result = this.#native.perfEventPauseOutput(this.#handle, paused);
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)', 'pausing output');
   }

@@ -140,11 +140,19 @@ export class MmapRingStorage implements RingStorage {
    * @param target as long as the data area
    * @returns `overwrittenBytes` at the end of the copy that the kernel may have overwritten meanwhile; `writtenBytes`
    *   since the ring was opened, modulo 2^64
+   * @throws PerfRingError ERR_PERF_CLOSED; ERR_PERF_INVALID_ARGUMENT for a target of another length, or a ring that was
+   *   not opened with `attributes: { write_backward: true }`
    */
   snapshot(target: Uint8Array): { readonly overwrittenBytes: number; readonly writtenBytes: bigint } {
     const head = new BigUint64Array(1);
     const overwrittenBytes = this.#native.ringSnapshot(this.#mapping, target, head);
-    if (overwrittenBytes < 0) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+    if (overwrittenBytes < 0) {
+      if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_ARGUMENT',
+        `a snapshot takes a Uint8Array of ${this.dataPageCount * this.pageSize} bytes, of a ring with write_backward: true`,
+      );
+    }
     // The kernel writes backward, from 0.
     return { overwrittenBytes, writtenBytes: BigInt.asUintN(64, -(head[0] as bigint)) };
   }

@@ -126,6 +126,26 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     s.storage.ring.finishReadBatch();
   });
 
+  it('tells a wrong argument from a closed ring', () => {
+    using s = new Scene();
+    const { storage } = s;
+    const uses: (() => unknown)[] = [
+      // Not a ring that overwrites; and a target that is too short.
+      () => storage.snapshot(new Uint8Array(storage.dataPageCount * storage.pageSize)),
+      () => storage.snapshot(new Uint8Array(8)),
+      () => storage.event.pauseOutput('yes' as never),
+    ];
+    expect(uses.map(codeOf)).toEqual(uses.map(() => 'ERR_PERF_INVALID_ARGUMENT'));
+    storage.close();
+    const afterClose: (() => unknown)[] = [
+      () => storage.snapshot(new Uint8Array(8)),
+      () => storage.event.pauseOutput(true),
+      () => storage.fileDescriptor,
+      () => storage.event.fileDescriptor,
+    ];
+    expect(afterClose.map(codeOf)).toEqual(afterClose.map(() => 'ERR_PERF_CLOSED'));
+  });
+
   it('is closed for good, inside a visitor too, and again', () => {
     using s = new Scene();
     s.producer.emit(3, { cpu: CPU });

@@ -18,16 +18,20 @@ describe('MmapRingStorage', () => {
     ).toBe(code);
   });
 
-  it.each([['often'], [{}], [{ everyEvents: -1 }], [{ everyEvents: 1.5 }], [{ everyBytes: 2 ** 32 }]])(
-    'refuses %p as a wakeup before anything is opened',
-    (wakeup) => {
-      const open = (): unknown =>
-        withAddon(fakeNative({}), () =>
-          MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }),
-        );
-      expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
-    },
-  );
+  it.each([
+    ['often'],
+    [{}],
+    [{ everyEvents: 1, everyBytes: 1 }],
+    [{ everyEvents: -1 }],
+    [{ everyEvents: 1.5 }],
+    [{ everyBytes: 2 ** 32 }],
+  ])('refuses %p as a wakeup before anything is opened', (wakeup) => {
+    const open = (): unknown =>
+      withAddon(fakeNative({}), () =>
+        MmapRingStorage.open({ cpu: 0, dataPageCount: 1, wakeup: wakeup as never }),
+      );
+    expect(codeOf(open)).toMatch(/^ERR_PERF_INVALID_(OPTION|ARGUMENT)$/);
+  });
 
   it.each<[string, string, RegExp]>([
     ['EPERM', 'EPERM', /perf_event_mlock_kb/],
