@@ -2,14 +2,18 @@
  * What the tests notice: `nice node scripts/mutate.mjs [--seed S] [--mutants N] [--seconds N] [--stages near,unit] lib/ring lib/merge`.
  * Makes small changes to the source, one at a time and chosen by the seed, in a copy of the tree, and runs the tests
  * that depend on the changed file, in stages: `near`, the unit tests of the same folder; `unit`, the other ones;
- * `integration`, as root. A change that fails a test, or makes one run without end, is killed. One that survives asks
- * for a test, unless it changes nothing. A mutant takes 5 to 60 seconds on a quiet machine. Exit code 1 when one survives.
+ * `integration`, as root. In a stage, the quickest file runs first, and the first failure ends the run; properties run
+ * a twentieth of their cases, unless PERFRING_PROPERTY_RUNS says otherwise. A change that fails a test, or makes one run
+ * without end, is killed. One that survives asks for a test, unless it changes nothing. A mutant takes 3 to 60 seconds.
+ * For two CPUs, start it twice, with other folders or another seed. Exit code 1 when a mutant survives.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   cpSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -99,6 +103,17 @@ function shuffled(list, seed) {
   return list;
 }
 
+/** Runs the files in the order of the command line; by itself, jest runs the longest first. */
+const SEQUENCER = `
+const Sequencer = require(${JSON.stringify(join(ROOT, 'node_modules/@jest/test-sequencer'))}).default;
+const order = process.argv;
+module.exports = class extends Sequencer {
+  sort(tests) {
+    return [...tests].sort((one, other) => order.indexOf(one.path) - order.indexOf(other.path));
+  }
+};
+`;
+
 const jest = (...args) => [
   '--max-old-space-size=2048',
   join(ROOT, 'node_modules/jest/bin/jest.js'),
@@ -123,22 +138,55 @@ function testsOf(file) {
   return stages.map((stage) => all[stage]).filter((list) => list.length > 0);
 }
 
-/** @returns whether the tests pass; undefined when they did not end */
-async function passes(tests, seconds) {
-  const child = spawn(process.execPath, jest('-i', '--bail', '--silent', '--runTestsByPath', ...tests), {
-    cwd: copy,
-    stdio: 'ignore',
-    detached: true,
-  });
+/**
+ * @param seconds after which the run is ended
+ * @returns whether the tests pass (undefined: they did not end), and the files that fail
+ */
+async function run(tests, seconds, ...options) {
+  const log = join(copy, '.log');
+  const output = openSync(log, 'w');
+  const child = spawn(
+    process.execPath,
+    jest(
+      '-i',
+      '--silent',
+      // A test of a broken loop may leave timers behind.
+      '--forceExit',
+      `--testSequencer=${join(copy, '.sequencer.cjs')}`,
+      ...options,
+      '--runTestsByPath',
+      ...tests,
+    ),
+    {
+      cwd: copy,
+      stdio: ['ignore', output, output],
+      detached: true,
+      env: { PERFRING_PROPERTY_RUNS: '0.05', ...process.env },
+    },
+  );
   running = child;
+  closeSync(output);
   const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), seconds * 1000);
   const [code] = await new Promise((resolve) => child.on('close', (...ended) => resolve(ended)));
   running = undefined;
   clearTimeout(timer);
-  return code === null ? undefined : code === 0;
+  const failed = readFileSync(log, 'utf8').matchAll(/^FAIL \S+ (\S+)/gm);
+  return {
+    passed: code === null ? undefined : code === 0,
+    failed: [...new Set([...failed].map(([, path]) => path))].join(' '),
+  };
 }
 
-async function verdictOn(mutant, lists) {
+/** Runs the tests on the unchanged tree, which they must pass. @returns path -> how many seconds it takes */
+async function measure(tests) {
+  const result = join(copy, '.result.json');
+  const { passed, failed } = await run(tests, 3600, '--json', `--outputFile=${result}`);
+  if (passed !== true) throw new Error(`these tests fail without any change: ${failed}`);
+  const { testResults } = JSON.parse(readFileSync(result, 'utf8'));
+  return new Map(testResults.map(({ name, startTime, endTime }) => [name, (endTime - startTime) / 1000]));
+}
+
+async function verdictOn(mutant, lists, seconds) {
   const path = join(copy, mutant.file);
   const original = readFileSync(path);
   writeFileSync(
@@ -151,10 +199,11 @@ async function verdictOn(mutant, lists) {
   );
   try {
     for (const tests of lists) {
-      const passed = await passes(tests, 60 + 10 * tests.length);
-      if (passed !== true) return passed === undefined ? 'endless' : 'killed';
+      const usual = tests.reduce((sum, path) => sum + seconds.get(path), 0);
+      const { passed, failed } = await run(tests, 30 + 4 * usual, '--bail');
+      if (passed !== true) return { verdict: passed === undefined ? 'endless' : 'killed', failed };
     }
-    return 'SURVIVED';
+    return { verdict: 'SURVIVED', failed: '' };
   } finally {
     writeFileSync(path, original);
   }
@@ -179,7 +228,7 @@ const { values, positionals: folders } = parseArgs({
     stages: { type: 'string' },
   },
 });
-const { seed = String(Date.now() % 1e9), mutants: most = '100', seconds = 'Infinity' } = values;
+const { seed = String(Date.now() % 1e9), mutants: most = '100', seconds: limit = 'Infinity' } = values;
 const stages = (values.stages ?? 'near,unit,integration').split(',');
 if (folders.length === 0) throw new Error('name files or folders of lib: scripts/mutate.mjs lib/ring');
 const copy = mkdtempSync(join(tmpdir(), 'perfring-mutants-'));
@@ -194,6 +243,7 @@ process.on('exit', () => {
 });
 cpSync(ROOT, copy, { recursive: true, filter: (path) => !NOT_COPIED.has(relative(ROOT, path)) });
 symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+writeFileSync(join(copy, '.sequencer.cjs'), SEQUENCER);
 const files = folders.flatMap((folder) => sourcesIn(relative(ROOT, join(process.cwd(), folder))));
 const all = shuffled(files.flatMap(mutantsOf), Number(seed));
 console.log(
@@ -201,21 +251,21 @@ console.log(
 );
 const chosen = all.slice(0, Number(most));
 const lists = new Map([...new Set(chosen.map(({ file }) => file))].map((file) => [file, testsOf(file)]));
-// Unchanged, they must pass, and fill the cache of what is transformed.
-const unchanged = [...new Set([...lists.values()].flat(2))];
-if ((await passes(unchanged, 3600)) !== true) throw new Error('the tests fail without any change');
+const seconds = await measure([...new Set([...lists.values()].flat(2))]);
+for (const stage of [...lists.values()].flat())
+  stage.sort((one, other) => seconds.get(one) - seconds.get(other));
 const start = performance.now();
 for (const mutant of chosen) {
-  if (performance.now() - start > Number(seconds) * 1000) break;
+  if (performance.now() - start > Number(limit) * 1000) break;
   const { file } = mutant;
   const begun = performance.now();
-  const verdict = await verdictOn(mutant, lists.get(file));
+  const { verdict, failed } = await verdictOn(mutant, lists.get(file), seconds);
   counts[verdict]++;
   const row = rows.get(file) ?? { killed: 0, endless: 0, SURVIVED: 0 };
   row[verdict]++;
   rows.set(file, row);
   const took = `${((performance.now() - begun) / 1000).toFixed(0)} s`;
-  console.log(`${verdict.padEnd(8)} ${took.padStart(5)}  ${described(mutant)}`);
+  console.log(`${verdict.padEnd(8)} ${took.padStart(5)}  ${described(mutant)}   ${failed}`);
 }
 console.table(Object.fromEntries(rows));
 const made = counts.killed + counts.endless + counts.SURVIVED;
