@@ -48,6 +48,19 @@ describe('Notices', () => {
     expect(told).toBe(3);
   });
 
+  it('that are all told leave nothing for the event loop', () => {
+    const notices = new Notices();
+    const immediates = jest.spyOn(globalThis, 'setImmediate');
+    try {
+      notices.begin();
+      notices.add(() => undefined);
+      notices.end();
+      expect(immediates).not.toHaveBeenCalled();
+    } finally {
+      immediates.mockRestore();
+    }
+  });
+
   it('go on after a listener that throws, whose error surfaces later', () => {
     const notices = new Notices();
     const told: number[] = [];

@@ -55,6 +55,19 @@ describe('RingReader, in the order of time,', () => {
       expect(reader.late).toBe(0);
     });
 
+    it('is not read from a record without one after a visitor throws', () => {
+      const [first, second] = ringsWith([10], [20]) as [RingFixture, RingFixture];
+      // Where a sample has its time, this record has 1000.
+      first.publish(lostBytes(1000n, 1n));
+      publishTimed(first, [timedSample(30n, 1)]);
+      const reader = readerOf([first, second]);
+      reader.start();
+      expect(() => reader.visit(raise)).toThrow('raised');
+      expect(visitAll(reader)).toEqual(['0:undefined', '1:20', '0:30']);
+      reader.finish();
+      expect(reader.late).toBe(0);
+    });
+
     it('is not asked of a ring that has none', () => {
       const plain = new RingFixture({ cpu: 7 });
       plain.publish(sampleBytes(payloadOf(4)), sampleBytes(payloadOf(4)));
@@ -174,6 +187,37 @@ describe('RingReader, in the order of time,', () => {
       now = 2000;
       expect(pass(reader)).toEqual(['1:899!', '1:900']);
       expect(reader.late).toBe(1);
+    });
+
+    // 1000, and the 10 ms that a record may be later than the clock.
+    const LATEST = 10_001_000;
+
+    it.each([
+      ['two rings', [[LATEST], [990, LATEST]], [`1:990`, `0:${LATEST}`, `1:${LATEST}`]],
+      [
+        'three rings',
+        [[LATEST], [990, LATEST], [LATEST]],
+        [`1:990`, `0:${LATEST}`, `1:${LATEST}`, `2:${LATEST}`],
+      ],
+    ])('keeps the order up to the latest time that the clock allows, with %s', (_, times, expected) => {
+      const reader = readerOf(ringsWith(...times), { slackNanoseconds: 500, clock: () => 1000 });
+      expect(pass(reader)).toEqual(expected);
+      expect(reader.late).toBe(0);
+      expect(reader.holdsBack).toBe(false);
+    });
+
+    it.each([0, 1, 2])('keeps the times of the other rings when that of CPU %d is removed', (removed) => {
+      const times = [[1800], [1800], [1800]];
+      times[removed] = [1900];
+      const fixtures = ringsWith(...times);
+      const reader = readerOf(fixtures, { slackNanoseconds: 500, clock: () => 2000 });
+      const [first, second] = [0, 1, 2].filter((cpu) => cpu !== removed);
+      reader.start();
+      expect(visitAll(reader, 1)).toEqual([`${first}:1800`]);
+      reader.finish();
+      reader.removeRing((fixtures[removed] as RingFixture).ring);
+      // The silence of the ring that ran out reaches to 1500 only, and its last record to 1800.
+      expect(pass(reader)).toEqual([`${second}:1800`]);
     });
 
     it('is not held up by a time of no clock: the record keeps its place in its ring', () => {
