@@ -1,4 +1,10 @@
-import { type PerfEventArray, PerfMapReader, type PerfMapReaderOptions, type RingRecord } from '../index';
+import {
+  type PerfEventArray,
+  PerfMapReader,
+  type PerfMapReaderOptions,
+  type RingRecord,
+  STOP,
+} from '../index';
 import type { Collection, CollectionRun } from './collection';
 import { LossRows } from './loss-rows';
 import { StatusLine } from './status-line';
@@ -52,7 +58,7 @@ export class StreamCollection implements Collection {
       sample: (record: RingRecord) => {
         format.sample(record);
         samples++;
-        return samples < count;
+        return samples < count ? undefined : STOP;
       },
       lost: (record: RingRecord) => losses.record(record.cpu, record.lost),
       other: (record: RingRecord) => format.other(record),
@@ -103,7 +109,8 @@ export class StreamCollection implements Collection {
     try {
       stopProducer();
     } finally {
-      await this.#reader.close({ drain: true });
+      // A pager takes its next page when somebody has read the last.
+      await this.#reader.close({ drain: true, batchTimeoutMilliseconds: Number.POSITIVE_INFINITY });
     }
   }
 }

@@ -6,6 +6,7 @@ import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { attemptAll } from '../input/attempt-all';
 import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
 import type { ReaderStats } from './accounts';
 import { Consumer } from './consumer';
 import { channels, warn } from './diagnostics';
@@ -33,8 +34,8 @@ import { Waker } from './waker';
 const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
 /** A batch that is lent for so long while a close drains is probably held by the one who awaits that close. */
 const LONG_LENT_MILLISECONDS = 1000;
-/** A close gives up when it has waited so long for one batch. */
-const LONGEST_LENT_MILLISECONDS = 30_000;
+/** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
+const BATCH_TIMEOUT_MILLISECONDS = 30_000;
 /** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
 const LONGEST_STEP_MILLISECONDS = 200;
 
@@ -52,6 +53,8 @@ interface Drain {
   /** The batch that is lent, as far as wakes saw it. */
   lent?: { seenAt: number; milliseconds: number } | undefined;
   warned: boolean;
+  /** How long it waits for one batch. */
+  readonly batchTimeoutMilliseconds: number;
 }
 
 /**
@@ -288,14 +291,27 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   consumer, which with wakeup: 'manual' there never is, all is freed at once, and what lies in the rings counts neither
    *   as received nor as lost: pause() and {@link drain} first. Do not await it in the loop that takes the rest: the loop
    *   ends by itself.
+   * @param options.batchTimeoutMilliseconds how long a close that drains waits for one batch that the consumer holds: 30,000
+   *   by default, with a warning after a second; Infinity waits, without one, for whoever writes to a pager
    * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
-   *   holds one batch for 30 seconds (the process is warned after one), or the program has nothing left to do but to wait
+   *   holds one batch for longer than `batchTimeoutMilliseconds`, or the program has nothing left to do but to wait
    *   for this promise: all is freed then, and what was not delivered is lost
    */
-  close(options: { drain?: boolean } = {}): Promise<void> {
+  close(options: { drain?: boolean; batchTimeoutMilliseconds?: number } = {}): Promise<void> {
     try {
-      const { drain } = plainOptions(options, ['drain'], 'ERR_PERF_INVALID_ARGUMENT');
-      if (!this.#closed && drain === true && this.#consumer.active) return this.#drainAndClose();
+      const { drain, batchTimeoutMilliseconds = BATCH_TIMEOUT_MILLISECONDS } = plainOptions(
+        options,
+        ['drain', 'batchTimeoutMilliseconds'],
+        'ERR_PERF_INVALID_ARGUMENT',
+      );
+      if (!(typeof batchTimeoutMilliseconds === 'number' && batchTimeoutMilliseconds >= 0)) {
+        throw new PerfRingError(
+          'ERR_PERF_INVALID_ARGUMENT',
+          `batchTimeoutMilliseconds must be 0 or more, got ${shown(batchTimeoutMilliseconds)}`,
+        );
+      }
+      if (!this.#closed && drain === true && this.#consumer.active)
+        return this.#drainAndClose(batchTimeoutMilliseconds);
       this.#closeNow();
       return this.#drain?.promise ?? Promise.resolve();
     } catch (error) {
@@ -313,7 +329,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     return this.close();
   }
 
-  #drainAndClose(): Promise<void> {
+  #drainAndClose(batchTimeoutMilliseconds: number): Promise<void> {
     if (this.#drain !== undefined) return this.#drain.promise;
     let resolve!: () => void;
     let reject!: (error: unknown) => void;
@@ -331,6 +347,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
         this.#endDrain(notDrained('nothing is left to run that could ask for the next')),
       ),
       warned: false,
+      batchTimeoutMilliseconds,
     };
     this.#drain = drain;
     try {
@@ -432,13 +449,18 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     const { lent } = drain;
     lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
     lent.seenAt = now;
-    if (lent.milliseconds >= LONGEST_LENT_MILLISECONDS) {
-      const error = notDrained(`has not asked for the next in ${LONGEST_LENT_MILLISECONDS / 1000} seconds`);
+    const { batchTimeoutMilliseconds } = drain;
+    if (lent.milliseconds >= batchTimeoutMilliseconds) {
+      const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
       // Nobody may await the promise, and a slow consumer must not end the process.
       drain.promise.catch(() => undefined);
       this.#notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
       this.#endDrain(error);
-    } else if (lent.milliseconds >= LONG_LENT_MILLISECONDS && !drain.warned) {
+      return;
+    }
+    // A caller without a timeout expects a slow consumer.
+    if (drain.warned || batchTimeoutMilliseconds === Number.POSITIVE_INFINITY) return;
+    if (lent.milliseconds >= LONG_LENT_MILLISECONDS) {
       drain.warned = true;
       this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
     }
@@ -470,7 +492,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
 const LONG_LENT =
   'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
-  `body waits in vain, until the close gives up after ${LONGEST_LENT_MILLISECONDS / 1000} seconds: call it there without await`;
+  'body waits in vain, until the close gives up: call it there without await';
 
 /** @param why the consumer will not ask for its next batch */
 function notDrained(why: string): PerfRingError {

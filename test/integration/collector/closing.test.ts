@@ -187,6 +187,38 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       }
     });
 
+    it('with drain and without a timeout waits as long as it takes, and warns of nothing', async () => {
+      const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      try {
+        const steered = new SteeredNative();
+        using s = new ReaderScene({ order, turn: { records: 3 } }, {}, steered.native);
+        s.emitEverywhere(20);
+        mockNow = monotonicMilliseconds();
+        let closing: Promise<void> | undefined;
+        for await (const batch of s.reader) {
+          closing ??= s.reader.close({ drain: true, batchTimeoutMilliseconds: Number.POSITIVE_INFINITY });
+          for (let wakes = 0; wakes < 500; wakes++) {
+            mockNow += 100;
+            steered.wake(WAKE_TIMER);
+          }
+          batch.forEach(s.check.visitor);
+        }
+        await closing;
+        expect(s.check.received()).toBe(20 * CPUS.length);
+        expect(emitWarning).not.toHaveBeenCalled();
+      } finally {
+        mockNow = undefined;
+        emitWarning.mockRestore();
+      }
+    });
+
+    it.each([-1, Number.NaN, '1', null])('refuses a timeout of %p, and stays open', async (timeout) => {
+      using s = scene();
+      const options = { drain: true, batchTimeoutMilliseconds: timeout as number };
+      expect(await codeOfRejection(s.reader.close(options))).toBe('ERR_PERF_INVALID_ARGUMENT');
+      expect(s.reader.closed).toBe(false);
+    });
+
     it('with drain and nobody reading frees at once', async () => {
       using s = scene();
       s.emitEverywhere(5);

@@ -3,7 +3,7 @@ import { PERF_RECORD_LOST } from '../../../lib/abi/perf-event';
 import type { RecordFormat } from '../../../lib/cli/formats/formats';
 import { StopRequest } from '../../../lib/cli/stop-request';
 import { StreamCollection, type StreamingReader } from '../../../lib/cli/stream-collection';
-import type { RecordBatch, RingRecord } from '../../../lib/index';
+import { type RecordBatch, type RingRecord, STOP } from '../../../lib/index';
 import { statsWith } from './reader-stats';
 
 type Visitor = (record: RingRecord) => unknown;
@@ -54,7 +54,7 @@ class FakeReader {
       for (const [kind, value] of step) {
         if (kind === 'lost') visitors.lost({ cpu: 0, type: PERF_RECORD_LOST, lost: value } as RingRecord);
         else this.received++;
-        if (kind === 'sample' && visitors.sample({ cpu: 0, size: value } as RingRecord) === false) break;
+        if (kind === 'sample' && visitors.sample({ cpu: 0, size: value } as RingRecord) === STOP) break;
       }
       return step.length;
     };
