@@ -4,7 +4,7 @@ import { shown } from '../input/shown';
 import { BatchIterator, type BatchSource } from './batch-iterator';
 import { checkSignal, type TurnLimits } from './options';
 import { type BatchParts, RecordBatch } from './record-batch';
-import { type OwnedRecord, ownedRecord } from './visitors';
+import { OwnedRecord } from './owned-record';
 
 export interface ConsumerParts extends BatchParts {
   readonly limits: Required<TurnLimits>;
@@ -129,7 +129,7 @@ export class Consumer {
       this.#awake = false;
       turn.begin();
       const record = turn.next();
-      const owned = record === null ? undefined : ownedRecord(record);
+      const owned = record === null ? undefined : new OwnedRecord(record);
       this.#finishTurn();
       return owned;
     } finally {

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
@@ -24,11 +23,12 @@ import {
 } from './options';
 import { PacedVisits, UNBOUNDED } from './paced-visits';
 import { PerfArraySource } from './perf-array-source';
-import { readableOf } from './readable';
+import type { OwnedRecord } from './owned-record';
+import { type OwnedRecordStream, readableOf } from './readable';
 import type { RecordBatch } from './record-batch';
 import { whenStuck } from './stuck-drains';
 import type { Turn } from './turn';
-import { type OwnedRecord, splitVisitors, type Visitors } from './visitors';
+import { splitVisitors, type Visitors } from './visitors';
 import { Waker } from './waker';
 
 const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
@@ -200,7 +200,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * counts what it cannot write.
    * @param options.highWaterMark records buffered; 256 by default
    */
-  readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): Readable {
+  readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
     const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkAsync();
     return readableOf(this.#consumer, plain);

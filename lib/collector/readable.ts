@@ -1,16 +1,22 @@
 import { Readable } from 'node:stream';
 import type { Consumer } from './consumer';
 import { checkSignal, DEFAULT_TURN } from './options';
-import { type OwnedRecord, ownedRecord } from './visitors';
+import { OwnedRecord } from './owned-record';
 
 /** Records copied before their room in the ring is given back. */
 const RECORDS_PER_TURN = 256;
+
+/** What {@link PerfMapReader.readable} returns: a stream in object mode whose chunks are records. */
+export interface OwnedRecordStream extends Readable {
+  read(size?: number): OwnedRecord | null;
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<OwnedRecord>;
+}
 
 /** A stream of copies: it takes no more from the rings than its buffer holds. */
 export function readableOf(
   consumer: Consumer,
   options: { signal?: AbortSignal; highWaterMark?: number },
-): Readable {
+): OwnedRecordStream {
   const { signal, highWaterMark = RECORDS_PER_TURN } = options;
   checkSignal(signal);
   return new RecordStream(consumer, highWaterMark, signal);
@@ -73,7 +79,7 @@ async function* chunks(
   for await (const batch of consumer.batches(signal, { ...DEFAULT_TURN, records })) {
     const copies: OwnedRecord[] = [];
     batch.forEach((record) => {
-      copies.push(ownedRecord(record));
+      copies.push(new OwnedRecord(record));
     });
     if (copies.length > 0) yield copies;
   }

@@ -1,6 +1,6 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import type { RecordVisitor, RingRecord } from '../ring/record';
+import type { RecordVisitor } from '../ring/record';
 import { checkVisitor } from '../ring/record-check';
 
 /** Which function is called with which records. A function alone is called with the samples. {@link STOP} ends the visit. */
@@ -54,21 +54,4 @@ function invalid(): PerfRingError {
     'ERR_PERF_INVALID_ARGUMENT',
     'visitors must be a function, or { sample, lost, other } of functions',
   );
-}
-
-/** A record of yours to keep. */
-export interface OwnedRecord {
-  readonly cpu: number;
-  /** PERF_RECORD_*. */
-  readonly type: number;
-  /** Nanoseconds of CLOCK_MONOTONIC, where the ring has times. */
-  readonly time: bigint | undefined;
-  readonly late: boolean;
-  /** The payload, as the kernel padded it. */
-  readonly data: Uint8Array;
-}
-
-export function ownedRecord(record: RingRecord): OwnedRecord {
-  const { cpu, type, time, late } = record;
-  return { cpu, type, time, late, data: record.bytes() };
 }

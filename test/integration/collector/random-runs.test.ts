@@ -4,7 +4,7 @@ import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import type { PerfMapReaderOptions, Wakeup } from '../../../lib/collector/options';
 import { PerfMapReader } from '../../../lib/collector/perf-map-reader';
-import type { OwnedRecord } from '../../../lib/collector/visitors';
+import type { OwnedRecord } from '../../../lib/collector/owned-record';
 import { Flood } from '../../support/flood';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -232,7 +232,7 @@ class Run {
   }
 
   async #readStream(): Promise<void> {
-    for await (const record of this.reader.readable({ highWaterMark: 50 }) as AsyncIterable<OwnedRecord>) {
+    for await (const record of this.reader.readable({ highWaterMark: 50 })) {
       this.#takeOwned(record);
     }
   }

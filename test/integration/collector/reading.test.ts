@@ -1,5 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { OwnedRecord } from '../../../lib/collector/visitors';
+import { PERF_SAMPLE_TID } from '../../../lib/abi/perf-event';
+import type { OwnedRecord } from '../../../lib/collector/owned-record';
+import { decoderFor } from '../../../lib/layout/sample-decoder';
+import { defineLayout } from '../../../lib/layout/sample-layout';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, SCENE_CAPABILITIES, scenesIn } from '../../support/reader-scene';
@@ -33,6 +36,20 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         expect(await s.reader.read({ timeoutMilliseconds: 0 })).toBeNull();
         expect(await s.reader.read({ timeoutMilliseconds: 3 })).toBeNull();
         s.expectExactAccounts();
+      });
+
+      it('gives a record that decoders take, with pid and tid where they are sampled', async () => {
+        using s = scene({ attributes: { sample_type: PERF_SAMPLE_TID } });
+        const decode = decoderFor(defineLayout([{ name: 'sequence', kind: 'u32' }]));
+        s.producer.emit(2, { cpu: CPU });
+        const record = await s.reader.read();
+        expect(record?.pid).toBe(process.pid);
+        expect(record && decode(record).sequence).toBe(0);
+        for await (const next of s.reader.readable()) {
+          expect(next.tid).toBe(record?.tid);
+          expect(decode(next).sequence).toBe(1);
+          break;
+        }
       });
 
       it('waits for the next sample', async () => {
@@ -95,7 +112,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         const kept: OwnedRecord[] = [];
         const stream = s.reader.readable();
         const closed = new Promise((resolve) => stream.once('close', resolve));
-        for await (const record of stream as AsyncIterable<OwnedRecord>) {
+        for await (const record of stream) {
           kept.push(record);
           if (kept.length === 1000 * CPUS.length) break;
         }
@@ -113,7 +130,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         const stream = s.reader.readable({ highWaterMark: 10 });
         let first: OwnedRecord | null = null;
         stream.on('readable', () => {
-          first ??= stream.read() as OwnedRecord | null;
+          first ??= stream.read();
         });
         for (let turns = 0; turns < 50; turns++) await setTimeout(1);
         expect(first).not.toBeNull();
@@ -121,7 +138,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         expect(s.reader.stats().total.received).toBeLessThanOrEqual(30);
         stream.removeAllListeners('readable');
         s.check.take((first as unknown as OwnedRecord).cpu, (first as unknown as OwnedRecord).data);
-        for await (const { cpu, data } of stream as AsyncIterable<OwnedRecord>) {
+        for await (const { cpu, data } of stream) {
           s.check.take(cpu, data);
           if (s.check.received() === 5000 * CPUS.length) break;
         }
