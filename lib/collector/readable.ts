@@ -8,7 +8,9 @@ const RECORDS_PER_TURN = 256;
 
 /** What {@link PerfMapReader.readable} returns: a stream in object mode whose chunks are records. */
 export interface OwnedRecordStream extends Readable {
+  /** The next record of the buffer; null while it is empty. @param size nothing in object mode */
   read(size?: number): OwnedRecord | null;
+  /** The records, until the stream ends: `for await (const record of stream)`. Leaving the loop destroys the stream. */
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<OwnedRecord>;
 }
 

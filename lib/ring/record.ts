@@ -100,8 +100,17 @@ export const STOP: unique symbol = Symbol.for('perfring.stop') as never;
  * What a visitor may return: {@link STOP}, or anything else, which means nothing. But no promise: a record is lent until the
  * visitor returns, and an asynchronous function returns before it has read the record.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: a function declared to return void is a visitor, too
-export type VisitResult = typeof STOP | void | null | { readonly then?: never; toString(): string };
+export type VisitResult =
+  | typeof STOP
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function declared to return void is a visitor, too
+  | void
+  | null
+  | {
+      /** A promise has it. */
+      readonly then?: never;
+      /** Every other value has it. */
+      toString(): string;
+    };
 
 /** Called for each record, in order, until it returns {@link STOP}. */
 export type RecordVisitor = (record: RingRecord) => VisitResult;
