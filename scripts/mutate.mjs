@@ -46,7 +46,7 @@ const SKIPPED = /^(Ts(?!AsExpression|NonNull|Const|Satisfies)|Import|TemplateLit
 
 /** All changes of one file: where, and by what. */
 function mutantsOf(file) {
-  const bytes = readFileSync(join(ROOT, file));
+  const bytes = readFileSync(join(copy, file));
   const { body, span } = parseSync(bytes.toString(), { syntax: 'typescript', target: 'es2022' });
   // Spans count bytes from 1 on, over all files that this process has parsed; the module's begins at its first token.
   const first = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*/.exec(bytes.toString())[0];
@@ -211,7 +211,7 @@ async function verdictOn(mutant, lists, seconds) {
 
 /** The line as it was, and what is changed in it. */
 function described({ file, from, to, text }) {
-  const source = readFileSync(join(ROOT, file));
+  const source = readFileSync(join(copy, file));
   const before = source.subarray(0, from).toString();
   const line = before.split('\n').length;
   const short = (what) => what.replace(/\s+/g, ' ').slice(0, 100);
