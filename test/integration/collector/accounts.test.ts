@@ -252,6 +252,17 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     });
   });
 
+  it.each([
+    ['less than half full: yes', 8000, true],
+    ['more than half full: no', 8400, false],
+  ])('call a ring too small for a sample that is lost while it is %s', (_, bytes, ringTooSmall) => {
+    using scene = new ReaderScene({ bufferBytes: 4 * PAGE, wakeup: 'manual' }, { sizes: [bytes, 20_000] });
+    const [cpu = 0] = CPUS;
+    scene.producer.emit(2, { cpu });
+    const account = scene.reader.stats().cpus.find((one) => one.cpu === cpu);
+    expect(account).toMatchObject({ lost: 1, ringTooSmall });
+  });
+
   it('do not call a ring too small that is only full, whoever reads it and whenever one asks', () => {
     for (const askInVisitor of [false, true]) {
       using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });

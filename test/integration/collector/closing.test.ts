@@ -219,6 +219,33 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.reader.closed).toBe(false);
     });
 
+    it('with drain counts how long each batch is held by itself', async () => {
+      jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      try {
+        const steered = new SteeredNative();
+        using s = new ReaderScene({ order, turn: { records: 10 } }, {}, steered.native);
+        s.emitEverywhere(20);
+        let now = monotonicMilliseconds();
+        let closing: Promise<void> | undefined;
+        let batches = 0;
+        for await (const batch of s.reader) {
+          batches++;
+          closing = s.reader.close({ drain: true });
+          for (let held = 0; held < 20_000; held += 100) {
+            mockNow = now += 100;
+            steered.wake(WAKE_TIMER);
+          }
+          batch.forEach(s.check.visitor);
+        }
+        await closing;
+        expect(batches).toBeGreaterThan(1);
+        expect(s.check.received()).toBe(20 * CPUS.length);
+      } finally {
+        mockNow = undefined;
+        jest.restoreAllMocks();
+      }
+    });
+
     it('with drain and nobody reading frees at once', async () => {
       using s = scene();
       s.emitEverywhere(5);

@@ -13,6 +13,8 @@ afterAll(expectNothingLeft);
 const [CPU = 0] = CPUS;
 const LAST = CPUS.at(-1) ?? 0;
 const BACKSTOP = 100_000;
+/** The most: a question that took long is asked again. */
+const QUESTIONS_PER_SLOT = 4;
 
 /** A reader that wakes when the test says so, and not by itself. */
 class SteeredScene extends ReaderScene {
@@ -159,6 +161,28 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(reads).toBeGreaterThan(0);
       expect(reads).toBeLessThanOrEqual(CPUS.length * (3 + (performance.now() - start) / 100));
     });
+
+    it('are not counted by drains that find little', () => {
+      using s = new SteeredScene();
+      s.reader.drain(s.check.visitor);
+      const before = s.steered.calls.get('perfEventRead');
+      for (let drains = 0; drains < 100; drains++) {
+        s.producer.emit(1, { cpu: CPU });
+        expect(s.reader.drain(s.check.visitor)).toBe(1);
+      }
+      expect(s.steered.calls.get('perfEventRead')).toBe(before);
+      s.expectExactAccounts();
+    });
+  });
+
+  it('and their slots are asked once a second', () => {
+    using s = new SteeredScene();
+    s.steered.wake(WAKE_TIMER);
+    const asked = s.steered.calls.get('bpfProgramTestRun') ?? 0;
+    const start = performance.now();
+    for (let wakes = 0; wakes < 100; wakes++) s.steered.wake(WAKE_TIMER);
+    const most = CPUS.length * QUESTIONS_PER_SLOT * ((performance.now() - start) / 1000 + 1);
+    expect((s.steered.calls.get('bpfProgramTestRun') ?? 0) - asked).toBeLessThanOrEqual(most);
   });
 
   describe('and CPUs that come', () => {
@@ -214,6 +238,22 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(s.reader.cpus).toEqual(CPUS);
       s.emitEverywhere(2);
       expect(s.reader.drain(s.check.visitor)).toBe(2 * CPUS.length);
+    });
+
+    it('are left out when they are offline again, and told of when they cannot be opened', () => {
+      using s = new SteeredScene({ onlineCpus });
+      machine.online = CPUS;
+      for (const [errno, code] of [
+        ['ENODEV', 'nothing'],
+        ['EMFILE', 'EMFILE'],
+      ] as const) {
+        s.steered.fail('perfEventOpen', errno, (_: never, __: never, cpu: number) => cpu === LAST);
+        expect(codeOf(() => s.reader.refresh())).toBe(code);
+        expect(s.reader.cpus).toEqual([CPU]);
+      }
+      s.steered.succeed('perfEventOpen');
+      s.reader.refresh();
+      expect(s.reader.cpus).toEqual(CPUS);
     });
 
     it('and go, but whose slot cannot be emptied, are tried again', () => {
