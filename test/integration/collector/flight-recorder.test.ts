@@ -81,6 +81,19 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
+  it('leaves out a quarter of a small ring that was overwritten, where largestRecordBytes is not given', () => {
+    using s = new FlightScene({ bufferBytes: 4 * PAGE });
+    s.emitEverywhere(1000);
+    const seen = seenIn(s.recorder.snapshot());
+    // Header, time, raw_size and 48 bytes, padded to 8.
+    const most = Math.floor((3 * PAGE) / 72);
+    for (const cpu of CPUS) {
+      const { length } = numbersOf(seen, cpu);
+      expect(length).toBeLessThanOrEqual(most);
+      expect(length).toBeGreaterThanOrEqual(most - 1);
+    }
+  });
+
   it('is empty before anything came', () => {
     using s = new FlightScene();
     const snapshot = s.recorder.snapshot();

@@ -31,8 +31,8 @@ class Scene {
   readonly told: string[] = [];
   onFault: (ring: CpuRing) => void = nothing;
 
-  constructor(order: 'cpu' | 'time', cpus: readonly number[] = [4, 9]) {
-    this.fixtures = cpus.map((cpu) => timedRing({ cpu }));
+  constructor(order: 'cpu' | 'time', cpus: readonly number[] = [4, 9], dataPageCount = 1) {
+    this.fixtures = cpus.map((cpu) => timedRing({ cpu, dataPageCount }));
     this.rings = this.fixtures.map(cpuRingOf);
     const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
     this.turn = makeTurn(resolveOptions({ order, ...slack, onlineCpus: () => cpus }, 4096), {
@@ -114,6 +114,17 @@ describe.each(['cpu', 'time'] as const)('a turn in the order of %s', (order) => 
       s.rings.map(({ consumedBytes, account }) => [consumedBytes, account.bytes, account.highWaterBytes]),
     ).toEqual(Array(2).fill([48, 48, 48]));
     expect(s.fixtures.map(({ head, tail }) => head - tail)).toEqual([0n, 0n]);
+  });
+
+  it.each([[[4]], [[4, 9]]])('reads the only ring that holds records to its end, of CPUs %p', (cpus) => {
+    const s = new Scene(order, cpus, 512);
+    // More than one ring's share before the next ring has its turn.
+    const count = 20_000;
+    s.publish(0, ...Array.from({ length: count }, (_, time) => time));
+    s.turn.begin();
+    expect(s.turn.visit(nothing, nothing, 1e6)).toBe(count);
+    s.turn.finish();
+    expect(s.ring(0).account.received).toBe(count);
   });
 
   it('stops where it is told to, by STOP or by a throw, with that record consumed', () => {
