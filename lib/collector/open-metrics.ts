@@ -50,6 +50,7 @@ export function checkLabels(labels: Labels, what: string): Labels {
   for (const [name, text] of Object.entries(plain)) {
     if (!LABEL_NAME.test(name))
       throw invalid(`"${named(name)}" is no name of a label: letters, digits and _`);
+    if (name.startsWith('__')) throw invalid(`the label ${name} is reserved, as all that begin with __ are`);
     checkString(text, `label ${name}`);
   }
   return plain;

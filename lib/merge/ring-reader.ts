@@ -250,7 +250,8 @@ export class RingReader {
 
   /**
    * Visits what is due in time order, in place, without an object or a native call a record.
-   * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; {@link STOP} ends the visit after it
+   * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; {@link STOP} ends the
+   *   visit after it, and so does closing that ring: visit again for the others
    * @param options.other gets records that are no samples; `visitor` by default
    * @param options.limit most records to visit
    * @returns records visited

@@ -60,6 +60,7 @@ describe('formatOpenMetrics', () => {
     ['a counter named _total', [{ ...COUNTER, name: 'some_total' }], /named without _total/],
     ['a unit that is not in the name', [{ ...GAUGE, unit: 'bytes' }], /must end with its unit, _bytes/],
     ['a label name', [{ ...GAUGE, samples: [sample(1, { 'x y"': '1' })] }], /is no name of a label/],
+    ['a reserved label', [{ ...GAUGE, samples: [sample(1, { __name__: 'up' })] }], /__name__ is reserved/],
     [
       'a value that is none',
       [{ ...GAUGE, samples: [sample('1' as unknown as number)] }],
