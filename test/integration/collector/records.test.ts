@@ -1,6 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout } from 'node:timers/promises';
 import {
   PERF_FORMAT_ID,
+  PERF_RECORD_LOST,
+  PERF_RECORD_MMAP2,
+  PERF_RECORD_SAMPLE,
   PERF_SAMPLE_ADDR,
   PERF_SAMPLE_CALLCHAIN,
   PERF_SAMPLE_CPU,
@@ -14,6 +19,7 @@ import {
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
 import { formatOpenMetrics } from '../../../lib/collector/open-metrics';
+import type { PerfRecord } from '../../../lib/records/perf-record';
 import type { RingRecord } from '../../../lib/ring/record';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -136,6 +142,68 @@ describeWith(SCENE_CAPABILITIES, 'a record of the kernel', () => {
 });
 
 describeWith(SCENE_CAPABILITIES, 'a reader', () => {
+  it('is ordered by time whatever its type: what explains a sample comes before it', async () => {
+    using s = new ReaderScene({
+      order: 'time',
+      wakeup: 'manual',
+      attributes: {
+        sample_type: PERF_SAMPLE_TID,
+        task: true,
+        comm: true,
+        comm_exec: true,
+        mmap: true,
+        mmap2: true,
+      },
+    });
+    const types = new Map<number, number>();
+    let latest = 0n;
+    let untimed = 0;
+    const decoded: PerfRecord[] = [];
+    const visit = (record: RingRecord): void => {
+      types.set(record.type, (types.get(record.type) ?? 0) + 1);
+      if (record.time === undefined) untimed++;
+      else if (!record.late) expect(record.time >= latest).toBe(true);
+      if (!record.late && record.time !== undefined) latest = record.time;
+      if (record.type !== PERF_RECORD_SAMPLE) decoded.push(record.decode());
+    };
+    for (let round = 0; round < 5; round++) {
+      s.emitEverywhere(50);
+      execFileSync('/bin/true');
+      s.emitEverywhere(50);
+      s.reader.drain({ sample: visit, other: visit });
+    }
+    // What was written last waits for the slack.
+    await setTimeout(20);
+    s.reader.drain({ sample: visit, other: visit });
+    expect(types.get(PERF_RECORD_SAMPLE)).toBe(5 * 100 * CPUS.length);
+    expect(types.get(PERF_RECORD_MMAP2)).toBeGreaterThan(5);
+    expect(untimed).toBe(0);
+    // The life of a process in its order, though it may have moved from CPU to CPU.
+    const comm = decoded.find((record) => record.type === 'COMM' && record.comm === 'true');
+    const pid = comm?.type === 'COMM' ? comm.pid : 0;
+    const life = decoded.filter((record) => 'pid' in record && record.pid === pid).map(({ type }) => type);
+    expect([life[0], life.at(-1)]).toEqual(['FORK', 'EXIT']);
+    expect(life.indexOf('COMM')).toBeLessThan(life.indexOf('MMAP2'));
+  });
+
+  it('has the samples after a loss in time, with the record of the loss before them', async () => {
+    using s = new ReaderScene({ order: 'time', wakeup: 'manual', bufferBytes: 16_384 });
+    const seen: [number, bigint | undefined, boolean][] = [];
+    for (let round = 0; round < 3; round++) {
+      s.producer.emit(1000, { cpu: CPU });
+      await setTimeout(20);
+      const visit = (record: RingRecord): void => {
+        seen.push([record.type, record.time, record.late]);
+      };
+      s.reader.drain({ sample: visit, other: visit });
+    }
+    const lost = seen.findIndex(([type]) => type === PERF_RECORD_LOST);
+    expect(lost).toBeGreaterThan(0);
+    // The kernel gives the record of a loss the time of the sample that it comes with.
+    expect(seen[lost]?.[1]).toBe(seen[lost + 1]?.[1]);
+    expect(seen.some(([, , late]) => late)).toBe(false);
+  });
+
   it('tells of itself through diagnostics channels', () => {
     const names = ['open', 'close', 'loss', 'fault', 'swap', 'cpu'];
     const told: [string, Record<string, unknown>][] = [];

@@ -4,6 +4,7 @@ import { addon } from '../../../lib/addon/load';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import type { PerfEvent } from '../../../lib/events/perf-event';
 import { MmapRingStorage, type MmapRingStorageOptions } from '../../../lib/storage/mmap-ring-storage';
+import { decodeRecord } from '../../../lib/records/perf-record';
 import { collectGarbage, expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { SampleProducer } from '../../support/producers';
@@ -144,6 +145,52 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
       () => storage.event.fileDescriptor,
     ];
     expect(afterClose.map(codeOf)).toEqual(afterClose.map(() => 'ERR_PERF_CLOSED'));
+  });
+
+  it('takes any event, whose samples have no payload', () => {
+    const { PERF_SAMPLE_TID, PERF_SAMPLE_CALLCHAIN, PERF_SAMPLE_CGROUP } = kernel;
+    using storage = MmapRingStorage.open({
+      cpu: -1,
+      pid: 0,
+      dataPageCount: 64,
+      attributes: {
+        type: kernel.PERF_TYPE_SOFTWARE,
+        config: kernel.PERF_COUNT_SW_CPU_CLOCK,
+        sample_period: 100_000,
+        exclude_kernel: true,
+        context_switch: true,
+        sample_type: PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_CGROUP,
+      },
+    });
+    expect(storage.format.sampleType & kernel.PERF_SAMPLE_RAW).toBe(0);
+    let samples = 0;
+    let switches = 0;
+    while (samples < 20) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      const { ring } = storage;
+      ring.startReadBatch();
+      ring.visit((record) => {
+        expect(record.pid).toBe(process.pid);
+        expect(record.time).toBeLessThanOrEqual(process.hrtime.bigint());
+        const decoded = record.decode();
+        expect(decodeRecord(record.recordBytes(), storage.format)).toEqual(decoded);
+        if (decoded.type === 'SAMPLE') {
+          samples++;
+          expect([record.size, record.bytes()]).toEqual([0, new Uint8Array(0)]);
+          expect(record.callchain()?.[0]).toBe(kernel.PERF_CONTEXT_USER);
+          expect(record.cgroup).toBeGreaterThan(0n);
+        } else if (decoded.type !== 'LOST') {
+          // On a machine under load the ring can fill.
+          switches++;
+          expect(decoded).toMatchObject({
+            type: 'SWITCH',
+            sampleId: { pid: process.pid, time: record.time },
+          });
+        }
+      });
+      ring.finishReadBatch();
+    }
+    expect(switches).toBeGreaterThan(0);
   });
 
   it('is closed for good, inside a visitor too, and again', () => {
