@@ -11,16 +11,24 @@ export class RecordBytes {
   #view: DataView<ArrayBufferLike> = NOWHERE;
   #start = 0;
   #size = HEADER_BYTES;
+  #type = 0;
 
   /**
    * Moves to another record.
    * @param start of the record in `view`
    * @param size header.size as the caller checked it: at least 8, and within `view`
+   * @param type header.type, where the caller has read it: a hostile writer may have changed it since
    */
-  moveTo(view: DataView<ArrayBufferLike>, start: number, size: number): this {
+  moveTo(
+    view: DataView<ArrayBufferLike>,
+    start: number,
+    size: number,
+    type = view.getUint32(start + HEADER_TYPE, true),
+  ): this {
     this.#view = view;
     this.#start = start;
     this.#size = size;
+    this.#type = type;
     return this;
   }
 
@@ -31,7 +39,7 @@ export class RecordBytes {
 
   /** PERF_RECORD_*. */
   get type(): number {
-    return this.#view.getUint32(this.#start + HEADER_TYPE, true);
+    return this.#type;
   }
 
   /** header.misc. */

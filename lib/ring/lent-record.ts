@@ -324,8 +324,9 @@ class LentRecord implements RingRecord {
 
   /** The fields of the record; undefined when it is lent no more. */
   #standing(): RecordView | undefined {
-    const { recordBytes, base, payloadStart } = this.#cursor;
-    return recordBytes === 0 ? undefined : this.#fields.moveTo(this.#view, base - payloadStart, recordBytes);
+    const { recordBytes, base, payloadStart, type } = this.#cursor;
+    if (recordBytes === 0) return undefined;
+    return this.#fields.moveTo(this.#view, base - payloadStart, recordBytes, type);
   }
 
   #lentNoMore(): never {

@@ -161,7 +161,7 @@ export class RecordCursor {
   #rawOffsetOf(start: number, size: number): number {
     if (this.format.rawOffset !== ABSENT) return this.format.rawOffset;
     try {
-      return this.#fields.moveTo(this.view, start, size).offsetOf('raw');
+      return this.#fields.moveTo(this.view, start, size, PERF_RECORD_SAMPLE).offsetOf('raw');
     } catch (error) {
       if (!isDamage(error)) throw error;
       return size;

@@ -5,7 +5,7 @@ import { Dispatcher } from '../../lib/merge/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/ring/record';
-import { recordFormat } from '../../lib/records/record-format';
+import { type RecordFormatAttributes, recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
 import { codeOf } from './ring-errors';
 import type { Hostility } from './ring-hostile-thread';
@@ -14,10 +14,19 @@ import { RingThread } from './ring-thread';
 
 const PAGE = 4096;
 const PASSES_IN_A_SEQUENCE = 200;
-const FORMATS = [
-  PERF_SAMPLE_RAW,
-  PERF_SAMPLE_RAW | PERF_SAMPLE_TIME,
-  PERF_SAMPLE_RAW | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN,
+const FORMATS: readonly RecordFormatAttributes[] = [
+  { sample_type: PERF_SAMPLE_RAW },
+  { sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME },
+  { sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN },
+  {
+    // Every field but WEIGHT, whose place WEIGHT_STRUCT has.
+    sample_type: 0x1ff_ffff & ~(1 << 14),
+    read_format: 31,
+    branch_sample_type: 0xf_ffff,
+    sample_regs_user: 0xffn,
+    sample_regs_intr: 3n,
+    sample_id_all: true,
+  },
 ];
 /** Where the fields of the layout that is decoded end. */
 const LAYOUT_END = 33;
@@ -52,7 +61,7 @@ export class HostileThread {
 
   async sequence(seed: number): Promise<{ findings: string[]; cases: number }> {
     const random = new FuzzRandom(seed);
-    const format = recordFormat({ sample_type: random.pick(FORMATS) });
+    const format = recordFormat(random.pick(FORMATS));
     const rings = this.#memories.map((memory, cpu) =>
       PerfRing.initContiguous(memory, memory.byteLength / PAGE - 1, PAGE, { format, cpu }),
     );

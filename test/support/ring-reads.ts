@@ -1,3 +1,4 @@
+import type { RecordFields } from '../../lib/records/sample-fields';
 import type { RingRecord } from '../../lib/ring/record';
 import { codeOf } from './ring-errors';
 
@@ -25,18 +26,43 @@ export function readInEveryWay(record: RingRecord, capacityBytes: number): void 
     check(code === (width <= size ? 'nothing' : 'ERR_PERF_OUT_OF_RANGE'), `${width} of ${size}: ${code}`);
   }
   check(codeOf(() => record.u8(size)) === 'ERR_PERF_OUT_OF_RANGE', 'past the end');
-  void [
-    record.time,
-    record.pid,
-    record.tid,
-    record.ip,
-    record.addr,
-    record.id,
-    record.streamId,
-    record.period,
-  ];
-  void [record.misc, record.lost, record.callchain()];
+  void [record.misc, record.lost];
+  for (const [name, read] of Object.entries(FIELD_READS)) {
+    const damage = codeOf(() => read(record));
+    check(damage === 'nothing' || damage === 'ERR_PERF_RECORD_DAMAGED', `${name}: ${damage}`);
+  }
+  const { recordSize } = record;
+  check(recordSize >= 8 && record.recordBytes().length === recordSize, `${recordSize} bytes of record`);
 }
+
+const FIELD_READS: { readonly [Name in keyof RecordFields | 'decode']: (record: RingRecord) => unknown } = {
+  time: (record) => record.time,
+  pid: (record) => record.pid,
+  tid: (record) => record.tid,
+  sampleCpu: (record) => record.sampleCpu,
+  id: (record) => record.id,
+  streamId: (record) => record.streamId,
+  identifier: (record) => record.identifier,
+  ip: (record) => record.ip,
+  addr: (record) => record.addr,
+  period: (record) => record.period,
+  readValues: (record) => record.readValues(),
+  callchain: (record) => record.callchain(),
+  branchStack: (record) => record.branchStack(),
+  userRegisters: (record) => record.userRegisters(),
+  userStack: (record) => record.userStack(),
+  weight: (record) => record.weight,
+  weightStruct: (record) => record.weightStruct(),
+  dataSource: (record) => record.dataSource(),
+  transaction: (record) => record.transaction,
+  interruptRegisters: (record) => record.interruptRegisters(),
+  physicalAddress: (record) => record.physicalAddress,
+  cgroup: (record) => record.cgroup,
+  dataPageSize: (record) => record.dataPageSize,
+  codePageSize: (record) => record.codePageSize,
+  aux: (record) => record.aux(),
+  decode: (record) => record.decode(),
+};
 
 /** Decodes a record whose layout's fields end at `end`: a shorter one is refused. */
 export function decodeOrRefuse(

@@ -1,7 +1,7 @@
 import { ringGeometry } from '../../../lib/ring/geometry';
 import { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/ring/record';
-import { recordFormat } from '../../../lib/records/record-format';
+import { type RecordFormatAttributes, recordFormat } from '../../../lib/records/record-format';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import type { Hostility } from '../../support/ring-hostile-thread';
@@ -16,7 +16,20 @@ const BATCHES = Number(PERFRING_HOSTILE_BATCHES ?? 1_500);
 const SEED = Number(PERFRING_SEED ?? Date.now() & 0x7fff_ffff);
 
 /** PERF_SAMPLE_RAW, with a prefix, and with a callchain. */
-const FORMATS = [1 << 10, (1 << 10) | (1 << 2) | (1 << 1), (1 << 10) | (1 << 5) | (1 << 2)];
+const FORMATS: readonly RecordFormatAttributes[] = [
+  { sample_type: 1 << 10 },
+  { sample_type: (1 << 10) | (1 << 2) | (1 << 1) },
+  { sample_type: (1 << 10) | (1 << 5) | (1 << 2) },
+  {
+    // Every field but WEIGHT, whose place WEIGHT_STRUCT has.
+    sample_type: 0x1ff_ffff & ~(1 << 14),
+    read_format: 31,
+    branch_sample_type: 0xf_ffff,
+    sample_regs_user: 0xffn,
+    sample_regs_intr: 3n,
+    sample_id_all: true,
+  },
+];
 
 describe.each(CURSOR_KINDS)(
   `a ring that another thread changes while it is read, with %s (PERFRING_SEED=${SEED}),`,
@@ -32,11 +45,11 @@ describe.each(CURSOR_KINDS)(
       const heads = new BigUint64Array(memory, 1024, 2);
       try {
         await attackBegun(data);
-        for (const sampleType of FORMATS) {
+        for (const format of FORMATS) {
           const geometry = ringGeometry(memory, 2, PAGE);
           const ring = PerfRing.initContiguous(memory, 2, PAGE, {
             cursors: cursors(geometry),
-            format: recordFormat({ sample_type: sampleType }),
+            format: recordFormat(format),
           });
           for (let batch = 0; batch < BATCHES; batch++) use(ring, heads);
           ring.close();

@@ -3,6 +3,7 @@ import type { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/ring/record';
 import { recordFormat } from '../../../lib/records/record-format';
 import { propertyRuns } from '../../support/property-runs';
+import { attributes } from '../../support/record-arbitraries';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
@@ -189,17 +190,13 @@ describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, curs
   });
 
   it('never makes a read that leaves its record, whatever the format of its samples', () => {
-    const RAW = 1 << 10;
-    const sampleType = fc.nat(0xffff).map((bits) => bits | RAW);
     const property = fc.property(
       position,
       fc.uint8Array({ minLength: CAPACITY, maxLength: CAPACITY }),
       fc.array(mutation, { minLength: 20, maxLength: 200, size: 'max' }),
-      sampleType,
-      fc.nat(31),
-      (position, noise, mutations, sampleType, readFormat) => {
-        const format = recordFormat({ sample_type: sampleType, read_format: readFormat & ~8 });
-        const made = new RingFixture({ cursors, position, format });
+      attributes,
+      (position, noise, mutations, attr) => {
+        const made = new RingFixture({ cursors, position, format: recordFormat(attr) });
         // Small values make headers likely.
         made.data.set(noise.map((byte) => (byte < 200 ? 0 : byte < 250 ? byte & 0x1f : byte)));
         mutate(made, mutations);

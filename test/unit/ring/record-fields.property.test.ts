@@ -163,6 +163,17 @@ describe('a lent record', () => {
     expect(seen).toEqual([[6, 7n]]);
   });
 
+  it('keeps to the type that was checked, whatever a hostile writer made of it since', () => {
+    const format = recordFormat({ sample_type: abi.PERF_SAMPLE_CALLCHAIN | abi.PERF_SAMPLE_IP });
+    const fixture = new RingFixture({ format });
+    fixture.publish(encodeRecord(9, 0, words(5n, 1n, 11n)));
+    fixture.ring.startReadBatch();
+    fixture.ring.visit((record) => {
+      fixture.view.setUint32(0, abi.PERF_RECORD_COMM, true);
+      expect([record.type, record.ip, record.decode().type]).toEqual([9, 5n, 'SAMPLE']);
+    });
+  });
+
   it('gives neither bytes nor a decoded record when it is lent no more', () => {
     const fixture = new RingFixture();
     fixture.publish(sampleBytes(payloadOf(12)));
