@@ -503,7 +503,7 @@ function timeOffsetAt({ cursor, position, timeOffset, timeFromEnd, timedBytes }:
   const bytes = (cursor.words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16;
   if (type === PERF_RECORD_SAMPLE) return bytes >= timeOffset + 8 ? timeOffset : ABSENT;
   const isTimed = timeFromEnd !== ABSENT && type < FIRST_USER_TYPE && bytes >= timedBytes;
-  return isTimed ? (bytes - timeFromEnd) & -8 : ABSENT;
+  return isTimed ? bytes - timeFromEnd : ABSENT;
 }
 
 /** Tells the ring how far the merge has come, and forgets the header: others may move the cursor now. */

@@ -328,6 +328,13 @@ describe('decodeRecord', () => {
     );
   });
 
+  it.each([0, 16])('refuses a sample whose fields of %d bytes do not end where it does', (length) => {
+    const bytes = encodeRecord(abi.PERF_RECORD_SAMPLE, 0, new Uint8Array(length));
+    expect(() => decodeRecord(bytes, recordFormat({ sample_type: abi.PERF_SAMPLE_TIME }))).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_RECORD_DAMAGED' }),
+    );
+  });
+
   it('gives an unknown type as it is', () => {
     const bytes = encodeRecord(22, 5, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
     expect(decodeRecord(bytes, recordFormat({ sample_type: 0 }))).toEqual({

@@ -56,6 +56,12 @@ describe('RecordView', () => {
     ['READ of a huge group', abi.PERF_SAMPLE_READ, new ByteWriter().u64(huge), (view) => view.readValues()],
     ['CALLCHAIN', abi.PERF_SAMPLE_CALLCHAIN, new ByteWriter().u64(2).u64(1), (view) => view.callchain()],
     ['a huge CALLCHAIN', abi.PERF_SAMPLE_CALLCHAIN, new ByteWriter().u64(huge), (view) => view.callchain()],
+    [
+      'a CALLCHAIN whose length has its high word set',
+      abi.PERF_SAMPLE_CALLCHAIN,
+      new ByteWriter().u64(2n ** 32n + 1n).u64(1),
+      (view) => view.callchain(),
+    ],
     ['RAW', abi.PERF_SAMPLE_RAW, new ByteWriter().u32(5).u32(0), (view) => view.raw()],
     ['a huge RAW', abi.PERF_SAMPLE_RAW, new ByteWriter().u32(0xffff_fffc).u32(0), (view) => view.raw()],
     [
