@@ -4,7 +4,12 @@ import {
   PERF_SAMPLE_TID,
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
-import { checkTurn, type PerfMapReaderOptions, resolveOptions } from '../../../lib/collector/options';
+import {
+  checkSignal,
+  checkTurn,
+  type PerfMapReaderOptions,
+  resolveOptions,
+} from '../../../lib/collector/options';
 import { codeOf, messageOf } from '../../support/ring-errors';
 
 const PAGE = 4096;
@@ -186,4 +191,18 @@ describe('the options of a reader', () => {
       microseconds: none,
     });
   });
+});
+
+describe('checkSignal', () => {
+  it('takes an AbortSignal, or none', () => {
+    for (const signal of [undefined, AbortSignal.abort(), new AbortController().signal])
+      expect(codeOf(() => checkSignal(signal))).toBe('nothing');
+  });
+
+  it.each([[null], [5], [{ aborted: false }], [Object.create(AbortSignal.prototype)]])(
+    'refuses what only looks like one: %p',
+    (signal) => {
+      expect(codeOf(() => checkSignal(signal as AbortSignal))).toBe('ERR_PERF_INVALID_ARGUMENT');
+    },
+  );
 });
