@@ -155,9 +155,12 @@ export class FlightRecorder {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#slotCheck);
+    // The slot check's WeakRef keeps this object until the event loop turns. It must not keep the rings as well.
+    const rings = this.#rings.splice(0);
+    this.#rotatedAt.clear();
     attemptAll([
-      ...this.#rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
-      ...this.#rings.map((ring) => () => ring.close()),
+      ...rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
+      ...rings.map((ring) => () => ring.close()),
       () => this.#slots.close(),
       () => this.#tell(),
     ]);
