@@ -9,12 +9,27 @@ export interface Reached {
 /** More than any public object leads to: a walk that gets here has left the library. */
 const MOST_OBJECTS = 20_000;
 
+/** Globals that node loads when they are first asked for, by code that needs WebAssembly: it is not there under --jitless. */
+const LOADED_ON_DEMAND: ReadonlySet<string> = new Set([
+  'CloseEvent',
+  'EventSource',
+  'FormData',
+  'Headers',
+  'MessageEvent',
+  'Request',
+  'Response',
+  'WebSocket',
+  'fetch',
+]);
+
 /** What every program has: their prototypes and constructors lead everywhere. */
 const BUILT_IN: ReadonlySet<unknown> = new Set(
   [
     globalThis,
     process,
-    ...Object.getOwnPropertyNames(globalThis).map((name) => valueAt(globalThis, name)),
+    ...Object.getOwnPropertyNames(globalThis)
+      .filter((name) => !LOADED_ON_DEMAND.has(name))
+      .map((name) => valueAt(globalThis, name)),
   ].flatMap((value) => [value, typeof value === 'function' ? value.prototype : undefined]),
 );
 
