@@ -31,7 +31,11 @@ const KERNEL = [
   'test/process/lifetimes/closing',
 ];
 
-const UNITS_OF_RINGS = [...UNITS, '--testPathPatterns', 'test/unit/(addon|layout|merge|records|ring|storage)/'];
+const UNITS_OF_RINGS = [
+  ...UNITS,
+  '--testPathPatterns',
+  'test/unit/(addon|layout|merge|records|ring|storage)/',
+];
 const KERNEL_AND_RINGS = [
   '--selectProjects',
   'integration',
