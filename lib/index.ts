@@ -3,16 +3,21 @@
 // First: it explains what happens in a bundle, before another module fails there.
 import './addon/bundled';
 
-export { PerfMapReader } from './collector/perf-map-reader';
-export type { LossReport, PerfMapReaderOptions, TurnLimits, Wakeup } from './collector/options';
-export type { RecordBatch } from './collector/record-batch';
-export type { OwnedRecord } from './collector/owned-record';
-export type { OwnedRecordStream } from './collector/readable';
-export type { Visitors } from './collector/visitors';
-export type { Accounts, CpuAccounts, ReaderStats } from './collector/accounts';
-export type { Labels, Metric } from './collector/metrics';
-export { formatOpenMetrics } from './collector/open-metrics';
-export { FlightRecorder, type FlightRecorderOptions, type FlightSnapshot } from './collector/flight-recorder';
+export { PerfMapReader } from './perf-array/perf-map-reader';
+export type { LossReport, PerfMapReaderOptions, Wakeup } from './perf-array/options';
+export type { TurnLimits } from './delivery/limits';
+export type { RecordBatch } from './delivery/record-batch';
+export type { OwnedRecord } from './records/owned-record';
+export type { OwnedRecordStream } from './delivery/readable';
+export type { Visitors } from './delivery/visitors';
+export type { Accounts, CpuAccounts, ReaderStats } from './delivery/accounts';
+export type { Labels, Metric } from './delivery/metrics';
+export { formatOpenMetrics } from './delivery/open-metrics';
+export {
+  FlightRecorder,
+  type FlightRecorderOptions,
+  type FlightSnapshot,
+} from './perf-array/flight-recorder';
 
 export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';
 export type { Attachment } from './bpf/bpf-link';
@@ -44,7 +49,7 @@ export {
 } from './layout/sample-layout';
 
 export { RingReader, type RingReaderOptions } from './merge/ring-reader';
-export { Dispatcher, type DispatcherOptions, type Subscriber } from './merge/dispatcher';
+export { Dispatcher, type DispatcherOptions, type Subscriber } from './delivery/dispatcher';
 
 export { MemoryRingStorage, type MemoryRingStorageOptions } from './storage/memory-ring-storage';
 export { MmapRingStorage, type MmapRingStorageOptions } from './storage/mmap-ring-storage';
@@ -60,7 +65,7 @@ export {
   type RingRecord,
   STOP,
   type VisitResult,
-} from './ring/record';
+} from './records/record';
 export type { RingMemory } from './ring/geometry';
 
 export { decodeRecord, type PerfRecord, type UnknownRecord } from './records/perf-record';

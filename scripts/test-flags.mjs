@@ -8,7 +8,7 @@
  * - strings: no code from strings, as under a content policy; the loops that are copied for a visitor have to do without
  *
  * Each runs what is told from the engine in the process that has the flags. Left out everywhere:
- * - floods and random runs (test/integration/collector/stress and random-runs): they try the protocol under load, and an
+ * - floods and random runs (test/integration/perf-array/stress and random-runs): they try the protocol under load, and an
  *   engine many times slower makes another load of it;
  * - test/process but for the lifetimes in jest's own process: what those tests start is a node without the flags.
  *   test/process/ring/engine-flags.test.ts starts one with each.
@@ -27,7 +27,7 @@ const KERNEL = [
   'integration',
   'process',
   '--testPathPatterns',
-  'test/integration/(?!collector/(stress|random-runs))',
+  'test/integration/(?!perf-array/(stress|random-runs))',
   'test/process/lifetimes/closing',
 ];
 
@@ -42,7 +42,7 @@ const KERNEL_AND_RINGS = [
   'process',
   '--testPathPatterns',
   'test/integration/(addon/(lifetimes|mapped-ring|poller)|storage)',
-  'test/integration/collector/(batches|closing|drain|flight-recorder|moderation|reading|records)',
+  'test/integration/perf-array/(batches|closing|drain|flight-recorder|moderation|reading|records)',
   'test/process/lifetimes/closing',
 ];
 

@@ -19,7 +19,7 @@ const CHOSEN = [
   'integration',
   'process',
   '--testPathPatterns',
-  'test/integration/(?!collector/(stress|random))',
+  'test/integration/(?!perf-array/(stress|random))',
   'test/process/(lifetimes|ring/engine|package/install)',
 ];
 const EVERYTHING = ['--selectProjects', 'integration', 'process'];

@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
-import type { RecordPayload } from '../ring/record';
-import { checkRecord, recordError } from '../ring/record-check';
+import type { RecordPayload } from '../records/record';
+import { checkRecord, recordError } from '../records/record-check';
 import {
   checkedLayout,
   type FieldValue,

@@ -1,5 +1,5 @@
 import { ringGeometry } from '../ring/geometry';
-import type { RecordVisitor } from '../ring/record';
+import type { RecordVisitor } from '../records/record';
 import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
 import { ABSENT, recordFormat } from '../records/record-format';

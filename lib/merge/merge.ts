@@ -1,4 +1,4 @@
-import type { RecordVisitor } from '../ring/record';
+import type { RecordVisitor } from '../records/record';
 import { GREATEST_WORD, type Lane, LEAST_WORD } from './lane';
 import { Tournament } from './tournament';
 

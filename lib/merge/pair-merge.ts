@@ -1,4 +1,4 @@
-import type { RecordVisitor } from '../ring/record';
+import type { RecordVisitor } from '../records/record';
 import type { Lane } from './lane';
 import type { MergeState } from './merge';
 

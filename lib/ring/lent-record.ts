@@ -8,10 +8,10 @@ import { ABSENT } from '../records/record-format';
 import { RecordView } from '../records/record-view';
 import type { DataSource, WeightStruct } from '../records/sample-fields';
 import type { BranchStack, ReadValues, Registers, UserStack } from '../records/variable-fields';
-import { copyInto, copyOf } from './payload-copy';
-import type { RingRecord } from './record';
+import { copyInto, copyOf } from '../records/payload-copy';
+import type { RingRecord } from '../records/record';
 import type { RecordCursor } from './record-cursor';
-import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
+import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from '../records/string-cache';
 
 /**
  * The record that visitors get: reads the payload under its cursor in place.

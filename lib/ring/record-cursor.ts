@@ -6,7 +6,7 @@ import type { RingGeometry } from './geometry';
 import { ABSENT, type RecordFormat } from '../records/record-format';
 import { RecordView } from '../records/record-view';
 import { lentRecordOf } from './lent-record';
-import type { RingRecord } from './record';
+import type { RingRecord } from '../records/record';
 
 /** header.size is a u16: no record is longer. */
 export const MAX_RECORD_BYTES = 65_536;

@@ -1,5 +1,5 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
-import { type RecordVisitor, STOP } from './record';
+import { type RecordVisitor, STOP } from '../records/record';
 import type { RecordCursor } from './record-cursor';
 
 /** Why a scan ended. */

@@ -1,7 +1,7 @@
 import type { NativeAddon } from '../../lib/addon/contract';
 import { addon, withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
-import { FlightRecorder, type FlightRecorderOptions } from '../../lib/collector/flight-recorder';
+import { FlightRecorder, type FlightRecorderOptions } from '../../lib/perf-array/flight-recorder';
 import { SampleProducer } from './producers';
 import { CPUS } from './reader-scene';
 

@@ -6,11 +6,11 @@ import {
 } from '../../lib/abi/perf-event';
 import { decoderFor } from '../../lib/layout/sample-decoder';
 import { defineLayout } from '../../lib/layout/sample-layout';
-import { Dispatcher } from '../../lib/merge/dispatcher';
+import { Dispatcher } from '../../lib/delivery/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { ringGeometry } from '../../lib/ring/geometry';
 import { PerfRing } from '../../lib/ring/perf-ring';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
 import { fillHostile } from './fuzz-ring-bytes';

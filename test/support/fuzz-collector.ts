@@ -1,8 +1,8 @@
 import { withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
-import { FlightRecorder } from '../../lib/collector/flight-recorder';
-import { PerfMapReader } from '../../lib/collector/perf-map-reader';
-import type { RingRecord } from '../../lib/ring/record';
+import { FlightRecorder } from '../../lib/perf-array/flight-recorder';
+import { PerfMapReader } from '../../lib/perf-array/perf-map-reader';
+import type { RingRecord } from '../../lib/records/record';
 import { FakeKernel } from './fuzz-fake-kernel';
 import { FuzzRandom } from './fuzz-random';
 import { fillHostile } from './fuzz-ring-bytes';

@@ -1,10 +1,10 @@
 import { PERF_SAMPLE_CALLCHAIN, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../lib/abi/perf-event';
 import { decoderFor } from '../../lib/layout/sample-decoder';
 import { defineLayout } from '../../lib/layout/sample-layout';
-import { Dispatcher } from '../../lib/merge/dispatcher';
+import { Dispatcher } from '../../lib/delivery/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { PerfRing } from '../../lib/ring/perf-ring';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { type RecordFormatAttributes, recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
 import { codeOf } from './ring-errors';

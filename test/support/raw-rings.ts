@@ -27,7 +27,7 @@ interface RawRing {
 
 /**
  * One ring on every online CPU, in the slots of an array, by addon calls alone: what producers and programs write
- * can be looked at without the code under test in lib/ring, lib/storage or lib/collector.
+ * can be looked at without the code under test in lib/ring, lib/storage or lib/perf-array.
  */
 export class RawRings {
   readonly #rings: RawRing[] = [];

@@ -1,8 +1,8 @@
 import type { NativeAddon } from '../../lib/addon/contract';
 import { addon, withAddon } from '../../lib/addon/load';
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
-import type { PerfMapReaderOptions } from '../../lib/collector/options';
-import { PerfMapReader } from '../../lib/collector/perf-map-reader';
+import type { PerfMapReaderOptions } from '../../lib/perf-array/options';
+import { PerfMapReader } from '../../lib/perf-array/perf-map-reader';
 import { onlineCpus } from '../../lib/host/cpu-list';
 import type { Capability } from '../../lib/abi/capability';
 import { type ProducerOptions, SampleProducer } from './producers';

@@ -3,7 +3,7 @@
  * code: `node FLAGS -r register-typescript.cjs ring-alone-main.ts RECORDS`. Prints how many records were right.
  */
 
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { Payloads, RandomNumbers, type Traffic, trafficRing } from './ring-traffic';
 
 const traffic: Traffic = {

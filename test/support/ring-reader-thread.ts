@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { threadData } from './ring-thread';
 import {
   Patience,

@@ -1,5 +1,5 @@
 import type { RecordFields } from '../../lib/records/sample-fields';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { codeOf } from './ring-errors';
 
 function check(condition: boolean, message: string): void {

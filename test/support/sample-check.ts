@@ -1,4 +1,4 @@
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { isExpectedPayload, sequenceOf } from './sample-payload';
 
 /** What the kernel makes of a payload of n bytes given to bpf_perf_event_output. */

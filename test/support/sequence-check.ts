@@ -1,4 +1,4 @@
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { isExpectedPayload } from './sample-payload';
 
 /** Of so many samples one is looked at byte by byte: a flood leaves no time for all. */

@@ -4,8 +4,8 @@
  */
 
 import { PerfEventArray } from '../../lib/bpf/perf-event-array';
-import { PerfMapReader } from '../../lib/collector/perf-map-reader';
-import type { RingRecord } from '../../lib/ring/record';
+import { PerfMapReader } from '../../lib/perf-array/perf-map-reader';
+import type { RingRecord } from '../../lib/records/record';
 import { Flood } from './flood';
 import { PATTERN, PATTERN_PLACES } from './sample-payload';
 

@@ -1,5 +1,5 @@
 import { RingReader, type RingReaderOptions } from '../../lib/merge/ring-reader';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import type { RingFixture } from './ring-fixture';
 import { publishTimed, timedRing, timedSample } from './timed-rings';
 

@@ -1,5 +1,5 @@
 import { PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../lib/abi/perf-event';
-import type { RingRecord } from '../../lib/ring/record';
+import type { RingRecord } from '../../lib/records/record';
 import { recordFormat } from '../../lib/records/record-format';
 import { RingFixture, type RingFixtureOptions } from './ring-fixture';
 import { lostBytes, recordBytes, sampleBytes, words } from './ring-records';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { OpenHandles } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
-import { resolveOptions } from '../../../lib/collector/options';
+import { resolveOptions } from '../../../lib/perf-array/options';
 import { type Diagnosis, diagnose } from '../../../lib/doctor/readiness';
 import { onlineCpus } from '../../../lib/host/cpu-list';
 import { memoryLimit } from '../../../lib/host/memory-limit';

@@ -1,6 +1,6 @@
 import { ringGeometry } from '../../../lib/ring/geometry';
 import { PerfRing } from '../../../lib/ring/perf-ring';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { type RecordFormatAttributes, recordFormat } from '../../../lib/records/record-format';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';

@@ -2,7 +2,7 @@ import type { CollectArguments } from '../../../lib/cli/collect-settings';
 import { runCommandLine } from '../../../lib/cli/command-line';
 import { exitCodeOf } from '../../../lib/cli/failure';
 import { formatSize } from '../../../lib/cli/quantities';
-import { resolveOptions } from '../../../lib/collector/options';
+import { resolveOptions } from '../../../lib/perf-array/options';
 
 interface Given {
   readonly collect?: CollectArguments;

@@ -1,7 +1,7 @@
 import { errnoNumber } from '../../../lib/abi/errno';
 import type { NativeAddon } from '../../../lib/addon/contract';
 import { withAddon } from '../../../lib/addon/load';
-import { resolveOptions } from '../../../lib/collector/options';
+import { resolveOptions } from '../../../lib/perf-array/options';
 import type { Check } from '../../../lib/doctor/check';
 import { type Diagnosis, diagnoseHost } from '../../../lib/doctor/readiness';
 import { HOST_PATHS, type HostPaths } from '../../../lib/host/host-paths';

@@ -1,6 +1,6 @@
 import { decoderFor } from '../../../lib/layout/sample-decoder';
 import { defineLayout, type LayoutValues, type SampleLayout } from '../../../lib/layout/sample-layout';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { RingFixture } from '../../support/ring-fixture';
 import { sampleBytes } from '../../support/ring-records';
 

@@ -1,6 +1,6 @@
 import type { PerfRing, SkippedFault } from '../../../lib/ring/perf-ring';
 import type { RingReader } from '../../../lib/merge/ring-reader';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { codeOf } from '../../support/ring-errors';
 import type { RingFixture } from '../../support/ring-fixture';
 import { payloadOf, recordBytes, words } from '../../support/ring-records';

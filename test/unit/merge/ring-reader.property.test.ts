@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { RingReader } from '../../../lib/merge/ring-reader';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { MergeModel, type ModelDelivery } from '../../support/merge-model';
 import { propertyRuns } from '../../support/property-runs';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';

@@ -1,7 +1,7 @@
-import { STOP } from '../../../lib/ring/record';
+import { STOP } from '../../../lib/records/record';
 import { PERF_RECORD_LOST, PERF_SAMPLE_RAW, PERF_SAMPLE_TIME } from '../../../lib/abi/perf-event';
 import { RingReader } from '../../../lib/merge/ring-reader';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { recordFormat } from '../../../lib/records/record-format';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { PerfRing } from '../../../lib/ring/perf-ring';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { recordFormat } from '../../../lib/records/record-format';
 import { propertyRuns } from '../../support/property-runs';
 import { attributes } from '../../support/record-arbitraries';

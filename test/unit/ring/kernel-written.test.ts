@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';

@@ -18,7 +18,7 @@ import {
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
 import { PerfRing } from '../../../lib/ring/perf-ring';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { recordFormat } from '../../../lib/records/record-format';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture, type RingFixtureOptions } from '../../support/ring-fixture';

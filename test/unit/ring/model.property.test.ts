@@ -1,4 +1,4 @@
-import { STOP } from '../../../lib/ring/record';
+import { STOP } from '../../../lib/records/record';
 import fc from 'fast-check';
 import { propertyRuns } from '../../support/property-runs';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';

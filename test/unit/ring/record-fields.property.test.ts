@@ -4,7 +4,7 @@ import { decodeRecord, type PerfRecord } from '../../../lib/records/perf-record'
 import { type RecordFormatAttributes, recordFormat } from '../../../lib/records/record-format';
 import type { RecordFields } from '../../../lib/records/sample-fields';
 import type { SampleRecord } from '../../../lib/records/sample-record';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { propertyRuns } from '../../support/property-runs';
 import { attributes, sampleOf, u32, u64 } from '../../support/record-arbitraries';
 import { ByteWriter, encodeRecord, encodeSampleBody, encodeSampleId } from '../../support/record-encoder';

@@ -1,4 +1,4 @@
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { codeOf, messageOf } from '../../support/ring-errors';
 import { RingFixture, type RingFixtureOptions } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';

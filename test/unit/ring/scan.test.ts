@@ -1,4 +1,4 @@
-import { STOP } from '../../../lib/ring/record';
+import { STOP } from '../../../lib/records/record';
 import { internalsOf } from '../../../lib/ring/perf-ring';
 import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
 import { MAKES_CODE_FROM_STRINGS } from '../../support/code-from-strings';

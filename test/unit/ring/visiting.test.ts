@@ -1,6 +1,6 @@
-import { STOP } from '../../../lib/ring/record';
+import { STOP } from '../../../lib/records/record';
 import type { PerfRing } from '../../../lib/ring/perf-ring';
-import type { RingRecord } from '../../../lib/ring/record';
+import type { RingRecord } from '../../../lib/records/record';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture, type RingFixtureOptions } from '../../support/ring-fixture';

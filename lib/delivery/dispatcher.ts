@@ -1,0 +1,176 @@
+import { PERF_RECORD_LOST } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
+import { throwLater } from '../input/throw-later';
+import type { RecordVisitor, RingRecord } from '../records/record';
+import { checkRecord, recordError } from '../records/record-check';
+
+/** Options of a {@link Dispatcher}. */
+export interface DispatcherOptions {
+  /** Payload offset of the message type, bytes; 0 by default. */
+  readonly typeOffset?: number;
+  /** Width of the message type, bytes; 4 by default. */
+  readonly typeBytes?: 1 | 2 | 4;
+  /**
+   * Told what a subscriber threw. Without it the error is thrown again in a microtask, where it becomes an
+   * uncaught exception: no record is lost by it either way.
+   */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A record lent to a subscriber until it returns. */
+export type Subscriber = (record: RingRecord) => void;
+
+/**
+ * Sends each record to who subscribed to its kind: samples by a message type in their payload, lost records, other
+ * record types. Give its {@link visitors} to a reader's `drain`.
+ */
+export class Dispatcher {
+  readonly #byMessage = new Map<number, Subscriber[]>();
+  readonly #byRecord = new Map<number, Subscriber[]>();
+  readonly #unknownMessages = new Map<number, number>();
+  readonly #unknownRecords = new Map<number, number>();
+  readonly #typeOffset: number;
+  readonly #typeBytes: 1 | 2 | 4;
+  readonly #onError: (error: unknown) => void;
+  readonly #visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
+  #tooShort = 0;
+
+  /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+  constructor(options: DispatcherOptions = {}) {
+    const {
+      typeOffset = 0,
+      typeBytes = 4,
+      onError = throwLater,
+    } = plainOptions(options, ['typeOffset', 'typeBytes', 'onError']);
+    if (typeof onError !== 'function') {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'onError must be a function');
+    }
+    if (!Number.isInteger(typeOffset) || typeOffset < 0) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `typeOffset must be 0 or more, got ${shown(typeOffset)}`,
+      );
+    }
+    if (![1, 2, 4].includes(typeBytes)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `typeBytes must be 1, 2 or 4, got ${shown(typeBytes)}`,
+      );
+    }
+    this.#typeOffset = typeOffset;
+    this.#typeBytes = typeBytes;
+    this.#onError = onError;
+    this.#visitors = Object.freeze<Dispatcher['visitors']>({
+      sample: (record) => this.#dispatchSample(record),
+      other: (record) => this.#dispatchOther(record),
+    });
+  }
+
+  /** For `drain`: samples to the subscribers of their type, the rest to those of their record type. */
+  get visitors(): { readonly sample: RecordVisitor; readonly other: RecordVisitor } {
+    return this.#visitors;
+  }
+
+  /** Samples whose payload has that message type. @returns a function that ends the subscription */
+  onMessage(type: number, subscriber: Subscriber): () => void {
+    return subscribe(this.#byMessage, type, subscriber);
+  }
+
+  /** PERF_RECORD_LOST: `record.lost` samples of `record.cpu` were not written. */
+  onLost(subscriber: Subscriber): () => void {
+    return subscribe(this.#byRecord, PERF_RECORD_LOST, subscriber);
+  }
+
+  /** Records of another PERF_RECORD_* type. */
+  onRecord(type: number, subscriber: Subscriber): () => void {
+    return subscribe(this.#byRecord, type, subscriber);
+  }
+
+  /** Samples whose message type nobody subscribed to: type -> count. */
+  get unknownMessages(): ReadonlyMap<number, number> {
+    return new Map(this.#unknownMessages);
+  }
+
+  /** Records of a PERF_RECORD_* type nobody subscribed to: type -> count. */
+  get unknownRecords(): ReadonlyMap<number, number> {
+    return new Map(this.#unknownRecords);
+  }
+
+  /** Samples too short to hold a message type. */
+  get tooShort(): number {
+    return this.#tooShort;
+  }
+
+  #dispatchSample(record: RingRecord): void {
+    let type = 0;
+    try {
+      if (record.size < this.#typeOffset + this.#typeBytes) {
+        checkRecord(record, 'a dispatcher');
+        this.#tooShort++;
+        return;
+      }
+      type = this.#messageType(record);
+    } catch (error) {
+      throw recordError(error, 'a dispatcher');
+    }
+    this.#deliver(this.#byMessage, this.#unknownMessages, type, record);
+  }
+
+  #dispatchOther(record: RingRecord): void {
+    let type = 0;
+    try {
+      checkRecord(record, 'a dispatcher');
+      type = record.type;
+    } catch (error) {
+      throw recordError(error, 'a dispatcher');
+    }
+    this.#deliver(this.#byRecord, this.#unknownRecords, type, record);
+  }
+
+  #messageType(record: RingRecord): number {
+    if (this.#typeBytes === 4) return record.u32(this.#typeOffset);
+    return this.#typeBytes === 2 ? record.u16(this.#typeOffset) : record.u8(this.#typeOffset);
+  }
+
+  #deliver(
+    subscribers: ReadonlyMap<number, Subscriber[]>,
+    unknown: Map<number, number>,
+    type: number,
+    record: RingRecord,
+  ): void {
+    const list = subscribers.get(type);
+    if (list === undefined) {
+      unknown.set(type, (unknown.get(type) ?? 0) + 1);
+      return;
+    }
+    for (const subscriber of list) {
+      try {
+        subscriber(record);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+}
+
+function subscribe(table: Map<number, Subscriber[]>, type: number, subscriber: Subscriber): () => void {
+  if (!Number.isInteger(type) || type < 0 || type > 0xffff_ffff) {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `a type is a u32, got ${shown(type)}`);
+  }
+  if (typeof subscriber !== 'function') {
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a subscriber must be a function');
+  }
+  // A new list each time: one that is being walked stays as it is.
+  table.set(type, [...(table.get(type) ?? []), subscriber]);
+  let subscribed = true;
+  return () => {
+    if (!subscribed) return;
+    subscribed = false;
+    const list = [...(table.get(type) ?? [])];
+    list.splice(list.indexOf(subscriber), 1);
+    if (list.length === 0) table.delete(type);
+    else table.set(type, list);
+  };
+}

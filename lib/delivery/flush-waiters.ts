@@ -1,0 +1,98 @@
+import { PerfRingError } from '../errors';
+import { checkSignal } from './limits';
+import { whenStuck } from './stuck-drains';
+
+/** What a flush asks a ring. */
+interface FlushedRing {
+  /** Bytes visited or skipped so far. */
+  readonly consumedBytes: number;
+  /** Bytes that were neither visited nor skipped. */
+  readonly unreadBytes: number;
+  /** Bytes that lie in the ring, visited ones of an open batch included. */
+  look(): number;
+}
+
+/** Each ring, and the bytes that must have been consumed from it. */
+export type Positions = readonly { readonly ring: FlushedRing; readonly bytes: number }[];
+
+/** What has been published in each ring up to now. */
+export function publishedPositions(rings: readonly FlushedRing[]): Positions {
+  return rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.unreadBytes }));
+}
+
+/** Whether everything up to these positions has been delivered, or stepped over. */
+export function areReached(positions: Positions): boolean {
+  // A ring whose positions were corrupt promised more than it held: empty, it has given everything.
+  return positions.every(({ ring, bytes }) => ring.consumedBytes >= bytes || ring.look() === 0);
+}
+
+interface Waiter {
+  readonly positions: Positions;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Calls of flush() that wait until everything published before them has been delivered. */
+export class FlushWaiters {
+  readonly #waiters = new Set<Waiter>();
+
+  /** Waits for what lies in the rings now. */
+  wait(rings: readonly FlushedRing[], signal: AbortSignal | undefined): Promise<void> {
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    const positions = publishedPositions(rings);
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        positions,
+        resolve: () => {
+          stopWatching();
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        },
+        reject: (reason: unknown) => {
+          stopWatching();
+          signal?.removeEventListener('abort', abort);
+          reject(reason);
+        },
+      };
+      const giveUp = (reason: unknown): void => {
+        this.#waiters.delete(waiter);
+        waiter.reject(reason);
+      };
+      const abort = (): void => giveUp(signal?.reason);
+      const stopWatching = whenStuck(() => giveUp(notDelivered()));
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** After rings were read: resolves the waits that are over. */
+  check(): void {
+    if (this.#waiters.size === 0) return;
+    for (const waiter of this.#waiters) {
+      if (areReached(waiter.positions)) {
+        this.#waiters.delete(waiter);
+        waiter.resolve();
+      }
+    }
+  }
+
+  /** The rings are closed: rejects the waits that are left. */
+  end(): void {
+    this.check();
+    for (const waiter of this.#waiters) {
+      waiter.reject(
+        new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed before everything was delivered'),
+      );
+    }
+    this.#waiters.clear();
+  }
+}
+
+function notDelivered(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_DRAINED',
+    'flush() could not end: nothing is left to run that could read what was published. Do not await it in the body of ' +
+      'the loop that takes the records, or where nobody reads',
+  );
+}

@@ -1,0 +1,59 @@
+import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
+
+/**
+ * Bounds of one batch, after which the event loop goes on; whichever comes first. Each is a whole number of 1 or more, or
+ * Infinity for none.
+ */
+export interface TurnLimits {
+  /** 262,144 by default: time is over before, as a rule. */
+  readonly records?: number;
+  /** Unbounded by default. */
+  readonly bytes?: number;
+  /** 1,000 by default. Checked between chunks of records. */
+  readonly microseconds?: number;
+}
+
+export const DEFAULT_LIMITS: Required<TurnLimits> = {
+  records: 262_144,
+  bytes: Number.MAX_SAFE_INTEGER,
+  microseconds: 1000,
+};
+
+/** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+export function checkLimits(
+  limits: TurnLimits,
+  defaults: Required<TurnLimits> = DEFAULT_LIMITS,
+): Required<TurnLimits> {
+  const plain = plainOptions(limits, ['records', 'bytes', 'microseconds'], 'ERR_PERF_INVALID_OPTION', 'turn');
+  const limit = (name: keyof TurnLimits): number => {
+    const value = plain[name];
+    if (value === undefined) return defaults[name];
+    if (value === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
+    if (Number.isInteger(value) && value >= 1) return Math.min(value, Number.MAX_SAFE_INTEGER);
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      `turn.${name} must be a whole number of 1 or more, or Infinity, got ${shown(value)}`,
+    );
+  };
+  return { records: limit('records'), bytes: limit('bytes'), microseconds: limit('microseconds') };
+}
+
+/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || isAbortSignal(signal)) return;
+  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'signal must be an AbortSignal');
+}
+
+/** By the getter of the class: a look-alike would be asked again and again, and answer what it likes. */
+function isAbortSignal(value: unknown): boolean {
+  try {
+    ABORTED.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const ABORTED = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as () => boolean;

@@ -1,0 +1,88 @@
+import { Readable } from 'node:stream';
+import type { Consumer } from './consumer';
+import { checkSignal, DEFAULT_LIMITS } from './limits';
+import { OwnedRecord } from '../records/owned-record';
+
+/** Records copied before their room in the ring is given back. */
+const RECORDS_PER_BATCH = 256;
+
+/** What {@link PerfMapReader.readable} returns: a stream in object mode whose chunks are records. */
+export interface OwnedRecordStream extends Readable {
+  /** The next record of the buffer; null while it is empty. @param size nothing in object mode */
+  read(size?: number): OwnedRecord | null;
+  /** The records, until the stream ends: `for await (const record of stream)`. Leaving the loop destroys the stream. */
+  [Symbol.asyncIterator](): NodeJS.AsyncIterator<OwnedRecord>;
+}
+
+/** A stream of copies: it takes no more from the rings than its buffer holds. */
+export function readableOf(
+  consumer: Consumer,
+  options: { signal?: AbortSignal; highWaterMark?: number },
+): OwnedRecordStream {
+  const { signal, highWaterMark = RECORDS_PER_BATCH } = options;
+  checkSignal(signal);
+  return new RecordStream(consumer, highWaterMark, signal);
+}
+
+class RecordStream extends Readable {
+  readonly #stop = new AbortController();
+  readonly #chunks: AsyncGenerator<OwnedRecord[], void, undefined>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #end = (): void => this.#stop.abort();
+  /** Copied, and not pushed yet. */
+  #chunk: readonly OwnedRecord[] = [];
+  #pushed = 0;
+  #asking = false;
+
+  constructor(consumer: Consumer, highWaterMark: number, signal: AbortSignal | undefined) {
+    super({ objectMode: true, highWaterMark });
+    this.#chunks = chunks(
+      consumer,
+      this.#stop.signal,
+      Math.min(RECORDS_PER_BATCH, Math.max(1, highWaterMark)),
+    );
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#end, { once: true });
+    if (signal?.aborted === true) this.#end();
+  }
+
+  override _read(): void {
+    while (this.#pushed < this.#chunk.length) if (!this.push(this.#chunk[this.#pushed++])) return;
+    if (this.#asking) return;
+    this.#asking = true;
+    this.#chunks.next().then(
+      ({ done, value }) => {
+        this.#asking = false;
+        if (done === true) {
+          this.push(null);
+          return;
+        }
+        this.#chunk = value;
+        this.#pushed = 0;
+        this._read();
+      },
+      (error: unknown) => this.destroy(error as Error),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#signal?.removeEventListener('abort', this.#end);
+    // Asking a generator that waits for samples to return would wait with it.
+    this.#stop.abort();
+    this.#chunks.return().then(() => callback(error), callback);
+  }
+}
+
+async function* chunks(
+  consumer: Consumer,
+  signal: AbortSignal,
+  records: number,
+): AsyncGenerator<OwnedRecord[], void, undefined> {
+  for await (const batch of consumer.batches(signal, { ...DEFAULT_LIMITS, records })) {
+    const copies: OwnedRecord[] = [];
+    batch.forEach((record) => {
+      copies.push(new OwnedRecord(record));
+    });
+    if (copies.length > 0) yield copies;
+  }
+}

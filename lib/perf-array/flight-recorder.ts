@@ -1,0 +1,307 @@
+import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
+import type { NativeAddon } from '../addon/contract';
+import { addon } from '../addon/load';
+import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
+import { RingReader } from '../merge/ring-reader';
+import { PerfRing, type SkippedFault } from '../ring/perf-ring';
+import type { RecordVisitor } from '../records/record';
+import { MAX_RECORD_BYTES } from '../ring/record-cursor';
+import { shown } from '../input/shown';
+import { MmapRingStorage } from '../storage/mmap-ring-storage';
+import { type CustomAttributes, withTimeEnabled } from '../events/attr';
+import { attemptAll } from '../input/attempt-all';
+import { channels, warn, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
+import { resolveOptions } from './options';
+import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots';
+
+/** Options of {@link FlightRecorder.open}. */
+export interface FlightRecorderOptions {
+  /** CPUs to record, each once; those online by default. */
+  readonly cpus?: readonly number[];
+  /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
+  readonly bufferBytes?: number;
+  /** In place of `bufferBytes`: bytes for all rings together. */
+  readonly memoryBytes?: number;
+  /** More perf_event_attr fields; PERF_SAMPLE_TIME is added to `sample_type`. */
+  readonly attributes?: CustomAttributes;
+  /**
+   * The longest record that may come, header included: so much of the oldest end of a full ring is left out of a
+   * snapshot, where a program may be writing. By default a quarter of the ring, at most 64 KiB.
+   */
+  readonly largestRecordBytes?: number;
+}
+
+const KNOWN_OPTIONS = [
+  'cpus',
+  'bufferBytes',
+  'memoryBytes',
+  'attributes',
+  'largestRecordBytes',
+] as const satisfies readonly (keyof FlightRecorderOptions)[];
+
+/**
+ * Rings that overwrite their oldest records and are never read, until something has happened and one wants to see what
+ * went before. Producers never wait, lose nothing new, and pay no wake.
+ *
+ * @see "Writing samples into buffer" in
+ *   https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
+ */
+export class FlightRecorder {
+  readonly cpus: readonly number[];
+  readonly #array: PerfEventArray;
+  readonly #margin: number;
+  readonly #rings: MmapRingStorage[] = [];
+  /** Bytes that programs had written to each ring when it was last rotated. */
+  readonly #rotatedAt = new Map<MmapRingStorage, bigint>();
+  readonly #slots: Slots;
+  readonly #slotCheck: NodeJS.Timeout;
+  /** Listeners to call when a method is done: they may close the recorder. */
+  #notices: (() => void)[] = [];
+  #warnedOfTaken = false;
+  #failure: string | undefined;
+  #closed = false;
+
+  private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
+    checkArray(array);
+    const { largestRecordBytes, ...readerOptions } = plainOptions(options, KNOWN_OPTIONS);
+    const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
+    const capacity = resolved.dataPageCount * resolved.pageSize;
+    if (largestRecordBytes !== undefined && !isWithin(largestRecordBytes, 8, capacity)) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${shown(largestRecordBytes)}`,
+      );
+    }
+    this.#array = array;
+    this.#slots = new Slots(native, array, {
+      taken: (cpu) => this.#reportTaken(cpu),
+      regained: (cpu) => this.#notices.push(() => channels.regained.publish({ reader: this, cpu })),
+    });
+    this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
+    const wanted = resolved.cpus ?? resolved.onlineCpus();
+    checkSlots(array, wanted, resolved.cpus !== undefined);
+    const { cpus, leftOut } = splitBySlot(array, wanted);
+    this.cpus = Object.freeze(cpus);
+    const attributes = { ...withTimeEnabled(resolved.attributes), write_backward: true };
+    const { dataPageCount } = resolved;
+    this.#slotCheck = this.#checkSlotsBySelf();
+    try {
+      for (const cpu of cpus) {
+        this.#rings.push(
+          MmapRingStorage.openWith(native, { cpu, dataPageCount, wakeup: 'half-full', attributes }),
+        );
+      }
+      for (const ring of this.#rings) this.#slots.fill(ring.event);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    if (leftOut.length > 0) warnOfMissingSlots(leftOut, array);
+  }
+
+  /**
+   * Opens an overwriting ring for each CPU and puts it into the CPU's slot: all, or nothing.
+   * @throws as PerfMapReader.open
+   */
+  static open(array: PerfEventArray, options: FlightRecorderOptions = {}): FlightRecorder {
+    const recorder = new FlightRecorder(array, options, addon());
+    Object.freeze(recorder);
+    return recorder;
+  }
+
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * What the rings hold that came since the last {@link rotate}, without stopping any producer. No record in it is torn:
+   * of a full ring the oldest end, where programs may be writing, is left out.
+   * @throws PerfRingError ERR_PERF_CLOSED
+   */
+  snapshot(): FlightSnapshot {
+    this.#checkOpen();
+    const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring).copy));
+    this.#checkSlots();
+    return snapshot;
+  }
+
+  /**
+   * As {@link snapshot}, and the next one begins where this one ends: each record that was not overwritten before is in
+   * one of the two. It needs no more memory than a snapshot, and the rings stay where they are.
+   *
+   * A slot that another reader has taken is left to that one: nothing of that CPU is in later snapshots until the slot is
+   * empty again. The process is warned, and the channel `perfring:taken` tells.
+   * @throws PerfRingError ERR_PERF_CLOSED, also when the perf event array was closed
+   */
+  async rotate(): Promise<FlightSnapshot> {
+    this.#checkOpen();
+    if (this.#array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
+    const snapshot = new FlightSnapshot(
+      this.#rings.map((ring) => {
+        const { copy, writtenBytes } = this.#copy(ring);
+        this.#rotatedAt.set(ring, writtenBytes);
+        return copy;
+      }),
+    );
+    this.#checkSlots();
+    return snapshot;
+  }
+
+  /** Empties the slots and frees the rings; idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#slotCheck);
+    // The slot check's WeakRef keeps this object until the event loop turns. It must not keep the rings as well.
+    const rings = this.#rings.splice(0);
+    this.#rotatedAt.clear();
+    attemptAll([
+      ...rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
+      ...rings.map((ring) => () => ring.close()),
+      () => this.#slots.close(),
+      () => this.#tell(),
+    ]);
+  }
+
+  /** As {@link close}: for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Once a second, as a reader does. Keeps neither the process nor the recorder alive. */
+  #checkSlotsBySelf(): NodeJS.Timeout {
+    const self = new WeakRef<FlightRecorder>(this);
+    const timer = setInterval(() => {
+      const recorder = self.deref();
+      if (recorder === undefined) clearInterval(timer);
+      else recorder.#checkSlots();
+    }, SLOT_CHECK_MILLISECONDS);
+    return timer.unref();
+  }
+
+  #checkSlots(): void {
+    try {
+      for (const { event } of this.#rings) this.#slots.check(event.cpu);
+      this.#failure = undefined;
+    } catch (error) {
+      const failure = String(error);
+      if (failure !== this.#failure) {
+        const message = `a flight recorder cannot fill an empty slot, and will try again: ${failure}`;
+        this.#notices.push(() => warn('PERFRING_UPKEEP', message));
+      }
+      this.#failure = failure;
+    }
+    this.#tell();
+  }
+
+  #reportTaken(cpu: number): void {
+    this.#notices.push(() => {
+      channels.taken.publish({ reader: this, cpu });
+      // A recorder that was closed, or has warned before, needs no warning.
+      if (this.#closed || this.#warnedOfTaken) return;
+      this.#warnedOfTaken = true;
+      warnOfTakenSlot(cpu, this.#array);
+    });
+  }
+
+  #tell(): void {
+    const notices = this.#notices;
+    this.#notices = [];
+    for (const notice of notices) notice();
+  }
+
+  /** The ring's records, oldest first, as a ring in memory. */
+  #copy(storage: MmapRingStorage): { readonly copy: RingCopy; readonly writtenBytes: bigint } {
+    const { pageSize, dataPageCount } = storage;
+    const capacity = pageSize * dataPageCount;
+    const newestFirst = new Uint8Array(capacity);
+    const { overwrittenBytes, writtenBytes } = storage.snapshot(newestFirst);
+    const whole = Math.max(0, capacity - overwrittenBytes - this.#margin);
+    const since = BigInt.asUintN(64, writtenBytes - (this.#rotatedAt.get(storage) ?? 0n));
+    const valid = since < BigInt(whole) ? Number(since) : whole;
+    const sizes = recordSizes(newestFirst, valid);
+    const memory = new ArrayBuffer(pageSize + capacity);
+    const data = new Uint8Array(memory, pageSize);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let from = 0;
+    let to = total;
+    for (const size of sizes) {
+      to -= size;
+      data.set(newestFirst.subarray(from, from + size), to);
+      from += size;
+    }
+    new DataView(memory).setBigUint64(MMAP_PAGE_DATA_HEAD, BigInt(total), true);
+    const ring = PerfRing.initContiguous(memory, dataPageCount, pageSize, {
+      format: storage.format,
+      cpu: storage.event.cpu,
+    });
+    const metadata = new DataView(memory, 0, pageSize);
+    return { copy: { ring, metadata, records: sizes.length }, writtenBytes };
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the flight recorder was closed');
+  }
+}
+
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && value >= least && value <= most;
+}
+
+interface RingCopy {
+  readonly ring: PerfRing;
+  readonly metadata: DataView;
+  readonly records: number;
+}
+
+/** Sizes of the whole records from the newest on, within the first `valid` bytes. */
+function recordSizes(newestFirst: Uint8Array, valid: number): number[] {
+  const view = new DataView(newestFirst.buffer, newestFirst.byteOffset, newestFirst.byteLength);
+  const sizes: number[] = [];
+  for (let offset = 0; offset + 8 <= valid; ) {
+    const size = view.getUint16(offset + HEADER_SIZE, true);
+    if (size < 8 || size % 8 !== 0 || offset + size > valid) break;
+    sizes.push(size);
+    offset += size;
+  }
+  return sizes;
+}
+
+/** Copies of flight-recorder rings: yours, and independent of the recorder. */
+export class FlightSnapshot {
+  readonly #copies: readonly RingCopy[];
+  /** Records in it, of all CPUs. */
+  readonly records: number;
+
+  /** @internal */
+  constructor(copies: readonly RingCopy[]) {
+    this.#copies = copies;
+    this.records = copies.reduce((sum, copy) => sum + copy.records, 0);
+    Object.freeze(this);
+  }
+
+  /**
+   * Visits the records of all CPUs in time order, oldest first; again at every call.
+   * @param onFault told of what was stepped over: samples past the 64 KiB law, as a rule
+   * @returns records visited
+   */
+  visit(
+    visitor: RecordVisitor,
+    onFault: (ring: PerfRing, fault: SkippedFault) => void = () => undefined,
+  ): number {
+    const reader = new RingReader({ live: false, onFault });
+    for (const { ring, metadata } of this.#copies) {
+      metadata.setBigUint64(MMAP_PAGE_DATA_TAIL, 0n, true);
+      reader.addRing(ring);
+    }
+    reader.start();
+    try {
+      return reader.visit(visitor);
+    } finally {
+      reader.finish();
+    }
+  }
+}

@@ -1,0 +1,337 @@
+import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
+import { attemptAll } from '../input/attempt-all';
+import type { SkippedFault } from '../ring/perf-ring';
+import type { ReaderStats } from '../delivery/accounts';
+import type { CpuRing } from './cpu-ring';
+import { channels, warn, type WarningCode, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
+import type { Notices } from '../delivery/notices';
+import type { LossReport, ResolvedOptions } from './options';
+import { RingSet } from './ring-set';
+import { makeTurn, type Turn } from './turn';
+import { SLOT_CHECK_MILLISECONDS } from './slots';
+import type { Waker } from './waker';
+
+/** A record can be committed without a wake, so the rings are looked at this often at least. */
+const BACKSTOP_MICROSECONDS = 100_000;
+/** For losses that leave no trace in the ring: of samples that never fit into it. */
+const LOSS_CHECK_MILLISECONDS = 1000;
+const CPU_CHECK_MILLISECONDS = 1000;
+/** A swap that failed is not tried again before. */
+const SWAP_PAUSE_MILLISECONDS = 1000;
+
+export interface PerfArraySourceParts {
+  /** Named in the messages of the diagnostics channels. */
+  readonly reader: object;
+  readonly native: NativeAddon;
+  readonly array: PerfEventArray;
+  readonly options: ResolvedOptions;
+  /** Absent with wakeup: 'manual'. */
+  readonly waker: Waker | undefined;
+  readonly notices: Notices;
+  /** The reader's refresh(), where it is open: called by itself now and then, and may fail. */
+  readonly refresh: () => void;
+  /** Whether a consumer reads. */
+  readonly hasConsumer: () => boolean;
+}
+
+/**
+ * The rings of one perf event array as a source of records, and what has to be done for them: which event each slot
+ * holds, samples lost, slots that another reader took, CPUs that come and go, the timer.
+ *
+ * Nothing in here calls a listener: what there is to tell goes to {@link Notices}.
+ */
+export class PerfArraySource {
+  /** Delivers from the rings. */
+  readonly turn: Turn;
+  readonly #parts: PerfArraySourceParts;
+  readonly #rings: RingSet;
+  /** The reader's rings are in their slots, unless another reader took one. */
+  #filled = false;
+  #closing = false;
+  /** Records waited for the slack to pass when the last turn ended (order: 'time'). */
+  #hasHeldBackRecords = false;
+  #cpuCheckPending = false;
+  #lossCheckedAt = 0;
+  #cpusCheckedAt = 0;
+  #slotsCheckedAt = monotonicMilliseconds();
+  #swapFailedAt = Number.NEGATIVE_INFINITY;
+  #warnedOfTaken = false;
+  /** Steps that failed when they were last tried, and the CPUs for which they did. */
+  readonly #failing = new Map<string, Set<number>>();
+  /** Reasons of wakes for which the rings were not looked after yet. */
+  #pendingWakeReasons = 0;
+
+  constructor(parts: PerfArraySourceParts) {
+    const { native, array, options, waker } = parts;
+    this.#parts = parts;
+    this.turn = makeTurn(options, {
+      fault: (ring, fault) => this.#reportFault(ring, fault),
+      lost: (ring, count) => this.#reportLoss(ring.countLostRecord(count)),
+    });
+    this.#rings = new RingSet(
+      native,
+      array,
+      options,
+      waker,
+      (ring) => this.#reportLoss(ring.checkLoss()),
+      {
+        taken: (cpu) => this.#reportTaken(cpu),
+        regained: (cpu) => this.#reportRegained(cpu),
+      },
+      (cpus) => warnOfMissingSlots(cpus, array),
+    );
+  }
+
+  /** By CPU number, ascending. */
+  get rings(): readonly CpuRing[] {
+    return this.#rings.list;
+  }
+
+  /** Bytes visited or skipped in all rings, since the reader was opened. */
+  get consumedBytes(): number {
+    return this.#rings.consumedBytes;
+  }
+
+  /** What was counted so far. */
+  stats(): ReaderStats {
+    return this.#rings.stats();
+  }
+
+  /** All rings, each in its slot; what has been opened is the caller's to close when this throws. */
+  open(): void {
+    this.#rings.open();
+    this.#filled = true;
+    this.turn.setRings(this.#rings.list);
+    this.#schedule();
+  }
+
+  /** Every step is tried, then the first failure thrown. */
+  close(): void {
+    this.#closing = true;
+    attemptAll([
+      () => this.emptySlots(),
+      // No sample can be lost any more: these are the counts that stay.
+      ...this.rings.map((ring) => () => this.#reportLoss(ring.checkLoss())),
+      () => this.#rings.close(),
+    ]);
+  }
+
+  /** Also where another reader has taken the slot. */
+  fillSlots(): void {
+    this.#filled = true;
+    this.#rings.fillSlots();
+  }
+
+  emptySlots(): void {
+    this.#filled = false;
+    this.#rings.emptySlots();
+  }
+
+  /**
+   * Follows the CPUs that came online or went offline. Not within a turn.
+   * @param online asked for before: the function may be the caller's
+   */
+  refresh(online: readonly number[]): void {
+    const { notices, reader } = this.#parts;
+    const before = this.rings;
+    try {
+      this.#rings.refresh(online, this.#filled, (change) => {
+        notices.add(() => channels.cpu.publish({ reader, ...change }));
+      });
+    } finally {
+      if (this.rings !== before) this.turn.setRings(this.rings);
+    }
+  }
+
+  /** Reads the counters of lost samples. */
+  checkLosses(now = monotonicMilliseconds()): void {
+    this.#lossCheckedAt = now;
+    for (const ring of this.rings) this.#reportLoss(ring.checkLoss());
+  }
+
+  /** After a drain has begun its turn. */
+  lookAfterDrain(): void {
+    let quiet = false;
+    for (const ring of this.rings) {
+      const found = ring.takeFoundByTurn();
+      if (found === 0) quiet = true;
+      if (ring.lossCheckDueByDrain(found)) this.#checkLoss(ring);
+    }
+    // A ring that samples came into has its slot.
+    if (quiet && this.#parts.waker === undefined) this.#checkSlots(monotonicMilliseconds());
+  }
+
+  /** A turn answers a wake of these reasons: the rings are looked after when it is over. */
+  lookAfterTurn(reasons: number): void {
+    this.#pendingWakeReasons |= reasons;
+  }
+
+  /** CPUs are checked at the next occasion: the event of one hung up. */
+  expectCpuChange(): void {
+    this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * After a wake: looks at each ring, whether its samples should wake and what was lost; and now and then at CPUs and
+   * slots.
+   * @param reasons of a wake that no turn has answered; 0 without one
+   * @returns whether there is something to read, or will be when the slack has passed
+   */
+  lookAfter(reasons: number): boolean {
+    const pending = this.#pendingWakeReasons;
+    this.#pendingWakeReasons = 0;
+    const now = monotonicMilliseconds();
+    const byEvent = ((reasons | pending) & WAKE_EVENTS) !== 0;
+    let unread = false;
+    for (const ring of this.rings) {
+      const foundByTurn = ring.takeFoundByTurn();
+      const available = ring.look();
+      if (available > 0) unread = true;
+      if (pending !== 0 && foundByTurn > 0) ring.account.wakeups++;
+      if (reasons !== 0 && available > 0) ring.account.wakeups++;
+      const found = Math.max(foundByTurn, available);
+      if (ring.lossCheckDue(found, available, now)) this.#checkLoss(ring);
+      this.#moderate(ring, available, now);
+      if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
+    }
+    if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) {
+      this.#byItself('PERFRING_UPKEEP', 'cannot read how many samples were lost', () =>
+        this.checkLosses(now),
+      );
+    }
+    this.#checkSlots(now);
+    this.#checkCpus(now);
+    this.#reschedule();
+    return unread || this.#hasHeldBackRecords;
+  }
+
+  /** After each turn. */
+  afterBatch(): void {
+    this.#hasHeldBackRecords = this.turn.holdsBack;
+    if (this.#pendingWakeReasons !== 0) this.lookAfter(0);
+    else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
+    for (const ring of this.rings) if (ring.behind) ring.look();
+    this.#retireEmptied();
+    if (this.#parts.options.order === 'time') this.#reschedule();
+  }
+
+  /** Arms the timer for the next thing that no wake announces. */
+  #schedule(): void {
+    const { waker, options } = this.#parts;
+    if (waker === undefined) return;
+    let microseconds = BACKSTOP_MICROSECONDS;
+    const timed = this.rings.some((ring) => ring.timedLooksOwed > 0 || (ring.moderator?.busy ?? false));
+    if (timed) microseconds = Math.min(microseconds, options.latencyMicroseconds);
+    if (this.#hasHeldBackRecords && this.#parts.hasConsumer()) {
+      microseconds = Math.min(microseconds, Math.max(50, options.slackNanoseconds / 1000));
+    }
+    waker.every(microseconds);
+  }
+
+  #reschedule(): void {
+    this.#byItself('PERFRING_UPKEEP', 'cannot set its timer', () => this.#schedule());
+  }
+
+  #moderate(ring: CpuRing, available: number, now: number): void {
+    const { moderator } = ring;
+    if (moderator === undefined) return;
+    const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
+    if (busy !== ring.wakes || !this.#filled || now - this.#swapFailedAt < SWAP_PAUSE_MILLISECONDS) return;
+    const swap = (): void => {
+      if (!this.#rings.setWakes(ring, !busy)) return;
+      const { notices, reader } = this.#parts;
+      notices.add(() => channels.swap.publish({ reader, cpu: ring.cpu, wakes: !busy }));
+    };
+    const done = this.#byItself('PERFRING_SLOT_UPDATE', 'cannot change the event in a slot', swap, ring.cpu);
+    if (!done) this.#swapFailedAt = now;
+  }
+
+  #checkCpus(now: number): void {
+    if (now - this.#cpusCheckedAt < CPU_CHECK_MILLISECONDS) return;
+    // Within a turn the rings stay as they are.
+    this.#cpuCheckPending = this.turn.inBatch;
+    if (this.#cpuCheckPending) return;
+    this.#cpusCheckedAt = now;
+    // It calls onlineCpus(), which may call close(), as a listener may.
+    this.#parts.notices.add(() => {
+      this.#byItself('PERFRING_CPU_CHECK', 'cannot follow the CPUs that come and go', this.#parts.refresh);
+    });
+  }
+
+  #checkSlots(now: number): void {
+    if (now - this.#slotsCheckedAt < SLOT_CHECK_MILLISECONDS) return;
+    this.#slotsCheckedAt = now;
+    this.#byItself('PERFRING_UPKEEP', 'cannot keep its rings in their slots', () => this.#rings.checkSlots());
+  }
+
+  #checkLoss(ring: CpuRing): void {
+    const check = (): void => this.#reportLoss(ring.checkLoss());
+    this.#byItself('PERFRING_UPKEEP', 'cannot read how many samples a CPU lost', check, ring.cpu);
+  }
+
+  #retireEmptied(): void {
+    if (!this.#rings.retires) return;
+    const before = this.rings;
+    this.#byItself('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
+      this.#rings.retireEmptied(),
+    );
+    if (this.rings !== before) this.turn.setRings(this.rings);
+  }
+
+  /**
+   * Takes a step that no caller asked for. When it fails the process is warned, once until it succeeds, and it is tried
+   * again at the next occasion.
+   * @param cpu for which the step is; -1 for all
+   * @returns whether it succeeded
+   */
+  #byItself(code: WarningCode, what: string, step: () => void, cpu = -1): boolean {
+    try {
+      step();
+      if (this.#failing.size > 0) this.#noteSuccess(what, cpu);
+      return true;
+    } catch (error) {
+      const cpus = this.#failing.get(what);
+      if (cpus === undefined) {
+        this.#failing.set(what, new Set([cpu]));
+        this.#parts.notices.add(() => warn(code, `a reader ${what}, and will try again: ${String(error)}`));
+      } else {
+        cpus.add(cpu);
+      }
+      return false;
+    }
+  }
+
+  #noteSuccess(what: string, cpu: number): void {
+    const cpus = this.#failing.get(what);
+    if (cpus?.delete(cpu) === true && cpus.size === 0) this.#failing.delete(what);
+  }
+
+  #reportLoss(report: LossReport | undefined): void {
+    if (report === undefined) return;
+    const { notices, reader, options } = this.#parts;
+    notices.add(() => channels.loss.publish({ reader, ...report }));
+    const { onLoss } = options;
+    if (onLoss !== undefined) notices.add(() => onLoss(report));
+  }
+
+  #reportFault(ring: CpuRing, fault: SkippedFault): void {
+    const { notices, reader } = this.#parts;
+    notices.add(() => channels.fault.publish({ reader, cpu: ring.cpu, ...fault }));
+  }
+
+  #reportRegained(cpu: number): void {
+    const { notices, reader } = this.#parts;
+    notices.add(() => channels.regained.publish({ reader, cpu }));
+  }
+
+  #reportTaken(cpu: number): void {
+    const { notices, reader, array } = this.#parts;
+    notices.add(() => channels.taken.publish({ reader, cpu }));
+    // A reader that is being closed, or has warned before, needs no warning.
+    if (this.#closing || this.#warnedOfTaken) return;
+    this.#warnedOfTaken = true;
+    notices.add(() => warnOfTakenSlot(cpu, array));
+  }
+}

@@ -1,0 +1,498 @@
+import type { NativeAddon } from '../addon/contract';
+import { addon } from '../addon/load';
+import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
+import { attemptAll } from '../input/attempt-all';
+import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
+import type { ReaderStats } from '../delivery/accounts';
+import { Consumer } from '../delivery/consumer';
+import { channels, warn } from './diagnostics';
+import { areReached, FlushWaiters, type Positions, publishedPositions } from '../delivery/flush-waiters';
+import { LAST_WRITERS_MILLISECONDS } from './last-writers';
+import { type Labels, type Metric, metricsOf } from '../delivery/metrics';
+import { Notices } from '../delivery/notices';
+import { checkLimits, checkSignal, type TurnLimits } from '../delivery/limits';
+import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from './options';
+import { PacedVisits, UNBOUNDED } from '../delivery/paced-visits';
+import { PerfArraySource } from './perf-array-source';
+import type { OwnedRecord } from '../records/owned-record';
+import { type OwnedRecordStream, readableOf } from '../delivery/readable';
+import type { RecordBatch } from '../delivery/record-batch';
+import { whenStuck } from '../delivery/stuck-drains';
+import type { Turn } from './turn';
+import { splitVisitors, type Visitors } from '../delivery/visitors';
+import { Waker } from './waker';
+
+const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
+/** A batch that is lent for so long while a close drains is probably held by the one who awaits that close. */
+const LONG_LENT_MILLISECONDS = 1000;
+/** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
+const BATCH_TIMEOUT_MILLISECONDS = 30_000;
+/** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
+const LONGEST_STEP_MILLISECONDS = 200;
+
+/** A close that delivers the rest first. */
+interface Drain {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** Why a slot could not be emptied. */
+  failure?: { readonly error: unknown };
+  /** What must be delivered; unknown while programs that had begun may still be writing. */
+  positions?: Positions;
+  readonly lastWriters: NodeJS.Timeout;
+  readonly stopWatching: () => void;
+  /** The batch that is lent, as far as wakes saw it. */
+  lent?: { seenAt: number; milliseconds: number } | undefined;
+  warned: boolean;
+  /** How long it waits for one batch. */
+  readonly batchTimeoutMilliseconds: number;
+}
+
+/**
+ * Layer 4: one ring per CPU on one perf event array, read as one stream.
+ *
+ * Read it by `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by
+ * {@link drain}; one at a time. Whoever is slow makes the kernel count losses, never this process grow.
+ */
+export class PerfMapReader implements AsyncIterable<RecordBatch> {
+  readonly #options: ResolvedOptions;
+  readonly #source: PerfArraySource;
+  readonly #turn: Turn;
+  readonly #visits: PacedVisits;
+  readonly #waker: Waker | undefined;
+  readonly #consumer: Consumer;
+  readonly #flushes = new FlushWaiters();
+  readonly #notices = new Notices();
+  #closed = false;
+  #drain: Drain | undefined;
+  #inDrain = false;
+  #paused = false;
+
+  private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
+    this.#options = options;
+    this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
+    this.#source = new PerfArraySource({
+      reader: this,
+      native,
+      array,
+      options,
+      waker: this.#waker,
+      notices: this.#notices,
+      refresh: () => {
+        if (!this.#closed) this.refresh();
+      },
+      hasConsumer: () => this.#consumer.active,
+    });
+    this.#turn = this.#source.turn;
+    const consumed = (): number => this.#source.consumedBytes;
+    this.#visits = new PacedVisits(this.#turn, consumed);
+    this.#consumer = new Consumer({
+      source: this.#turn,
+      visits: this.#visits,
+      limits: options.limits,
+      consumed,
+      notices: this.#notices,
+      afterBatch: () => this.#afterBatch(),
+      keepAlive: (alive) => this.#waker?.keepAlive(alive),
+      left: () => this.#endDrain(),
+    });
+    try {
+      this.#source.open();
+    } catch (error) {
+      this.#closed = true;
+      try {
+        attemptAll([() => this.#source.close(), () => this.#waker?.close()]);
+      } catch {
+        // Why it could not be opened says more.
+      }
+      throw error;
+    }
+    channels.open.publish({ reader: this, cpus: this.cpus });
+  }
+
+  /**
+   * Opens a ring for each CPU and puts it into the CPU's slot: all, or nothing. CPUs that are offline are left out, and
+   * taken in when they come online.
+   * @param array stays the caller's; keep it open as long as the reader
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION and others of the options, before anything is opened;
+   *   ERR_PERF_CPU_OFFLINE for a CPU asked for by number
+   * @throws PerfSystemError EACCES, EPERM, EMFILE, ENOMEM, …
+   */
+  static open(array: PerfEventArray, options: PerfMapReaderOptions = {}): PerfMapReader {
+    const native = addon();
+    checkArray(array);
+    const resolved = resolveOptions(options, native.pageSize());
+    if (array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
+    return new PerfMapReader(array, resolved, native);
+  }
+
+  /** CPUs with a ring now, ascending. */
+  get cpus(): readonly number[] {
+    return this.#closed ? [] : this.#source.rings.map((ring) => ring.cpu);
+  }
+
+  /** Whether the reader is closed; false while `close({ drain: true })` delivers the rest. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  // ------------------------------------------------------------------ delivery
+
+  /**
+   * Visits, in place and at once, what lies in the rings when it is called. In the order of time it leaves what is younger
+   * than the slack: the end of a stream is reached by pause(), and by drain() when the slack has passed.
+   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that record
+   * @param limits unbounded in time by default
+   * @returns records visited
+   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another
+   *   consumer reads, ERR_PERF_CLOSED
+   */
+  drain(visitors: Visitors, limits?: TurnLimits): number {
+    const within = limits === undefined ? NO_LIMITS : checkLimits(limits, NO_LIMITS);
+    const split = splitVisitors(visitors);
+    this.#checkOpen();
+    this.#consumer.checkFree();
+    if (this.#inDrain)
+      throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
+    this.#inDrain = true;
+    this.#notices.begin();
+    try {
+      const found = this.#turn.beginBatch();
+      this.#source.lookAfterDrain();
+      return this.#visits.visit(split, within, found);
+    } finally {
+      this.#inDrain = false;
+      if (this.#turn.inBatch) this.#turn.finishBatch();
+      this.#afterBatch();
+      this.#notices.end();
+    }
+  }
+
+  /** As {@link batches}. */
+  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+    return this.batches();
+  }
+
+  /**
+   * Batches as they come, each readable in place until the next is asked for. Ends when the reader is closed.
+   * @param options.signal ends it too; what it has not delivered stays in the rings
+   * @throws PerfRingError ERR_PERF_BUSY while another consumer reads, ERR_PERF_CLOSED; ERR_PERF_INVALID_OPTION with
+   *   wakeup: 'manual', where nothing would ever come
+   */
+  batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
+    checkSignal(signal);
+    this.#checkAsync();
+    return this.#consumer.batches(signal);
+  }
+
+  /**
+   * A stream in object mode, of copies. It stops reading while its buffer is full: the rings fill, and the kernel
+   * counts what it cannot write.
+   * @param options.highWaterMark records buffered; 256 by default
+   */
+  readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
+    const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
+    this.#checkAsync();
+    return readableOf(this.#consumer, plain);
+  }
+
+  /**
+   * The next sample, as a copy.
+   * @param options.timeoutMilliseconds how long to wait for one; without end by default
+   * @returns null at the deadline
+   * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
+   */
+  read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
+    const plain = plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT');
+    this.#checkAsync();
+    return this.#consumer.read(plain);
+  }
+
+  /**
+   * Resolves when everything published before the call has been delivered. It hurries the consumer along; without one
+   * it waits for the next. Do not await it in the body of the loop that takes the records.
+   * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; ERR_PERF_NOT_DRAINED when the program
+   *   has nothing left to do but to wait for this promise; the signal's reason
+   */
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
+    this.#checkOpen();
+    const delivered = this.#flushes.wait(this.#source.rings, signal);
+    this.#flushes.check();
+    this.#consumer.wake();
+    return delivered;
+  }
+
+  // ------------------------------------------------------------------ control
+
+  /** Takes the rings out of the map: programs write nowhere, and nobody counts what they would have written. */
+  pause(): void {
+    this.#checkOpen();
+    this.#paused = true;
+    this.#run(() => this.#source.emptySlots());
+  }
+
+  /** Puts the rings back, also where another reader has taken the slot. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
+  resume(): void {
+    this.#checkOpen();
+    if (this.#drain !== undefined) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
+    this.#paused = false;
+    this.#run(() => this.#source.fillSlots());
+  }
+
+  /** Between {@link pause} and {@link resume}. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * Opens rings for CPUs that came online, and reads to their end, then closes, those of CPUs that went offline. Done
+   * by itself once a second. Within a turn, or while a close drains, it does nothing.
+   * @throws PerfSystemError when a ring cannot be opened (by itself it warns, and tries again a second later)
+   */
+  refresh(): void {
+    this.#checkOpen();
+    // The function is the caller's, and may call close() or begin a turn: it is asked before anything changes.
+    const online = this.#options.onlineCpus();
+    if (this.#closed || this.#turn.inBatch || this.#drain !== undefined) return;
+    this.#run(() => this.#source.refresh(online));
+  }
+
+  /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
+  stats(): ReaderStats {
+    if (!this.#closed) this.#run(() => this.#source.checkLosses());
+    return this.#source.stats();
+  }
+
+  /**
+   * The same counts as an exporter takes them, see {@link formatOpenMetrics}.
+   * @param labels of every sample, beside `cpu`: they tell readers apart whose metrics are served together
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for labels that OpenMetrics does not allow, or one named `cpu`
+   */
+  metrics(labels: Labels = {}): Metric[] {
+    return metricsOf(this.stats(), labels);
+  }
+
+  /**
+   * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a listener, in
+   * a loop over batches, twice.
+   * @param options.drain first empties the slots and delivers to the consumer that is reading everything published up to
+   *   the call, and what programs that were writing then still commit; the promise resolves when all is freed. Without a
+   *   consumer, which with wakeup: 'manual' there never is, all is freed at once, and what lies in the rings counts neither
+   *   as received nor as lost: pause() and {@link drain} first. Do not await it in the loop that takes the rest: the loop
+   *   ends by itself.
+   * @param options.batchTimeoutMilliseconds how long a close that drains waits for one batch that the consumer holds: 30,000
+   *   by default, with a warning after a second; Infinity waits, without one, for whoever writes to a pager
+   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
+   *   holds one batch for longer than `batchTimeoutMilliseconds`, or the program has nothing left to do but to wait
+   *   for this promise: all is freed then, and what was not delivered is lost
+   */
+  close(options: { drain?: boolean; batchTimeoutMilliseconds?: number } = {}): Promise<void> {
+    try {
+      const { drain, batchTimeoutMilliseconds = BATCH_TIMEOUT_MILLISECONDS } = plainOptions(
+        options,
+        ['drain', 'batchTimeoutMilliseconds'],
+        'ERR_PERF_INVALID_ARGUMENT',
+      );
+      if (!(typeof batchTimeoutMilliseconds === 'number' && batchTimeoutMilliseconds >= 0)) {
+        throw new PerfRingError(
+          'ERR_PERF_INVALID_ARGUMENT',
+          `batchTimeoutMilliseconds must be 0 or more, got ${shown(batchTimeoutMilliseconds)}`,
+        );
+      }
+      if (!this.#closed && drain === true && this.#consumer.active)
+        return this.#drainAndClose(batchTimeoutMilliseconds);
+      this.#closeNow();
+      return this.#drain?.promise ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Frees everything at once, without delivering the rest: for `using`. */
+  [Symbol.dispose](): void {
+    this.#closeNow();
+  }
+
+  /** As {@link close}: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #drainAndClose(batchTimeoutMilliseconds: number): Promise<void> {
+    if (this.#drain !== undefined) return this.#drain.promise;
+    let resolve!: () => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<void>((toResolve, toReject) => {
+      resolve = toResolve;
+      reject = toReject;
+    });
+    const lastWriters = setTimeout(() => this.#afterLastWriters(), LAST_WRITERS_MILLISECONDS);
+    const drain: Drain = {
+      promise,
+      resolve,
+      reject,
+      lastWriters,
+      stopWatching: whenStuck(() =>
+        this.#endDrain(notDrained('nothing is left to run that could ask for the next')),
+      ),
+      warned: false,
+      batchTimeoutMilliseconds,
+    };
+    this.#drain = drain;
+    try {
+      this.#run(() => this.#source.emptySlots());
+    } catch (error) {
+      // What was published is delivered all the same.
+      drain.failure = { error };
+    }
+    return promise;
+  }
+
+  #afterLastWriters(): void {
+    if (this.#drain === undefined) return;
+    this.#run(() => {
+      this.#turn.endOfWriting();
+      (this.#drain as Drain).positions = publishedPositions(this.#source.rings);
+      this.#consumer.wake();
+      if (!this.#turn.inBatch) this.#endDrainWhenReached();
+    });
+  }
+
+  #endDrainWhenReached(): void {
+    const positions = this.#drain?.positions;
+    if (positions !== undefined && areReached(positions)) this.#endDrain();
+  }
+
+  /** Frees everything when a close drains; nothing otherwise. */
+  #endDrain(error?: PerfRingError): void {
+    if (this.#drain === undefined || this.#closed) return;
+    if (error !== undefined) this.#drain.failure ??= { error };
+    try {
+      this.#closeNow();
+    } catch {
+      // The promise of the drain is rejected with it.
+    }
+  }
+
+  #closeNow(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const drain = this.#drain;
+    clearTimeout(drain?.lastWriters);
+    drain?.stopWatching();
+    this.#notices.begin();
+    try {
+      attemptAll([
+        () => this.#flushes.end(),
+        () => this.#source.close(),
+        () => this.#waker?.close(),
+        () => this.#consumer.end(),
+      ]);
+    } catch (error) {
+      if (drain !== undefined) drain.failure ??= { error };
+      throw error;
+    } finally {
+      if (drain?.failure === undefined) drain?.resolve();
+      else drain.reject(drain.failure.error);
+      this.#notices.add(() => channels.close.publish({ reader: this, stats: this.#source.stats() }));
+      this.#notices.end();
+    }
+  }
+
+  // ------------------------------------------------------------------ waking
+
+  readonly #onWake = (reasons: number, hungUp: readonly number[]): void => {
+    if (this.#closed) return;
+    this.#run(() => {
+      if (hungUp.length > 0) this.#source.expectCpuChange();
+      if (this.#consumer.waits) {
+        // The consumer comes first; the rings are looked after when its turn is over.
+        this.#consumer.wake();
+        if (this.#closed) return;
+        if (this.#turn.inBatch) {
+          this.#source.lookAfterTurn(reasons);
+          return;
+        }
+      } else {
+        this.#waker?.keepAlive(false);
+      }
+      if (this.#source.lookAfter(reasons)) this.#consumer.wake();
+      this.#watchLent();
+    });
+  };
+
+  #afterBatch(): void {
+    this.#flushes.check();
+    if (this.#closed) return;
+    this.#source.afterBatch();
+    if (this.#drain !== undefined) this.#drain.lent = undefined;
+    this.#endDrainWhenReached();
+  }
+
+  /** While a close drains: how long the consumer has held its batch. */
+  #watchLent(): void {
+    const drain = this.#drain;
+    if (drain === undefined || !this.#turn.inBatch) return;
+    const now = monotonicMilliseconds();
+    drain.lent ??= { seenAt: now, milliseconds: 0 };
+    const { lent } = drain;
+    lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
+    lent.seenAt = now;
+    const { batchTimeoutMilliseconds } = drain;
+    if (lent.milliseconds >= batchTimeoutMilliseconds) {
+      const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
+      // Nobody may await the promise, and a slow consumer must not end the process.
+      drain.promise.catch(() => undefined);
+      this.#notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
+      this.#endDrain(error);
+      return;
+    }
+    // A caller without a timeout expects a slow consumer.
+    if (drain.warned || batchTimeoutMilliseconds === Number.POSITIVE_INFINITY) return;
+    if (lent.milliseconds >= LONG_LENT_MILLISECONDS) {
+      drain.warned = true;
+      this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
+    }
+  }
+
+  /** A method that may cause notices, which are told after it. */
+  #run(method: () => void): void {
+    this.#notices.begin();
+    try {
+      method();
+    } finally {
+      this.#notices.end();
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
+  }
+
+  #checkAsync(): void {
+    this.#checkOpen();
+    if (this.#waker === undefined) {
+      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `wakeup: 'manual' wakes nobody: call drain()`);
+    }
+    this.#consumer.checkFree();
+    if (this.#inDrain) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
+  }
+}
+
+const LONG_LENT =
+  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
+  'body waits in vain, until the close gives up: call it there without await';
+
+/** @param why the consumer will not ask for its next batch */
+function notDrained(why: string): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_DRAINED',
+    `close({ drain: true }) could not deliver the rest: the consumer holds a batch, and ${why}. Do not await it in the ` +
+      'body of the loop that takes the rest',
+  );
+}

@@ -1,0 +1,273 @@
+import { totalmem } from 'node:os';
+import type { NativeAddon } from '../addon/contract';
+import type { PerfEventArray } from '../bpf/perf-event-array';
+import { PerfRingError } from '../errors';
+import { processCapabilities } from '../host/capabilities';
+import { onlineCpus } from '../host/cpu-list';
+import { largestRingBytes, type MemoryLimit, memoryLimit } from '../host/memory-limit';
+import { CpuAccount, type ReaderStats, statsOf } from '../delivery/accounts';
+import { attemptAll } from '../input/attempt-all';
+import { CpuRing } from './cpu-ring';
+import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
+import { checkSlots, type SlotListener, Slots, splitBySlot } from './slots';
+import type { Waker } from './waker';
+
+/** Rings of more than this part of the machine's memory are not advised. */
+const LARGEST_PART_OF_MEMORY = 1 / 4;
+
+/** A CPU that came or went. */
+export interface CpuChange {
+  readonly cpu: number;
+  readonly online: boolean;
+}
+
+/**
+ * The rings of a reader, by CPU number, and their slots in the array. A CPU's number is its key, whatever its place in
+ * a list: sparse and offline CPUs are normal.
+ */
+export class RingSet {
+  readonly #native: NativeAddon;
+  readonly #array: PerfEventArray;
+  readonly #options: ResolvedOptions;
+  readonly #waker: Waker | undefined;
+  readonly #retired: (ring: CpuRing) => void;
+  readonly #slots: Slots;
+  readonly #tellLeftOut: (cpus: readonly number[]) => void;
+  readonly #leftOut = new Set<number>();
+  readonly #accounts = new Map<number, CpuAccount>();
+  /** Samples of each ring that had come at its last look, read or not. */
+  readonly #arrived = new WeakMap<CpuRing, number>();
+  #list: readonly CpuRing[] = [];
+  #closedBytes = 0;
+  /** Read when something was lost. */
+  #mayLock: MemoryLimit | undefined;
+  /** A ring is retiring. */
+  #retires = false;
+
+  /**
+   * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
+   * @param listener told of slots that another reader has taken, and that were regained
+   * @param leftOut told of CPUs for which the map has no slot, once each
+   */
+  constructor(
+    native: NativeAddon,
+    array: PerfEventArray,
+    options: ResolvedOptions,
+    waker: Waker | undefined,
+    retired: (ring: CpuRing) => void,
+    listener: SlotListener,
+    leftOut: (cpus: readonly number[]) => void,
+  ) {
+    this.#native = native;
+    this.#array = array;
+    this.#options = options;
+    this.#waker = waker;
+    this.#retired = retired;
+    this.#slots = new Slots(native, array, listener);
+    this.#tellLeftOut = leftOut;
+  }
+
+  /** The rings, by CPU number. */
+  get list(): readonly CpuRing[] {
+    return this.#list;
+  }
+
+  /** Rings of offline CPUs are to be closed when they have been read to their end. */
+  get retires(): boolean {
+    return this.#retires;
+  }
+
+  /** What was counted so far. */
+  stats(): ReaderStats {
+    return statsOf(this.#accounts.values(), () => this.#advisableBytes());
+  }
+
+  /** Bytes visited or skipped in all rings, since the reader was opened. */
+  get consumedBytes(): number {
+    let bytes = this.#closedBytes;
+    for (const ring of this.#list) bytes += ring.consumedBytes;
+    return bytes;
+  }
+
+  /** Every CPU asked for, or every one online; what has been opened is the caller's to close when this throws. */
+  open(): void {
+    const online = new Set(this.#options.onlineCpus());
+    const asked = this.#options.cpus;
+    checkSlots(this.#array, asked ?? [...online], asked !== undefined);
+    const wanted = asked ?? this.#withSlots([...online]);
+    for (const cpu of wanted) {
+      if (!online.has(cpu)) {
+        throw new PerfRingError(
+          'ERR_PERF_CPU_OFFLINE',
+          `CPU ${cpu} is offline: bring it online or leave it out`,
+        );
+      }
+    }
+    for (const cpu of wanted) this.#add(cpu);
+    if (this.#list.length === 0) throw new PerfRingError('ERR_PERF_CPU_OFFLINE', 'no CPU is online');
+    this.fillSlots();
+  }
+
+  /**
+   * Retires rings of CPUs that went offline, opens rings for those that came online. Every CPU is tried, then the first
+   * failure thrown; the next refresh tries again.
+   * @param online CPUs that are online
+   * @param fill whether new rings go into the map
+   * @param changed called for each CPU that came or went
+   */
+  refresh(online: readonly number[], fill: boolean, changed: (change: CpuChange) => void): void {
+    const wanted = new Set(
+      this.#options.cpus?.filter((cpu) => online.includes(cpu)) ?? this.#withSlots(online),
+    );
+    const gone = this.#list.filter((ring) => !wanted.has(ring.cpu) && !ring.retiring);
+    attemptAll([
+      ...gone.map((ring) => () => {
+        this.#slots.empty(ring.cpu);
+        ring.retiring = true;
+        this.#retires = true;
+        this.#waker?.unwatch(ring.polled);
+        changed({ cpu: ring.cpu, online: false });
+      }),
+      () => this.retireEmptied(),
+      ...[...wanted]
+        .sort((one, other) => one - other)
+        .map((cpu) => () => {
+          if (this.#list.some((ring) => ring.cpu === cpu) || !this.#addIfOnline(cpu)) return;
+          if (fill) this.#fillNew(cpu);
+          changed({ cpu, online: true });
+        }),
+    ]);
+  }
+
+  /** Closes rings of offline CPUs that have been read to their end. */
+  retireEmptied(): void {
+    const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
+    this.#list = emptied.length > 0 ? this.#list.filter((ring) => !emptied.includes(ring)) : this.#list;
+    this.#retires = this.#list.some((ring) => ring.retiring);
+    attemptAll(
+      emptied.flatMap((ring) => [
+        () => this.#retired(ring),
+        () => {
+          this.#closedBytes += ring.consumedBytes;
+          ring.close();
+        },
+      ]),
+    );
+  }
+
+  fillSlots(): void {
+    const rings = this.#list.filter((ring) => !ring.retiring);
+    attemptAll(rings.map((ring) => () => this.#slots.fill(ring.slotEvent)));
+  }
+
+  emptySlots(): void {
+    attemptAll(this.#list.map((ring) => () => this.#slots.empty(ring.cpu)));
+  }
+
+  /** @returns whether the events changed places */
+  setWakes(ring: CpuRing, wakes: boolean): boolean {
+    if (ring.retiring || !this.#slots.holds(ring.cpu)) return false;
+    ring.setWakes(this.#slots, wakes);
+    return true;
+  }
+
+  /** Tells of slots that another reader has taken, and takes back those that have become empty. */
+  checkSlots(): void {
+    attemptAll(this.#list.map((ring) => () => this.#slots.check(ring.cpu)));
+  }
+
+  /**
+   * Samples that came since the ring's last look, by what lies in it, what was read and what was lost: a full ring
+   * takes none, and is not calm for that.
+   */
+  arrivedSamples(ring: CpuRing, available: number): number {
+    const { account } = ring;
+    // Within a turn what was visited is counted as received, and still lies in the ring.
+    const unread = ring.ring.reading ? ring.unreadBytes : available;
+    const arrived = account.received + account.lost + unread / account.meanRecordBytes;
+    const before = this.#arrived.get(ring) ?? account.received;
+    this.#arrived.set(ring, arrived);
+    return Math.max(0, arrived - before);
+  }
+
+  /** Slots, then polling, then the rings; every step is tried, then the first failure thrown. */
+  close(): void {
+    attemptAll([
+      () => this.emptySlots(),
+      ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
+      () => this.#slots.close(),
+    ]);
+  }
+
+  /** Those that have a slot in the map, ascending; the others are told of. */
+  #withSlots(online: readonly number[]): readonly number[] {
+    const { cpus, leftOut } = splitBySlot(this.#array, online);
+    const untold = leftOut.filter((cpu) => !this.#leftOut.has(cpu));
+    for (const cpu of untold) this.#leftOut.add(cpu);
+    if (untold.length > 0) this.#tellLeftOut(untold);
+    return cpus;
+  }
+
+  /** Opens a ring that is watched, or none. */
+  #add(cpu: number): void {
+    const account = this.#accounts.get(cpu) ?? this.#newAccount(cpu);
+    const ring = CpuRing.open(this.#native, cpu, this.#options, account);
+    try {
+      this.#waker?.watch(ring.polled);
+    } catch (error) {
+      ring.close();
+      throw error;
+    }
+    this.#accounts.set(cpu, account);
+    this.#list = [...this.#list, ring].sort((one, other) => one.cpu - other.cpu);
+  }
+
+  /** A ring that cannot be put into its slot is of no use: the next refresh tries anew. */
+  #fillNew(cpu: number): void {
+    const ring = this.#list.find((one) => one.cpu === cpu);
+    if (ring === undefined) return;
+    try {
+      this.#slots.fill(ring.slotEvent);
+    } catch (error) {
+      this.#list = this.#list.filter((one) => one !== ring);
+      this.#waker?.unwatch(ring.polled);
+      ring.close();
+      throw error;
+    }
+  }
+
+  /** A CPU may go offline between being seen and being opened. */
+  #addIfOnline(cpu: number): boolean {
+    try {
+      this.#add(cpu);
+      return true;
+    } catch (error) {
+      if (isOffline(error)) return false;
+      throw error;
+    }
+  }
+
+  /** The largest ring that each CPU can have, as far as can be known. */
+  #advisableBytes(): number {
+    const rings = Math.max(1, this.#accounts.size);
+    this.#mayLock ??= memoryLimit(onlineCpus().length, processCapabilities());
+    return Math.min(
+      LARGEST_RING_BYTES,
+      largestRingBytes(this.#mayLock, rings, this.#options.pageSize),
+      (totalmem() * LARGEST_PART_OF_MEMORY) / rings,
+    );
+  }
+
+  #newAccount(cpu: number): CpuAccount {
+    return new CpuAccount(cpu, this.#options.dataPageCount * this.#options.pageSize);
+  }
+}
+
+function isOffline(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    (error.code === 'ERR_PERF_CPU_OFFLINE' || error.code === 'ERR_PERF_NO_SUCH_CPU')
+  );
+}

@@ -1,0 +1,237 @@
+import { BatchIterator, type BatchSource } from '../../../lib/delivery/batch-iterator';
+import { Notices } from '../../../lib/delivery/notices';
+import type { RecordBatch } from '../../../lib/delivery/record-batch';
+
+/** A consumer whose rings hold what a test says. */
+class Scene implements BatchSource {
+  readonly log: string[] = [];
+  readonly notices = new Notices();
+  found = 0;
+  isAwake = false;
+  isOver = false;
+  entering: Error | undefined;
+  looking: Error | undefined;
+  givingBack: Error | undefined;
+  wakeUp: (() => void) | undefined;
+  #batches = 0;
+
+  readonly enter = (): void => {
+    this.log.push('enter');
+    if (this.entering !== undefined) throw this.entering;
+  };
+  readonly giveBack = (): void => {
+    this.log.push('give back');
+    if (this.givingBack !== undefined) throw this.givingBack;
+  };
+  readonly over = (): boolean => this.isOver;
+  readonly awake = (): boolean => this.isAwake;
+  readonly look = (): RecordBatch | null => {
+    this.wakeUp = undefined;
+    this.isAwake = false;
+    if (this.looking !== undefined) throw this.looking;
+    if (this.found === 0) return null;
+    this.found--;
+    const name = `batch ${this.#batches++}`;
+    return { name, end: () => this.log.push(`end of ${name}`) } as unknown as RecordBatch;
+  };
+  readonly wait = (wakeUp: () => void): void => {
+    this.log.push('wait');
+    this.wakeUp = wakeUp;
+  };
+  readonly leave = (): void => {
+    this.log.push('leave');
+  };
+
+  /** Something lies in the rings now, and whoever waits is woken. */
+  wake(found = 1): void {
+    this.found += found;
+    this.wakeUp?.();
+  }
+}
+
+const nameOf = (batch: unknown): string | undefined => (batch as { name?: string } | undefined)?.name;
+
+/** What a promise has become after so many microtasks. */
+async function stateOf(promise: Promise<unknown>, microtasks: number): Promise<'settled' | 'pending'> {
+  let settled = false;
+  promise.then(
+    () => (settled = true),
+    () => (settled = true),
+  );
+  for (let i = 0; i < microtasks; i++) await null;
+  return settled ? 'settled' : 'pending';
+}
+
+describe('an iteration over batches', () => {
+  it('hands over what lies in the rings at once', async () => {
+    const scene = new Scene();
+    scene.found = 1;
+    const { value, done } = await new BatchIterator(scene, undefined).next();
+    expect([nameOf(value), done]).toEqual(['batch 0', false]);
+    expect(scene.log).toEqual(['enter']);
+  });
+
+  it('waits where there is nothing, and hands over what a wake finds one microtask later', async () => {
+    const scene = new Scene();
+    const next = new BatchIterator(scene, undefined).next();
+    expect(await stateOf(next, 10)).toBe('pending');
+    scene.wake();
+    expect(await stateOf(next, 2)).toBe('settled');
+    expect(nameOf((await next).value)).toBe('batch 0');
+  });
+
+  it('goes on waiting after a wake that found nothing', async () => {
+    const scene = new Scene();
+    const next = new BatchIterator(scene, undefined).next();
+    scene.wakeUp?.();
+    expect(await stateOf(next, 10)).toBe('pending');
+    scene.wake();
+    expect(nameOf((await next).value)).toBe('batch 0');
+    expect(scene.log).toEqual(['enter', 'wait', 'wait']);
+  });
+
+  it('ends a batch before it gives back what was visited, and only when the next is asked for', async () => {
+    const scene = new Scene();
+    scene.found = 1;
+    const batches = new BatchIterator(scene, undefined);
+    await batches.next();
+    expect(scene.log).toEqual(['enter']);
+    void batches.next();
+    expect(scene.log).toEqual(['enter', 'end of batch 0', 'give back', 'wait']);
+  });
+
+  it('lets the event loop go on before it hands over what is left', async () => {
+    const scene = new Scene();
+    scene.found = 2;
+    const batches = new BatchIterator(scene, undefined);
+    await batches.next();
+    scene.isAwake = true;
+    let loopWentOn = false;
+    setImmediate(() => {
+      loopWentOn = true;
+    });
+    const next = batches.next();
+    expect(await stateOf(next, 10)).toBe('pending');
+    expect(nameOf((await next).value)).toBe('batch 1');
+    expect(loopWentOn).toBe(true);
+  });
+
+  it('answers those who ask at once in the order in which they asked', async () => {
+    const scene = new Scene();
+    const batches = new BatchIterator(scene, undefined);
+    const asked = [batches.next(), batches.next(), batches.return(), batches.next()];
+    scene.wake();
+    expect(nameOf((await asked[0])?.value)).toBe('batch 0');
+    await null;
+    scene.wake();
+    const [, second, returned, after] = await Promise.all(asked);
+    expect(nameOf(second?.value)).toBe('batch 1');
+    expect([returned?.done, after?.done]).toEqual([true, true]);
+    expect(scene.log.filter((entry) => entry === 'leave')).toEqual(['leave']);
+  });
+
+  it('leaves once, whoever ends it and however often', async () => {
+    const scene = new Scene();
+    scene.found = 1;
+    const batches = new BatchIterator(scene, undefined);
+    await batches.next();
+    expect((await batches.return()).done).toBe(true);
+    expect((await batches.return()).done).toBe(true);
+    expect((await batches.next()).done).toBe(true);
+    await batches[Symbol.asyncDispose]();
+    expect(scene.log).toEqual(['enter', 'end of batch 0', 'leave']);
+  });
+
+  it('neither enters nor leaves when it ends before it began', async () => {
+    const scene = new Scene();
+    const batches = new BatchIterator(scene, undefined);
+    await batches.return();
+    expect((await batches.next()).done).toBe(true);
+    expect(scene.log).toEqual([]);
+  });
+
+  it('passes on what it is told to throw, and is over', async () => {
+    const scene = new Scene();
+    scene.found = 1;
+    const batches = new BatchIterator(scene, undefined);
+    await batches.next();
+    await expect(batches.throw(new Error('mine'))).rejects.toThrow('mine');
+    expect((await batches.next()).done).toBe(true);
+    expect(scene.log).toEqual(['enter', 'end of batch 0', 'leave']);
+  });
+
+  it('ends when the reader is closed while it waits', async () => {
+    const scene = new Scene();
+    const next = new BatchIterator(scene, undefined).next();
+    scene.isOver = true;
+    scene.wakeUp?.();
+    expect((await next).done).toBe(true);
+    expect(scene.log).toEqual(['enter', 'wait', 'leave']);
+  });
+
+  it('ends when the look itself closes the reader', async () => {
+    const scene = new Scene();
+    const look = (): null => {
+      scene.isOver = true;
+      return null;
+    };
+    expect((await new BatchIterator({ ...scene, look }, undefined).next()).done).toBe(true);
+  });
+
+  it('ends at the signal, while it waits and while a batch is lent', async () => {
+    const waiting = new Scene();
+    const stop = new AbortController();
+    const next = new BatchIterator({ ...waiting, over: () => stop.signal.aborted }, stop.signal).next();
+    const lending = new Scene();
+    lending.found = 1;
+    const batches = new BatchIterator({ ...lending, over: () => stop.signal.aborted }, stop.signal);
+    await batches.next();
+    stop.abort();
+    expect((await next).done).toBe(true);
+    expect(lending.log).toEqual(['enter']);
+    expect((await batches.next()).done).toBe(true);
+  });
+
+  it('fails who asked, and is over, when entering, looking or giving back fails', async () => {
+    const failure = new Error('no');
+    for (const where of ['entering', 'looking', 'givingBack'] as const) {
+      const scene = new Scene();
+      scene.found = 1;
+      const batches = new BatchIterator(scene, undefined);
+      if (where === 'givingBack') await batches.next();
+      scene[where] = failure;
+      await expect(batches.next()).rejects.toBe(failure);
+      expect((await batches.next()).done).toBe(true);
+    }
+  });
+
+  it.each([
+    ['in its first look', 'look'],
+    ['when a batch is given back', 'giveBack'],
+    ['in a look that a wake caused', 'look'],
+    ['when it leaves', 'leave'],
+  ] as const)('answers a listener that asks for the next batch %s', async (when, step) => {
+    const scene = new Scene();
+    const asked: Promise<unknown>[] = [];
+    let notices = when === 'in a look that a wake caused' ? -1 : 0;
+    const source = {
+      ...scene,
+      [step]: () => {
+        if (notices++ === 0) scene.notices.add(() => asked.push(batches.next(), batches.return()));
+        return scene[step]();
+      },
+    };
+    const batches = new BatchIterator(source, undefined);
+    scene.found = when === 'when a batch is given back' ? 1 : 0;
+    asked.push(batches.next());
+    if (when === 'when a batch is given back') asked.push(batches.next());
+    if (when === 'when it leaves') asked.push(batches.return());
+    for (let round = 0; round < 10; round++) {
+      scene.wake();
+      await new Promise(setImmediate);
+    }
+    expect(asked.length).toBeGreaterThanOrEqual(3);
+    const results = (await Promise.all(asked)) as { done: boolean }[];
+    expect(results.some(({ done }) => done)).toBe(true);
+  });
+});

@@ -1,0 +1,83 @@
+import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
+import { type Metric, metricsOf } from '../../../lib/delivery/metrics';
+import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+
+const GAUGE = { name: 'some', type: 'gauge', help: 'Some.', samples: [] } as const;
+const COUNTER = { ...GAUGE, type: 'counter' } as const;
+const sample = (value: number, labels: Record<string, string> = {}) => ({ labels, value });
+
+describe('formatOpenMetrics', () => {
+  it('escapes what labels and help may hold', () => {
+    const help = 'one\n# TYPE b counter\nb_total "1" \\';
+    expect(formatOpenMetrics([{ ...GAUGE, help, samples: [sample(1, { path: 'a"b\\c\nd\r' })] }])).toBe(
+      [
+        '# TYPE some gauge',
+        '# HELP some one\\n# TYPE b counter\\nb_total \\"1\\" \\\\',
+        'some{path="a\\"b\\\\c\\nd\r"} 1',
+        '# EOF',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('writes numbers that are not finite as the specification does', () => {
+    const values = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 1.5];
+    const samples = values.map((value, index) => sample(value, { index: String(index) }));
+    expect(formatOpenMetrics([{ ...GAUGE, samples }]).match(/(?<=\} ).*/g)).toEqual([
+      '+Inf',
+      '-Inf',
+      'NaN',
+      '1.5',
+    ]);
+  });
+
+  it('joins the metrics of two readers, each family once', () => {
+    const stats = statsOf([new CpuAccount(0, 4096)], () => 2 ** 30);
+    const text = formatOpenMetrics([
+      ...metricsOf(stats, { reader: 'exec' }),
+      ...metricsOf(stats, { reader: 'calls' }),
+    ]);
+    const types = text.match(/^# TYPE .*$/gm) ?? [];
+    expect(types).toHaveLength(metricsOf(stats).length);
+    expect(new Set(types).size).toBe(types.length);
+    expect(text).toContain(
+      'perfring_wakeups_total{reader="exec",cpu="0"} 0\nperfring_wakeups_total{reader="calls",cpu="0"} 0\n',
+    );
+    expect(() => formatOpenMetrics([...metricsOf(stats), ...metricsOf(stats)])).toThrow(
+      /two samples are perfring_received_samples_total\{cpu="0"\}; give each reader a label/,
+    );
+  });
+
+  it.each<[string, readonly unknown[], RegExp]>([
+    [
+      'another type',
+      [{ ...GAUGE, type: 'bogus' }],
+      /type of the metric some must be 'counter' or 'gauge', got "bogus"/,
+    ],
+    ['a type from the prototype', [{ ...GAUGE, type: 'toString' }], /must be 'counter' or 'gauge'/],
+    ['a name with a line end', [{ ...GAUGE, name: 'a\nb 1' }], /is no name of a metric/],
+    ['an empty name', [{ ...GAUGE, name: '' }], /is no name of a metric/],
+    ['a counter named _total', [{ ...COUNTER, name: 'some_total' }], /named without _total/],
+    ['a unit that is not in the name', [{ ...GAUGE, unit: 'bytes' }], /must end with its unit, _bytes/],
+    ['a label name', [{ ...GAUGE, samples: [sample(1, { 'x y"': '1' })] }], /is no name of a label/],
+    ['a reserved label', [{ ...GAUGE, samples: [sample(1, { __name__: 'up' })] }], /__name__ is reserved/],
+    [
+      'a value that is none',
+      [{ ...GAUGE, samples: [sample('1' as unknown as number)] }],
+      /must be a number, got "1"/,
+    ],
+    ['a counter below 0', [{ ...COUNTER, samples: [sample(-1)] }], /must not be below 0 or NaN, got -1/],
+    ['a counter that is NaN', [{ ...COUNTER, samples: [sample(Number.NaN)] }], /got NaN/],
+    ['two types', [GAUGE, COUNTER], /must agree in type and unit, got gauge - and counter -/],
+    ['names that meet', [COUNTER, { ...GAUGE, name: 'some_total' }], /some and some_total both have samples/],
+    [
+      'labels in another order',
+      [{ ...GAUGE, samples: [sample(1, { a: '1', b: '2' }), sample(1, { b: '2', a: '1' })] }],
+      /two samples are some\{a="1",b="2"\}/,
+    ],
+  ])('refuses %s', (_what, metrics, message) => {
+    expect(() => formatOpenMetrics(metrics as Metric[])).toThrow(
+      expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT', message: expect.stringMatching(message) }),
+    );
+  });
+});

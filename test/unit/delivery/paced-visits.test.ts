@@ -1,0 +1,101 @@
+import { PacedVisits } from '../../../lib/delivery/paced-visits';
+import type { Turn } from '../../../lib/perf-array/turn';
+import type { SplitVisitors } from '../../../lib/delivery/visitors';
+
+const RECORD_BYTES = 24;
+const UNBOUNDED = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+const VISITORS: SplitVisitors = { sample: () => undefined, other: () => undefined };
+
+/** A turn over rings that never run dry, and time that goes by with the records alone. */
+class Scene {
+  /** Records asked for, chunk by chunk, of the last visit. */
+  asked: number[] = [];
+  microsecondsARecord = 0.01;
+  #left = 0;
+  #milliseconds = 0;
+  #visited = 0;
+  readonly #visits = new PacedVisits(
+    {
+      stopped: false,
+      visit: (_sample: unknown, _other: unknown, limit: number) => {
+        this.asked.push(limit);
+        const visited = Math.min(limit, this.#left);
+        this.#left -= visited;
+        this.#visited += visited;
+        this.#milliseconds += (visited * this.microsecondsARecord) / 1000;
+        return visited;
+      },
+    } as unknown as Turn,
+    () => this.#visited * RECORD_BYTES,
+    () => this.#milliseconds,
+  );
+
+  visit(published: number, limits: { records?: number; bytes?: number; microseconds: number }): number {
+    this.asked = [];
+    this.#left = published;
+    return this.#visits.visit(VISITORS, { ...UNBOUNDED, ...limits }, published * RECORD_BYTES);
+  }
+}
+
+describe('PacedVisits', () => {
+  const endless = { microseconds: Number.MAX_SAFE_INTEGER };
+
+  it('take all there is without bounds', () => {
+    const s = new Scene();
+    expect(s.visit(2000, endless)).toBe(2000);
+    expect(s.visit(0, endless)).toBe(0);
+  });
+
+  it('take so many records, exactly', () => {
+    const s = new Scene();
+    for (const records of [1, 255, 256, 257, 1999]) {
+      expect(s.visit(2000, { records, ...endless })).toBe(records);
+      expect(s.visit(2000, { records, microseconds: 1000 })).toBe(records);
+    }
+  });
+
+  it('take about so many bytes: looked at after each chunk', () => {
+    const s = new Scene();
+    expect(s.visit(2000, { bytes: 1, ...endless })).toBe(256);
+    expect(s.visit(2000, { bytes: RECORD_BYTES * 300, ...endless })).toBe(300);
+    expect(s.visit(2000, { bytes: RECORD_BYTES * 2000, ...endless })).toBe(2000);
+    expect(s.visit(2000, { bytes: 1, microseconds: 1000 })).toBe(256);
+  });
+
+  it('take a chunk at least, however little time there is, and no second one when it is over', () => {
+    const s = new Scene();
+    s.microsecondsARecord = 10;
+    expect(s.visit(2000, { microseconds: 1 })).toBe(256);
+  });
+
+  it('end in time, whatever a record costs', () => {
+    for (const microseconds of [0.003, 0.1, 1, 3]) {
+      const s = new Scene();
+      s.microsecondsARecord = microseconds;
+      const visited = s.visit(1_000_000, { microseconds: 1000 });
+      expect(visited * microseconds).toBeGreaterThan(990);
+      expect(visited * microseconds).toBeLessThanOrEqual(1000 + microseconds);
+    }
+  });
+
+  it('begin with what a record cost last time, so that one that costs 64 times as much ends in time', () => {
+    const s = new Scene();
+    s.visit(5000, { microseconds: 1000 });
+    expect(s.asked[0]).toBe(256);
+    s.microsecondsARecord *= 64;
+    s.visit(5000, { microseconds: 1000 });
+    expect(s.asked[0]).toBe(1562);
+    // By now it is known what one costs.
+    s.visit(5000, { microseconds: 1000 });
+    expect(s.asked[0]).toBe(256);
+  });
+
+  it('never begin with more than a chunk', () => {
+    const s = new Scene();
+    s.microsecondsARecord = 0.0001;
+    s.visit(100_000, { microseconds: 1_000_000 });
+    s.visit(100_000, { microseconds: 1_000_000 });
+    expect(Math.max(...s.asked)).toBe(16_384);
+    expect(s.asked[0]).toBe(16_384);
+  });
+});

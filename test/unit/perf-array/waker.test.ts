@@ -1,0 +1,103 @@
+import type { NativeAddon } from '../../../lib/addon/contract';
+import { Waker } from '../../../lib/perf-array/waker';
+import { bpfOutputAttr } from '../../../lib/events/bpf-output';
+import { PerfEvent } from '../../../lib/events/perf-event';
+import { answers, fakeNative } from '../../support/fake-native';
+import { codeOf, messageOf } from '../../support/ring-errors';
+
+const POLLER = { poller: true };
+const ignoreWake = (): void => undefined;
+
+/** A waker over an addon whose calls are recorded; all of them succeed unless `functions` says otherwise. */
+function scene(functions: Partial<Record<keyof NativeAddon, unknown>> = {}) {
+  const calls: unknown[][] = [];
+  const recorded =
+    (name: string) =>
+    (...args: unknown[]) => {
+      calls.push([name, ...args.slice(1)]);
+      return 0;
+    };
+  let wake: (reasons: number, hungUp?: number[]) => void = ignoreWake;
+  const native = fakeNative({
+    pollerOpen: (onWake: typeof wake) => {
+      wake = onWake;
+      return POLLER;
+    },
+    pollerSetRef: recorded('ref'),
+    pollerSetTimer: recorded('timer'),
+    ...functions,
+  });
+  return { native, calls, wake: (reasons: number, hungUp?: number[]) => wake(reasons, hungUp) };
+}
+
+describe('Waker', () => {
+  it.each([
+    ['EMFILE', /ulimit -n/],
+    ['ENFILE', /fs\.file-max/],
+    ['ENOMEM', /out of memory/],
+    ['EPERM', /watching rings failed/],
+  ])('cannot be made where epoll_create1 fails with %s', (errno, message) => {
+    const { native } = scene({ pollerOpen: answers(errno) });
+    const make = (): Waker => new Waker(native, ignoreWake);
+    expect(codeOf(make)).toBe(errno);
+    expect(messageOf(make)).toMatch(message);
+  });
+
+  it('keeps no process alive until it is told to, and calls nothing when that does not change', () => {
+    const { native, calls } = scene();
+    const waker = new Waker(native, ignoreWake);
+    waker.keepAlive(false);
+    expect(calls).toEqual([['ref', false]]);
+    waker.keepAlive(true);
+    waker.keepAlive(true);
+    waker.keepAlive(false);
+    expect(calls).toEqual([
+      ['ref', false],
+      ['ref', true],
+      ['ref', false],
+    ]);
+  });
+
+  it('sets its timer when the interval changes, and only then', () => {
+    const { native, calls } = scene();
+    const waker = new Waker(native, ignoreWake);
+    calls.length = 0;
+    for (const microseconds of [0, 100, 100, 250, 0, 0]) waker.every(microseconds);
+    expect(calls).toEqual([
+      ['timer', 100, 100],
+      ['timer', 250, 250],
+      ['timer', 0, 0],
+    ]);
+  });
+
+  it('sets the timer again after it could not', () => {
+    let result = answers('EBADF');
+    const { native } = scene({ pollerSetTimer: () => result() });
+    const waker = new Waker(native, ignoreWake);
+    expect(codeOf(() => waker.every(100))).toBe('ERR_PERF_CLOSED');
+    expect(codeOf(() => waker.every(100))).toBe('ERR_PERF_CLOSED');
+    result = () => 0;
+    expect(codeOf(() => waker.every(100))).toBe('nothing');
+  });
+
+  it('tells of an event that cannot be watched, by its CPU', () => {
+    const { native } = scene({ perfEventOpen: () => ({}), pollerAdd: answers('ENOSPC') });
+    const waker = new Waker(native, ignoreWake);
+    const event = PerfEvent.open(native, bpfOutputAttr({ everyEvents: 1 }), 7);
+    const watch = (): void => waker.watch(event);
+    expect(codeOf(watch)).toBe('ENOSPC');
+    expect(messageOf(watch)).toMatch(/CPU 7: .*max_user_watches/);
+  });
+
+  it('passes on why it woke, and the CPUs whose events hung up', () => {
+    const woken: unknown[][] = [];
+    const { native, wake } = scene();
+    new Waker(native, (...args) => woken.push(args));
+    wake(1);
+    wake(2, [4, 9]);
+    expect(woken).toEqual([
+      [1, []],
+      [2, [4, 9]],
+    ]);
+  });
+});
