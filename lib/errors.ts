@@ -37,6 +37,9 @@ export const ERROR_CODES = {
   ERR_PERF_NO_SUCH_PROCESS: 'there is no process of that number here',
   ERR_PERF_NOT_DRAINED: 'the rest could not be delivered: the consumer never asks for it',
   ERR_PERF_BUSY: 'another operation of this kind is under way',
+  ERR_PERF_OBJECT_DAMAGED: 'the file is no ELF object of a BPF program, or it is damaged',
+  ERR_PERF_BTF_DAMAGED: 'the BTF is damaged, or of a form that perfring does not know',
+  ERR_PERF_TYPE_UNKNOWN: 'the BTF has no such type',
   ERR_PERF_NOT_SUPPORTED: 'this kernel or machine does not offer it',
 } as const;
 

@@ -48,6 +48,17 @@ export {
   type ValuesOf,
 } from './layout/sample-layout';
 
+export { Btf, type BtfOptions, type BtfTag } from './btf/btf';
+export type {
+  BtfEnumValue,
+  BtfKind,
+  BtfLinkage,
+  BtfMember,
+  BtfParameter,
+  BtfType,
+  BtfVariable,
+} from './btf/btf-type';
+
 export { RingReader, type RingReaderOptions } from './merge/ring-reader';
 export { Dispatcher, type DispatcherOptions, type Subscriber } from './delivery/dispatcher';
 

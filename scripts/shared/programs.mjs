@@ -29,7 +29,7 @@ const PACKAGES = {
 export const FOR_BUILDING = ['cmake', 'g++', 'make', 'python3'];
 
 /** What `npm test` needs so that nothing is skipped, packing included. README.md has the same line. */
-export const FOR_TESTS = [...FOR_BUILDING, 'aarch64-linux-gnu-g++', 'perf'];
+export const FOR_TESTS = [...FOR_BUILDING, 'aarch64-linux-gnu-g++', 'perf', 'bpftool', 'clang'];
 
 /** What scripts/pack.mjs builds both binaries of the package with. */
 export const FOR_PACKING = [

@@ -1,0 +1,123 @@
+import * as abi from '../abi/btf';
+import { PerfRingError } from '../errors';
+
+/** Words that follow struct btf_type: so many, and so many for each of its `vlen` parts. By BTF_KIND_*. */
+const FOLLOWING = new Map<number, readonly [fixed: number, each: number]>([
+  [abi.BTF_KIND_INT, [1, 0]],
+  [abi.BTF_KIND_PTR, [0, 0]],
+  [abi.BTF_KIND_ARRAY, [abi.BTF_ARRAY_WORDS, 0]],
+  [abi.BTF_KIND_STRUCT, [0, abi.BTF_MEMBER_WORDS]],
+  [abi.BTF_KIND_UNION, [0, abi.BTF_MEMBER_WORDS]],
+  [abi.BTF_KIND_ENUM, [0, abi.BTF_ENUM_WORDS]],
+  [abi.BTF_KIND_FWD, [0, 0]],
+  [abi.BTF_KIND_TYPEDEF, [0, 0]],
+  [abi.BTF_KIND_VOLATILE, [0, 0]],
+  [abi.BTF_KIND_CONST, [0, 0]],
+  [abi.BTF_KIND_RESTRICT, [0, 0]],
+  [abi.BTF_KIND_FUNC, [0, 0]],
+  [abi.BTF_KIND_FUNC_PROTO, [0, abi.BTF_PARAM_WORDS]],
+  [abi.BTF_KIND_VAR, [1, 0]],
+  [abi.BTF_KIND_DATASEC, [0, abi.BTF_VAR_SECINFO_WORDS]],
+  [abi.BTF_KIND_FLOAT, [0, 0]],
+  [abi.BTF_KIND_DECL_TAG, [1, 0]],
+  [abi.BTF_KIND_TYPE_TAG, [0, 0]],
+  [abi.BTF_KIND_ENUM64, [0, abi.BTF_ENUM64_WORDS]],
+]);
+
+/** The kind of a type, by its `info` word: BTF_KIND_*. */
+export function kindOf(info: number): number {
+  return (info >>> 24) & 0x1f;
+}
+
+/** How many members, values or parameters a type has, by its `info` word. */
+export function countOf(info: number): number {
+  return info & 0xffff;
+}
+
+/** The two sections of BTF: types, and their names. */
+export interface BtfTable {
+  /** The type section, a word of 4 bytes each. */
+  readonly words: Uint32Array;
+  /** Where in `words` each type begins. */
+  readonly starts: Uint32Array;
+  /** Names, each ended by a NUL. */
+  readonly strings: Uint8Array;
+}
+
+/**
+ * Checks the header and finds where the types begin, in one pass. No type reaches beyond the section after that.
+ * @param bytes that nothing else changes later: they are not copied
+ * @throws PerfRingError ERR_PERF_BTF_DAMAGED
+ */
+export function btfTable(bytes: Uint8Array): BtfTable {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = checkHeader(view);
+  const typeBytes = view.getUint32(abi.BTF_HEADER_TYPE_LEN, true);
+  const typesAt = headerBytes + view.getUint32(abi.BTF_HEADER_TYPE_OFF, true);
+  const stringBytes = view.getUint32(abi.BTF_HEADER_STR_LEN, true);
+  const stringsAt = headerBytes + view.getUint32(abi.BTF_HEADER_STR_OFF, true);
+  if (typesAt + typeBytes > bytes.length || stringsAt + stringBytes > bytes.length) {
+    throw damaged(`its sections leave the ${bytes.length} bytes`);
+  }
+  if (typeBytes % 4 !== 0) throw damaged(`its type section has ${typeBytes} bytes, no multiple of 4`);
+  const words = wordsOf(bytes, typesAt, typeBytes / 4);
+  const strings = new Uint8Array(bytes.buffer, bytes.byteOffset + stringsAt, stringBytes);
+  if (strings.length > 0 && strings[strings.length - 1] !== 0)
+    throw damaged('its names do not end with a NUL');
+  return { words, starts: startsOf(words), strings };
+}
+
+/** A view, or a copy where they are not aligned. */
+function wordsOf(bytes: Uint8Array, from: number, count: number): Uint32Array {
+  const { buffer, byteOffset } = bytes;
+  const start = byteOffset + from;
+  if (start % 4 === 0) return new Uint32Array(buffer, start, count);
+  return new Uint32Array(new Uint8Array(new Uint8Array(buffer, start, count * 4)).buffer);
+}
+
+/** @returns bytes of the header */
+function checkHeader(view: DataView): number {
+  if (view.byteLength < abi.BTF_HEADER_BYTES) {
+    throw damaged(`it has ${view.byteLength} bytes, and its header alone ${abi.BTF_HEADER_BYTES}`);
+  }
+  const magic = view.getUint16(0, true);
+  if (magic === swapped(abi.BTF_MAGIC)) {
+    throw damaged('it is big-endian; perfring reads that of little-endian machines');
+  }
+  if (magic !== abi.BTF_MAGIC) throw damaged(`it begins with 0x${magic.toString(16)}`);
+  const version = view.getUint8(2);
+  if (version !== abi.BTF_VERSION) throw damaged(`its version is ${version}, not ${abi.BTF_VERSION}`);
+  const headerBytes = view.getUint32(abi.BTF_HEADER_HDR_LEN, true);
+  if (headerBytes < abi.BTF_HEADER_BYTES) throw damaged(`its header has ${headerBytes} bytes`);
+  return headerBytes;
+}
+
+function swapped(value: number): number {
+  return ((value & 0xff) << 8) | (value >>> 8);
+}
+
+function startsOf(words: Uint32Array): Uint32Array {
+  const fixed = new Int32Array(32).fill(-1);
+  const each = new Int32Array(32);
+  for (const [kind, [fixedWords, eachWords]] of FOLLOWING) {
+    fixed[kind] = abi.BTF_TYPE_WORDS + fixedWords;
+    each[kind] = eachWords;
+  }
+  const starts = new Uint32Array(Math.ceil(words.length / abi.BTF_TYPE_WORDS));
+  let count = 0;
+  let at = 0;
+  while (at < words.length) {
+    const info = words[at + 1] ?? 0;
+    const kind = kindOf(info);
+    const length = fixed[kind] as number;
+    if (length === -1) throw damaged(`type ${count + 1} is of the unknown kind ${kind}`);
+    starts[count++] = at;
+    at += length + (each[kind] as number) * countOf(info);
+  }
+  if (at !== words.length) throw damaged(`type ${count} reaches beyond the type section`);
+  return starts.slice(0, count);
+}
+
+export function damaged(what: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_BTF_DAMAGED', `the BTF can't be read: ${what}`);
+}

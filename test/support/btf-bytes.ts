@@ -1,0 +1,91 @@
+import * as abi from '../../lib/abi/btf';
+
+/** A type to write. */
+export interface WrittenType {
+  readonly kind: number;
+  readonly name?: string;
+  /** vlen: how many parts follow. */
+  readonly count?: number;
+  /** kind_flag. */
+  readonly flag?: boolean;
+  /** The size, or the type that it refers to. */
+  readonly last?: number;
+  /** What follows struct btf_type; text stands for the offset of a name. */
+  readonly words?: readonly (number | string)[];
+}
+
+/** Writes BTF, well-formed or not. */
+export class BtfBytes {
+  readonly #words: number[] = [];
+  readonly #names = new Map<string, number>();
+  #strings = '';
+  #nextId: number;
+  readonly #firstName: number;
+
+  /** @param base types and bytes of names before these, of split BTF */
+  constructor(base: { readonly types: number; readonly nameBytes: number } = { types: 0, nameBytes: 0 }) {
+    this.#nextId = base.types + 1;
+    this.#firstName = base.nameBytes;
+    this.#name('');
+  }
+
+  /** @returns the id of the type */
+  add({ kind, name = '', count = 0, flag = false, last = 0, words = [] }: WrittenType): number {
+    const info = ((kind << 24) | count | (flag ? 0x8000_0000 : 0)) >>> 0;
+    const following = words.map((word) => (typeof word === 'string' ? this.#name(word) : word >>> 0));
+    this.#words.push(this.#name(name), info, last >>> 0, ...following);
+    return this.#nextId++;
+  }
+
+  int(name: string, size: number, encoding = 0): number {
+    return this.add({
+      kind: abi.BTF_KIND_INT,
+      name,
+      last: size,
+      words: [(encoding << 24) | (size * 8)],
+    });
+  }
+
+  /** @param members name, type, offset in bits */
+  struct(name: string, size: number, members: readonly (readonly [string, number, number])[]): number {
+    return this.add({
+      kind: abi.BTF_KIND_STRUCT,
+      name,
+      count: members.length,
+      last: size,
+      words: members.flat(),
+    });
+  }
+
+  array(type: number, count: number): number {
+    return this.add({ kind: abi.BTF_KIND_ARRAY, words: [type, type, count] });
+  }
+
+  get nameBytes(): number {
+    return this.#strings.length;
+  }
+
+  bytes(): Uint8Array {
+    const typeBytes = this.#words.length * 4;
+    const bytes = Buffer.alloc(abi.BTF_HEADER_BYTES + typeBytes + this.#strings.length);
+    bytes.writeUInt16LE(abi.BTF_MAGIC, 0);
+    bytes.writeUInt8(abi.BTF_VERSION, 2);
+    bytes.writeUInt32LE(abi.BTF_HEADER_BYTES, abi.BTF_HEADER_HDR_LEN);
+    bytes.writeUInt32LE(typeBytes, abi.BTF_HEADER_TYPE_LEN);
+    bytes.writeUInt32LE(typeBytes, abi.BTF_HEADER_STR_OFF);
+    bytes.writeUInt32LE(this.#strings.length, abi.BTF_HEADER_STR_LEN);
+    this.#words.forEach((word, index) => bytes.writeUInt32LE(word, abi.BTF_HEADER_BYTES + index * 4));
+    bytes.write(this.#strings, abi.BTF_HEADER_BYTES + typeBytes, 'latin1');
+    return bytes;
+  }
+
+  #name(name: string): number {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    // The empty name of split BTF is that of its base.
+    const offset = name === '' ? 0 : this.#firstName + this.#strings.length;
+    if (name !== '' || this.#firstName === 0) this.#strings += `${name}\0`;
+    this.#names.set(name, offset);
+    return offset;
+  }
+}
