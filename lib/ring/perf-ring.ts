@@ -9,7 +9,15 @@ import type { RecordVisitor, RingRecord } from '../records/record';
 import { checkVisitor } from '../records/record-check';
 import { RecordCursor } from './record-cursor';
 import { framedBytes, RecordWriter } from './record-framing';
-import { SCAN_FAULT, SCAN_LIMIT, SCAN_THREW, type Scan, ScanState, scanAll, scanOf } from './record-scan';
+import {
+  SCAN_FAULT,
+  SCAN_LIMIT,
+  SCAN_THREW,
+  type SampleLoops,
+  ScanState,
+  sampleLoopsOf,
+  scanAll,
+} from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { ABSENT, recordFormat } from '../records/record-format';
@@ -54,10 +62,11 @@ export function internalsOf(ring: PerfRing): RingInternals {
 /** More records than a ring can hold; a small integer for V8. */
 const NO_LIMIT = 2 ** 30 - 1;
 
-const scans = new LoopCopies(scanOf, (factory) => {
+const loops = new LoopCopies(sampleLoopsOf, (factory) => {
   const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
   const probe = new RecordCursor(geometry, recordFormat(), ABSENT, -1, false);
-  factory(probe)(new ScanState(), 1, () => undefined);
+  const { equal, mixed } = factory(probe, null);
+  for (const loop of [equal, mixed]) loop(new ScanState(), 1, () => undefined);
 });
 
 /**
@@ -77,7 +86,7 @@ export class PerfRing {
 
   readonly #cursors: RingCursors;
   readonly #cursor: RecordCursor;
-  readonly #scans: LoopCache<Scan>;
+  readonly #loops: LoopCache<SampleLoops>;
   readonly #geometry: RingGeometry;
   readonly #scan = new ScanState();
   readonly #counts = noLoopCounts();
@@ -116,7 +125,13 @@ export class PerfRing {
     const { cpu = -1, kernelWritten = false } = options;
     const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
     this.#cursor = cursor;
-    this.#scans = new LoopCache(scanOf(cursor), (visitor) => scans.copyFor(visitor)?.(cursor), this.#counts);
+    this.#loops = new LoopCache(
+      sampleLoopsOf(cursor, null),
+      // What several visitors share has no visitor of its own.
+      (visitor) =>
+        loops.copyFor(visitor)?.(cursor, typeof visitor === 'function' ? (visitor as RecordVisitor) : null),
+      this.#counts,
+    );
     this.#internals = {
       cursor,
       state: this.#scan,
@@ -379,7 +394,7 @@ export class PerfRing {
     this.#loaded = 0;
     this.#visiting = true;
     try {
-      scanAll(this.#scans.loopFor(sample), this.#cursor, state, limit, sample, other);
+      scanAll(this.#loops.loopFor(sample), this.#cursor, state, limit, sample, other);
       // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
       if (state.outcome <= SCAN_LIMIT) this.#cursor.checkAttached();
     } catch (error) {
@@ -392,7 +407,7 @@ export class PerfRing {
     }
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
     this.#singles += state.singles;
-    this.#scans.saw(sample, state.records - state.singles, sample === this.#scanned);
+    this.#loops.saw(sample, state.records - state.singles, sample === this.#scanned);
     this.#scanned = sample;
     return state;
   }
