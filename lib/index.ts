@@ -68,8 +68,9 @@ export type { CustomAttributes, EventWakeup } from './events/attr';
 export type { EventCount, PerfEvent } from './events/perf-event';
 export type { RingStorage } from './storage/ring-storage';
 
-export { PerfRing, type SkippedFault } from './ring/perf-ring';
+export { PerfRing } from './ring/perf-ring';
 export type { PerfRingOptions } from './ring/ring-options';
+export type { LoopCounts, SkippedFault } from './records/record-ring';
 export {
   type RecordPayload,
   type RecordVisitor,
