@@ -31,19 +31,38 @@ export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 
 export { decoderFor } from './layout/sample-decoder';
+export { type EventView, type EventViews, viewFor } from './layout/event-view';
 export {
-  type ArrayValues,
-  type BigEndianNumberKind,
-  type BigIntKind,
+  defineUnion,
+  type UnionCase,
+  type UnionCases,
+  type UnionLayout,
+  type UnionTag,
+  type UnionValues,
+  type UnknownEvent,
+} from './layout/union-layout';
+export type {
+  ArrayValues,
+  BigEndianNumberKind,
+  BigIntKind,
+  BitfieldKind,
+  EnumKind,
+  EnumStorage,
+  FieldKind,
+  KindValue,
+  NumberKind,
+  ScalarKind,
+  TextKind,
+} from './layout/field-kind';
+export {
   defineLayout,
+  type EnumValue,
   type FieldDefinition,
-  type FieldKind,
+  type FieldType,
   type FieldValue,
   type LayoutValues,
-  type NumberKind,
   type SampleField,
   type SampleLayout,
-  type ScalarKind,
   type ValueOf,
   type ValuesOf,
 } from './layout/sample-layout';

@@ -11,7 +11,12 @@ import type { RecordPayload, RecordVisitor } from './record';
 export function checkRecord(record: RecordPayload, who: string): void {
   if (typeof record === 'object' && typeof record.size === 'number' && typeof record.u8 === 'function')
     return;
-  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${who} takes a record, got ${shown(record)}`);
+  throw notARecord(record, who);
+}
+
+/** The error for a value that is no record. */
+export function notARecord(value: unknown, who: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${who} takes a record, got ${shown(value)}`);
 }
 
 /** An error with a code as it is; one without a code comes from reading something that is no record. */
