@@ -20,13 +20,18 @@ const CAUTION = 64;
  */
 export class PacedVisits {
   readonly #source: RecordSource;
+  readonly #consumed: () => number;
   readonly #clock: () => number;
   /** As of the last visit that was timed. */
   #recordsAMillisecond = 0;
 
-  /** @param clock milliseconds */
-  constructor(source: RecordSource, clock = monotonicMilliseconds) {
+  /**
+   * @param consumed bytes consumed so far, of all rings
+   * @param clock milliseconds
+   */
+  constructor(source: RecordSource, consumed: () => number, clock = monotonicMilliseconds) {
     this.#source = source;
+    this.#consumed = consumed;
     this.#clock = clock;
   }
 
@@ -40,7 +45,7 @@ export class PacedVisits {
       return source.visit(sample, other, limits.records);
     }
     const start = this.#clock();
-    const startBytes = source.consumedBytes;
+    const startBytes = this.#consumed();
     const budget = limits.microseconds / 1000;
     let records = 0;
     let chunk = limits.bytes === UNBOUNDED ? this.#firstChunk(budget) : FIRST_CHUNK;
@@ -51,7 +56,7 @@ export class PacedVisits {
       const elapsed = this.#clock() - start;
       if (records >= FIRST_CHUNK) this.#recordsAMillisecond = records / Math.max(elapsed, 1e-3);
       if (visited < asked || source.stopped || records >= limits.records || elapsed >= budget) return records;
-      const bytes = source.consumedBytes - startBytes;
+      const bytes = this.#consumed() - startBytes;
       if (bytes >= limits.bytes) return records;
       const affordable = (budget - elapsed) * this.#recordsAMillisecond;
       const roomy = ((limits.bytes - bytes) / bytes) * records;

@@ -1,8 +1,9 @@
+import { ringGeometry } from '../ring/geometry';
 import type { RecordVisitor } from '../records/record';
-import { type LoopCounts, noLoopCounts } from '../records/record-ring';
-import { internalsOf, PerfRing } from '../ring/perf-ring';
-import { SCAN_END, SCAN_LIMIT } from '../ring/record-scan';
-import { LoopCache, LoopCopies } from '../ring/specialise';
+import { RecordCursor } from '../ring/record-cursor';
+import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
+import { ABSENT, recordFormat } from '../records/record-format';
+import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from '../ring/specialise';
 import { Lane } from './lane';
 import { type Merge, MergeState, mergeOf } from './merge';
 import { type PairMerge, pairMergeOf } from './pair-merge';
@@ -30,9 +31,11 @@ const pairs = new LoopCopies(pairMergeOf, (factory) => {
 /** Records that a merge has delivered, by what delivered them. */
 export interface MergeLoopCounts {
   /** By the loop for two rings. */
-  readonly pair: LoopCounts;
-  /** By the loop for any number of rings; `single` are those that were popped or iterated. */
-  readonly tournament: LoopCounts;
+  readonly pair: Readonly<LoopCounts>;
+  /** By the loop for any number of rings. */
+  readonly tournament: Readonly<LoopCounts>;
+  /** One by one: those that were popped. */
+  readonly single: number;
 }
 
 /** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
@@ -42,10 +45,11 @@ export class MergeLoops {
   #shared: Merge;
   #loops: LoopCache<Merge>;
   #pairs: LoopCache<PairMerge> | undefined;
-  /** The visitor of the last visit in this batch, see ReadSide. */
+  /** Who visited last in this pass: see PerfRing. */
   #ran: RecordVisitor | undefined;
-  /** Records delivered, by loop. */
-  readonly counts: MergeLoopCounts = { pair: noLoopCounts(), tournament: noLoopCounts() };
+  readonly #pairCounts = noLoopCounts();
+  readonly #tournamentCounts = noLoopCounts();
+  #singles = 0;
 
   /** @param lanes by index; tell {@link lanesChanged} */
   constructor(merge: MergeState, lanes: readonly Lane[]) {
@@ -54,7 +58,7 @@ export class MergeLoops {
     [this.#shared, this.#loops] = this.#makeLoops();
   }
 
-  /** A batch begins. */
+  /** A pass begins. */
   begin(): void {
     this.#ran = undefined;
     if (this.#merge.tournament.fits(this.#lanes)) return;
@@ -69,9 +73,17 @@ export class MergeLoops {
     const loops = new LoopCache(
       shared,
       (visitor) => merges.copyFor(visitor)?.(merge),
-      this.counts.tournament,
+      this.#tournamentCounts,
     );
     return [shared, loops];
+  }
+
+  get counts(): MergeLoopCounts {
+    return {
+      pair: { ...this.#pairCounts },
+      tournament: { ...this.#tournamentCounts },
+      single: this.#singles,
+    };
   }
 
   lanesChanged(): void {
@@ -82,7 +94,7 @@ export class MergeLoops {
       ? new LoopCache(
           pairMergeOf(merge, first, second),
           (visitor) => pairs.copyFor(visitor)?.(merge, first, second),
-          this.counts.pair,
+          this.#pairCounts,
         )
       : undefined;
   }
@@ -120,15 +132,16 @@ export class MergeLoops {
     this.#pairs?.saw(visitor, byPair, goesOn);
   }
 
-  /** Visits one record. */
-  step(visitor: RecordVisitor): void {
-    this.#shared(1, visitor, visitor);
-    this.counts.tournament.single += this.#merge.records;
+  /** Steps over one record, of whichever ring. */
+  step(): void {
+    this.#shared(1, nobody, nobody);
+    this.#singles += this.#merge.records;
   }
 }
 
 function emptyLane(index: number): Lane {
-  return new Lane(internalsOf(PerfRing.initContiguous(new ArrayBuffer(4096), 1, 2048)), index);
+  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
+  return new Lane(new RecordCursor(geometry, recordFormat(), ABSENT, -1, false), new ScanState(), index);
 }
 
 function nobody(): void {}

@@ -2,16 +2,14 @@ import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { attemptAll } from '../input/attempt-all';
-import { RingByRing } from '../merge/ring-by-ring';
-import { TimeOrder } from '../merge/time-order';
-import type { SkippedFault } from '../records/record-ring';
-import { monotonicNanoseconds } from '../host/monotonic-clock';
+import type { SkippedFault } from '../ring/perf-ring';
 import type { ReaderStats } from '../delivery/accounts';
 import type { CpuRing } from './cpu-ring';
 import { channels, warn, type WarningCode, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
 import type { Notices } from '../delivery/notices';
 import type { LossReport, ResolvedOptions } from './options';
 import { RingSet } from './ring-set';
+import { makeTurn, type Turn } from './turn';
 import { SLOT_CHECK_MILLISECONDS } from './slots';
 import type { Waker } from './waker';
 
@@ -46,7 +44,7 @@ export interface PerfArraySourceParts {
  */
 export class PerfArraySource {
   /** Delivers from the rings. */
-  readonly records: RingByRing | TimeOrder;
+  readonly turn: Turn;
   readonly #parts: PerfArraySourceParts;
   readonly #rings: RingSet;
   /** The reader's rings are in their slots, unless another reader took one. */
@@ -68,9 +66,10 @@ export class PerfArraySource {
   constructor(parts: PerfArraySourceParts) {
     const { native, array, options, waker } = parts;
     this.#parts = parts;
-    const { order, slackNanoseconds } = options;
-    this.records =
-      order === 'time' ? new TimeOrder(slackNanoseconds, true, monotonicNanoseconds) : new RingByRing();
+    this.turn = makeTurn(options, {
+      fault: (ring, fault) => this.#reportFault(ring, fault),
+      lost: (ring, count) => this.#reportLoss(ring.countLostRecord(count)),
+    });
     this.#rings = new RingSet(
       native,
       array,
@@ -90,22 +89,22 @@ export class PerfArraySource {
     return this.#rings.list;
   }
 
+  /** Bytes visited or skipped in all rings, since the reader was opened. */
+  get consumedBytes(): number {
+    return this.#rings.consumedBytes;
+  }
+
   /** What was counted so far. */
   stats(): ReaderStats {
-    return this.#rings.stats(this.records.loopCounts);
+    return this.#rings.stats();
   }
 
   /** All rings, each in its slot; what has been opened is the caller's to close when this throws. */
   open(): void {
     this.#rings.open();
     this.#filled = true;
-    this.#ringsChanged();
+    this.turn.setRings(this.#rings.list);
     this.#schedule();
-  }
-
-  #ringsChanged(): void {
-    for (const { cpu, records } of this.rings) records.onFault = (fault) => this.#reportFault(cpu, fault);
-    this.records.setRings(this.rings.map(({ records }) => records));
   }
 
   /** Every step is tried, then the first failure thrown. */
@@ -142,7 +141,7 @@ export class PerfArraySource {
         notices.add(() => channels.cpu.publish({ reader, ...change }));
       });
     } finally {
-      if (this.rings !== before) this.#ringsChanged();
+      if (this.rings !== before) this.turn.setRings(this.rings);
     }
   }
 
@@ -156,7 +155,7 @@ export class PerfArraySource {
   lookAfterDrain(): void {
     let quiet = false;
     for (const ring of this.rings) {
-      const found = ring.takeFound();
+      const found = ring.takeFoundByTurn();
       if (found === 0) quiet = true;
       if (ring.lossCheckDueByDrain(found)) this.#checkLoss(ring);
     }
@@ -187,7 +186,7 @@ export class PerfArraySource {
     const byEvent = ((reasons | pending) & WAKE_EVENTS) !== 0;
     let unread = false;
     for (const ring of this.rings) {
-      const foundByTurn = ring.takeFound();
+      const foundByTurn = ring.takeFoundByTurn();
       const available = ring.look();
       if (available > 0) unread = true;
       if (pending !== 0 && foundByTurn > 0) ring.account.wakeups++;
@@ -210,13 +209,10 @@ export class PerfArraySource {
 
   /** After each turn. */
   afterBatch(): void {
-    this.#hasHeldBackRecords = this.records.holdsBack;
+    this.#hasHeldBackRecords = this.turn.holdsBack;
     if (this.#pendingWakeReasons !== 0) this.lookAfter(0);
     else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
-    for (const ring of this.rings) {
-      this.#reportLoss(ring.countLostRecords());
-      if (ring.behind) ring.look();
-    }
+    for (const ring of this.rings) if (ring.behind) ring.look();
     this.#retireEmptied();
     if (this.#parts.options.order === 'time') this.#reschedule();
   }
@@ -255,7 +251,7 @@ export class PerfArraySource {
   #checkCpus(now: number): void {
     if (now - this.#cpusCheckedAt < CPU_CHECK_MILLISECONDS) return;
     // Within a turn the rings stay as they are.
-    this.#cpuCheckPending = this.records.inBatch;
+    this.#cpuCheckPending = this.turn.inBatch;
     if (this.#cpuCheckPending) return;
     this.#cpusCheckedAt = now;
     // It calls onlineCpus(), which may call close(), as a listener may.
@@ -281,7 +277,7 @@ export class PerfArraySource {
     this.#byItself('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
       this.#rings.retireEmptied(),
     );
-    if (this.rings !== before) this.#ringsChanged();
+    if (this.rings !== before) this.turn.setRings(this.rings);
   }
 
   /**
@@ -320,9 +316,9 @@ export class PerfArraySource {
     if (onLoss !== undefined) notices.add(() => onLoss(report));
   }
 
-  #reportFault(cpu: number, fault: SkippedFault): void {
+  #reportFault(ring: CpuRing, fault: SkippedFault): void {
     const { notices, reader } = this.#parts;
-    notices.add(() => channels.fault.publish({ reader, cpu, ...fault }));
+    notices.add(() => channels.fault.publish({ reader, cpu: ring.cpu, ...fault }));
   }
 
   #reportRegained(cpu: number): void {

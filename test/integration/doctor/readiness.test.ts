@@ -47,8 +47,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           needed: true,
-          // In quotes where the checkout's path has a space.
-          fix: expect.stringMatching(/^sudo \/\S*node '?\//),
+          fix: expect.stringMatching(/^sudo \/\S*node \//),
         });
       }
       expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);

@@ -1,24 +1,19 @@
-import { RingCounters } from '../../../lib/records/record-ring';
 import { FlushWaiters } from '../../../lib/delivery/flush-waiters';
 
 /** A ring of which so many bytes have been consumed, and so many lie unread. */
 class FakeRing {
-  readonly counters = new RingCounters();
-
   constructor(
-    consumedBytes: number,
-    public unread: number,
-  ) {
-    this.counters.consumedBytes = consumedBytes;
-  }
+    public consumedBytes: number,
+    public unreadBytes: number,
+  ) {}
 
-  unreadBytes(): number {
-    return this.unread;
+  look(): number {
+    return this.unreadBytes;
   }
 
   consume(bytes: number): void {
-    this.counters.consumedBytes += bytes;
-    this.unread -= bytes;
+    this.consumedBytes += bytes;
+    this.unreadBytes -= bytes;
   }
 }
 
@@ -39,7 +34,7 @@ describe('FlushWaiters', () => {
     waiters.check();
     expect(await settledOf(flush)).toBe('pending');
     // More comes, and is not waited for.
-    rings[0].unread += 1000;
+    rings[0].unreadBytes += 1000;
     rings[0].consume(50);
     waiters.check();
     expect(await settledOf(flush)).toBe('pending');
@@ -59,7 +54,7 @@ describe('FlushWaiters', () => {
     const ring = new FakeRing(0, 10);
     const waiters = new FlushWaiters();
     const first = waiters.wait([ring], undefined);
-    ring.unread += 10;
+    ring.unreadBytes += 10;
     const second = waiters.wait([ring], undefined);
     ring.consume(10);
     waiters.check();
@@ -97,7 +92,7 @@ describe('FlushWaiters', () => {
     ring.consume(10);
     waiters.check();
     await resolved;
-    ring.unread = 5;
+    ring.unreadBytes = 5;
     const rejected = waiters.wait([ring], signal);
     waiters.end();
     await expect(rejected).rejects.toMatchObject({ code: 'ERR_PERF_CLOSED' });
@@ -113,7 +108,7 @@ describe('FlushWaiters', () => {
     const ring = new FakeRing(0, 4096);
     const waiters = new FlushWaiters();
     const flush = waiters.wait([ring], undefined);
-    ring.unread = 0;
+    ring.unreadBytes = 0;
     waiters.check();
     expect(await settledOf(flush)).toBe('resolved');
   });
