@@ -17,7 +17,6 @@
         "native/binding/mapped_ring.cc",
         "native/binding/perf_event.cc",
         "native/binding/poller.cc",
-        "native/binding/sample_query.cc",
         "native/system/bpf.cc",
         "native/system/epoll_set.cc",
         "native/system/glibc_floor.cc",
@@ -27,10 +26,6 @@
         "native/system/mapped_ring.cc",
         "native/system/memory_mapping.cc",
         "native/system/perf_event.cc",
-        "native/system/sample_field.cc",
-        "native/system/sample_query.cc",
-        "native/system/sample_query_parse.cc",
-        "native/system/sample_walk.cc",
         "native/system/thread_affinity.cc",
         "native/system/timer.cc",
         "native/system/tracefs.cc"

@@ -31,31 +31,38 @@ export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 
 export { decoderFor } from './layout/sample-decoder';
-export type { BulkVisitor, SampleVisitor } from './records/bulk-visitor';
+export { type EventView, type EventViews, viewFor } from './layout/event-view';
 export {
-  prepareQuery,
-  type QueryHistograms,
-  type QuerySums,
-  type QueryValue,
-  type SampleQuery,
-} from './query/sample-query';
-export type { ColumnArray, QueryFieldName, QueryOptions } from './query/query-plan';
-export type { Comparison, Condition } from './query/condition';
-export type { RecordFieldName } from './query/query-field';
-export type { QueryGroup } from './query/query-groups';
+  defineUnion,
+  type UnionCase,
+  type UnionCases,
+  type UnionLayout,
+  type UnionTag,
+  type UnionValues,
+  type UnknownEvent,
+} from './layout/union-layout';
+export type {
+  ArrayValues,
+  BigEndianNumberKind,
+  BigIntKind,
+  BitfieldKind,
+  EnumKind,
+  EnumStorage,
+  FieldKind,
+  KindValue,
+  NumberKind,
+  ScalarKind,
+  TextKind,
+} from './layout/field-kind';
 export {
-  type ArrayValues,
-  type BigEndianNumberKind,
-  type BigIntKind,
   defineLayout,
+  type EnumValue,
   type FieldDefinition,
-  type FieldKind,
+  type FieldType,
   type FieldValue,
   type LayoutValues,
-  type NumberKind,
   type SampleField,
   type SampleLayout,
-  type ScalarKind,
   type ValueOf,
   type ValuesOf,
 } from './layout/sample-layout';
@@ -80,8 +87,9 @@ export type { CustomAttributes, EventWakeup } from './events/attr';
 export type { EventCount, PerfEvent } from './events/perf-event';
 export type { RingStorage } from './storage/ring-storage';
 
-export { PerfRing, type SkippedFault } from './ring/perf-ring';
+export { PerfRing } from './ring/perf-ring';
 export type { PerfRingOptions } from './ring/ring-options';
+export type { LoopCounts, SkippedFault } from './records/record-ring';
 export {
   type RecordPayload,
   type RecordVisitor,

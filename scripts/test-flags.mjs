@@ -12,14 +12,15 @@
  *   engine many times slower makes another load of it;
  * - test/process but for the lifetimes in jest's own process: what those tests start is a node without the flags.
  *   test/process/ring/engine-flags.test.ts starts one with each.
- * The two kinds of stress are five times slower still. They run what handles the bytes and the memory of rings, and a
- * tenth of the random cases; not the command, the programs and the host, which are told by no engine from another.
+ * Only jitless runs the command, the programs and the host as well. The others run what handles the bytes and the memory
+ * of rings: the kinds of stress because they are five times slower still, with a tenth of the random cases; and strings
+ * because only the loops make code from strings.
  */
 
 import { join } from 'node:path';
 import { setup } from './setup.mjs';
 import { ROOT } from './shared/programs.mjs';
-import { runJest, UNITS } from './shared/run-jest.mjs';
+import { FEWER_CASES, runJest, UNITS } from './shared/run-jest.mjs';
 import { runScript, ScriptError } from './shared/script.mjs';
 
 const KERNEL = [
@@ -53,7 +54,12 @@ const NO_STRINGS = ['--env', join(ROOT, 'test/support/no-code-from-strings-envir
 const STRESSED = { PERFRING_PROPERTY_RUNS: '0.1' };
 
 const RUNS = {
-  jitless: { title: 'without a compiler', flags: ['--jitless'], parts: [UNITS, KERNEL] },
+  jitless: {
+    title: 'without a compiler',
+    flags: ['--jitless'],
+    environment: FEWER_CASES,
+    parts: [UNITS, KERNEL],
+  },
   optimising: {
     title: 'optimising and deoptimising',
     flags: ['--always-turbofan', '--deopt-every-n-times=50000'],
@@ -68,21 +74,24 @@ const RUNS = {
   },
   strings: {
     title: 'without code from strings',
+    environment: FEWER_CASES,
     parts: [
-      [...UNITS, ...NO_STRINGS, '--testPathIgnorePatterns', COPIES],
-      [...KERNEL, ...NO_STRINGS],
+      [...UNITS_OF_RINGS, ...NO_STRINGS, '--testPathIgnorePatterns', COPIES],
+      [...KERNEL_AND_RINGS, ...NO_STRINGS],
     ],
   },
 };
 
-function main(names) {
+async function main(names) {
   const unknown = names.filter((name) => !(name in RUNS));
   if (unknown.length > 0) {
     throw new ScriptError(`no run named ${unknown}; there are ${Object.keys(RUNS).join(', ')}`);
   }
   setup();
   const chosen = names.length > 0 ? names : Object.keys(RUNS);
-  process.exitCode = chosen.map((name) => runJest(RUNS[name])).every((passed) => passed) ? 0 : 1;
+  let passed = true;
+  for (const name of chosen) passed = (await runJest(RUNS[name])) && passed;
+  process.exitCode = passed ? 0 : 1;
 }
 
 await runScript('test-flags', main);

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setup } from './setup.mjs';
 import { NODE_VERSIONS } from './shared/node-versions.mjs';
 import { ROOT } from './shared/programs.mjs';
-import { runJest, UNITS } from './shared/run-jest.mjs';
+import { FEWER_CASES, runJest, UNITS } from './shared/run-jest.mjs';
 import { run, runScript, ScriptError } from './shared/script.mjs';
 
 const CHOSEN = [
@@ -47,7 +47,7 @@ function install(major) {
   return join(home, 'bin', 'node');
 }
 
-function main(args) {
+async function main(args) {
   const all = args.includes('--all');
   const named = args.filter((arg) => arg !== '--all');
   const unknown = named.filter((major) => !(major in NODE_VERSIONS));
@@ -59,7 +59,8 @@ function main(args) {
   let passed = true;
   for (const major of named.length > 0 ? named : Object.keys(NODE_VERSIONS)) {
     const node = install(major);
-    passed = runJest({ title: `Node ${NODE_VERSIONS[major]}`, node, parts }) && passed;
+    const title = `Node ${NODE_VERSIONS[major]}`;
+    passed = (await runJest({ title, node, parts, environment: FEWER_CASES })) && passed;
   }
   process.exitCode = passed ? 0 : 1;
 }

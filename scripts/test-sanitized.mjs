@@ -58,12 +58,12 @@ function sanitizerLibrary() {
   return realpathSync(execFileSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim());
 }
 
-/** @returns {boolean} whether every test passed, and no process had anything to report, children included */
-function runSanitized({ asan, ...tests }, addon) {
+/** @returns {Promise<boolean>} whether every test passed, and no process had anything to report, children included */
+async function runSanitized({ asan, ...tests }, addon) {
   const reports = mkdtempSync(join(tmpdir(), 'perfring-sanitized-'));
   const log = `log_path=${join(reports, 'report')}`;
   try {
-    const passed = runJest({
+    const passed = await runJest({
       ...tests,
       environment: {
         PERFRING_ADDON: addon,
@@ -82,9 +82,11 @@ function runSanitized({ asan, ...tests }, addon) {
   }
 }
 
-await runScript('test-sanitized', (args) => {
+await runScript('test-sanitized', async (args) => {
   setup();
   const runs = args.length > 0 ? [{ ...LEAKS, parts: [['--runInBand', ...args]] }] : [LEAKS, ENDS];
   const addon = buildAddon({ variant: 'asan' });
-  process.exitCode = runs.map((one) => runSanitized(one, addon)).every((passed) => passed) ? 0 : 1;
+  let passed = true;
+  for (const one of runs) passed = (await runSanitized(one, addon)) && passed;
+  process.exitCode = passed ? 0 : 1;
 });

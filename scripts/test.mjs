@@ -8,12 +8,13 @@
 import { spawnSync } from 'node:child_process';
 import { setupOrExit } from './setup.mjs';
 import { ROOT } from './shared/programs.mjs';
-import { JEST, runJest } from './shared/run-jest.mjs';
+import { JEST, runJest, UNITS } from './shared/run-jest.mjs';
 
 setupOrExit();
 const [, , first, ...rest] = process.argv;
 if (first === '--count') {
-  process.exitCode = runJest({ title: 'npm test', parts: [rest] }) ? 0 : 1;
+  const parts = rest.length > 0 ? [rest] : [UNITS, ['--selectProjects', 'integration', 'process']];
+  process.exitCode = (await runJest({ title: 'npm test', parts })) ? 0 : 1;
 } else {
   const run = spawnSync(process.execPath, ['--expose-gc', JEST, ...process.argv.slice(2)], {
     cwd: ROOT,

@@ -23,6 +23,7 @@ export interface AttachedProgram<Builtin = BuiltinNamed<BuiltinName>> extends At
  * Loads a built-in program that writes to the array, and attaches it.
  * @param name `sched_switch`, … of {@link BUILTIN_PROGRAMS}
  * @param array to be kept open while the program runs, with events in its slots
+ * @returns to be kept, too: once it is garbage, the program is detached
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION;
  *   ERR_PERF_NO_SUCH_PROCESS
  * @throws what {@link BpfProgram.load} and its attach methods throw; nothing is left behind then

@@ -1,6 +1,9 @@
 import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
 
-/** What a program is attached to: it runs until this is closed, or collected as garbage. */
+/**
+ * An attached program. It runs until this is closed. Keep a reference to it as long as the program is to run: an
+ * attachment that nothing refers to is garbage, and collecting it detaches the program.
+ */
 export interface Attachment {
   /** Whether {@link close} was called. */
   readonly closed: boolean;

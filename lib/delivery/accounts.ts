@@ -1,3 +1,5 @@
+import type { LoopCounts, RingCounters } from '../records/record-ring';
+
 /** What happened on one CPU, or on all together, since the reader was opened. */
 export interface Accounts {
   /** Samples delivered. */
@@ -48,6 +50,11 @@ export interface ReaderStats {
   readonly total: Accounts;
   /** By CPU number, ascending. CPUs that went offline stay. */
   readonly cpus: readonly CpuAccounts[];
+  /**
+   * Which loops have delivered the records. Many by `shared` in a program that has run for a while mean that copies can't
+   * be made (code from strings is forbidden, or the library is measured or bundled), or that its visitors are too many.
+   */
+  readonly loops: Readonly<LoopCounts>;
 }
 
 /** The longest record has a size of 16 bits, so a ring of this size has half of it free for any. */
@@ -56,22 +63,15 @@ export const TAKES_ANY_SAMPLE_BYTES = 128 * 1024;
 /** Header, u64 id, u64 lost. */
 const LOST_RECORD_BYTES = 24;
 
-/** The numbers behind {@link CpuAccounts}, counted up where the thing happens. */
+/** The numbers behind {@link CpuAccounts}: what is counted for a CPU, and what its rings have counted. */
 export class CpuAccount {
-  received = 0;
-  bytes = 0;
-  others = 0;
-  /** PERF_RECORD_LOST among the others. */
-  lostRecords = 0;
   lost = 0;
   lostOthers = 0;
-  late = 0;
-  corrupt = 0;
-  truncated = 0;
   wakeups = 0;
   swaps = 0;
-  highWaterBytes = 0;
   ringTooSmall = false;
+  /** Of the rings that the CPU has had, one after the other: it may go offline and come back. */
+  readonly #rings: RingCounters[] = [];
   /** Most records that a ring would have had to hold, beside those that filled it, for nothing to be lost. */
   #backlog = 0;
 
@@ -80,8 +80,20 @@ export class CpuAccount {
     readonly capacityBytes: number,
   ) {}
 
-  sawAvailable(bytes: number): void {
-    if (bytes > this.highWaterBytes) this.highWaterBytes = bytes;
+  /** The CPU has a ring, which counts here from now on. */
+  addRing(counters: RingCounters): void {
+    this.#rings.push(counters);
+  }
+
+  /** Samples delivered. */
+  get received(): number {
+    return this.#sum((ring) => ring.samples);
+  }
+
+  #sum(count: (ring: RingCounters) => number): number {
+    let sum = 0;
+    for (const ring of this.#rings) sum += count(ring);
+    return sum;
   }
 
   sawBacklog(records: number): void {
@@ -90,8 +102,8 @@ export class CpuAccount {
 
   /** Mean size of a record that was not a PERF_RECORD_LOST, header included; before the first one a guess. */
   get meanRecordBytes(): number {
-    const records = this.received + this.others - this.lostRecords;
-    return records <= 0 ? 64 : (this.bytes - this.lostRecords * LOST_RECORD_BYTES) / records;
+    const records = this.#sum(({ samples, others, lostRecords }) => samples + others - lostRecords);
+    return records <= 0 ? 64 : this.#sum(otherBytes) / records;
   }
 
   /** @param largestRingBytes the largest ring to advise; called only where something was lost */
@@ -99,15 +111,15 @@ export class CpuAccount {
     return {
       cpu: this.cpu,
       received: this.received,
-      bytes: this.bytes,
+      bytes: this.#sum(deliveredBytes),
       lost: this.lost,
       lostOthers: this.lostOthers,
-      late: this.late,
-      corrupt: this.corrupt,
-      truncated: this.truncated,
+      late: this.#sum(({ late }) => late),
+      corrupt: this.#sum(({ corrupt }) => corrupt),
+      truncated: this.#sum(({ truncated }) => truncated),
       wakeups: this.wakeups,
       swaps: this.swaps,
-      highWaterBytes: this.highWaterBytes,
+      highWaterBytes: Math.max(0, ...this.#rings.map(({ highWaterBytes }) => highWaterBytes)),
       capacityBytes: this.capacityBytes,
       ringTooSmall: this.ringTooSmall,
       advisedBytes: this.#advisedBytes(largestRingBytes),
@@ -125,8 +137,21 @@ export class CpuAccount {
   }
 }
 
+function deliveredBytes({ consumedBytes, skippedBytes }: RingCounters): number {
+  return consumedBytes - skippedBytes;
+}
+
+/** Of records that are no PERF_RECORD_LOST. */
+function otherBytes(ring: RingCounters): number {
+  return deliveredBytes(ring) - ring.lostRecords * LOST_RECORD_BYTES;
+}
+
 /** @param largestRingBytes the largest ring to advise */
-export function statsOf(accounts: Iterable<CpuAccount>, largestRingBytes: () => number): ReaderStats {
+export function statsOf(
+  accounts: Iterable<CpuAccount>,
+  largestRingBytes: () => number,
+  loops: LoopCounts,
+): ReaderStats {
   const cpus = [...accounts]
     .map((account) => account.snapshot(largestRingBytes))
     .sort((one, other) => one.cpu - other.cpu);
@@ -145,5 +170,6 @@ export function statsOf(accounts: Iterable<CpuAccount>, largestRingBytes: () => 
       highWaterBytes: Math.max(0, ...cpus.map((cpu) => cpu.highWaterBytes)),
     },
     cpus,
+    loops,
   };
 }

@@ -1,29 +1,24 @@
 import { PerfRingError } from '../errors';
+import type { RecordRing } from '../records/record-ring';
 import { checkSignal } from './limits';
 import { whenStuck } from './stuck-drains';
 
-/** What a flush asks a ring. */
-interface FlushedRing {
-  /** Bytes visited or skipped so far. */
-  readonly consumedBytes: number;
-  /** Bytes that were neither visited nor skipped. */
-  readonly unreadBytes: number;
-  /** Bytes that lie in the ring, visited ones of an open batch included. */
-  look(): number;
-}
+type FlushedRing = Pick<RecordRing, 'counters' | 'unreadBytes'>;
 
 /** Each ring, and the bytes that must have been consumed from it. */
 export type Positions = readonly { readonly ring: FlushedRing; readonly bytes: number }[];
 
 /** What has been published in each ring up to now. */
 export function publishedPositions(rings: readonly FlushedRing[]): Positions {
-  return rings.map((ring) => ({ ring, bytes: ring.consumedBytes + ring.unreadBytes }));
+  return rings.map((ring) => ({ ring, bytes: ring.counters.consumedBytes + ring.unreadBytes() }));
 }
 
 /** Whether everything up to these positions has been delivered, or stepped over. */
 export function areReached(positions: Positions): boolean {
   // A ring whose positions were corrupt promised more than it held: empty, it has given everything.
-  return positions.every(({ ring, bytes }) => ring.consumedBytes >= bytes || ring.look() === 0);
+  return positions.every(
+    ({ ring, bytes }) => ring.counters.consumedBytes >= bytes || ring.unreadBytes() === 0,
+  );
 }
 
 interface Waiter {

@@ -20,18 +20,13 @@ const CAUTION = 64;
  */
 export class PacedVisits {
   readonly #source: RecordSource;
-  readonly #consumed: () => number;
   readonly #clock: () => number;
   /** As of the last visit that was timed. */
   #recordsAMillisecond = 0;
 
-  /**
-   * @param consumed bytes consumed so far, of all rings
-   * @param clock milliseconds
-   */
-  constructor(source: RecordSource, consumed: () => number, clock = monotonicMilliseconds) {
+  /** @param clock milliseconds */
+  constructor(source: RecordSource, clock = monotonicMilliseconds) {
     this.#source = source;
-    this.#consumed = consumed;
     this.#clock = clock;
   }
 
@@ -45,7 +40,7 @@ export class PacedVisits {
       return source.visit(sample, other, limits.records);
     }
     const start = this.#clock();
-    const startBytes = this.#consumed();
+    const startBytes = source.consumedBytes;
     const budget = limits.microseconds / 1000;
     let records = 0;
     let chunk = limits.bytes === UNBOUNDED ? this.#firstChunk(budget) : FIRST_CHUNK;
@@ -56,7 +51,7 @@ export class PacedVisits {
       const elapsed = this.#clock() - start;
       if (records >= FIRST_CHUNK) this.#recordsAMillisecond = records / Math.max(elapsed, 1e-3);
       if (visited < asked || source.stopped || records >= limits.records || elapsed >= budget) return records;
-      const bytes = this.#consumed() - startBytes;
+      const bytes = source.consumedBytes - startBytes;
       if (bytes >= limits.bytes) return records;
       const affordable = (budget - elapsed) * this.#recordsAMillisecond;
       const roomy = ((limits.bytes - bytes) / bytes) * records;

@@ -13,8 +13,6 @@ const CLOCK_EVERY = 64;
 export interface BatchParts {
   readonly source: RecordSource;
   readonly visits: PacedVisits;
-  /** Bytes consumed so far, of all rings. */
-  readonly consumed: () => number;
   readonly notices: Notices;
 }
 
@@ -60,12 +58,12 @@ export class RecordBatch implements Iterable<RingRecord> {
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
     const start = monotonicMilliseconds();
-    const startBytes = this.#parts.consumed();
+    const startBytes = this.#parts.source.consumedBytes;
     for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
       if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
         if (monotonicMilliseconds() - start >= microseconds / 1000) return;
-        if (this.#parts.consumed() - startBytes >= bytes) return;
+        if (this.#parts.source.consumedBytes - startBytes >= bytes) return;
       }
       const record = this.#parts.source.next();
       if (record === null) return;

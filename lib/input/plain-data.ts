@@ -83,6 +83,15 @@ export function plainList<Element>(
   return Array.from({ length }, (_, index) => read(() => list[index] as Element, `${what}[${index}]`, code));
 }
 
+/** Whether it is an array. @throws PerfRingError of the code, for a revoked proxy */
+export function isList(
+  value: unknown,
+  what: string,
+  code: PerfRingErrorCode = 'ERR_PERF_INVALID_ARGUMENT',
+): boolean {
+  return read(() => Array.isArray(value), what, code);
+}
+
 /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function checkBytes(value: unknown, what: string): void {
   if (isUint8Array(value)) return;

@@ -1,6 +1,9 @@
-import { HEADER_BYTES } from '../abi/perf-event';
+import { HEADER_BYTES, HEADER_MISC, PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import type { RingRecord } from '../records/record';
+import { ABSENT } from '../records/record-format';
+import { FIRST_USER_TYPE } from '../records/record-view';
+import type { ReadSide } from '../ring/read-side';
 import type { RecordCursor } from '../ring/record-cursor';
-import type { ScanState } from '../ring/record-scan';
 
 /**
  * Times are two 32-bit words, high and low: exact, and no BigInt. Each is kept less 2^31, so that it is a small integer to
@@ -22,6 +25,7 @@ export function unbiasedTime(high: number, low: number): bigint {
 
 /** One ring in a merge. What a change of rings needs is here and not behind the cursor: each object may be a cache miss. */
 export class Lane {
+  readonly ring: ReadSide;
   readonly cursor: RecordCursor;
   /** What a visitor reads by as well, and so another object less to fetch than words of its own. */
   readonly view: DataView<ArrayBufferLike>;
@@ -40,15 +44,18 @@ export class Lane {
   /** Of records that are no samples, see RecordCursor; and the least size of one that has a time. */
   readonly timeFromEnd: number;
   readonly timedBytes: number;
-  /** Delivered from this ring since whoever counts them set them to 0. */
+  /** Delivered since the ring was lent. */
   records = 0;
   others = 0;
   late = 0;
   /** Equal times keep the order of the rings. */
   readonly index: number;
-  readonly state: ScanState;
+  /** The merge moves the ring's position, see {@link lend}. */
+  #lent = false;
 
-  constructor(cursor: RecordCursor, state: ScanState, index: number) {
+  constructor(ring: ReadSide, index: number) {
+    const { cursor } = ring;
+    this.ring = ring;
     this.cursor = cursor;
     this.view = cursor.view;
     this.capacityBytes = cursor.capacityBytes;
@@ -57,7 +64,6 @@ export class Lane {
     this.timeFromEnd = cursor.timeFromEnd;
     this.timedBytes = HEADER_BYTES + cursor.format.sampleIdBytes;
     this.index = index;
-    this.state = state;
   }
 
   /** Whether its record comes before the other lane's. */
@@ -65,5 +71,53 @@ export class Lane {
     if (this.high !== other.high) return this.high < other.high;
     if (this.low !== other.low) return this.low < other.low;
     return this.index < other.index;
+  }
+
+  /** Takes the position over from the ring at the beginning of a batch, and after a fault. @returns whether it waits */
+  enter(): boolean {
+    const { bytesLeft, state } = this.ring;
+    this.position = state.position;
+    this.end = state.position + bytesLeft;
+    this.size = -1;
+    return bytesLeft > 0;
+  }
+
+  /** Lends the ring to the merge, if it has a batch. */
+  lend(): void {
+    this.#lent = this.ring.inBatch;
+    if (this.#lent) this.ring.lend();
+  }
+
+  /** Gives the ring back, with what was delivered since it was lent, and forgets the header: others may move the cursor now. */
+  giveBack(): void {
+    this.size = -1;
+    if (!this.#lent) return;
+    this.#lent = false;
+    this.ring.takeBack(this.position, this.end - this.position);
+    if (this.records === 0) return;
+    const { counters } = this.ring;
+    counters.samples += this.records - this.others;
+    counters.others += this.others;
+    counters.late += this.late;
+    this.records = 0;
+    this.others = 0;
+    this.late = 0;
+  }
+
+  /** A record that is no sample is delivered. */
+  countOther(record: RingRecord): void {
+    this.others++;
+    this.ring.counters.sawOther(record);
+  }
+
+  /** Offset of the time from the start of the next record, whose header has not been checked; ABSENT without one. */
+  timeOffsetOfNext(): number {
+    const { position, timeOffset, timeFromEnd, timedBytes } = this;
+    const { words } = this.cursor;
+    const type = (words[position >> 2] ?? 0) >>> 0;
+    const bytes = (words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16;
+    if (type === PERF_RECORD_SAMPLE) return bytes >= timeOffset + 8 ? timeOffset : ABSENT;
+    const isTimed = timeFromEnd !== ABSENT && type < FIRST_USER_TYPE && bytes >= timedBytes;
+    return isTimed ? bytes - timeFromEnd : ABSENT;
   }
 }

@@ -1,9 +1,8 @@
-import { ringGeometry } from '../ring/geometry';
 import type { RecordVisitor } from '../records/record';
-import { RecordCursor } from '../ring/record-cursor';
-import { SCAN_END, SCAN_LIMIT, ScanState } from '../ring/record-scan';
-import { ABSENT, recordFormat } from '../records/record-format';
-import { LoopCache, LoopCopies, type LoopCounts, noLoopCounts } from '../ring/specialise';
+import { type LoopCounts, noLoopCounts } from '../records/record-ring';
+import { internalsOf, PerfRing } from '../ring/perf-ring';
+import { SCAN_END, SCAN_LIMIT } from '../ring/record-scan';
+import { LoopCache, LoopCopies } from '../ring/specialise';
 import { Lane } from './lane';
 import { type Merge, MergeState, mergeOf } from './merge';
 import { type PairMerge, pairMergeOf } from './pair-merge';
@@ -31,11 +30,9 @@ const pairs = new LoopCopies(pairMergeOf, (factory) => {
 /** Records that a merge has delivered, by what delivered them. */
 export interface MergeLoopCounts {
   /** By the loop for two rings. */
-  readonly pair: Readonly<LoopCounts>;
-  /** By the loop for any number of rings. */
-  readonly tournament: Readonly<LoopCounts>;
-  /** One by one: those that were popped. */
-  readonly single: number;
+  readonly pair: LoopCounts;
+  /** By the loop for any number of rings; `single` are those that were popped or iterated. */
+  readonly tournament: LoopCounts;
 }
 
 /** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
@@ -45,11 +42,10 @@ export class MergeLoops {
   #shared: Merge;
   #loops: LoopCache<Merge>;
   #pairs: LoopCache<PairMerge> | undefined;
-  /** Who visited last in this pass: see PerfRing. */
+  /** The visitor of the last visit in this batch, see ReadSide. */
   #ran: RecordVisitor | undefined;
-  readonly #pairCounts = noLoopCounts();
-  readonly #tournamentCounts = noLoopCounts();
-  #singles = 0;
+  /** Records delivered, by loop. */
+  readonly counts: MergeLoopCounts = { pair: noLoopCounts(), tournament: noLoopCounts() };
 
   /** @param lanes by index; tell {@link lanesChanged} */
   constructor(merge: MergeState, lanes: readonly Lane[]) {
@@ -58,7 +54,7 @@ export class MergeLoops {
     [this.#shared, this.#loops] = this.#makeLoops();
   }
 
-  /** A pass begins. */
+  /** A batch begins. */
   begin(): void {
     this.#ran = undefined;
     if (this.#merge.tournament.fits(this.#lanes)) return;
@@ -73,17 +69,9 @@ export class MergeLoops {
     const loops = new LoopCache(
       shared,
       (visitor) => merges.copyFor(visitor)?.(merge),
-      this.#tournamentCounts,
+      this.counts.tournament,
     );
     return [shared, loops];
-  }
-
-  get counts(): MergeLoopCounts {
-    return {
-      pair: { ...this.#pairCounts },
-      tournament: { ...this.#tournamentCounts },
-      single: this.#singles,
-    };
   }
 
   lanesChanged(): void {
@@ -94,7 +82,7 @@ export class MergeLoops {
       ? new LoopCache(
           pairMergeOf(merge, first, second),
           (visitor) => pairs.copyFor(visitor)?.(merge, first, second),
-          this.#pairCounts,
+          this.counts.pair,
         )
       : undefined;
   }
@@ -132,16 +120,15 @@ export class MergeLoops {
     this.#pairs?.saw(visitor, byPair, goesOn);
   }
 
-  /** Steps over one record, of whichever ring. */
-  step(): void {
-    this.#shared(1, nobody, nobody);
-    this.#singles += this.#merge.records;
+  /** Visits one record. */
+  step(visitor: RecordVisitor): void {
+    this.#shared(1, visitor, visitor);
+    this.counts.tournament.single += this.#merge.records;
   }
 }
 
 function emptyLane(index: number): Lane {
-  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  return new Lane(new RecordCursor(geometry, recordFormat(), ABSENT, -1, false), new ScanState(), index);
+  return new Lane(internalsOf(PerfRing.initContiguous(new ArrayBuffer(4096), 1, 2048)), index);
 }
 
 function nobody(): void {}

@@ -20,7 +20,6 @@ export class MergeState {
   lastHigh = LEAST_WORD;
   lastLow = LEAST_WORD;
   records = 0;
-  others = 0;
   late = 0;
   outcome = 0;
   /** Means nothing: words that were read for the caches' sake, kept so that V8 does not leave the reads out. */
@@ -59,7 +58,6 @@ export function mergeOf(merge: MergeState): Merge {
     let lastHigh = merge.lastHigh;
     let lastLow = merge.lastLow;
     let records = 0;
-    let others = 0;
     let late = 0;
     let outcome = 0;
     let ahead = 0;
@@ -148,8 +146,7 @@ export function mergeOf(merge: MergeState): Merge {
           if (current.type === 9) {
             if (sample(current.record) === stop) outcome = 2;
           } else {
-            others++;
-            lane.others++;
+            lane.countOther(current.record);
             if (other(current.record) === stop) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
@@ -329,7 +326,6 @@ export function mergeOf(merge: MergeState): Merge {
     merge.lastHigh = lastHigh;
     merge.lastLow = lastLow;
     merge.records = records;
-    merge.others = others;
     merge.late = late;
     merge.outcome = outcome;
     merge.ahead = ahead;

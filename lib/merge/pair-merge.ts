@@ -39,7 +39,6 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
   const timeB = cursorB.timeOffset | 0;
   return (limit, sample) => {
     merge.records = 0;
-    merge.others = 0;
     merge.late = 0;
     merge.outcome = 0;
     // Detached memory is for the merge as well, which says whose it is; here its views would throw as they are.

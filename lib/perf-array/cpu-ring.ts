@@ -1,6 +1,7 @@
 import type { PerfEventAttr } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
-import type { PerfRing } from '../ring/perf-ring';
+import { internalsOf } from '../ring/perf-ring';
+import type { ReadSide } from '../ring/read-side';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type EventWakeup, withTimeEnabled } from '../events/attr';
 import { bpfOutputAttr, splitSideBand } from '../events/bpf-output';
@@ -32,8 +33,8 @@ const LOSS_CHECK_OVERDUE_DRAINS = 1024;
  */
 export class CpuRing {
   readonly cpu: number;
-  /** Bytes visited or skipped since the ring was opened. */
-  consumedBytes = 0;
+  /** The ring. */
+  readonly records: ReadSide;
   readonly moderator: WakeModerator | undefined;
   /** Looks a timer still owes after the waking event came back: a record may have been written without a wake. */
   timedLooksOwed = 0;
@@ -43,8 +44,6 @@ export class CpuRing {
   readonly #waking: PerfEvent | undefined;
   readonly #sideBand: PerfEvent | undefined;
   #wakes: boolean;
-  #foundByTurn = 0;
-  #consumedAtBegin = 0;
   #lossCheckOwed = false;
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
   /** The first one that finds the ring half full looks at once. */
@@ -57,8 +56,8 @@ export class CpuRing {
   #countedOthers: number;
   /** Records lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
   #backlog = 0;
-  /** Sum of what the PERF_RECORD_LOST of this ring say. */
-  #lostInRecords = 0;
+  /** PERF_RECORD_LOST that were delivered and taken into account. */
+  #lostRecordsCounted = 0;
   /** Of the last read of the counters: samples lost by then, and the position up to which the ring had been read. */
   #lostAtRead = 0;
   #tailAtRead = 0;
@@ -71,6 +70,8 @@ export class CpuRing {
   ) {
     this.cpu = storage.event.cpu;
     this.#storage = storage;
+    this.records = internalsOf(storage.ring);
+    account.addRing(this.records.counters);
     this.#waking = waking;
     this.#sideBand = sideBand;
     this.#wakes = waking !== undefined;
@@ -114,10 +115,6 @@ export class CpuRing {
     }
   }
 
-  get ring(): PerfRing {
-    return this.#storage.ring;
-  }
-
   /** The event to poll: the mapping's owner. */
   get polled(): PerfEvent {
     return this.#storage.event;
@@ -148,26 +145,24 @@ export class CpuRing {
     return this.#backlog > 0;
   }
 
-  /** Bytes that lie unread now, those of a turn under way included; the high-water mark is kept. 0 once closed. */
+  /** Size of the data area, bytes. */
+  get capacityBytes(): number {
+    return this.#storage.ring.capacityBytes;
+  }
+
+  /** Bytes that lie in the ring now, those of an open batch included; the high-water mark is kept. 0 once closed. */
   look(): number {
-    if (this.ring.closed) return 0;
-    const available = this.#bytes('availableBytes');
-    this.account.sawAvailable(available);
-    if (available * NEARLY_EMPTY < this.ring.capacityBytes) this.#backlog = 0;
-    return available;
+    const held = this.records.heldBytes();
+    this.records.counters.sawBytes(held);
+    if (held * NEARLY_EMPTY < this.capacityBytes) this.#backlog = 0;
+    return held;
   }
 
-  /** A turn begins, and found so many bytes. */
-  sawTurnBegin(available: number): void {
-    this.account.sawAvailable(available);
-    this.#foundByTurn = available;
-    this.#consumedAtBegin = this.consumedBytes;
-  }
-
-  /** Bytes that the last turn found when it began; 0 when that has been asked. */
-  takeFoundByTurn(): number {
-    const found = this.#foundByTurn;
-    this.#foundByTurn = 0;
+  /** Bytes that the last batch found when it began; 0 when that has been asked. */
+  takeFound(): number {
+    const { counters } = this.records;
+    const found = counters.foundBytes;
+    counters.foundBytes = 0;
     return found;
   }
 
@@ -183,7 +178,7 @@ export class CpuRing {
   lossCheckDue(found: number, unread: number, now: number): boolean {
     if (!this.#owesLossCheck(found)) return false;
     if (found > 0) {
-      const isUnread = unread * 2 >= this.ring.capacityBytes;
+      const isUnread = unread * 2 >= this.capacityBytes;
       const pause = isUnread ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
       if (now - this.#lossCheckedAt < pause) return false;
     }
@@ -202,23 +197,8 @@ export class CpuRing {
   }
 
   #owesLossCheck(found: number): boolean {
-    if (found * 2 >= this.ring.capacityBytes) this.#lossCheckOwed = true;
+    if (found * 2 >= this.capacityBytes) this.#lossCheckOwed = true;
     return this.#lossCheckOwed;
-  }
-
-  /** Bytes that were neither visited nor skipped. */
-  get unreadBytes(): number {
-    return this.#bytes('unreadBytes');
-  }
-
-  /** A ring whose positions cannot be is to be looked at: the turn that follows skips it, and counts that. */
-  #bytes(which: 'availableBytes' | 'unreadBytes'): number {
-    try {
-      return this.ring[which]();
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'ERR_PERF_RING_CORRUPT') return this.ring.capacityBytes;
-      throw error;
-    }
   }
 
   /**
@@ -226,14 +206,14 @@ export class CpuRing {
    * @returns a report when samples were lost that no report told yet
    */
   checkLoss(): LossReport | undefined {
-    if (this.ring.closed) return undefined;
+    if (this.records.cursor.closed) return undefined;
     const lost = this.#storage.event.readLost();
     if (lost !== undefined) {
       const { account } = this;
       const samples = lost + (this.#waking?.readLost() ?? 0);
       const isTooSmall = samples > this.#lostAtRead && this.#halfWasFree();
       this.#lostAtRead = samples;
-      this.#tailAtRead = this.#tail;
+      this.#tailAtRead = this.records.counters.releasedBytes;
       if (isTooSmall) account.ringTooSmall = true;
       account.lost = this.#lostBefore + samples;
       account.lostOthers = this.#lostOthersBefore + (this.#sideBand?.readLost() ?? 0);
@@ -242,23 +222,19 @@ export class CpuRing {
   }
 
   /**
-   * A PERF_RECORD_LOST of so many records comes. The counters know of them as well; but where they are all samples
-   * they need not be read for it.
+   * After a batch: when it delivered PERF_RECORD_LOST, what they say is counted. The counters know of that as well; but
+   * where they are all samples they need not be read for it.
    * @returns a report when samples were lost that no report told yet
    */
-  countLostRecord(count: number): LossReport | undefined {
+  countLostRecords(): LossReport | undefined {
     const { account } = this;
-    this.#lostInRecords += count;
-    account.lostRecords++;
+    const { lostRecords, lostInRecords } = this.records.counters;
+    if (lostRecords === this.#lostRecordsCounted) return undefined;
+    this.#lostRecordsCounted = lostRecords;
     const { countsLost } = this.#storage.event;
     if (countsLost && (this.#sideBand !== undefined || this.#halfWasFree())) return this.checkLoss();
-    account.lost = Math.max(account.lost, this.#lostBefore + this.#lostInRecords);
+    account.lost = Math.max(account.lost, this.#lostBefore + lostInRecords);
     return this.#report();
-  }
-
-  /** The position up to which records were given back to the kernel: those of a turn under way were not. */
-  get #tail(): number {
-    return this.ring.reading ? this.#consumedAtBegin : this.consumedBytes;
   }
 
   /**
@@ -267,9 +243,9 @@ export class CpuRing {
    * it was never fuller than that.
    */
   #halfWasFree(): boolean {
-    const { capacityBytes } = this.ring;
+    const { capacityBytes, records } = this;
     if (capacityBytes >= TAKES_ANY_SAMPLE_BYTES) return false;
-    const head = this.#tail + this.#bytes('availableBytes');
+    const head = records.counters.releasedBytes + records.heldBytes();
     return (head - this.#tailAtRead) * 2 <= capacityBytes;
   }
 

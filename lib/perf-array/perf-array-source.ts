@@ -2,14 +2,16 @@ import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
 import type { PerfEventArray } from '../bpf/perf-event-array';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { attemptAll } from '../input/attempt-all';
-import type { SkippedFault } from '../ring/perf-ring';
+import { RingByRing } from '../merge/ring-by-ring';
+import { TimeOrder } from '../merge/time-order';
+import type { SkippedFault } from '../records/record-ring';
+import { monotonicNanoseconds } from '../host/monotonic-clock';
 import type { ReaderStats } from '../delivery/accounts';
 import type { CpuRing } from './cpu-ring';
 import { channels, warn, type WarningCode, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
 import type { Notices } from '../delivery/notices';
 import type { LossReport, ResolvedOptions } from './options';
 import { RingSet } from './ring-set';
-import { makeTurn, type Turn } from './turn';
 import { SLOT_CHECK_MILLISECONDS } from './slots';
 import type { Waker } from './waker';
 
@@ -44,7 +46,7 @@ export interface PerfArraySourceParts {
  */
 export class PerfArraySource {
   /** Delivers from the rings. */
-  readonly turn: Turn;
+  readonly records: RingByRing | TimeOrder;
   readonly #parts: PerfArraySourceParts;
   readonly #rings: RingSet;
   /** The reader's rings are in their slots, unless another reader took one. */
@@ -66,10 +68,9 @@ export class PerfArraySource {
   constructor(parts: PerfArraySourceParts) {
     const { native, array, options, waker } = parts;
     this.#parts = parts;
-    this.turn = makeTurn(options, {
-      fault: (ring, fault) => this.#reportFault(ring, fault),
-      lost: (ring, count) => this.#reportLoss(ring.countLostRecord(count)),
-    });
+    const { order, slackNanoseconds } = options;
+    this.records =
+      order === 'time' ? new TimeOrder(slackNanoseconds, true, monotonicNanoseconds) : new RingByRing();
     this.#rings = new RingSet(
       native,
       array,
@@ -89,22 +90,22 @@ export class PerfArraySource {
     return this.#rings.list;
   }
 
-  /** Bytes visited or skipped in all rings, since the reader was opened. */
-  get consumedBytes(): number {
-    return this.#rings.consumedBytes;
-  }
-
   /** What was counted so far. */
   stats(): ReaderStats {
-    return this.#rings.stats();
+    return this.#rings.stats(this.records.loopCounts);
   }
 
   /** All rings, each in its slot; what has been opened is the caller's to close when this throws. */
   open(): void {
     this.#rings.open();
     this.#filled = true;
-    this.turn.setRings(this.#rings.list);
+    this.#ringsChanged();
     this.#schedule();
+  }
+
+  #ringsChanged(): void {
+    for (const { cpu, records } of this.rings) records.onFault = (fault) => this.#reportFault(cpu, fault);
+    this.records.setRings(this.rings.map(({ records }) => records));
   }
 
   /** Every step is tried, then the first failure thrown. */
@@ -141,7 +142,7 @@ export class PerfArraySource {
         notices.add(() => channels.cpu.publish({ reader, ...change }));
       });
     } finally {
-      if (this.rings !== before) this.turn.setRings(this.rings);
+      if (this.rings !== before) this.#ringsChanged();
     }
   }
 
@@ -155,7 +156,7 @@ export class PerfArraySource {
   lookAfterDrain(): void {
     let quiet = false;
     for (const ring of this.rings) {
-      const found = ring.takeFoundByTurn();
+      const found = ring.takeFound();
       if (found === 0) quiet = true;
       if (ring.lossCheckDueByDrain(found)) this.#checkLoss(ring);
     }
@@ -186,7 +187,7 @@ export class PerfArraySource {
     const byEvent = ((reasons | pending) & WAKE_EVENTS) !== 0;
     let unread = false;
     for (const ring of this.rings) {
-      const foundByTurn = ring.takeFoundByTurn();
+      const foundByTurn = ring.takeFound();
       const available = ring.look();
       if (available > 0) unread = true;
       if (pending !== 0 && foundByTurn > 0) ring.account.wakeups++;
@@ -209,10 +210,13 @@ export class PerfArraySource {
 
   /** After each turn. */
   afterBatch(): void {
-    this.#hasHeldBackRecords = this.turn.holdsBack;
+    this.#hasHeldBackRecords = this.records.holdsBack;
     if (this.#pendingWakeReasons !== 0) this.lookAfter(0);
     else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
-    for (const ring of this.rings) if (ring.behind) ring.look();
+    for (const ring of this.rings) {
+      this.#reportLoss(ring.countLostRecords());
+      if (ring.behind) ring.look();
+    }
     this.#retireEmptied();
     if (this.#parts.options.order === 'time') this.#reschedule();
   }
@@ -251,7 +255,7 @@ export class PerfArraySource {
   #checkCpus(now: number): void {
     if (now - this.#cpusCheckedAt < CPU_CHECK_MILLISECONDS) return;
     // Within a turn the rings stay as they are.
-    this.#cpuCheckPending = this.turn.inBatch;
+    this.#cpuCheckPending = this.records.inBatch;
     if (this.#cpuCheckPending) return;
     this.#cpusCheckedAt = now;
     // It calls onlineCpus(), which may call close(), as a listener may.
@@ -277,7 +281,7 @@ export class PerfArraySource {
     this.#byItself('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
       this.#rings.retireEmptied(),
     );
-    if (this.rings !== before) this.turn.setRings(this.rings);
+    if (this.rings !== before) this.#ringsChanged();
   }
 
   /**
@@ -316,9 +320,9 @@ export class PerfArraySource {
     if (onLoss !== undefined) notices.add(() => onLoss(report));
   }
 
-  #reportFault(ring: CpuRing, fault: SkippedFault): void {
+  #reportFault(cpu: number, fault: SkippedFault): void {
     const { notices, reader } = this.#parts;
-    notices.add(() => channels.fault.publish({ reader, cpu: ring.cpu, ...fault }));
+    notices.add(() => channels.fault.publish({ reader, cpu, ...fault }));
   }
 
   #reportRegained(cpu: number): void {

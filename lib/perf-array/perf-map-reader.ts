@@ -21,7 +21,7 @@ import type { OwnedRecord } from '../records/owned-record';
 import { type OwnedRecordStream, readableOf } from '../delivery/readable';
 import type { RecordBatch } from '../delivery/record-batch';
 import { whenStuck } from '../delivery/stuck-drains';
-import type { Turn } from './turn';
+import type { RecordSource } from '../records/record-source';
 import { splitVisitors, type Visitors } from '../delivery/visitors';
 import { Waker } from './waker';
 
@@ -60,7 +60,7 @@ interface Drain {
 export class PerfMapReader implements AsyncIterable<RecordBatch> {
   readonly #options: ResolvedOptions;
   readonly #source: PerfArraySource;
-  readonly #turn: Turn;
+  readonly #records: RecordSource;
   readonly #visits: PacedVisits;
   readonly #waker: Waker | undefined;
   readonly #consumer: Consumer;
@@ -86,14 +86,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       },
       hasConsumer: () => this.#consumer.active,
     });
-    this.#turn = this.#source.turn;
-    const consumed = (): number => this.#source.consumedBytes;
-    this.#visits = new PacedVisits(this.#turn, consumed);
+    this.#records = this.#source.records;
+    this.#visits = new PacedVisits(this.#records);
     this.#consumer = new Consumer({
-      source: this.#turn,
+      source: this.#records,
       visits: this.#visits,
       limits: options.limits,
-      consumed,
       notices: this.#notices,
       afterBatch: () => this.#afterBatch(),
       keepAlive: (alive) => this.#waker?.keepAlive(alive),
@@ -160,12 +158,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#inDrain = true;
     this.#notices.begin();
     try {
-      const found = this.#turn.beginBatch();
+      const found = this.#records.beginBatch();
       this.#source.lookAfterDrain();
       return this.#visits.visit(split, within, found);
     } finally {
       this.#inDrain = false;
-      if (this.#turn.inBatch) this.#turn.finishBatch();
+      if (this.#records.inBatch) this.#records.finishBatch();
       this.#afterBatch();
       this.#notices.end();
     }
@@ -221,7 +219,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
     this.#checkOpen();
-    const delivered = this.#flushes.wait(this.#source.rings, signal);
+    const delivered = this.#flushes.wait(this.#records.rings, signal);
     this.#flushes.check();
     this.#consumer.wake();
     return delivered;
@@ -258,7 +256,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#checkOpen();
     // The function is the caller's, and may call close() or begin a turn: it is asked before anything changes.
     const online = this.#options.onlineCpus();
-    if (this.#closed || this.#turn.inBatch || this.#drain !== undefined) return;
+    if (this.#closed || this.#records.inBatch || this.#drain !== undefined) return;
     this.#run(() => this.#source.refresh(online));
   }
 
@@ -356,10 +354,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   #afterLastWriters(): void {
     if (this.#drain === undefined) return;
     this.#run(() => {
-      this.#turn.endOfWriting();
-      (this.#drain as Drain).positions = publishedPositions(this.#source.rings);
+      this.#records.endOfWriting();
+      (this.#drain as Drain).positions = publishedPositions(this.#records.rings);
       this.#consumer.wake();
-      if (!this.#turn.inBatch) this.#endDrainWhenReached();
+      if (!this.#records.inBatch) this.#endDrainWhenReached();
     });
   }
 
@@ -414,7 +412,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
         // The consumer comes first; the rings are looked after when its turn is over.
         this.#consumer.wake();
         if (this.#closed) return;
-        if (this.#turn.inBatch) {
+        if (this.#records.inBatch) {
           this.#source.lookAfterTurn(reasons);
           return;
         }
@@ -437,7 +435,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   /** While a close drains: how long the consumer has held its batch. */
   #watchLent(): void {
     const drain = this.#drain;
-    if (drain === undefined || !this.#turn.inBatch) return;
+    if (drain === undefined || !this.#records.inBatch) return;
     const now = monotonicMilliseconds();
     drain.lent ??= { seenAt: now, milliseconds: 0 };
     const { lent } = drain;

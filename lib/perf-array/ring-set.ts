@@ -7,6 +7,7 @@ import { onlineCpus } from '../host/cpu-list';
 import { largestRingBytes, type MemoryLimit, memoryLimit } from '../host/memory-limit';
 import { CpuAccount, type ReaderStats, statsOf } from '../delivery/accounts';
 import { attemptAll } from '../input/attempt-all';
+import type { LoopCounts } from '../records/record-ring';
 import { CpuRing } from './cpu-ring';
 import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
 import { checkSlots, type SlotListener, Slots, splitBySlot } from './slots';
@@ -38,7 +39,6 @@ export class RingSet {
   /** Samples of each ring that had come at its last look, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
   #list: readonly CpuRing[] = [];
-  #closedBytes = 0;
   /** Read when something was lost. */
   #mayLock: MemoryLimit | undefined;
   /** A ring is retiring. */
@@ -78,15 +78,8 @@ export class RingSet {
   }
 
   /** What was counted so far. */
-  stats(): ReaderStats {
-    return statsOf(this.#accounts.values(), () => this.#advisableBytes());
-  }
-
-  /** Bytes visited or skipped in all rings, since the reader was opened. */
-  get consumedBytes(): number {
-    let bytes = this.#closedBytes;
-    for (const ring of this.#list) bytes += ring.consumedBytes;
-    return bytes;
+  stats(loops: LoopCounts): ReaderStats {
+    return statsOf(this.#accounts.values(), () => this.#advisableBytes(), loops);
   }
 
   /** Every CPU asked for, or every one online; what has been opened is the caller's to close when this throws. */
@@ -144,15 +137,7 @@ export class RingSet {
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
     this.#list = emptied.length > 0 ? this.#list.filter((ring) => !emptied.includes(ring)) : this.#list;
     this.#retires = this.#list.some((ring) => ring.retiring);
-    attemptAll(
-      emptied.flatMap((ring) => [
-        () => this.#retired(ring),
-        () => {
-          this.#closedBytes += ring.consumedBytes;
-          ring.close();
-        },
-      ]),
-    );
+    attemptAll(emptied.flatMap((ring) => [() => this.#retired(ring), () => ring.close()]));
   }
 
   fillSlots(): void {
@@ -181,9 +166,9 @@ export class RingSet {
    * takes none, and is not calm for that.
    */
   arrivedSamples(ring: CpuRing, available: number): number {
-    const { account } = ring;
-    // Within a turn what was visited is counted as received, and still lies in the ring.
-    const unread = ring.ring.reading ? ring.unreadBytes : available;
+    const { account, records } = ring;
+    // Within a batch what was visited is counted as received, and still lies in the ring.
+    const unread = available - records.unreleasedBytes;
     const arrived = account.received + account.lost + unread / account.meanRecordBytes;
     const before = this.#arrived.get(ring) ?? account.received;
     this.#arrived.set(ring, arrived);

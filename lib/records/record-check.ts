@@ -1,7 +1,6 @@
 import { types } from 'node:util';
 import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
-import { bulkScanOf, type SampleVisitor } from './bulk-visitor';
 import type { RecordPayload, RecordVisitor } from './record';
 
 /**
@@ -12,7 +11,12 @@ import type { RecordPayload, RecordVisitor } from './record';
 export function checkRecord(record: RecordPayload, who: string): void {
   if (typeof record === 'object' && typeof record.size === 'number' && typeof record.u8 === 'function')
     return;
-  throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${who} takes a record, got ${shown(record)}`);
+  throw notARecord(record, who);
+}
+
+/** The error for a value that is no record. */
+export function notARecord(value: unknown, who: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `${who} takes a record, got ${shown(value)}`);
 }
 
 /** An error with a code as it is; one without a code comes from reading something that is no record. */
@@ -37,11 +41,6 @@ export function checkVisitor(visitor: unknown, name: string): asserts visitor is
     'ERR_PERF_INVALID_ARGUMENT',
     `${name} must not be an async function or a generator: a record can be read only until the visitor returns. Copy what you need, or use readable()`,
   );
-}
-
-/** For what is given samples: a function, or a query. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
-export function checkSampleVisitor(visitor: unknown, name: string): asserts visitor is SampleVisitor {
-  if (bulkScanOf(visitor) === undefined) checkVisitor(visitor, name);
 }
 
 function hasTag(visitor: object): boolean {

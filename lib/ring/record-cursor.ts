@@ -40,8 +40,6 @@ export class RecordCursor {
   base = 0;
   /** Payload length, bytes; 0 while the cursor stands nowhere, so that every read is out of range. */
   size = 0;
-  /** Bytes of the whole record; 0 while the cursor stands nowhere. */
-  recordBytes = 0;
   type = 0;
   late = false;
   readonly cpu: number;
@@ -66,6 +64,8 @@ export class RecordCursor {
 
   /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
   payloadStart = 0;
+  /** Bytes of the record behind its payload; 0 while the cursor stands nowhere. */
+  tailBytes = 0;
   #joined: RecordCursor | undefined;
   readonly #fields: RecordView;
 
@@ -91,6 +91,11 @@ export class RecordCursor {
     this.record = lentRecordOf(this);
   }
 
+  /** Bytes of the whole record; 0 while the cursor stands nowhere. */
+  get recordBytes(): number {
+    return this.payloadStart + this.size + this.tailBytes;
+  }
+
   /**
    * Checks the header at `position` and stands on the record.
    * Each word of the ring is read once: a hostile writer may change it afterwards, and reads stay in bounds.
@@ -107,8 +112,7 @@ export class RecordCursor {
     }
     const type = this.view.getUint32(position + HEADER_TYPE, true);
     const size = this.view.getUint16(position + HEADER_SIZE, true);
-    this.size = 0;
-    this.recordBytes = 0;
+    this.#stand(0, 0, 0, 0);
     this.repeats = false;
     this.current = this;
     if (size < HEADER_BYTES || (size & 7) !== 0) {
@@ -178,8 +182,7 @@ export class RecordCursor {
     const type = this.view.getUint32(position + HEADER_TYPE, true);
     const size = this.view.getUint16(position + HEADER_SIZE, true);
     const { rawOffset } = this.format;
-    this.size = 0;
-    this.recordBytes = 0;
+    this.#stand(0, 0, 0, 0);
     this.repeats = false;
     this.current = this;
     if (type !== PERF_RECORD_SAMPLE || rawOffset < 0 || this.closed) return 0;
@@ -198,9 +201,7 @@ export class RecordCursor {
   leave(): void {
     this.#joined?.leave();
     this.current = this;
-    this.size = 0;
-    this.recordBytes = 0;
-    this.payloadStart = 0;
+    this.#stand(0, 0, 0, 0);
     this.late = false;
     this.repeats = false;
   }
@@ -214,8 +215,8 @@ export class RecordCursor {
   #stand(start: number, recordBytes: number, payloadStart: number, size: number): void {
     this.base = start + payloadStart;
     this.payloadStart = payloadStart;
-    this.recordBytes = recordBytes;
     this.size = size;
+    this.tailBytes = recordBytes - payloadStart - size;
   }
 
   /** THE place where a record that wraps is made whole: both parts go to the scratch, its header at 0. */

@@ -8,10 +8,8 @@ export const SCAN_LIMIT = 1;
 export const SCAN_STOPPED = 2;
 export const SCAN_FAULT = 3;
 export const SCAN_THREW = 4;
-/** Of a {@link Scan}: the next record is for {@link visitOne}. */
-export const SCAN_ODD = 5;
 
-/** Where a scan stands, and what it saw: read and written once a scan, not once a record. */
+/** Where a scan stands, and what it counted: read and written once a call of a loop, not once a record. */
 export class ScanState {
   /** Offset in the data area of the next record. */
   position = 0;
@@ -21,75 +19,81 @@ export class ScanState {
   records = 0;
   /** Those of them that are no samples. */
   others = 0;
-  /** Those of them that were visited one by one, and not by the loop. */
+  /** Those of them that were visited one by one, and not by a loop. */
   singles = 0;
+  /** Runs of equal headers that the last call of a loop met; 0 for the loop that does not look for them. */
+  runs = 0;
+  /** Calls that go to the loop for mixed samples before runs of equal ones are tried again. */
+  mixedCalls = 0;
   outcome = SCAN_END;
   /** What the visitor threw (SCAN_THREW). The record it was thrown for counts as visited. */
   thrown: unknown = undefined;
 }
 
 /**
- * Visits samples in place, oldest first, from `state.position` on, up to the end of the data area at the most.
+ * Visits samples in place, oldest first, from `state.position` on, as far as it can: up to the end of the data area, or to
+ * a record that is for {@link visitOne}. It returns with SCAN_LIMIT, SCAN_STOPPED or SCAN_THREW as the outcome.
  * @param limit most records to visit
  */
-export type Scan = (state: ScanState, limit: number, sample: RecordVisitor) => void;
+export type SampleLoop = (state: ScanState, limit: number, sample: RecordVisitor) => void;
+
+/** The two hot loops of the library. {@link scanAll} chooses. */
+export interface SampleLoops {
+  /** For runs of samples with equal headers: a header is compared with the one before. */
+  readonly equal: SampleLoop;
+  /** For samples whose sizes change: each header is checked. */
+  readonly mixed: SampleLoop;
+}
 
 /**
- * THE hot loop of the library, for one ring.
+ * Makes the hot loops for one ring. lib/ring/specialise.ts makes copies of this function, so it names nothing outside
+ * itself. What belongs to the ring is constant to V8 in a copy that was made for the ring.
  *
- * Headers repeat: nearly every sample has the header and raw_size of the one before. So a header that was checked once
- * (RecordCursor.load) is afterwards only compared: type, misc and size as one 64-bit word, and raw_size; or, in rings of
- * the kernel, misc, size and raw_size as one. And the next position comes from a register: the processor does not wait for a load to know where the next header is, which is what bounds a C
- * loop over the same ring. Two headers are compared before their records are visited, so that two cache lines are
- * under way at once. A header that differs takes the full check.
+ * Short calls have V8 compile a loop whole, and not from the middle of an iteration, where it knows less. What is rare
+ * stays outside: with a call, or the way round the ring's end, in a loop V8 loads what is constant anew for each record.
  *
- * It goes up to where the ring wraps, its chunk ends, or a record is odd, and {@link scanAll} goes on. Short calls have V8
- * compile it whole, and not from the middle of a loop that it cannot leave, where less is known; and what is rare stays
- * outside, for with the way round the ring's end, or a call, in the loop V8 loads what is constant anew for each record.
- *
- * What belongs to the ring is constant to V8 in a copy made for one ring and visitor. The function names nothing
- * outside itself, so that lib/ring/specialise.ts can make such copies.
+ * @param own the visitor that the loops are for, which V8 then inlines without a check; null when it is an argument of
+ *   each call
  */
-export function scanOf(cursor: RecordCursor): Scan {
+export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): SampleLoops {
   const stop = Symbol.for('perfring.stop');
   const words = cursor.words;
   const doubles = cursor.doubles;
   const capacity = cursor.capacityBytes | 0;
   const rawOffset = cursor.format.rawOffset | 0;
   const payloadStart = (rawOffset + 4) | 0;
+  const leastBytes = (rawOffset + 8) | 0;
   const view = cursor.view;
   const record = cursor.record;
   const oneWordTells = cursor.oneWordTells;
-  return (state, limit, sample) => {
+
+  /**
+   * A header that was checked once (RecordCursor.loadStraight) is afterwards only compared: type, misc and size as one
+   * 64-bit word, and raw_size; or, in rings of the kernel, misc, size and raw_size as one. The next position comes from a
+   * register: the processor does not wait for a load to know where the next header is, which is what bounds a C loop over
+   * the same ring. Two headers are compared before their records are visited, so that two cache lines are under way at once.
+   */
+  const equal: SampleLoop = (state, limit, sample) => {
     let position = state.position | 0;
-    // `end` may lie beyond the capacity; `edge` is where the linear part stops.
+    // `end` may lie beyond the capacity; `edge` is where the straight part stops.
     const end = (position + state.left) | 0;
-    const edge = Math.min(end, capacity);
+    const edge = Math.min(end, capacity) | 0;
     let records = 0;
-    let outcome = 0;
-    // A run: samples with equal headers from `runStart` on, `size` apart. Its length is divided out, not counted.
+    let runs = 0;
+    let outcome = 1;
+    // The run begins at `runStart`, its records are `size` apart. Its length is divided out, not counted.
     let runStart = position;
     let size = 8;
     cursor.late = false;
     try {
-      while (position < edge) {
-        if (records >= limit) {
-          outcome = 1;
-          break;
-        }
-        size = cursor.loadStraight(position, (end - position) | 0) | 0;
-        if (size === 0) {
-          // No sample, one that wraps or moves its payload, or no record at all.
-          size = 8;
-          outcome = 5;
-          break;
-        }
-        // The last place where a record of the run may begin.
-        let last = (edge - size) | 0;
-        if (limit - records < capacity >> 3) {
-          const lastAllowed = position + (limit - records - 1) * size;
-          if (lastAllowed < last) last = lastAllowed;
-        }
+      while (position < edge && records < limit && runs < 32) {
+        const loaded = cursor.loadStraight(position, (end - position) | 0) | 0;
+        // No sample, one that wraps or moves its payload, or no record at all.
+        if (loaded === 0) break;
+        size = loaded;
+        runs = (runs + 1) | 0;
+        // The last place where a record of the run may begin, and where two may.
+        const last = Math.min(edge - size, position + (limit - records - 1) * size) | 0;
         const lastOfTwo = (last - size) | 0;
         const header = oneWordTells
           ? view.getFloat64(position + 4, true)
@@ -100,7 +104,7 @@ export function scanOf(cursor: RecordCursor): Scan {
         for (;;) {
           cursor.base = (position + payloadStart) | 0;
           position = (position + size) | 0;
-          if (sample(record) === stop || cursor.closed === true) {
+          if ((own === null ? sample(record) : own(record)) === stop || cursor.closed === true) {
             outcome = 2;
             break;
           }
@@ -127,9 +131,9 @@ export function scanOf(cursor: RecordCursor): Scan {
             break;
           }
         }
-        records += position - runStart === size ? 1 : (position - runStart) / size;
+        records += (position - runStart) / size;
         runStart = position;
-        if (outcome !== 0) break;
+        if (outcome !== 1) break;
       }
     } catch (error) {
       outcome = 4;
@@ -139,20 +143,77 @@ export function scanOf(cursor: RecordCursor): Scan {
     state.left = end - position;
     state.position = position & (capacity - 1);
     state.records = records;
-    state.others = 0;
+    state.runs = runs;
     state.outcome = outcome;
   };
+
+  /**
+   * Each header is checked in full, by one branch that is never taken while samples follow on one another: a branch that
+   * sizes decide would be mispredicted, at 5 to 7 ns each. So all that a sample must be is put into bits that are 0.
+   */
+  const mixed: SampleLoop = (state, limit, sample) => {
+    let position = state.position | 0;
+    const end = (position + state.left) | 0;
+    const edge = Math.min(end, capacity) | 0;
+    // A record is visited when the next one begins no later than here. The header of that one lies in the straight part
+    // then, and even the shortest records do not exceed the limit.
+    const last = Math.min(edge - leastBytes, position + (limit - 1) * leastBytes) | 0;
+    let records = 0;
+    let outcome = 1;
+    cursor.late = false;
+    try {
+      if (position < edge && cursor.loadStraight(position, (end - position) | 0) !== 0) {
+        // What a record is longer than its payload, equal in all that this loop takes.
+        const besides = (payloadStart + cursor.tailBytes) | 0;
+        for (;;) {
+          const notSample = view.getInt32(position, true) ^ 9;
+          const size = view.getUint16((position + 6) | 0, true);
+          const raw = view.getInt32((position + rawOffset) | 0, true);
+          const next = (position + size) | 0;
+          const misaligned = size & 7;
+          const unexpected = raw ^ (size - besides);
+          const negative = (raw | (last - next)) >>> 31;
+          if ((notSample | misaligned | unexpected | negative) !== 0) break;
+          cursor.base = (position + payloadStart) | 0;
+          cursor.size = raw;
+          position = next;
+          records = (records + 1) | 0;
+          if ((own === null ? sample(record) : own(record)) === stop || cursor.closed === true) {
+            outcome = 2;
+            break;
+          }
+        }
+      }
+    } catch (error) {
+      outcome = 4;
+      state.thrown = error;
+    }
+    state.left = end - position;
+    state.position = position & (capacity - 1);
+    state.records = records;
+    state.runs = 0;
+    state.outcome = outcome;
+  };
+
+  return { equal, mixed };
 }
 
-/** Records a call of the loop: calls that return let V8 replace it by one that it has compiled better. */
-const CHUNK = 1024;
+/** Records a call of a loop: calls that return let V8 replace it by one that it has compiled better. */
+const EQUAL_CHUNK = 1024;
+/** Of the shortest records, for that loop measures its limit in bytes. */
+const MIXED_CHUNK = 4096;
+
+/** Runs shorter than this cost more than to check each header. */
+const SHORT_RUN = 9;
+/** So many calls of the loop for mixed samples follow on short runs. */
+const MIXED_CALLS = 32;
 
 /**
- * Visits up to `limit` records: runs of samples by the loop, what is odd one by one.
+ * Visits up to `limit` records: samples by the loops, what these leave one by one.
  * What a visitor throws is in the state; its record counts.
  */
 export function scanAll(
-  loop: Scan,
+  loops: SampleLoops,
   cursor: RecordCursor,
   state: ScanState,
   limit: number,
@@ -163,16 +224,17 @@ export function scanAll(
   let others = 0;
   let singles = 0;
   try {
-    do {
-      loop(state, Math.min(limit - records, CHUNK), sample);
+    state.outcome = SCAN_LIMIT;
+    while (state.left > 0 && records < limit && state.outcome === SCAN_LIMIT) {
+      runLoop(loops, state, limit - records, sample);
       records += state.records;
-      if (state.outcome !== SCAN_ODD) continue;
-      visitOne(cursor, state, sample, other);
+      // A loop that leaves the first record has no use for it.
+      if (state.outcome !== SCAN_LIMIT || state.records > 0) continue;
+      others += visitOne(cursor, state, sample, other);
       records += state.records;
       singles += state.records;
-      others += state.others;
-    } while (state.left > 0 && records < limit && state.outcome <= SCAN_LIMIT);
-    if (state.outcome === SCAN_END && state.left > 0) state.outcome = SCAN_LIMIT;
+    }
+    if (state.outcome === SCAN_LIMIT && state.left === 0) state.outcome = SCAN_END;
   } finally {
     // Also when a call exhausts the stack.
     state.records = records;
@@ -181,20 +243,31 @@ export function scanAll(
   }
 }
 
-/** Visits the next record, whatever it is. */
-export function visitOne(
+/** Calls the loop that suits what came before. */
+function runLoop(loops: SampleLoops, state: ScanState, limit: number, sample: RecordVisitor): void {
+  if (state.mixedCalls > 0) {
+    state.mixedCalls--;
+    loops.mixed(state, Math.min(limit, MIXED_CHUNK), sample);
+    return;
+  }
+  loops.equal(state, Math.min(limit, EQUAL_CHUNK), sample);
+  if (state.runs >= SHORT_RUN && state.records < state.runs * SHORT_RUN) state.mixedCalls = MIXED_CALLS;
+}
+
+/** Visits the next record, whatever it is. @returns 1 when it is no sample, else 0 */
+function visitOne(
   cursor: RecordCursor,
   state: ScanState,
   sample: RecordVisitor,
   other: RecordVisitor,
-): void {
+): number {
+  let others = 0;
   state.records = 0;
-  state.others = 0;
   try {
     const size = cursor.load(state.position, state.left);
     if (size === 0) {
       state.outcome = SCAN_FAULT;
-      return;
+      return 0;
     }
     state.position = (state.position + size) & (cursor.capacityBytes - 1);
     state.left -= size;
@@ -203,11 +276,12 @@ export function visitOne(
     current.late = false;
     const { record } = current;
     const isSample = current.type === PERF_RECORD_SAMPLE;
-    if (!isSample) state.others = 1;
+    if (!isSample) others = 1;
     const answer = isSample ? sample(record) : other(record);
-    state.outcome = answer === STOP || cursor.closed ? SCAN_STOPPED : SCAN_END;
+    state.outcome = answer === STOP || cursor.closed ? SCAN_STOPPED : SCAN_LIMIT;
   } catch (error) {
     state.outcome = SCAN_THREW;
     state.thrown = error;
   }
+  return others;
 }

@@ -1,15 +1,23 @@
 /** Runs jest, in any node, and prints its counts in one line. Every script that runs tests, and .ci/run, count by this. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { ROOT } from './programs.mjs';
 
 export const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
 
-/** Units share one process: that is several times faster, and needs no privilege that could be left changed. */
+/** Unit tests share a process: that is several times faster, and they change nothing that another one could notice. */
 export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
+
+/** Environment of runs beside `npm test`, which tries every case: the same properties with a fifth of the random cases. */
+export const FEWER_CASES = { PERFRING_PROPERTY_RUNS: '0.2' };
+
+/** Unit tests use no ring of the kernel, so they can run in two processes at once: each takes half of the files. */
+const SHARDS = ['--shard=1/2', '--shard=2/2'];
 
 /**
  * @param {object} run
@@ -18,17 +26,28 @@ export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
  * @param {string} [run.node] the binary; by default that of this process
  * @param {string[]} [run.flags] of node and V8, for jest and its workers
  * @param {Record<string, string>} [run.environment] beside this process's
- * @returns {boolean} whether every test passed. Under CI one that is skipped counts as failed.
+ * @returns {Promise<boolean>} whether every test passed. Under CI one that is skipped counts as failed.
  */
-export function runJest({ title, parts, node = process.execPath, flags = [], environment = {} }) {
+export async function runJest({ title, parts, node = process.execPath, flags = [], environment = {} }) {
   const directory = mkdtempSync(join(tmpdir(), 'perfring-jest-'));
   const begin = performance.now();
   const sum = { passed: 0, failed: 0, skipped: 0 };
   try {
-    for (const part of parts) {
-      const { counts, output } = runOnce(join(directory, 'outcome.json'), node, flags, environment, part);
-      if (counts.failed > 0) process.stderr.write(output);
-      for (const kind of Object.keys(sum)) sum[kind] += counts[kind];
+    for (const [index, part] of parts.entries()) {
+      const shards = UNITS.every((argument) => part.includes(argument)) ? SHARDS : [''];
+      const runs = shards.map((shard, half) =>
+        runOnce(
+          join(directory, `${index}-${half}.json`),
+          node,
+          flags,
+          environment,
+          shard ? [...part, shard] : part,
+        ),
+      );
+      for (const { counts, output } of await Promise.all(runs)) {
+        if (counts.failed > 0) process.stderr.write(output);
+        for (const kind of Object.keys(sum)) sum[kind] += counts[kind];
+      }
     }
   } finally {
     rmSync(directory, { recursive: true });
@@ -38,24 +57,18 @@ export function runJest({ title, parts, node = process.execPath, flags = [], env
   return sum.failed === 0 && (sum.skipped === 0 || !process.env.CI);
 }
 
-function runOnce(outcome, node, flags, environment, args) {
-  rmSync(outcome, { force: true });
-  const result = spawnSync(
-    node,
-    ['--expose-gc', ...flags, JEST, ...args, '--json', '--outputFile', outcome],
-    {
-      cwd: ROOT,
-      encoding: 'utf8',
-      // The JSON goes to stdout as well, whatever the file.
-      stdio: ['ignore', 'ignore', 'pipe'],
-      maxBuffer: 2 ** 28,
-      env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}`, ...environment },
-    },
-  );
+async function runOnce(outcome, node, flags, environment, args) {
+  const child = spawn(node, ['--expose-gc', ...flags, JEST, ...args, '--json', '--outputFile', outcome], {
+    cwd: ROOT,
+    // The JSON goes to stdout as well, whatever the file.
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}`, ...environment },
+  });
+  const [errors, [status, signal]] = await Promise.all([text(child.stderr), once(child, 'close')]);
   const counts = countsIn(outcome);
   // Something after the last test: a sanitizer that found a leak, a crash at exit.
-  if (result.status !== 0 && counts.failed === 0) counts.failed = 1;
-  return { counts, output: `${result.stderr}${result.signal ?? ''}\n` };
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  return { counts, output: `${errors}${signal ?? ''}\n` };
 }
 
 /** A file that fails as a whole, and a run that leaves no outcome, count as one failure. */

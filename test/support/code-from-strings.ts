@@ -7,3 +7,16 @@ export const MAKES_CODE_FROM_STRINGS = ((): boolean => {
     return false;
   }
 })();
+
+/** Calls a function that can't make code from strings. */
+export function withoutCodeFromStrings<Result>(call: () => Result): Result {
+  const made = globalThis.Function;
+  globalThis.Function = (() => {
+    throw new EvalError('code from strings is forbidden');
+  }) as unknown as FunctionConstructor;
+  try {
+    return call();
+  } finally {
+    globalThis.Function = made;
+  }
+}

@@ -9,7 +9,7 @@ import { defineLayout } from '../../lib/layout/sample-layout';
 import { Dispatcher } from '../../lib/delivery/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { PerfRing } from '../../lib/ring/perf-ring';
+import { internalsOf, PerfRing } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/records/record';
 import { recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
@@ -253,7 +253,9 @@ export function fuzzBytes(seed: number): { findings: string[]; cases: number } {
     const names = Object.keys(WAYS);
     const ways = [random.pick(names), random.pick(names)];
     const results = ways.map((way) => {
-      for (const [index, { positions }] of scene.rings.entries()) {
+      for (const [index, { positions, ring }] of scene.rings.entries()) {
+        // Either loop begins.
+        internalsOf(ring).state.mixedCalls = random.pick([0, 1, 1000]);
         positions[1] = BigInt.asUintN(64, tails[index] as bigint);
         positions[0] = BigInt.asUintN(64, (tails[index] as bigint) + (lengths[index] as bigint));
       }

@@ -42,6 +42,7 @@ const NOT_CALLED: ReadonlySet<string> = new Set([
  * which take what Error takes.
  */
 const NOT_CONSTRUCTED: ReadonlySet<string> = new Set([
+  'Btf',
   'PerfRing',
   'PerfMapReader',
   'FlightRecorder',

@@ -5,6 +5,10 @@ import { NativeMemoryCursors } from '../../lib/ring/native-memory-cursors';
 import type { RingCursors } from '../../lib/ring/ring-cursors';
 import { mappedCursorsOver } from './memory-mapping';
 
+/** The loops that visit samples (lib/ring/record-scan.ts): `describe.each(LOOPS)('… by the loop for %s samples', …)`. */
+export const LOOPS = ['equal', 'mixed'] as const;
+export type LoopName = (typeof LOOPS)[number];
+
 export type MakeCursors = (geometry: RingGeometry) => RingCursors;
 
 const ATOMICS: [string, MakeCursors] = ['Atomics', (geometry) => new AtomicsCursors(geometry)];
@@ -20,6 +24,11 @@ const { CI } = process.env;
  * Without the addon (npm run build:addon) only those in TypeScript; where CI promises a build, its lack fails.
  */
 export const CURSOR_KINDS: [string, MakeCursors][] = addonAvailable() || CI ? [ATOMICS, NATIVE] : [ATOMICS];
+
+/** `describe.each(READING_KINDS)('… with %s and the loop for %s samples', (_, loop, cursors) => …)`. */
+export const READING_KINDS = CURSOR_KINDS.flatMap(([name, cursors]) =>
+  LOOPS.map((loop): [string, LoopName, MakeCursors] => [name, loop, cursors]),
+);
 
 /** Those of a mapped ring can only read. */
 export const READING_CURSOR_KINDS: [string, MakeCursors][] =

@@ -1,8 +1,8 @@
 import { AtomicsCursors } from '../../lib/ring/atomics-cursors';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { PerfRing } from '../../lib/ring/perf-ring';
+import { internalsOf, PerfRing } from '../../lib/ring/perf-ring';
 import type { PerfRingOptions } from '../../lib/ring/ring-options';
-import type { MakeCursors } from './ring-cursor-kinds';
+import type { LoopName, MakeCursors } from './ring-cursor-kinds';
 
 export interface RingFixtureOptions extends Omit<PerfRingOptions, 'cursors'> {
   readonly cursors?: MakeCursors;
@@ -13,6 +13,8 @@ export interface RingFixtureOptions extends Omit<PerfRingOptions, 'cursors'> {
   readonly shared?: boolean;
   /** Where data_head and data_tail begin: as if so many bytes had been written and read before. 0 by default. */
   readonly position?: number | bigint;
+  /** The loop that visits samples: `mixed` always, or `equal` until it meets short runs. */
+  readonly loop?: LoopName;
   /** What the data area holds before: rings are used again and again. 0 by default. */
   readonly fill?: number;
 }
@@ -33,6 +35,7 @@ export class RingFixture {
       shared = false,
       position = 0,
       fill = 0,
+      loop = 'equal',
       cursors = (geometry) => new AtomicsCursors(geometry),
       ...rest
     } = options;
@@ -48,6 +51,7 @@ export class RingFixture {
       ...rest,
       cursors: cursors(geometry),
     });
+    if (loop === 'mixed') internalsOf(this.ring).state.mixedCalls = Number.MAX_SAFE_INTEGER;
   }
 
   get capacityBytes(): number {

@@ -47,7 +47,8 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           needed: true,
-          fix: expect.stringMatching(/^sudo \/\S*node \//),
+          // In quotes where the checkout's path has a space.
+          fix: expect.stringMatching(/^sudo \/\S*node '?\//),
         });
       }
       expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);

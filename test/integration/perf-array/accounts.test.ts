@@ -12,6 +12,7 @@ import { SampleProducer } from '../../support/producers';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { MAKES_CODE_FROM_STRINGS } from '../../support/code-from-strings';
 import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
@@ -51,7 +52,11 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
       emitted += burst;
     }
     scene.expectExactAccounts();
-    expect(reader.stats().total).toMatchObject({ received: each * CPUS.length, lost: 0 });
+    const { total, loops } = reader.stats();
+    expect(total).toMatchObject({ received: each * CPUS.length, lost: 0 });
+    // Each record was delivered by one loop; a visitor that stays has got one of its own.
+    expect(loops.own + loops.shared + loops.single).toBe(each * CPUS.length);
+    expect(loops.own > 0).toBe(MAKES_CODE_FROM_STRINGS);
   });
 
   it.each<PerfMapReaderOptions>([...MODES, { wakeup: 'manual' }, { wakeup: 'manual', order: 'time' }])(

@@ -82,7 +82,8 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     })();
     let emitted = 0;
     // Bursts of all lengths end within, just after and long after each state of the moderator.
-    for (let round = 0; round < 60; round++) {
+    // On a busy machine the bursts may be too slow to change events: they go on until one did.
+    for (let round = 0; round < 60 || s.reader.stats().total.swaps === 0; round++) {
       const count = [1, 2, 40, 3, 400, 1, 17][round % 7] as number;
       for (const cpu of CPUS) s.producer.emit(count, { cpu });
       emitted += count;
@@ -91,7 +92,6 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
       if (round % 2 === 0) await setTimeout(16);
     }
     await until(() => s.check.received() === emitted * CPUS.length, 'the last');
-    expect(s.reader.stats().total.swaps).toBeGreaterThan(0);
     await s.reader.close();
     await reading;
     s.expectExactAccounts();

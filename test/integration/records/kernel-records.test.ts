@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,24 +162,34 @@ describe('records that the kernel wrote', () => {
       expect(sampleId).toMatchObject({ pid: process.pid, tid: process.pid });
   });
 
-  it('tell which threads take turns on a CPU: SWITCH_CPU_WIDE', () => {
-    const records = recordsDuring({ context_switch: true }, () => {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-    });
-    const switches = recordsOf(records, 'SWITCH_CPU_WIDE');
-    const out = switches.find(
-      ({ sampleId, isOut, isPreempted }) => isOut && !isPreempted && sampleId?.tid === process.pid,
+  it('tell which threads take turns on a CPU: SWITCH_CPU_WIDE', async () => {
+    // Not every kernel writes records of the idle thread: another one runs on each CPU while this one waits.
+    const busy = onlineCpus().map((cpu) =>
+      spawn('taskset', ['-c', String(cpu), '/bin/sh', '-c', 'echo; while :; do :; done']),
     );
-    expect(out).toMatchObject({ sampleId: { pid: process.pid } });
-    // On that CPU the next record is of the thread that was switched to.
-    const later = switches.slice(switches.indexOf(out as (typeof switches)[0]) + 1);
-    const into = later.find(({ sampleId }) => sampleId?.cpu === out?.sampleId?.cpu);
-    expect(into).toMatchObject({
-      isOut: false,
-      nextPrevPid: process.pid,
-      nextPrevTid: process.pid,
-      sampleId: { tid: out?.nextPrevTid },
-    });
+    try {
+      await Promise.all(busy.map(({ stdout }) => once(stdout, 'data')));
+      const records = recordsDuring({ context_switch: true }, () => {
+        for (let turn = 0; turn < 5; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      });
+      const switches = recordsOf(records, 'SWITCH_CPU_WIDE');
+      const out = switches.find(
+        ({ sampleId, isOut, isPreempted, nextPrevTid }) =>
+          isOut && !isPreempted && sampleId?.tid === process.pid && nextPrevTid !== 0,
+      );
+      expect(out).toMatchObject({ sampleId: { pid: process.pid } });
+      // On that CPU the next record is of the thread that was switched to.
+      const later = switches.slice(switches.indexOf(out as (typeof switches)[0]) + 1);
+      const into = later.find(({ sampleId }) => sampleId?.cpu === out?.sampleId?.cpu);
+      expect(into).toMatchObject({
+        isOut: false,
+        nextPrevPid: process.pid,
+        nextPrevTid: process.pid,
+        sampleId: { tid: out?.nextPrevTid },
+      });
+    } finally {
+      for (const child of busy) child.kill();
+    }
   });
 
   it('tell what BPF programs come and go: KSYMBOL, BPF_EVENT', () => {

@@ -13,7 +13,7 @@ const CPUS = onlineCpus();
 
 /** How samples are visited, and the loop of lib that does it. */
 const WAYS = [
-  { way: 'ring by ring', order: 'cpu', cpus: 1, loop: 'scanOf' },
+  { way: 'ring by ring', order: 'cpu', cpus: 1, loop: 'sampleLoopsOf' },
   { way: 'in order of time', order: 'time', cpus: 1, loop: 'mergeOf' },
   { way: 'in order of time over two rings', order: 'time', cpus: 2, loop: 'pairMergeOf' },
 ].filter(({ cpus }) => cpus <= CPUS.length);

@@ -64,9 +64,11 @@ const inWorker: Record<string, () => void> = {
   },
   'reads and closes': () => {
     let samples = 0;
-    const { array, reader } = readSwitches(() => {
+    const { array, reader, attached } = readSwitches(() => {
       if (++samples === 200) void reader.close().then(() => array.close());
     });
+    // A program that nothing refers to is detached.
+    kept.push(attached);
   },
 };
 

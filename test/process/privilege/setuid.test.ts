@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asOrdinaryUser } from '../../support/ordinary-user';
 import { describeWith } from '../../support/privilege';
+import { reachable } from '../../support/reachable-copy';
 
 const LOAD = join(__dirname, '../../../dist/addon/load.js');
 const NOWHERE = '/nowhere/perfring.node';
@@ -21,7 +22,7 @@ describeWith(['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_CHOWN'], 'PERFRING
   /** 'loaded', or the code of the error, as an ordinary user. */
   function load(mode: number): string {
     chmodSync(node, mode);
-    const script = `try { require(${JSON.stringify(LOAD)}).addon(); console.log('loaded'); } catch (error) { console.log(error.code); }`;
+    const script = `try { require(${JSON.stringify(reachable(LOAD))}).addon(); console.log('loaded'); } catch (error) { console.log(error.code); }`;
     const [program, args] = asOrdinaryUser([], [node, '-e', script]);
     const env = { ...process.env, PERFRING_ADDON: NOWHERE };
     return execFileSync(program, args, { encoding: 'utf8', cwd: '/', env }).trim();

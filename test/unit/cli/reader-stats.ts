@@ -33,5 +33,6 @@ export function statsWith(given: readonly Partial<CpuAccounts>[]): ReaderStats {
       truncated: sum('truncated'),
     },
     cpus,
+    loops: { own: 0, shared: 0, single: 0 },
   };
 }

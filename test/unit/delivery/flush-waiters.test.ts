@@ -1,19 +1,24 @@
+import { RingCounters } from '../../../lib/records/record-ring';
 import { FlushWaiters } from '../../../lib/delivery/flush-waiters';
 
 /** A ring of which so many bytes have been consumed, and so many lie unread. */
 class FakeRing {
-  constructor(
-    public consumedBytes: number,
-    public unreadBytes: number,
-  ) {}
+  readonly counters = new RingCounters();
 
-  look(): number {
-    return this.unreadBytes;
+  constructor(
+    consumedBytes: number,
+    public unread: number,
+  ) {
+    this.counters.consumedBytes = consumedBytes;
+  }
+
+  unreadBytes(): number {
+    return this.unread;
   }
 
   consume(bytes: number): void {
-    this.consumedBytes += bytes;
-    this.unreadBytes -= bytes;
+    this.counters.consumedBytes += bytes;
+    this.unread -= bytes;
   }
 }
 
@@ -34,7 +39,7 @@ describe('FlushWaiters', () => {
     waiters.check();
     expect(await settledOf(flush)).toBe('pending');
     // More comes, and is not waited for.
-    rings[0].unreadBytes += 1000;
+    rings[0].unread += 1000;
     rings[0].consume(50);
     waiters.check();
     expect(await settledOf(flush)).toBe('pending');
@@ -54,7 +59,7 @@ describe('FlushWaiters', () => {
     const ring = new FakeRing(0, 10);
     const waiters = new FlushWaiters();
     const first = waiters.wait([ring], undefined);
-    ring.unreadBytes += 10;
+    ring.unread += 10;
     const second = waiters.wait([ring], undefined);
     ring.consume(10);
     waiters.check();
@@ -92,7 +97,7 @@ describe('FlushWaiters', () => {
     ring.consume(10);
     waiters.check();
     await resolved;
-    ring.unreadBytes = 5;
+    ring.unread = 5;
     const rejected = waiters.wait([ring], signal);
     waiters.end();
     await expect(rejected).rejects.toMatchObject({ code: 'ERR_PERF_CLOSED' });
@@ -108,7 +113,7 @@ describe('FlushWaiters', () => {
     const ring = new FakeRing(0, 4096);
     const waiters = new FlushWaiters();
     const flush = waiters.wait([ring], undefined);
-    ring.unreadBytes = 0;
+    ring.unread = 0;
     waiters.check();
     expect(await settledOf(flush)).toBe('resolved');
   });

@@ -1,21 +1,25 @@
 import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
 import { metricsOf } from '../../../lib/delivery/metrics';
 import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+import { noLoopCounts, RingCounters } from '../../../lib/records/record-ring';
 
 const anySize = (): number => Number.POSITIVE_INFINITY;
 
 function accountOf(cpu: number, received: number): CpuAccount {
   const account = new CpuAccount(cpu, 4096);
-  account.received = received;
-  account.bytes = received * 64;
+  const ring = new RingCounters();
+  ring.samples = received;
+  ring.consumedBytes = received * 64 + 8;
+  ring.skippedBytes = 8;
+  ring.sawBytes(640 * (cpu + 1));
+  account.addRing(ring);
   account.lost = 3;
-  account.sawAvailable(640 * (cpu + 1));
   return account;
 }
 
 describe('the accounts', () => {
   it('are summed over the CPUs, the high-water mark excepted, and in the order of their numbers', () => {
-    const stats = statsOf([accountOf(7, 5), accountOf(2, 6)], anySize);
+    const stats = statsOf([accountOf(7, 5), accountOf(2, 6)], anySize, noLoopCounts());
     expect(stats.cpus.map(({ cpu }) => cpu)).toEqual([2, 7]);
     expect(stats.total).toEqual({
       received: 11,
@@ -63,12 +67,14 @@ describe('the accounts', () => {
   });
 
   it('of no CPU are zeros', () => {
-    expect(statsOf([], anySize).total.highWaterBytes).toBe(0);
+    expect(statsOf([], anySize, noLoopCounts()).total.highWaterBytes).toBe(0);
   });
 });
 
 describe('formatOpenMetrics', () => {
-  const text = formatOpenMetrics(metricsOf(statsOf([accountOf(0, 5), accountOf(12, 6)], anySize)));
+  const text = formatOpenMetrics(
+    metricsOf(statsOf([accountOf(0, 5), accountOf(12, 6)], anySize, noLoopCounts())),
+  );
 
   it('is what the specification says, line by line', () => {
     // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, the ABNF of its grammar
@@ -105,7 +111,7 @@ describe('formatOpenMetrics', () => {
 
   it('adds labels of the caller to every sample', () => {
     const labelled = metricsOf(
-      statsOf([accountOf(0, 5)], () => 2 ** 30),
+      statsOf([accountOf(0, 5)], () => 2 ** 30, noLoopCounts()),
       { reader: 'exec' },
     );
     for (const { samples } of labelled) expect(samples[0]?.labels).toEqual({ reader: 'exec', cpu: '0' });
@@ -118,7 +124,7 @@ describe('formatOpenMetrics', () => {
   ])('refuses the labels %j', (labels, message) => {
     expect(() =>
       metricsOf(
-        statsOf([accountOf(0, 5)], () => 2 ** 30),
+        statsOf([accountOf(0, 5)], () => 2 ** 30, noLoopCounts()),
         labels,
       ),
     ).toThrow(

@@ -1,6 +1,7 @@
 import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
 import { type Metric, metricsOf } from '../../../lib/delivery/metrics';
 import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+import { noLoopCounts } from '../../../lib/records/record-ring';
 
 const GAUGE = { name: 'some', type: 'gauge', help: 'Some.', samples: [] } as const;
 const COUNTER = { ...GAUGE, type: 'counter' } as const;
@@ -32,7 +33,7 @@ describe('formatOpenMetrics', () => {
   });
 
   it('joins the metrics of two readers, each family once', () => {
-    const stats = statsOf([new CpuAccount(0, 4096)], () => 2 ** 30);
+    const stats = statsOf([new CpuAccount(0, 4096)], () => 2 ** 30, noLoopCounts());
     const text = formatOpenMetrics([
       ...metricsOf(stats, { reader: 'exec' }),
       ...metricsOf(stats, { reader: 'calls' }),

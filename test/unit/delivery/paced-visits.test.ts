@@ -1,34 +1,31 @@
 import { PacedVisits } from '../../../lib/delivery/paced-visits';
-import type { Turn } from '../../../lib/perf-array/turn';
+import type { RecordSource } from '../../../lib/records/record-source';
 import type { SplitVisitors } from '../../../lib/delivery/visitors';
 
 const RECORD_BYTES = 24;
 const UNBOUNDED = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 const VISITORS: SplitVisitors = { sample: () => undefined, other: () => undefined };
 
-/** A turn over rings that never run dry, and time that goes by with the records alone. */
+/** A batch of rings that never run dry, and time that goes by with the records alone. */
 class Scene {
   /** Records asked for, chunk by chunk, of the last visit. */
   asked: number[] = [];
   microsecondsARecord = 0.01;
   #left = 0;
   #milliseconds = 0;
-  #visited = 0;
-  readonly #visits = new PacedVisits(
-    {
-      stopped: false,
-      visit: (_sample: unknown, _other: unknown, limit: number) => {
-        this.asked.push(limit);
-        const visited = Math.min(limit, this.#left);
-        this.#left -= visited;
-        this.#visited += visited;
-        this.#milliseconds += (visited * this.microsecondsARecord) / 1000;
-        return visited;
-      },
-    } as unknown as Turn,
-    () => this.#visited * RECORD_BYTES,
-    () => this.#milliseconds,
-  );
+  readonly #source = {
+    stopped: false,
+    consumedBytes: 0,
+    visit: (_sample: unknown, _other: unknown, limit: number) => {
+      this.asked.push(limit);
+      const visited = Math.min(limit, this.#left);
+      this.#left -= visited;
+      this.#source.consumedBytes += visited * RECORD_BYTES;
+      this.#milliseconds += (visited * this.microsecondsARecord) / 1000;
+      return visited;
+    },
+  };
+  readonly #visits = new PacedVisits(this.#source as unknown as RecordSource, () => this.#milliseconds);
 
   visit(published: number, limits: { records?: number; bytes?: number; microseconds: number }): number {
     this.asked = [];

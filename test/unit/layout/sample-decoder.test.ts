@@ -211,4 +211,120 @@ describe('decoderFor', () => {
     // @ts-expect-error there is no such kind
     expect(() => defineLayout([{ name: 'a', kind: 'u33' }])).toThrow(/unknown kind "u33"/);
   });
+
+  it('reads enums by name, by raw bits, and as numbers where they have no name', () => {
+    const values = { A: 1, NONE: -3, FAR: 70_000, A_AGAIN: 1 };
+    const layout = defineLayout([
+      { name: 'known', kind: { enum: values } },
+      { name: 'negative', kind: { enum: values } },
+      { name: 'other', kind: { enum: values, as: 'i32' } },
+      { name: 'small', kind: { enum: { LOW: 0, HIGH: 255 }, as: 'i8' } },
+      { name: 'many', kind: { enum: values, as: 'u16[2]' } },
+      { name: 'bits', kind: { enum: { TWO: 2 }, as: 'u8:2' } },
+      { name: 'wide', kind: { enum: { BIG: 1n << 40n, MINUS: -1 }, as: 'u64' } },
+      { name: 'wideOther', kind: { enum: {}, as: 'i64' } },
+    ]);
+    const payload = Buffer.alloc(layout.size);
+    payload.writeUInt32LE(1, 0);
+    payload.writeUInt32LE(4294967293, 4);
+    payload.writeInt32LE(-5, 8);
+    payload.writeInt8(-1, 12);
+    payload.writeUInt16LE(7, 14);
+    payload.writeUInt16LE(1, 16);
+    payload.writeUInt8(0b1110, 18);
+    payload.writeBigUInt64LE(1n << 40n, 24);
+    payload.writeBigInt64LE(-4n, 32);
+    const values_ = decoded(layout, payload);
+    expect(values_).toEqual({
+      known: 'A',
+      negative: 'NONE',
+      other: -5,
+      small: 'HIGH',
+      many: [7, 'A'],
+      bits: 'TWO',
+      wide: 'BIG',
+      wideOther: -4n,
+    });
+    const known: 'A' | 'NONE' | 'FAR' | 'A_AGAIN' | number = values_.known;
+    expect(known).toBe('A');
+  });
+
+  it('reads bitfields of every width at every place', () => {
+    const bytes = Uint8Array.of(0xa5, 0x3c, 0xf1, 0x97, 0x6e, 0x81, 0x42, 0xdb, 0x18, 0x99);
+    const all = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    for (let bitOffset = 0; bitOffset < 8; bitOffset++) {
+      for (let width = 1; width <= 64; width++) {
+        const kinds = (width <= 32 ? (['u32', 'i32'] as const) : []).concat(['u64', 'i64'] as never[]);
+        for (const storage of kinds) {
+          const kind = `${storage}:${width}` as const;
+          const bits = all >> BigInt(bitOffset + 8);
+          const expected = (storage.startsWith('u') ? BigInt.asUintN : BigInt.asIntN)(width, bits);
+          const layout = defineLayout([{ name: 'a', kind, offset: 1, bitOffset }]);
+          const value = decoded(layout, bytes).a;
+          expect([kind, bitOffset, BigInt(value)]).toEqual([kind, bitOffset, expected]);
+        }
+      }
+    }
+  });
+
+  it('reads addresses, pointers and times of the kernel', () => {
+    const layout = defineLayout({
+      ip: 'ipv4',
+      ips: 'ipv4[2]',
+      mac: 'mac',
+      six: 'ipv6',
+      low: 'ptr',
+      high: 'ptr',
+      when: 'ktime',
+    });
+    const payload = Buffer.alloc(layout.size);
+    payload.set([192, 168, 0, 255, 1, 2, 3, 4, 5, 6, 7, 8, 2, 0x42, 0, 0xac, 0x11, 0]);
+    payload.set([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 18);
+    payload.writeBigUInt64LE(0xabcn, 40);
+    payload.writeBigUInt64LE(0xffff888000000010n, 48);
+    payload.writeBigInt64LE(-1n, 56);
+    expect(decoded(layout, payload)).toEqual({
+      ip: '192.168.0.255',
+      ips: ['1.2.3.4', '5.6.7.8'],
+      mac: '02:42:00:ac:11:00',
+      six: 'fe80::1',
+      low: '0xabc',
+      high: '0xffff888000000010',
+      when: -1n,
+    });
+  });
+
+  it.each([
+    ['00000000000000000000000000000000', '::'],
+    ['00000000000000000000000000000001', '::1'],
+    ['20010db8000000000001000000000001', '2001:db8::1:0:0:1'],
+    ['20010db8000000010001000100010001', '2001:db8:0:1:1:1:1:1'],
+    ['00010000000000000000000000000000', '1::'],
+    ['00000000000000000000ffff0a000001', '::ffff:10.0.0.1'],
+    ['20010db800010002000300040005abcd', '2001:db8:1:2:3:4:5:abcd'],
+  ])('shows the address %s as %s', (hex, text) => {
+    expect(decoded(defineLayout({ a: 'ipv6' }), Buffer.from(hex, 'hex'))).toEqual({ a: text });
+  });
+
+  it('reads texts in an array, and what is left of a sample', () => {
+    const layout = defineLayout({ names: 'char[2][4]', rest: 'u16be[]' });
+    const payload = Buffer.concat([Buffer.from('ls\0\0node'), Buffer.from([1, 2, 3, 4])]);
+    expect(decoded(layout, payload)).toEqual({ names: ['ls', 'node'], rest: Uint16Array.of(0x102, 0x304) });
+  });
+
+  it('refuses a sample that is shorter than its length says, or a length below 0', () => {
+    const layout = defineLayout({ count: 'i32', words: 'u64[count]' });
+    const sample = (count: number, words: number): Buffer => {
+      const bytes = Buffer.alloc(8 + words * 8);
+      bytes.writeInt32LE(count);
+      return bytes;
+    };
+    expect(decoded(layout, sample(2, 2)).words).toEqual(new BigUint64Array(2));
+    expect(decoded(layout, sample(0, 2)).words).toEqual(new BigUint64Array(0));
+    for (const count of [4, 1_000_000_000, -1]) {
+      expect(() => decoded(layout, sample(count, 2))).toThrow(
+        expect.objectContaining({ code: 'ERR_PERF_OUT_OF_RANGE' }),
+      );
+    }
+  });
 });

@@ -1,5 +1,5 @@
+import { checkedLayout } from '../../../lib/layout/checked-layout';
 import {
-  checkedLayout,
   defineLayout,
   type FieldDefinition,
   fieldNamed,
@@ -43,6 +43,39 @@ describe('defineLayout', () => {
     ]);
     expect(layout.fields.map((field) => field.offset)).toEqual([4, 4, 12]);
     expect(layout.size).toBe(16);
+  });
+
+  it('takes fields by name, in order', () => {
+    const layout = defineLayout({ pid: 'u32', time: 'u64', kind: { enum: { A: 1 } } });
+    expect(layout.fields).toEqual([
+      { name: 'pid', kind: 'u32', offset: 0, size: 4 },
+      { name: 'time', kind: 'u64', offset: 8, size: 8 },
+      { name: 'kind', kind: 'u32', offset: 16, size: 4, values: { A: 1 } },
+    ]);
+    expect(layout.size).toBe(24);
+  });
+
+  it('lays bitfields out as a C compiler does', () => {
+    const layout = defineLayout({ a: 'u32:3', b: 'u32:7', c: 'u32:30', d: 'u8:5', e: 'u64:40', f: 'u8' });
+    expect(layout.fields.map(({ name, offset, bitOffset, size }) => [name, offset, bitOffset, size])).toEqual(
+      [
+        ['a', 0, 0, 1],
+        ['b', 0, 3, 2],
+        ['c', 4, 0, 4],
+        // Two bits are left of the byte that c ends in.
+        ['d', 8, 0, 1],
+        ['e', 8, 5, 6],
+        ['f', 14, undefined, 1],
+      ],
+    );
+    expect(layout.size).toBe(16);
+  });
+
+  it('ends before a last field whose length varies', () => {
+    const layout = defineLayout({ time: 'u64', length: 'u32', text: 'char[length]' });
+    expect(layout.fields.at(-1)).toEqual({ name: 'text', kind: 'char[length]', offset: 12, size: 0 });
+    expect(layout.size).toBe(12);
+    expect(defineLayout({ words: 'u64[]' }).size).toBe(0);
   });
 
   it('takes the size it is told', () => {
@@ -131,7 +164,7 @@ describe('defineLayout', () => {
     ['bytes that no record holds', [{ name: 'a', kind: 'bytes[65536]' }], undefined, /unknown kind/],
     ['an array of none', [{ name: 'a', kind: 'u32[0]' }], undefined, /unknown kind/],
     ['an array that no record holds', [{ name: 'a', kind: 'u64[8192]' }], undefined, /unknown kind/],
-    ['an array of text', [{ name: 'a', kind: 'char[2][3]' as 'u64' }], undefined, /unknown kind/],
+    ['an array of arrays of numbers', [{ name: 'a', kind: 'u8[2][3]' as 'u64' }], undefined, /unknown kind/],
     ['char without a length', [{ name: 'a', kind: 'char' as 'u64' }], undefined, /unknown kind/],
     ['a kind that is no text', [{ name: 'a', kind: 4 as unknown as 'u64' }], undefined, /unknown kind 4/],
     ['an array of no structs', [{ name: 'a', kind: [SMALL, 0] }], undefined, /has 0 structs/],
@@ -146,6 +179,69 @@ describe('defineLayout', () => {
       [{ name: 'a', kind: {} as SampleLayout }],
       undefined,
       /layout.fields must be an array/,
+    ],
+    [
+      'a field by name that JavaScript would move',
+      { b: 'u8', 1: 'u8' } as never,
+      undefined,
+      /field 1 is a number: give the fields as a list/,
+    ],
+    ['bits of more than there are', [{ name: 'a', kind: 'u8:9' }], undefined, /unknown kind/],
+    ['no bits', [{ name: 'a', kind: 'u8:0' }], undefined, /unknown kind/],
+    ['bits of a float', [{ name: 'a', kind: 'f32:3' as 'u32:3' }], undefined, /unknown kind/],
+    [
+      'a place of bits without an offset',
+      [{ name: 'a', kind: 'u8:3', bitOffset: 1 }],
+      undefined,
+      /bitOffset of field a/,
+    ],
+    [
+      'a field of any length that is not the last',
+      [
+        { name: 'a', kind: 'u8[]' },
+        { name: 'b', kind: 'u8' },
+      ],
+      undefined,
+      /field a has no fixed length, so it must be the last/,
+    ],
+    [
+      'a length that is no field',
+      [{ name: 'a', kind: 'u8[b]' }],
+      undefined,
+      /has the length b, which must be/,
+    ],
+    [
+      'a length that is no integer',
+      [
+        { name: 'b', kind: 'f32' },
+        { name: 'a', kind: 'u8[b]' },
+      ],
+      undefined,
+      /has the length b/,
+    ],
+    [
+      'a struct of any length inside another',
+      [{ name: 'a', kind: defineLayout({ b: 'u8[]' }) }],
+      undefined,
+      /field a has no fixed length/,
+    ],
+    [
+      'an enum in a float',
+      [{ name: 'a', kind: { enum: { A: 1 }, as: 'f32' as 'u32' } }],
+      undefined,
+      /in an integer/,
+    ],
+    [
+      'an enum of no numbers',
+      [{ name: 'a', kind: { enum: { A: '1' } as never } }],
+      undefined,
+      /A of the enum of field a/,
+    ],
+    [
+      'an enum that is none',
+      [{ name: 'a', kind: { enum: 7 as never } }],
+      undefined,
+      /the enum of field a must be an object/,
     ],
     ['a negative offset', [{ name: 'a', kind: 'u8', offset: -1 }], undefined, /offset of field a/],
     ['a fractional offset', [{ name: 'a', kind: 'u8', offset: 0.5 }], undefined, /offset of field a/],

@@ -1,4 +1,5 @@
-import type { PerfRing, SkippedFault } from '../../../lib/ring/perf-ring';
+import type { SkippedFault } from '../../../lib/records/record-ring';
+import type { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingReader } from '../../../lib/merge/ring-reader';
 import type { RingRecord } from '../../../lib/records/record';
 import { codeOf } from '../../support/ring-errors';

@@ -2,15 +2,14 @@ import fc from 'fast-check';
 import { Lane } from '../../../lib/merge/lane';
 import { Tournament } from '../../../lib/merge/tournament';
 import { internalsOf } from '../../../lib/ring/perf-ring';
-import { ScanState } from '../../../lib/ring/record-scan';
 import { propertyRuns } from '../../support/property-runs';
 import { timedRing } from '../../support/timed-rings';
 
-const { cursor } = internalsOf(timedRing().ring);
+const ring = internalsOf(timedRing().ring);
 
 /** A lane whose next record has that time, in biased words; without one it has run out. */
 function laneOf(index: number, time: readonly [high: number, low: number] | undefined): Lane {
-  const lane = new Lane(cursor, new ScanState(), index);
+  const lane = new Lane(ring, index);
   if (time !== undefined) {
     [lane.high, lane.low] = time;
     lane.end = 8;

@@ -4,7 +4,7 @@ import type { RingRecord } from '../../../lib/records/record';
 import { recordFormat } from '../../../lib/records/record-format';
 import { propertyRuns } from '../../support/property-runs';
 import { attributes } from '../../support/record-arbitraries';
-import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
+import { CURSOR_KINDS, LOOPS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { readInEveryWay } from '../../support/ring-reads';
@@ -68,6 +68,7 @@ const mutation = fc.record({
   ),
 });
 const position = fc.nat(CAPACITY / 8 - 1).map((words) => words * 8);
+const loop = fc.constantFrom(...LOOPS);
 
 function mutate(made: RingFixture, mutations: readonly { at: number; width: number; value: number }[]): void {
   for (const { at, width, value } of mutations) {
@@ -134,11 +135,12 @@ const READERS: [string, (ring: PerfRing, see: (record: RingRecord) => void) => s
 describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, cursors) => {
   it.each(READERS)('gives by %s what a plain parser finds, and then says where it ends', (_, read) => {
     const property = fc.property(
+      loop,
       position,
       records,
       fc.array(mutation, { maxLength: 12 }),
-      (position, records, mutations) => {
-        const made = new RingFixture({ cursors, position });
+      (loop, position, records, mutations) => {
+        const made = new RingFixture({ cursors, loop, position });
         made.publish(...records);
         mutate(made, mutations);
         const expected = parseRing(published(made));
@@ -161,11 +163,12 @@ describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, curs
 
   it('is read to its end with skipFault(), in no more steps than it has words', () => {
     const property = fc.property(
+      loop,
       position,
       fc.uint8Array({ minLength: CAPACITY, maxLength: CAPACITY }),
       records,
-      (position, noise, records) => {
-        const made = new RingFixture({ cursors, position });
+      (loop, position, noise, records) => {
+        const made = new RingFixture({ cursors, loop, position });
         made.publish(...records);
         noise.forEach((byte, i) => {
           if (byte > 250) made.data[i] = noise[(i + 1) % CAPACITY] as number;
@@ -191,12 +194,13 @@ describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, curs
 
   it('never makes a read that leaves its record, whatever the format of its samples', () => {
     const property = fc.property(
+      loop,
       position,
       fc.uint8Array({ minLength: CAPACITY, maxLength: CAPACITY }),
       fc.array(mutation, { minLength: 20, maxLength: 200, size: 'max' }),
       attributes,
-      (position, noise, mutations, attr) => {
-        const made = new RingFixture({ cursors, position, format: recordFormat(attr) });
+      (loop, position, noise, mutations, attr) => {
+        const made = new RingFixture({ cursors, loop, position, format: recordFormat(attr) });
         // Small values make headers likely.
         made.data.set(noise.map((byte) => (byte < 200 ? 0 : byte < 250 ? byte & 0x1f : byte)));
         mutate(made, mutations);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { RingRecord } from '../../../lib/records/record';
+import { LOOPS, type LoopName } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
@@ -17,7 +18,7 @@ function kernelSample(payload: Uint8Array, misc = 1): Uint8Array {
 /** What a visit shows of records in a ring of that kind. */
 function shown(
   records: readonly Uint8Array[],
-  options: { kernelWritten?: boolean; position?: number },
+  options: { kernelWritten?: boolean; position?: number; loop?: LoopName },
 ): string[] {
   const made = new RingFixture(options);
   made.publish(...records);
@@ -37,12 +38,12 @@ const record = fc.oneof(
   fc.nat(1000).map((lost) => lostBytes(12n, BigInt(lost))),
 );
 
-describe('a ring that the kernel alone writes', () => {
+describe.each(LOOPS)('a ring that the kernel alone writes, read by the loop for %s samples,', (loop) => {
   it('shows what any other ring shows: samples of few lengths, and what was lost between them', () => {
     fc.assert(
       fc.property(fc.array(record, { maxLength: 24 }), fc.nat(255), (records, place) => {
         const position = place * 8;
-        expect(shown(records, { kernelWritten: true, position })).toEqual(shown(records, { position }));
+        expect(shown(records, { kernelWritten: true, position, loop })).toEqual(shown(records, { position }));
       }),
     );
   });
@@ -50,18 +51,23 @@ describe('a ring that the kernel alone writes', () => {
   it('takes no record of what was lost for a sample, though its size and id are those of size and raw_size', () => {
     const sample = kernelSample(payloadOf(12));
     const records = [sample, sample, lostBytes(12n, 5n), sample];
-    expect(shown(records, { kernelWritten: true }).map((text) => text[0])).toEqual(['9', '9', '2', '9']);
+    expect(shown(records, { kernelWritten: true, loop }).map((text) => text[0])).toEqual([
+      '9',
+      '9',
+      '2',
+      '9',
+    ]);
   });
 
   it('shows samples without a misc, which no kernel writes', () => {
     const records = [1, 2, 3, 4].map((seed) => sampleBytes(payloadOf(12, seed)));
-    expect(shown(records, { kernelWritten: true })).toEqual(shown(records, {}));
+    expect(shown(records, { kernelWritten: true, loop })).toEqual(shown(records, {}));
   });
 
   it('stops at a sample past the law of 64 KiB whose header is that of the samples before it', () => {
     const oversized = kernelSample(payloadOf(12));
     new DataView(oversized.buffer).setUint32(8, 65_548, true);
-    const made = new RingFixture({ kernelWritten: true });
+    const made = new RingFixture({ kernelWritten: true, loop });
     made.publish(
       kernelSample(payloadOf(12)),
       kernelSample(payloadOf(12)),
@@ -79,7 +85,12 @@ describe('a ring that the kernel alone writes', () => {
   it('is no other ring: elsewhere a record is told by its type, whatever its misc', () => {
     const sample = kernelSample(payloadOf(12), USER);
     const comm = recordBytes(COMM, sample.subarray(8), { misc: USER });
-    expect(shown([sample, sample, comm, sample], {}).map((text) => text[0])).toEqual(['9', '9', '3', '9']);
+    expect(shown([sample, sample, comm, sample], { loop }).map((text) => text[0])).toEqual([
+      '9',
+      '9',
+      '3',
+      '9',
+    ]);
   });
 
   it('is asked for by true or false', () => {

@@ -1,7 +1,7 @@
 import { STOP } from '../../../lib/records/record';
 import fc from 'fast-check';
 import { propertyRuns } from '../../support/property-runs';
-import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
+import { READING_KINDS } from '../../support/ring-cursor-kinds';
 import { RingFixture } from '../../support/ring-fixture';
 import { payloadOf, SAMPLE } from '../../support/ring-records';
 
@@ -210,22 +210,25 @@ const framed = ({ type, payload }: Written): number =>
 const paddedLength = (written: Written): number => framed(written) - (written.type === SAMPLE ? 12 : 8);
 const bytesOf = (records: readonly Written[]): number => records.reduce((sum, one) => sum + framed(one), 0);
 
-describe.each(CURSOR_KINDS)('a ring of one small page, with %s,', (_, cursors) => {
-  it('does what a list of records does, through any sequence of batches', () => {
-    const property = fc.property(
-      fc.nat(CAPACITY / 8).map((words) => words * 8),
-      fc.array(operation, { maxLength: 60, size: 'max' }),
-      (position, operations) => {
-        const pair = new Pair(new RingFixture({ cursors, position, fill: 0xee }));
-        for (const each of operations) pair.run(each);
-        pair.finishRead();
-        // Whatever came before, the rest is read to its end.
-        pair.run({ kind: 'startRead' });
-        pair.run({ kind: 'read', step: { kind: 'visit', limit: undefined } });
-        pair.finishRead();
-        check(pair.records.length === 0, 'something is left');
-      },
-    );
-    fc.assert(property, propertyRuns(1500));
-  });
-});
+describe.each(READING_KINDS)(
+  'a ring of one small page, with %s and the loop for %s samples,',
+  (_, loop, cursors) => {
+    it('does what a list of records does, through any sequence of batches', () => {
+      const property = fc.property(
+        fc.nat(CAPACITY / 8).map((words) => words * 8),
+        fc.array(operation, { maxLength: 60, size: 'max' }),
+        (position, operations) => {
+          const pair = new Pair(new RingFixture({ cursors, loop, position, fill: 0xee }));
+          for (const each of operations) pair.run(each);
+          pair.finishRead();
+          // Whatever came before, the rest is read to its end.
+          pair.run({ kind: 'startRead' });
+          pair.run({ kind: 'read', step: { kind: 'visit', limit: undefined } });
+          pair.finishRead();
+          check(pair.records.length === 0, 'something is left');
+        },
+      );
+      fc.assert(property, propertyRuns(1500));
+    });
+  },
+);

@@ -9,6 +9,7 @@ import { propertyRuns } from '../../support/property-runs';
 import { attributes, sampleOf, u32, u64 } from '../../support/record-arbitraries';
 import { ByteWriter, encodeRecord, encodeSampleBody, encodeSampleId } from '../../support/record-encoder';
 import { codeOf } from '../../support/ring-errors';
+import { LOOPS, type LoopName } from '../../support/ring-cursor-kinds';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-records';
 
@@ -76,8 +77,14 @@ const caseOf = attributes.chain((attr) =>
 );
 
 /** Publishes records from `position` on, and looks at each while it is lent. */
-function lookAt(attr: RecordFormatAttributes, position: number, records: readonly Uint8Array[]): Seen[] {
-  const fixture = new RingFixture({ format: recordFormat(attr), position, dataPageCount: 8, fill: 0xff });
+function lookAt(
+  attr: RecordFormatAttributes,
+  position: number,
+  records: readonly Uint8Array[],
+  loop: LoopName = 'equal',
+): Seen[] {
+  const format = recordFormat(attr);
+  const fixture = new RingFixture({ format, position, dataPageCount: 8, fill: 0xff, loop });
   fixture.publish(...records);
   fixture.ring.startReadBatch();
   const seen: Seen[] = [];
@@ -90,19 +97,26 @@ function lookAt(attr: RecordFormatAttributes, position: number, records: readonl
 describe('a lent record', () => {
   it('has every field of its format, and its bytes, wherever it lies in the ring', () => {
     fc.assert(
-      fc.property(caseOf, fc.nat({ max: 2047 }), ({ attr, samples }, place) => {
-        const records = samples.map((sample) => encodeRecord(9, 2, encodeSampleBody(attr, sample)));
-        const seen = lookAt(attr, place * 8, records);
-        expect(seen.length).toBe(records.length);
-        seen.forEach((one, index) => {
-          const bytes = records[index] as Uint8Array;
-          const sample = decodeRecord(bytes, recordFormat(attr)) as SampleRecord;
-          expect(one.decoded).toEqual(sample);
-          expect(one.fields).toEqual(Object.fromEntries(NAMES.map((name) => [name, ofSample(sample, name)])));
-          expect(one.payload).toEqual(sample.raw ?? new Uint8Array(0));
-          expect([one.bytes, one.copied]).toEqual([bytes, bytes]);
-        });
-      }),
+      fc.property(
+        caseOf,
+        fc.nat({ max: 2047 }),
+        fc.constantFrom(...LOOPS),
+        ({ attr, samples }, place, loop) => {
+          const records = samples.map((sample) => encodeRecord(9, 2, encodeSampleBody(attr, sample)));
+          const seen = lookAt(attr, place * 8, records, loop);
+          expect(seen.length).toBe(records.length);
+          seen.forEach((one, index) => {
+            const bytes = records[index] as Uint8Array;
+            const sample = decodeRecord(bytes, recordFormat(attr)) as SampleRecord;
+            expect(one.decoded).toEqual(sample);
+            expect(one.fields).toEqual(
+              Object.fromEntries(NAMES.map((name) => [name, ofSample(sample, name)])),
+            );
+            expect(one.payload).toEqual(sample.raw ?? new Uint8Array(0));
+            expect([one.bytes, one.copied]).toEqual([bytes, bytes]);
+          });
+        },
+      ),
       propertyRuns(400),
     );
   });

@@ -1,15 +1,15 @@
 import type { PerfRing } from '../../../lib/ring/perf-ring';
-import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
+import { READING_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture, type RingFixtureOptions } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, sampleBytes } from '../../support/ring-records';
 
 const CAPACITY = 2048;
 
-describe.each(CURSOR_KINDS)('a ring with %s', (_, cursors) => {
+describe.each(READING_KINDS)('a ring with %s and the loop for %s samples', (_, loop, cursors) => {
   /** Samples whose first byte is their number. */
   const numbered = (count: number, options: RingFixtureOptions = {}): RingFixture => {
-    const made = new RingFixture({ cursors, ...options });
+    const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...Array.from({ length: count }, (_, i) => sampleBytes(Uint8Array.of(i))));
     made.ring.startReadBatch();
     return made;
@@ -101,7 +101,7 @@ describe.each(CURSOR_KINDS)('a ring with %s', (_, cursors) => {
     });
 
     it('close() ends the visit when `other` calls it', () => {
-      const made = new RingFixture({ cursors });
+      const made = new RingFixture({ cursors, loop });
       made.publish(lostBytes(1n, 1n), sampleBytes(payloadOf(4)));
       made.ring.startReadBatch();
       expect(made.ring.visit(() => fail(), { other: () => made.ring.close() })).toBe(1);

@@ -1,24 +1,24 @@
 import { STOP } from '../../../lib/records/record';
 import type { PerfRing } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/records/record';
-import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
+import { READING_KINDS } from '../../support/ring-cursor-kinds';
 import { codeOf } from '../../support/ring-errors';
 import { RingFixture, type RingFixtureOptions } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
 
 const CAPACITY = 2048;
 
-describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
+describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples', (_, loop, cursors) => {
   /** A ring in whose read batch stand samples of these lengths. */
   const reading = (lengths: readonly number[], options: RingFixtureOptions = {}): RingFixture => {
-    const made = new RingFixture({ cursors, ...options });
+    const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...lengths.map((length, i) => sampleBytes(payloadOf(length, i))));
     made.ring.startReadBatch();
     return made;
   };
   /** Samples whose first byte is their number. */
   const numbered = (count: number, options: RingFixtureOptions = {}): RingFixture => {
-    const made = new RingFixture({ cursors, ...options });
+    const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...Array.from({ length: count }, (_, i) => sampleBytes(Uint8Array.of(i))));
     made.ring.startReadBatch();
     return made;
@@ -70,7 +70,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
   });
 
   it('shows the misc of each record in a run of samples of equal length', () => {
-    const made = new RingFixture({ cursors });
+    const made = new RingFixture({ cursors, loop });
     const miscs = [1, 1, 1, 1, 1, 2, 2, 0, 0, 0, 0, 0x8000, 0x8000, 1, 1, 1];
     made.publish(
       ...miscs.map((misc) => {
@@ -88,7 +88,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
   it.each([0x7fe8, 0x7ff0, 0x7ff8, 0x8000, 0x8008, 0xffe8, 0xfff0, 0xfff8])(
     'visits runs of samples of %d bytes, whose headers are odd numbers as doubles',
     (size) => {
-      const made = new RingFixture({ cursors, dataPageCount: 128, pageSize: 4096, position: 8 });
+      const made = new RingFixture({ cursors, loop, dataPageCount: 128, pageSize: 4096, position: 8 });
       const samples = Array.from({ length: 7 }, (_, i) => sampleBytes(payloadOf(size - 12, i)));
       for (const sample of samples) made.write(sample.subarray(12));
       made.ring.startReadBatch();
@@ -102,7 +102,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
   );
 
   it('hands records that are no samples to `other`, in their place', () => {
-    const made = new RingFixture({ cursors });
+    const made = new RingFixture({ cursors, loop });
     made.publish(
       sampleBytes(payloadOf(4)),
       lostBytes(1n, 7n),
@@ -120,7 +120,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
   });
 
   it('hands every record to the one visitor when there is no other', () => {
-    const made = new RingFixture({ cursors });
+    const made = new RingFixture({ cursors, loop });
     made.publish(lostBytes(1n, 7n), sampleBytes(payloadOf(4)));
     made.ring.startReadBatch();
     const types: number[] = [];
@@ -138,7 +138,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
   });
 
   it('visits as well after so many records that the visitor has a loop of its own', () => {
-    const { ring, ...made } = new RingFixture({ cursors, dataPageCount: 8, pageSize: 4096 });
+    const { ring, ...made } = new RingFixture({ cursors, loop, dataPageCount: 8, pageSize: 4096 });
     let sum = 0;
     let expected = 0;
     let i = 0;
@@ -199,7 +199,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
     });
 
     it('stops when `other` returns it', () => {
-      const made = new RingFixture({ cursors });
+      const made = new RingFixture({ cursors, loop });
       made.publish(sampleBytes(payloadOf(4)), lostBytes(1n, 7n), sampleBytes(payloadOf(4)));
       made.ring.startReadBatch();
       expect(made.ring.visit(() => undefined, { other: () => STOP })).toBe(2);
@@ -264,7 +264,7 @@ describe.each(CURSOR_KINDS)('PerfRing.visit with %s', (_, cursors) => {
     });
 
     it('consumes the record of another type it was thrown for', () => {
-      const made = new RingFixture({ cursors });
+      const made = new RingFixture({ cursors, loop });
       made.publish(sampleBytes(payloadOf(4)), lostBytes(1n, 7n), sampleBytes(payloadOf(4)));
       made.ring.startReadBatch();
       const other = (): never => {

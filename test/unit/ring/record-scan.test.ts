@@ -2,6 +2,7 @@ import { STOP } from '../../../lib/records/record';
 import { internalsOf } from '../../../lib/ring/perf-ring';
 import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
 import { MAKES_CODE_FROM_STRINGS } from '../../support/code-from-strings';
+import { LOOPS } from '../../support/ring-cursor-kinds';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
 
@@ -9,10 +10,10 @@ const CAPACITY = 2048;
 const NO_LIMIT = 2 ** 30 - 1;
 
 /** What the layers above count by: a scan's state says how it ended and what it visited, however that was. */
-describe('PerfRing.scan', () => {
+describe.each(LOOPS)('PerfRing.scan by the loop for %s samples', (loop) => {
   /** 3 samples of 16 bytes, a LOST of 24, 9 samples of 32, another LOST: across the edge. */
   const reading = (...more: readonly Uint8Array[]): RingFixture => {
-    const made = new RingFixture({ position: CAPACITY - 160 });
+    const made = new RingFixture({ position: CAPACITY - 160, loop });
     const small = sampleBytes(payloadOf(4));
     const large = sampleBytes(payloadOf(20));
     made.publish(small, small, small, lostBytes(1n, 1n), ...new Array<Uint8Array>(9).fill(large));
@@ -72,6 +73,63 @@ describe('PerfRing.scan', () => {
       others: 2,
       left: 16,
     });
+  });
+});
+
+describe.each(LOOPS)('a size that no sample has, by the loop for %s samples,', (loop) => {
+  it.each([0, 1, 4, 7, 8, 9, 12, 15, 17, 20, 23, 28, 63, 68])(
+    'ends the scan though raw_size agrees with it: %d',
+    (size) => {
+      const made = new RingFixture({ loop });
+      const sound = sampleBytes(payloadOf(4));
+      const hostile = sampleBytes(payloadOf(60));
+      const header = new DataView(hostile.buffer);
+      header.setUint16(6, size, true);
+      header.setInt32(8, size - 12, true);
+      made.publish(...new Array<Uint8Array>(10).fill(sound), hostile, sound);
+      made.ring.startReadBatch();
+      const state = internalsOf(made.ring).scan(ignore, ignore, 1000);
+      expect(state).toMatchObject({ outcome: SCAN_FAULT, records: 10 });
+    },
+  );
+});
+
+describe('the choice of a loop', () => {
+  const mixedCallsAfter = (lengths: readonly number[]): number => {
+    const made = new RingFixture();
+    made.publish(...lengths.map((length) => sampleBytes(payloadOf(length))));
+    made.ring.startReadBatch();
+    made.ring.visit(ignore);
+    return internalsOf(made.ring).state.mixedCalls;
+  };
+  const alternating = (runs: number, length: number): number[] =>
+    Array.from({ length: runs * length }, (_, i) => (Math.floor(i / length) % 2 === 0 ? 4 : 12));
+
+  it.each([
+    ['equal samples', 1, 100],
+    ['8 runs, however short', 8, 1],
+    ['runs of 9', 9, 9],
+  ])('stays with the loop for equal samples after %s', (_, runs, length) => {
+    expect(mixedCallsAfter(alternating(runs, length))).toBe(0);
+  });
+
+  it.each([
+    [9, 1],
+    [9, 8],
+    [40, 1],
+  ])('is the loop for mixed samples after %d runs of %d, for a while', (runs, length) => {
+    const made = new RingFixture();
+    const { state } = internalsOf(made.ring);
+    const visit = (records: readonly number[]): void => {
+      made.publish(...records.map((length) => sampleBytes(payloadOf(length))));
+      made.ring.startReadBatch();
+      expect(made.ring.visit(ignore)).toBe(records.length);
+      made.ring.finishReadBatch();
+    };
+    visit(alternating(runs, length));
+    expect(state.mixedCalls).toBeGreaterThan(0);
+    for (let batch = 0; batch < 40; batch++) visit(new Array<number>(20).fill(4));
+    expect(state.mixedCalls).toBe(0);
   });
 });
 

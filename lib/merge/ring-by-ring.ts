@@ -1,0 +1,112 @@
+import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import type { RecordVisitor, RingRecord } from '../records/record';
+import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
+import { consumedBytesOf, type RecordSource } from '../records/record-source';
+
+/** Records of one ring before the next ring has its turn. */
+const FAIR_SHARE = 16_384;
+
+/** Rings one after the other, each in its own order, and each its fair share. */
+export class RingByRing implements RecordSource {
+  rings: readonly RecordRing[] = [];
+  inBatch = false;
+  stopped = false;
+  readonly holdsBack = false;
+  /** Where the batch began: the next one begins one ring further, wherever this one stops. */
+  #start = 0;
+  /** The ring that is read now. */
+  #current = 0;
+  /** Records that next() has lent of it. */
+  #taken = 0;
+  /** Of rings that were taken out. */
+  readonly #loopsBefore = noLoopCounts();
+
+  /** Changes the rings; not within a batch. */
+  setRings(rings: readonly RecordRing[]): void {
+    for (const ring of this.rings)
+      if (!rings.includes(ring)) addLoops(this.#loopsBefore, ring.counters.loops);
+    this.rings = rings;
+    this.#start = 0;
+  }
+
+  beginBatch(): number {
+    this.inBatch = true;
+    this.#start = this.#start + 1 < this.rings.length ? this.#start + 1 : 0;
+    this.#current = this.#start;
+    this.#taken = 0;
+    let found = 0;
+    for (const ring of this.rings) found += ring.beginBatch();
+    return found;
+  }
+
+  get more(): boolean {
+    return this.rings.some((ring) => ring.bytesLeft > 0);
+  }
+
+  get consumedBytes(): number {
+    return consumedBytesOf(this.rings);
+  }
+
+  get loopCounts(): LoopCounts {
+    const counts = { ...this.#loopsBefore };
+    for (const { counters } of this.rings) addLoops(counts, counters.loops);
+    return counts;
+  }
+
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    this.stopped = false;
+    let records = 0;
+    // Rings in a row that held nothing.
+    let empty = 0;
+    while (empty < this.rings.length && records < limit) {
+      const ring = this.rings[this.#current] as RecordRing;
+      if (ring.bytesLeft === 0) {
+        empty++;
+      } else {
+        empty = 0;
+        records += ring.visit(sample, other, Math.min(FAIR_SHARE, limit - records));
+        if (ring.stopped) {
+          this.stopped = true;
+          break;
+        }
+      }
+      this.#goOn();
+    }
+    return records;
+  }
+
+  next(): RingRecord | null {
+    for (let empty = 0; empty < this.rings.length; ) {
+      const record = this.#taken < FAIR_SHARE ? (this.rings[this.#current] as RecordRing).next() : null;
+      if (record === null) {
+        // A ring whose share is used up may hold more.
+        empty = this.#taken < FAIR_SHARE ? empty + 1 : 0;
+        this.#goOn();
+        continue;
+      }
+      empty = 0;
+      this.#taken++;
+      if (record.type === PERF_RECORD_SAMPLE) return record;
+    }
+    return null;
+  }
+
+  finishBatch(): void {
+    this.inBatch = false;
+    for (const ring of this.rings) ring.finishBatch();
+  }
+
+  endOfWriting(): void {}
+
+  /** To the next ring. */
+  #goOn(): void {
+    this.#taken = 0;
+    this.#current = this.#current + 1 < this.rings.length ? this.#current + 1 : 0;
+  }
+}
+
+function addLoops(sum: LoopCounts, { own, shared, single }: LoopCounts): void {
+  sum.own += own;
+  sum.shared += shared;
+  sum.single += single;
+}

@@ -1,0 +1,354 @@
+import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import { attemptAll } from '../input/attempt-all';
+import { shown } from '../input/shown';
+import type { RecordVisitor, RingRecord } from '../records/record';
+import { ABSENT } from '../records/record-format';
+import type { LoopCounts } from '../records/record-ring';
+import { consumedBytesOf, type RecordSource } from '../records/record-source';
+import type { ReadSide } from '../ring/read-side';
+import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
+import { biased, GREATEST_WORD, Lane } from './lane';
+import { MergeState } from './merge';
+import { type MergeLoopCounts, MergeLoops } from './merge-loops';
+
+/** A time further ahead of the clock than this, or than the slack, is no time of that clock. */
+const FUTURE_NANOSECONDS = 1e7;
+const TWO_POW_32 = 4_294_967_296;
+
+/**
+ * Many rings as one stream in the order of time. {@link RingReader} is what users hold.
+ *
+ * A batch delivers what is due: up to the least, over the rings, of max(its newest record, clock before heads - slack).
+ * What lies beyond stays in its ring for the next batch.
+ */
+export class TimeOrder implements RecordSource {
+  /** Records delivered after one of a later time. */
+  late = 0;
+  inBatch = false;
+  readonly #lanes: Lane[] = [];
+  #rings: readonly ReadSide[] = [];
+  readonly #merge = new MergeState();
+  readonly #loops = new MergeLoops(this.#merge, this.#lanes);
+  readonly #slack: number;
+  readonly #clock: () => number;
+  #live: boolean;
+  #visiting = false;
+  /** The record that next() has taken. */
+  #taken: RingRecord | undefined;
+  readonly #take: RecordVisitor = (record) => {
+    this.#taken = record;
+  };
+
+  /**
+   * @param slack nanoseconds that a ring that is silent holds the others back
+   * @param live false for recordings
+   * @param clock nanoseconds
+   */
+  constructor(slack: number, live: boolean, clock: () => number) {
+    this.#slack = slack;
+    this.#live = live;
+    this.#clock = clock;
+  }
+
+  get rings(): readonly ReadSide[] {
+    return this.#rings;
+  }
+
+  /** Changes the rings; not within a batch. Equal times keep their order. */
+  setRings(rings: readonly ReadSide[]): void {
+    const before = this.#lanes.splice(0);
+    this.#rings = rings;
+    this.#merge.count = 0;
+    for (const [index, ring] of rings.entries()) {
+      const lane = new Lane(ring, index);
+      const old = before.find((one) => one.ring === ring);
+      if (old !== undefined) [lane.high, lane.low] = [old.high, old.low];
+      this.#lanes.push(lane);
+    }
+    this.#loops.lanesChanged();
+  }
+
+  get stopped(): boolean {
+    return this.#merge.outcome === SCAN_STOPPED;
+  }
+
+  get more(): boolean {
+    return this.inBatch && this.due() !== undefined;
+  }
+
+  get holdsBack(): boolean {
+    return this.#merge.count > 0 && this.due() === undefined;
+  }
+
+  get consumedBytes(): number {
+    return consumedBytesOf(this.#rings);
+  }
+
+  /** Of the loop for two rings, and of the one for any number. */
+  get mergeLoopCounts(): MergeLoopCounts {
+    return this.#loops.counts;
+  }
+
+  get loopCounts(): LoopCounts {
+    const { pair, tournament } = this.#loops.counts;
+    return {
+      own: pair.own + tournament.own,
+      shared: pair.shared + tournament.shared,
+      single: tournament.single,
+    };
+  }
+
+  endOfWriting(): void {
+    this.#live = false;
+  }
+
+  // ------------------------------------------------------------------ batches
+
+  beginBatch(): number {
+    if (this.inBatch)
+      throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already: finish() it first');
+    this.#merge.count = 0;
+    this.#setQuiet();
+    let found = 0;
+    let begun = 0;
+    try {
+      for (const ring of this.#rings) {
+        found += ring.beginBatch();
+        begun++;
+      }
+      this.#setFuture();
+    } catch (error) {
+      for (const ring of this.#rings.slice(0, begun)) ring.finishBatch();
+      throw error;
+    }
+    this.inBatch = true;
+    this.#loops.begin();
+    this.#gather();
+    return found;
+  }
+
+  finishBatch(): void {
+    this.#checkBatch();
+    this.inBatch = false;
+    attemptAll(this.#rings.map((ring) => () => ring.finishBatch()));
+  }
+
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    let records = 0;
+    for (;;) {
+      const merge = this.#run(sample, other, Math.min(limit - records, 2 ** 30));
+      records += merge.records;
+      if (merge.outcome === SCAN_THREW) throw this.#thrown();
+      if (merge.outcome !== SCAN_FAULT) return records;
+      this.#skip();
+    }
+  }
+
+  next(): RingRecord | null {
+    this.#checkNotVisiting();
+    for (;;) {
+      this.#taken = undefined;
+      const lane = this.inBatch ? this.due() : undefined;
+      if (lane === undefined) return null;
+      const { outcome } = this.step(lane, this.#take);
+      if (outcome === SCAN_THREW) throw this.#thrown();
+      if (outcome === SCAN_FAULT) this.#skip();
+      // Through a method: TypeScript knows the field as undefined.
+      const record = this.#takenRecord();
+      if (record?.type === PERF_RECORD_SAMPLE) return record;
+    }
+  }
+
+  #takenRecord(): RingRecord | undefined {
+    return this.#taken;
+  }
+
+  /** The next record of the lane that is due, and nothing is consumed. */
+  peek(): RingRecord | null {
+    this.#checkBatch();
+    for (;;) {
+      const lane = this.due();
+      if (lane === undefined) return null;
+      lane.size = -1;
+      try {
+        const current = lane.ring.peek();
+        current.late = this.#isLate(lane);
+        return current.record;
+      } catch (error) {
+        if ((error as { code?: unknown } | null)?.code !== 'ERR_PERF_RING_CORRUPT') throw error;
+        this.#skip();
+      }
+    }
+  }
+
+  /** Visits one record of a lane that is due. The cursor stays on it. */
+  step(lane: Lane, visitor: RecordVisitor): MergeState {
+    // One record touches one ring: the others need not be lent.
+    lane.lend();
+    try {
+      this.#loops.step(visitor);
+    } finally {
+      lane.giveBack();
+    }
+    this.late += this.#merge.late;
+    return this.#merge;
+  }
+
+  /** The lane whose record is next, if that is due. */
+  due(): Lane | undefined {
+    const merge = this.#merge;
+    // A visitor closed the ring.
+    if (this.inBatch && merge.count > 0 && merge.tournament.first?.cursor.closed === true) this.#gather();
+    const lane = merge.count > 0 ? merge.tournament.first : undefined;
+    if (lane === undefined) return undefined;
+    const beyond =
+      lane.high > merge.boundHigh || (lane.high === merge.boundHigh && lane.low > merge.boundLow);
+    return beyond ? undefined : lane;
+  }
+
+  // ------------------------------------------------------------------ how a batch is read
+
+  #run(visitor: RecordVisitor, other: RecordVisitor, limit: number): MergeState {
+    this.#checkBatch();
+    const merge = this.#merge;
+    this.#visiting = true;
+    for (const lane of this.#lanes) lane.lend();
+    try {
+      this.#loops.run(limit, visitor, other);
+    } finally {
+      this.#visiting = false;
+      for (const lane of this.#lanes) {
+        lane.giveBack();
+        lane.cursor.leave();
+      }
+    }
+    this.late += merge.late;
+    return merge;
+  }
+
+  /** What a visitor threw. A read of detached memory says so, whichever ring it was. */
+  #thrown(): unknown {
+    const merge = this.#merge;
+    const thrown = this.#rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
+    merge.thrown = undefined;
+    return thrown;
+  }
+
+  /** After a fault: steps over what cannot be read in the ring it was found in, and reports that. */
+  #skip(): void {
+    const lane = this.#merge.tournament.first;
+    if (lane === undefined) return;
+    const fault = lane.cursor.closed ? undefined : lane.ring.skipFault();
+    // What was stepped over has no time: a record without one, behind it, has the place of the last delivered.
+    [lane.high, lane.low] = [this.#merge.lastHigh, this.#merge.lastLow];
+    this.#gather();
+    if (fault !== undefined) lane.ring.report(fault);
+  }
+
+  // ------------------------------------------------------------------ what is due
+
+  /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+  #now(): number {
+    const now: unknown = this.#clock();
+    if (typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY) return now;
+    const remedy = typeof now === 'bigint' ? ': convert it with Number()' : '';
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_OPTION',
+      `clock must return nanoseconds, a finite number of 0 or more, got ${shown(now)}${remedy}`,
+    );
+  }
+
+  /** Before the heads: what a ring's silence vouches for. */
+  #setQuiet(): void {
+    const merge = this.#merge;
+    // A ring of a recording that has run out vouches for all time.
+    [merge.quietHigh, merge.quietLow] = this.#live
+      ? words(this.#now() - this.#slack)
+      : [GREATEST_WORD, GREATEST_WORD];
+  }
+
+  /** After the heads: nothing published was written later, however long this thread was kept from running. */
+  #setFuture(): void {
+    const merge = this.#merge;
+    [merge.futureHigh, merge.futureLow] = this.#live
+      ? words(this.#now() + Math.max(this.#slack, FUTURE_NANOSECONDS))
+      : [GREATEST_WORD, GREATEST_WORD];
+  }
+
+  /** Has the rings that hold records play, and makes the bound of those that do not. */
+  #gather(): void {
+    const merge = this.#merge;
+    merge.boundHigh = merge.futureHigh;
+    merge.boundLow = merge.futureLow;
+    merge.count = 0;
+    for (const lane of this.#lanes) {
+      if (lane.enter()) {
+        this.#readTime(lane);
+        merge.count++;
+      } else if (lane.ring.inBatch) {
+        this.#bound(lane);
+      }
+    }
+    merge.tournament.play();
+  }
+
+  /** Time of the lane's next record. A record without one, or with one of no clock, keeps its place. */
+  #readTime(lane: Lane): void {
+    const { cursor, position } = lane;
+    const offset = lane.timeOffsetOfNext();
+    if (offset === ABSENT) return;
+    const mask = cursor.capacityBytes - 1;
+    const at = (position + offset) & mask;
+    const low = biased(cursor.words[at >> 2] ?? 0);
+    const high = biased(cursor.words[((at + 4) & mask) >> 2] ?? 0);
+    const { futureHigh, futureLow, lastHigh, lastLow } = this.#merge;
+    if (high > futureHigh || (high === futureHigh && low > futureLow)) {
+      lane.high = lastHigh;
+      lane.low = lastLow;
+      return;
+    }
+    lane.high = high;
+    lane.low = low;
+  }
+
+  /** An empty ring vouches for its newest record, or for the clock before heads less the slack. */
+  #bound(lane: Lane): void {
+    const merge = this.#merge;
+    const quieter =
+      lane.high < merge.quietHigh || (lane.high === merge.quietHigh && lane.low < merge.quietLow);
+    const high = quieter ? merge.quietHigh : lane.high;
+    const low = quieter ? merge.quietLow : lane.low;
+    if (high < merge.boundHigh || (high === merge.boundHigh && low < merge.boundLow)) {
+      merge.boundHigh = high;
+      merge.boundLow = low;
+    }
+  }
+
+  /** Whether a record of a later time than the lane's next one has been delivered. */
+  #isLate(lane: Lane): boolean {
+    const { high, low } = lane;
+    const { lastHigh, lastLow } = this.#merge;
+    return (high < lastHigh || (high === lastHigh && low < lastLow)) && lane.timeOffsetOfNext() !== ABSENT;
+  }
+
+  #checkBatch(): void {
+    if (!this.inBatch)
+      throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no batch is open: call start() first');
+    this.#checkNotVisiting();
+  }
+
+  #checkNotVisiting(): void {
+    if (this.#visiting) {
+      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
+    }
+  }
+}
+
+/** The two words of a time, as a merge keeps them. Beyond 64 bits it is the greatest there is. */
+function words(nanoseconds: number): [high: number, low: number] {
+  const value = Math.max(0, nanoseconds);
+  if (value >= TWO_POW_32 * TWO_POW_32) return [GREATEST_WORD, GREATEST_WORD];
+  const high = Math.floor(value / TWO_POW_32);
+  return [biased(high), biased(value - high * TWO_POW_32)];
+}

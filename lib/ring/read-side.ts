@@ -1,0 +1,401 @@
+import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import { PerfRingError } from '../errors';
+import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
+import type { RecordVisitor, RingRecord } from '../records/record';
+import { ABSENT, recordFormat } from '../records/record-format';
+import { RingCounters, type RecordRing, type SkippedFault } from '../records/record-ring';
+import { type RingGeometry, ringGeometry } from './geometry';
+import { RecordCursor } from './record-cursor';
+import {
+  SCAN_FAULT,
+  SCAN_LIMIT,
+  SCAN_STOPPED,
+  SCAN_THREW,
+  type SampleLoops,
+  ScanState,
+  sampleLoopsOf,
+  scanAll,
+} from './record-scan';
+import type { RingCursors } from './ring-cursors';
+import { checkPositions, faultAt, isCorrupt, isDistance } from './ring-faults';
+import { LoopCache, LoopCopies } from './specialise';
+
+const loops = new LoopCopies(sampleLoopsOf, (factory) => {
+  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
+  const probe = new RecordCursor(geometry, recordFormat(), ABSENT, -1, false);
+  const { equal, mixed } = factory(probe, null);
+  for (const loop of [equal, mixed]) loop(new ScanState(), 1, () => undefined);
+});
+
+/**
+ * The reader of a perf ring. It leads to the ring's memory: nothing of it may reach a user. {@link PerfRing} is what users
+ * hold, and says what the methods of the same names do.
+ *
+ * The position is in one place, `state`: what is left of the batch, and where it begins. A merge takes it over while it
+ * runs ({@link lend}), and puts it back ({@link takeBack}).
+ */
+export class ReadSide implements RecordRing {
+  /** Stands on a record of the open batch. */
+  readonly cursor: RecordCursor;
+  /** Where the open batch stands. */
+  readonly state = new ScanState();
+  readonly counters = new RingCounters();
+  onFault: ((fault: SkippedFault) => void) | undefined;
+  readonly #geometry: RingGeometry;
+  readonly #cursors: RingCursors;
+  readonly #loops: LoopCache<SampleLoops>;
+  #inBatch = false;
+  /** A visitor is running: the batch is the visit's. */
+  #visiting = false;
+  /** Bytes found when the batch began. */
+  #batchBytes = 0;
+  /** Size in the ring of the record that was peeked at; 0 when none was. */
+  #loaded = 0;
+  /** The visitor of the last visit in this batch: calls within one batch count as one call. */
+  #lastVisitor: RecordVisitor | undefined;
+  /** Of the visit that runs. */
+  #other: RecordVisitor = () => undefined;
+  readonly #countedOther: RecordVisitor = (record) => {
+    this.counters.sawOther(record);
+    return this.#other(record);
+  };
+
+  constructor(geometry: RingGeometry, cursors: RingCursors, cursor: RecordCursor) {
+    this.#geometry = geometry;
+    this.#cursors = cursors;
+    this.cursor = cursor;
+    this.#loops = new LoopCache(
+      sampleLoopsOf(cursor, null),
+      // What several visitors share has no visitor of its own.
+      (visitor) =>
+        loops.copyFor(visitor)?.(cursor, typeof visitor === 'function' ? (visitor as RecordVisitor) : null),
+      this.counters.loops,
+    );
+  }
+
+  get cpu(): number {
+    return this.cursor.cpu;
+  }
+
+  get inBatch(): boolean {
+    return this.#inBatch;
+  }
+
+  get bytesLeft(): number {
+    return this.#inBatch ? this.state.left : 0;
+  }
+
+  get stopped(): boolean {
+    return this.state.outcome === SCAN_STOPPED;
+  }
+
+  // ------------------------------------------------------------------ batches
+
+  /** As {@link beginBatch}, but positions that cannot be throw. */
+  start(): number {
+    this.checkOpen();
+    if (this.#inBatch) {
+      throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a read batch is open already: finish it first');
+    }
+    const { state, counters } = this;
+    const available = this.#cursors.available();
+    const offset = this.#cursors.readOffset();
+    checkPositions(available, offset, this.#geometry.capacityBytes);
+    state.position = offset;
+    state.left = available;
+    this.#batchBytes = available;
+    this.#loaded = 0;
+    this.#lastVisitor = undefined;
+    this.#inBatch = true;
+    counters.foundBytes = available;
+    counters.sawBytes(available);
+    return available;
+  }
+
+  beginBatch(): number {
+    try {
+      return this.start();
+    } catch (error) {
+      if (this.onFault === undefined || !isCorrupt(error)) throw error;
+      const fault: SkippedFault = { kind: 'corrupt', skippedBytes: this.resynchronise(), error };
+      this.counters.countFault(fault);
+      this.counters.releasedBytes = this.counters.consumedBytes;
+      this.onFault(fault);
+      try {
+        return this.start();
+      } catch (again) {
+        // The head itself cannot be: the other rings go on without this one.
+        if (!isCorrupt(again)) throw again;
+        return 0;
+      }
+    }
+  }
+
+  finishBatch(): void {
+    if (!this.#inBatch) return;
+    this.#inBatch = false;
+    this.cursor.leave();
+    const consumed = this.#batchBytes - this.state.left;
+    if (consumed === 0) return;
+    this.#cursors.consume(consumed);
+    this.counters.releasedBytes += consumed;
+  }
+
+  /** @returns bytes that were skipped; they are in no count yet */
+  resynchronise(): number {
+    this.checkOpen();
+    this.checkNotVisiting();
+    this.cursor.leave();
+    const { capacityBytes } = this.#geometry;
+    const consumed = this.#inBatch ? this.#batchBytes - this.state.left : 0;
+    this.#inBatch = false;
+    const skipped = this.#cursors.skipToHead();
+    return isDistance(skipped, capacityBytes) ? Math.max(0, skipped - consumed) : capacityBytes;
+  }
+
+  close(): void {
+    this.#inBatch = false;
+    this.cursor.close();
+  }
+
+  // ------------------------------------------------------------------ visits
+
+  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    let records = 0;
+    while (this.bytesLeft > 0) {
+      const state = this.scan(sample, other, limit - records);
+      records += state.records;
+      if (state.outcome === SCAN_THREW) throw this.takeThrown();
+      if (state.outcome !== SCAN_FAULT) return records;
+      this.report(this.skipFault());
+    }
+    return records;
+  }
+
+  /** One scan of the batch, up to a fault at the most. It throws nothing that a visitor threw. */
+  scan(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
+    this.checkBatch();
+    const { state, cursor, counters } = this;
+    const { left } = state;
+    this.#loaded = 0;
+    this.#other = other;
+    this.#visiting = true;
+    try {
+      scanAll(this.#loops.loopFor(sample), cursor, state, limit, sample, this.#countedOther);
+      // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
+      if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
+    } catch (error) {
+      // The loop passes nothing on, but calling it may exhaust the stack.
+      state.outcome = SCAN_THREW;
+      state.thrown = error;
+    } finally {
+      this.#visiting = false;
+      cursor.leave();
+    }
+    if (state.outcome === SCAN_THREW) state.thrown = cursor.explain(state.thrown);
+    counters.consumedBytes += left - state.left;
+    counters.samples += state.records - state.others;
+    counters.others += state.others;
+    counters.loops.single += state.singles;
+    this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
+    this.#lastVisitor = sample;
+    return state;
+  }
+
+  /** What the visitor of the last scan threw. */
+  takeThrown(): unknown {
+    const { thrown } = this.state;
+    this.state.thrown = undefined;
+    return thrown;
+  }
+
+  next(): RingRecord | null {
+    this.checkNotVisiting();
+    while (this.bytesLeft > 0) {
+      const size = this.#load();
+      if (size === 0) {
+        this.report(this.skipFault());
+        continue;
+      }
+      const { current } = this.cursor;
+      current.late = false;
+      this.#consume(size);
+      return current.record;
+    }
+    this.cursor.leave();
+    return null;
+  }
+
+  /** Loads the next record, and consumes nothing. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_RING_CORRUPT */
+  peek(): RecordCursor {
+    this.checkBatch();
+    if (this.#loaded > 0) return this.cursor.current;
+    if (this.state.left === 0) {
+      throw new PerfRingError(
+        'ERR_PERF_EMPTY',
+        'the batch holds no more records: finish it and start another',
+      );
+    }
+    this.#loaded = this.#load();
+    if (this.#loaded === 0) throw this.fault().error;
+    return this.cursor.current;
+  }
+
+  /** Steps over the next record. */
+  pop(): void {
+    this.peek();
+    this.#consume(this.#loaded);
+    this.cursor.leave();
+  }
+
+  copyRecords(target: Uint8Array): { readonly bytes: number; readonly records: number } {
+    this.checkBatch();
+    if (!isUint8Array(target)) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'target must be a Uint8Array');
+    }
+    const room = byteLengthOf(target);
+    const { buffer, dataOffset, capacityBytes } = this.#geometry;
+    const { position, left } = this.state;
+    let records = 0;
+    while (this.state.left > 0) {
+      const size = this.#load();
+      if (size === 0 && records === 0) throw this.fault().error;
+      if (size === 0 || left - this.state.left + size > room) break;
+      this.#consume(size);
+      records++;
+    }
+    this.cursor.leave();
+    const bytes = left - this.state.left;
+    if (bytes === 0) return { bytes, records };
+    const data = new Uint8Array(buffer, dataOffset, capacityBytes);
+    const first = Math.min(bytes, capacityBytes - position);
+    // A plain view: a subclass may have a set() of its own.
+    const copy = partOf(target, 0, bytes);
+    copy.set(data.subarray(position, position + first));
+    if (first < bytes) copy.set(data.subarray(0, bytes - first), first);
+    return { bytes, records };
+  }
+
+  /** Loads the next record. @returns its size in the ring; 0 for a header that is corrupt */
+  #load(): number {
+    this.#loaded = 0;
+    try {
+      return this.cursor.load(this.state.position, this.state.left);
+    } catch (error) {
+      throw this.cursor.explain(error);
+    }
+  }
+
+  /** Counts the record that is loaded as delivered, one by one, and steps over it. The cursor stays on it. */
+  #consume(size: number): void {
+    const { counters } = this;
+    const { current } = this.cursor;
+    if (current.type === PERF_RECORD_SAMPLE) {
+      counters.samples++;
+    } else {
+      counters.sawOther(current.record);
+      counters.others++;
+    }
+    counters.loops.single++;
+    counters.consumedBytes += size;
+    this.#stepOver(size);
+  }
+
+  #stepOver(bytes: number): void {
+    const { state } = this;
+    state.position = (state.position + bytes) & (this.#geometry.capacityBytes - 1);
+    state.left -= bytes;
+    this.#loaded = 0;
+  }
+
+  // ------------------------------------------------------------------ faults
+
+  /** What is wrong with the next header, which could not be loaded. */
+  fault(): SkippedFault {
+    return faultAt(this.#geometry, this.cursor, this.state.position, this.state.left);
+  }
+
+  skipFault(): SkippedFault {
+    this.checkBatch();
+    const fault = this.fault();
+    this.counters.countFault(fault);
+    this.#stepOver(fault.skippedBytes);
+    this.cursor.leave();
+    return fault;
+  }
+
+  /** Reports what was skipped, or throws where nothing takes reports. */
+  report(fault: SkippedFault): void {
+    if (this.onFault === undefined) throw fault.error;
+    this.onFault(fault);
+  }
+
+  // ------------------------------------------------------------------ merges
+
+  /** Lends the batch to a merge, which moves the cursor itself. */
+  lend(): void {
+    this.#visiting = true;
+    this.#loaded = 0;
+    this.cursor.leave();
+  }
+
+  /** The merge has come to this position, `left` bytes before the end of the batch. The cursor stays where it stands. */
+  takeBack(position: number, left: number): void {
+    this.#visiting = false;
+    this.counters.consumedBytes += this.state.left - left;
+    this.state.position = position;
+    this.state.left = left;
+  }
+
+  // ------------------------------------------------------------------ what lies in the ring
+
+  /** Bytes published and not released (acquire). @throws PerfRingError ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED */
+  availableBytes(): number {
+    this.checkOpen();
+    const { capacityBytes } = this.#geometry;
+    const available = this.#cursors.available();
+    checkPositions(available, 0, capacityBytes);
+    return available;
+  }
+
+  /** Bytes consumed by the open batch, which are not released yet. */
+  get unreleasedBytes(): number {
+    return this.#inBatch ? this.#batchBytes - this.state.left : 0;
+  }
+
+  /** Bytes that lie in the ring, consumed ones of an open batch included. The whole of it where positions cannot be. */
+  heldBytes(): number {
+    if (this.cursor.closed) return 0;
+    try {
+      return this.availableBytes();
+    } catch (error) {
+      // The batch that follows skips it, and counts that.
+      if (isCorrupt(error)) return this.#geometry.capacityBytes;
+      throw error;
+    }
+  }
+
+  unreadBytes(): number {
+    return Math.max(0, this.heldBytes() - this.unreleasedBytes);
+  }
+
+  // ------------------------------------------------------------------ checks
+
+  checkOpen(): void {
+    if (this.cursor.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
+  }
+
+  checkBatch(): void {
+    this.checkOpen();
+    if (!this.#inBatch) {
+      throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no read batch is open: call startReadBatch() first');
+    }
+    this.checkNotVisiting();
+  }
+
+  checkNotVisiting(): void {
+    if (this.#visiting) {
+      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
+    }
+  }
+}
