@@ -40,6 +40,10 @@ export const ERROR_CODES = {
   ERR_PERF_OBJECT_DAMAGED: 'the file is no ELF object of a BPF program, or it is damaged',
   ERR_PERF_BTF_DAMAGED: 'the BTF is damaged, or of a form that perfring does not know',
   ERR_PERF_TYPE_UNKNOWN: 'the BTF has no such type',
+  ERR_PERF_LIBBPF_MISSING: 'libbpf.so.1 is not installed',
+  ERR_PERF_RELOCATION: 'the kernel has no field or type for one that the program uses',
+  ERR_PERF_NOT_LOADED: 'the object, or this program of it, is not loaded',
+  ERR_PERF_ALREADY_LOADED: 'the object is loaded',
   ERR_PERF_NOT_SUPPORTED: 'this kernel or machine does not offer it',
 } as const;
 

@@ -27,6 +27,10 @@ export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-arr
 export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-map';
 export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
 export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';
+export { BpfObject } from './bpf/bpf-object';
+export type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './bpf/object-options';
+export type { AttachTarget } from './bpf/object-attach';
+export type { ObjectLink } from './bpf/object-link';
 export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 

@@ -1,4 +1,5 @@
 #include "binding/bpf.h"
+#include "binding/bpf_object.h"
 #include "binding/cursor.h"
 #include "binding/environment.h"
 #include "binding/host.h"
@@ -19,6 +20,9 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   perfring::binding::ExportBpfMap(env, exports);
   perfring::binding::ExportBpfProgram(env, exports);
   perfring::binding::ExportBpfLink(env, exports);
+  perfring::binding::ExportBpfObject(env, exports);
+  perfring::binding::ExportBpfObjectLoad(env, exports);
+  perfring::binding::ExportBpfObjectLink(env, exports);
   perfring::binding::ExportHost(env, exports);
   return exports;
 }

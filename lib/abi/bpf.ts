@@ -15,6 +15,7 @@ export const BPF_MAP_TYPE_PERCPU_HASH = 5;
 export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
 export const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
 export const BPF_MAP_TYPE_RINGBUF = 27;
+export const BPF_MAP_TYPE_USER_RINGBUF = 31;
 
 // ---------------------------------------------------------------------- flags of maps and their elements
 
@@ -35,6 +36,10 @@ export const BPF_PROG_TYPE_SCHED_CLS = 3;
 export const BPF_PROG_TYPE_TRACEPOINT = 5;
 export const BPF_PROG_TYPE_PERF_EVENT = 7;
 export const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
+
+// ---------------------------------------------------------------------- enum bpf_attach_type
+
+export const BPF_PERF_EVENT = 41;
 
 /** BPF_PROG_TEST_RUN: run once on the CPU named. Raw tracepoint programs only. */
 export const BPF_F_TEST_RUN_ON_CPU = 1 << 0;

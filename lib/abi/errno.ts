@@ -7,13 +7,13 @@
 import { constants } from 'node:os';
 import { PerfSystemError } from '../errors';
 
-/** Answers of the kernel that <errno.h> does not have, from include/linux/errno.h. */
-const KERNEL_ONLY: Readonly<Record<string, number>> = { ENOTSUPP: 524 };
+/** Not in node's list: ENOTSUPP of include/linux/errno.h, which <errno.h> does not have either; ELIBACC of <errno.h>. */
+const NOT_OF_NODE: Readonly<Record<string, number>> = { ENOTSUPP: 524, ELIBACC: 79 };
 
 /** Second names of one number, which <errno.h> has as well: the kernel says the other. */
 const ALIASES = new Set(['EWOULDBLOCK', 'ENOTSUP']);
 
-const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries({ ...constants.errno, ...KERNEL_ONLY }));
+const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries({ ...constants.errno, ...NOT_OF_NODE }));
 const NAMES: ReadonlyMap<number, string> = new Map(
   [...NUMBERS].filter(([name]) => !ALIASES.has(name)).map(([name, number]) => [number, name]),
 );

@@ -28,6 +28,10 @@ export type PollerHandle = Handle<'poller'>;
 export type BpfMapHandle = Handle<'bpf-map'>;
 export type BpfProgramHandle = Handle<'bpf-program'>;
 export type BpfLinkHandle = Handle<'bpf-link'>;
+/** An object of libbpf. */
+export type BpfObjectHandle = Handle<'bpf-object'>;
+/** A program attached by libbpf. It keeps its object open. */
+export type BpfObjectLinkHandle = Handle<'bpf-object-link'>;
 
 /** A result that is either a value or a negative errno. */
 export type OrErrno<T> = T | number;
@@ -219,9 +223,116 @@ export interface NativeAddon {
   bpfProgramClose(program: BpfProgramHandle): number;
   /** BPF_RAW_TRACEPOINT_OPEN. Closing the link detaches. */
   bpfRawTracepointOpen(program: BpfProgramHandle, name: string): OrErrno<BpfLinkHandle>;
+  /**
+   * BPF_LINK_CREATE. Closing the link detaches.
+   * @param target the descriptor of a cgroup or perf event (not owned), or the index of a network interface
+   * @param attachType of enum bpf_attach_type
+   */
+  bpfLinkCreate(program: BpfProgramHandle, target: number, attachType: number): OrErrno<BpfLinkHandle>;
+  bpfLinkPin(link: BpfLinkHandle, path: string): number;
   bpfLinkClose(link: BpfLinkHandle): number;
 
+  // ------------------------------------------------------------------ objects of libbpf.so.1
+  // Status -79 (ELIBACC): there is no libbpf.so.1 that has all that is needed, and `log` is what dlopen(3) says. Statuses from
+  // -4000 down are libbpf's own. Programs and maps are named by their index in bpfObjectPrograms and bpfObjectMaps.
+
+  /** The value: `v1.1.2`. The first call loads the library, which then stays loaded. */
+  libbpfVersion(): LibbpfAnswer<string>;
+  /**
+   * The bytes must be checked before: libbpf reads out of bounds where an ELF file lies about its sizes.
+   * @param name prefix of the kernel's names of .rodata, .data and .bss
+   * @param btfPath BTF for CO-RE in place of the kernel's; empty for the kernel's
+   * @param pinRoot where maps are pinned that are declared so; empty for /sys/fs/bpf
+   */
+  bpfObjectOpen(
+    bytes: Uint8Array,
+    name: string,
+    btfPath: string,
+    pinRoot: string,
+  ): LibbpfAnswer<BpfObjectHandle> | number;
+  /** The object's BTF, with the offsets of global variables, which the file does not have; empty for none. Before the load. */
+  bpfObjectBtf(object: BpfObjectHandle): OrErrno<Uint8Array>;
+  /** Before the load. */
+  bpfObjectPrograms(object: BpfObjectHandle): OrErrno<BpfObjectProgramInfo[]>;
+  /** Before the load. */
+  bpfObjectMaps(object: BpfObjectHandle): OrErrno<BpfObjectMapInfo[]>;
+  bpfObjectSetAutoload(object: BpfObjectHandle, program: number, autoload: boolean): number;
+  /** These three: -22 (EINVAL) for a map of global variables. */
+  bpfObjectSetMapType(
+    object: BpfObjectHandle,
+    map: number,
+    type: number,
+    keySize: number,
+    valueSize: number,
+  ): number;
+  bpfObjectSetMaxEntries(object: BpfObjectHandle, map: number, maxEntries: number): number;
+  /** The map takes the place of the object's, with its type and sizes, which are not compared. */
+  bpfObjectReuseMap(object: BpfObjectHandle, map: number, existing: BpfMapHandle): number;
+  /** A copy of what a map of global variables begins with; empty for another map. */
+  bpfObjectInitialValue(object: BpfObjectHandle, map: number): OrErrno<Uint8Array>;
+  /** @param value as long as what bpfObjectInitialValue returns; -22 (EINVAL) for another length */
+  bpfObjectSetInitialValue(object: BpfObjectHandle, map: number, value: Uint8Array): number;
+  /**
+   * Loads on a thread of the pool. Answers at once; until `onLoaded` is called every other use of the object but closing is
+   * a bad argument. An object can be loaded once.
+   * @param onLoaded `status` -125 (ECANCELED) after bpfObjectCancelLoad
+   */
+  bpfObjectLoad(object: BpfObjectHandle, onLoaded: (status: number, log: string) => void): number;
+  /** -16 (EBUSY) when the load has begun: it goes on. */
+  bpfObjectCancelLoad(object: BpfObjectHandle): number;
+  /** After the load; a descriptor of its own. -2 (ENOENT) for a program that was not loaded. */
+  bpfObjectOpenProgram(object: BpfObjectHandle, program: number): OrErrno<BpfProgramHandle>;
+  bpfObjectOpenMap(object: BpfObjectHandle, map: number): OrErrno<BpfMapHandle>;
+  /** Links that are open keep the object's descriptors open. */
+  bpfObjectClose(object: BpfObjectHandle): number;
+
+  /** bpf_program__attach: by the program's section. */
+  bpfObjectAttach(object: BpfObjectHandle, program: number): LibbpfAnswer<BpfObjectLinkHandle> | number;
+  /**
+   * @param pid -1 for every process, 0 for this one
+   * @param symbol empty: the offset is one in the file
+   */
+  bpfObjectAttachUprobe(
+    object: BpfObjectHandle,
+    program: number,
+    isReturn: boolean,
+    pid: number,
+    path: string,
+    symbol: string,
+    offset: number,
+  ): LibbpfAnswer<BpfObjectLinkHandle> | number;
+  bpfObjectAttachUsdt(
+    object: BpfObjectHandle,
+    program: number,
+    pid: number,
+    path: string,
+    provider: string,
+    probe: string,
+  ): LibbpfAnswer<BpfObjectLinkHandle> | number;
+  bpfObjectAttachKprobe(
+    object: BpfObjectHandle,
+    program: number,
+    isReturn: boolean,
+    symbol: string,
+    offset: number,
+  ): LibbpfAnswer<BpfObjectLinkHandle> | number;
+  /** A filter of tc. The interface's clsact queue is made where it isn't there, and stays. */
+  bpfObjectAttachTc(
+    object: BpfObjectHandle,
+    program: number,
+    interfaceIndex: number,
+    egress: boolean,
+  ): LibbpfAnswer<BpfObjectLinkHandle> | number;
+  /** -95 (EOPNOTSUPP) for a link that has no descriptor: of a USDT probe, or of tc. */
+  bpfObjectLinkPin(link: BpfObjectLinkHandle, path: string): number;
+  /** Runs an iterator program once: what it wrote. -27 (EFBIG) when that is more than `longest` bytes. */
+  bpfObjectLinkRead(link: BpfObjectLinkHandle, longest: number): OrErrno<Uint8Array>;
+  bpfObjectLinkClose(link: BpfObjectLinkHandle): number;
+
   // ------------------------------------------------------------------ the host
+
+  /** if_nametoindex(3). -19 (ENODEV) when there is none. */
+  networkInterfaceIndex(name: string): number;
 
   /** sysconf(_SC_PAGESIZE). */
   pageSize(): number;
@@ -266,6 +377,48 @@ export interface BpfTestRunResult {
   readonly durationNanoseconds: number;
 }
 
+/** What a call of libbpf gave: `status` is 0 or a negative errno, `log` what the library said, at the end at most 256 KiB. */
+export interface LibbpfAnswer<Value> {
+  readonly status: number;
+  readonly log: string;
+  /** When the status is 0. */
+  readonly value: Value | undefined;
+}
+
+/** A program of an object. */
+export interface BpfObjectProgramInfo {
+  readonly name: string;
+  /** `raw_tp/sched_switch`, as it is in the object: with `?` before it where it isn't loaded by default. */
+  readonly section: string;
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  /** Of enum bpf_attach_type. */
+  readonly attachType: number;
+  /** Whether it is loaded by default. */
+  readonly autoload: boolean;
+}
+
+/** A map of an object. */
+export interface BpfObjectMapInfo {
+  readonly name: string;
+  /** BPF_MAP_TYPE_* */
+  readonly type: number;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes; of a per-CPU map those of one CPU. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_* */
+  readonly flags: number;
+  /** Ids of types in the object's BTF; 0 where it names none. */
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Of global variables. */
+  readonly isInternal: boolean;
+  /** Empty for a map that is not pinned by its definition. */
+  readonly pinPath: string;
+}
+
 export interface OpenHandles {
   readonly perfEvents: number;
   /** Mappings still mapped: of open rings, and of closed ones whose ArrayBuffer was transferred and is reachable. */
@@ -273,5 +426,7 @@ export interface OpenHandles {
   readonly pollers: number;
   readonly bpfMaps: number;
   readonly bpfPrograms: number;
+  /** Those of libbpf too. */
   readonly bpfLinks: number;
+  readonly bpfObjects: number;
 }

@@ -1,6 +1,7 @@
 import { BAD_ARGUMENT } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { failedCall } from '../host/failed-call';
+import { named } from '../input/shown';
 
 /**
  * The error of a failed bpf(2), or of another call that makes up a BPF attachment.
@@ -22,4 +23,17 @@ export function bpfError(
     );
   }
   return failedCall(answer, syscall, what, { needs: ['CAP_BPF'], advice });
+}
+
+/**
+ * The error of a bpf(BPF_OBJ_PIN) that failed.
+ * @param what was to be pinned: `map 12 "events"`
+ */
+export function pinError(answer: number, what: string, path: string): Error {
+  return bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning ${what} at ${named(path)}`, {
+    EEXIST: 'something is there already',
+    ENOENT: 'its directory does not exist',
+    EPERM:
+      'its directory is not in a bpf file system (mount one: mount -t bpf bpf /sys/fs/bpf), or CAP_BPF is missing',
+  });
 }

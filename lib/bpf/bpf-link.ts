@@ -1,4 +1,5 @@
 import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
+import { pinError } from './bpf-error';
 
 /**
  * An attached program. It runs until this is closed. Keep a reference to it as long as the program is to run: an
@@ -27,6 +28,12 @@ export class BpfLink implements Attachment {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** @throws PerfSystemError of bpf(BPF_OBJ_PIN) */
+  pin(path: string): void {
+    const answer = this.#native.bpfLinkPin(this.#handle, path);
+    if (answer !== 0) throw pinError(answer, 'the link', path);
   }
 
   close(): void {

@@ -15,7 +15,7 @@ import { permissionAdvice } from '../host/permission-advice';
 import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
-import { bpfError } from './bpf-error';
+import { bpfError, pinError } from './bpf-error';
 
 /** Options of {@link BpfMap.create}. */
 export interface BpfMapOptions {
@@ -139,6 +139,16 @@ export class BpfMap {
     return BpfMap.#adopt(native, handle, `file descriptor ${fd}`);
   }
 
+  /** Whether a value is one, and no look-alike. @internal */
+  static is(value: unknown): value is BpfMap {
+    return typeof value === 'object' && value !== null && #handle in value;
+  }
+
+  /** The map of a handle, which is closed with it. @internal */
+  static ofHandle(native: NativeAddon, handle: BpfMapHandle, what: string): BpfMap {
+    return BpfMap.#adopt(native, handle, what);
+  }
+
   /** A handle becomes a map only when the kernel says that it is one. */
   static #adopt(native: NativeAddon, handle: BpfMapHandle, what: string): BpfMap {
     const info = native.bpfMapInfo(handle);
@@ -236,12 +246,7 @@ export class BpfMap {
     this.#checkOpen();
     const answer = this.#native.bpfMapPin(this.#handle, path);
     if (answer === 0) return;
-    throw bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning map ${this.#title} at ${named(path)}`, {
-      EEXIST: 'something is there already',
-      ENOENT: 'its directory does not exist',
-      EPERM:
-        'its directory is not in a bpf file system (mount one: mount -t bpf bpf /sys/fs/bpf), or CAP_BPF is missing',
-    });
+    throw pinError(answer, `map ${this.#title}`, path);
   }
 
   /** Closes the descriptor. Idempotent. The map lives on while a program, a pin or another descriptor holds it. */

@@ -108,6 +108,11 @@ export class BpfProgram {
     throw loadError(answer, text, type, bytes / BPF_INSN_BYTES, name);
   }
 
+  /** The program of a handle, which is closed with it. @internal */
+  static ofHandle(native: NativeAddon, handle: BpfProgramHandle, name: string): BpfProgram {
+    return new BpfProgram(native, handle, name);
+  }
+
   /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#closed;

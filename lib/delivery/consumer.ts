@@ -2,7 +2,8 @@ import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { shown } from '../input/shown';
 import { BatchIterator, type BatchSource } from './batch-iterator';
-import { checkSignal, type TurnLimits } from './limits';
+import { checkSignal } from '../input/abort-signal';
+import type { TurnLimits } from './limits';
 import { type BatchParts, RecordBatch } from './record-batch';
 import { OwnedRecord } from '../records/owned-record';
 

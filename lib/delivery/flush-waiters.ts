@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
+import { checkSignal } from '../input/abort-signal';
 import type { RecordRing } from '../records/record-ring';
-import { checkSignal } from './limits';
 import { whenStuck } from './stuck-drains';
 
 type FlushedRing = Pick<RecordRing, 'counters' | 'unreadBytes'>;

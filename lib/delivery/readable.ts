@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Consumer } from './consumer';
-import { checkSignal, DEFAULT_LIMITS } from './limits';
+import { checkSignal } from '../input/abort-signal';
+import { DEFAULT_LIMITS } from './limits';
 import { OwnedRecord } from '../records/owned-record';
 
 /** Records copied before their room in the ring is given back. */

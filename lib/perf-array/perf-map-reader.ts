@@ -13,7 +13,8 @@ import { areReached, FlushWaiters, type Positions, publishedPositions } from '..
 import { LAST_WRITERS_MILLISECONDS } from './last-writers';
 import { type Labels, type Metric, metricsOf } from '../delivery/metrics';
 import { Notices } from '../delivery/notices';
-import { checkLimits, checkSignal, type TurnLimits } from '../delivery/limits';
+import { checkLimits, type TurnLimits } from '../delivery/limits';
+import { checkSignal } from '../input/abort-signal';
 import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from './options';
 import { PacedVisits, UNBOUNDED } from '../delivery/paced-visits';
 import { PerfArraySource } from './perf-array-source';

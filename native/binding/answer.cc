@@ -1,6 +1,7 @@
 #include "binding/answer.h"
 
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 namespace perfring::binding {
@@ -36,12 +37,41 @@ napi_value ObjectValue(napi_env env, std::initializer_list<std::pair<const char*
   return object;
 }
 
-napi_value ArrayValue(napi_env env, std::span<const int> numbers) {
+napi_value BooleanValue(napi_env env, bool value) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+napi_value BytesValue(napi_env env, std::span<const std::byte> bytes) {
+  void* data = nullptr;
+  napi_value buffer = nullptr;
   napi_value array = nullptr;
-  napi_create_array_with_length(env, numbers.size(), &array);
-  for (uint32_t i = 0; i < numbers.size(); ++i) {
+  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok) {
+    ClearPendingException(env);
+    return nullptr;
+  }
+  if (!bytes.empty()) {
+    std::memcpy(data, bytes.data(), bytes.size());
+  }
+  return napi_create_typedarray(env, napi_uint8_array, bytes.size(), buffer, 0, &array) == napi_ok ? array : nullptr;
+}
+
+napi_value ArrayValue(napi_env env, std::span<const int> numbers) {
+  std::vector<napi_value> elements;
+  elements.reserve(numbers.size());
+  for (const int number : numbers) {
+    elements.push_back(NumberValue(env, number));
+  }
+  return ArrayValue(env, elements);
+}
+
+napi_value ArrayValue(napi_env env, std::span<const napi_value> elements) {
+  napi_value array = nullptr;
+  napi_create_array_with_length(env, elements.size(), &array);
+  for (uint32_t i = 0; i < elements.size(); ++i) {
     // A setter on Array.prototype could refuse.
-    if (napi_set_element(env, array, i, NumberValue(env, numbers[i])) != napi_ok) {
+    if (napi_set_element(env, array, i, elements[i]) != napi_ok) {
       ClearPendingException(env);
       return nullptr;
     }

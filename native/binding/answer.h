@@ -24,8 +24,12 @@ napi_value NumberValue(napi_env env, double number);
 napi_value StringValue(napi_env env, const std::string& text);
 // Own, enumerable properties: defined, not set, so that no setter of a prototype runs. Null when that fails.
 napi_value ObjectValue(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> properties);
+napi_value BooleanValue(napi_env env, bool value);
+// A Uint8Array with a copy of the bytes. Null when that fails.
+napi_value BytesValue(napi_env env, std::span<const std::byte> bytes);
 // Null when that fails.
 napi_value ArrayValue(napi_env env, std::span<const int> numbers);
+napi_value ArrayValue(napi_env env, std::span<const napi_value> elements);
 
 // Drops the exception of JavaScript that a call into it left, so that it does not surface in the caller.
 void ClearPendingException(napi_env env);

@@ -1,3 +1,4 @@
+#include <climits>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,14 @@
 namespace perfring::binding {
 namespace {
 
+Napi::Value AnswerLink(const Napi::CallbackInfo& info, system::OrErrno<system::BpfLink> link) {
+  if (!link.ok()) {
+    return Answer(info, link.error());
+  }
+  auto attached = std::make_shared<OpenBpfLink>(Environment::Of(info), std::move(link.value()));
+  return AnswerObject(info, Handle<OpenBpfLink>::New(info.Env(), std::move(attached)));
+}
+
 Napi::Value BpfRawTracepointOpen(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfProgram>(0);
@@ -16,12 +25,25 @@ Napi::Value BpfRawTracepointOpen(const Napi::CallbackInfo& info) {
   if (!opened || !name) {
     return BadArgument(info);
   }
-  auto link = system::BpfLink::OpenRawTracepoint(opened->program, *name);
-  if (!link.ok()) {
-    return Answer(info, link.error());
+  return AnswerLink(info, system::BpfLink::OpenRawTracepoint(opened->program, *name));
+}
+
+Napi::Value BpfLinkCreate(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenBpfProgram>(0);
+  const auto target = arguments.Integer(1, 0, INT_MAX);
+  const auto attach_type = arguments.Uint32(2);
+  if (!opened || !target || !attach_type) {
+    return BadArgument(info);
   }
-  auto attached = std::make_shared<OpenBpfLink>(Environment::Of(info), std::move(link.value()));
-  return AnswerObject(info, Handle<OpenBpfLink>::New(info.Env(), std::move(attached)));
+  return AnswerLink(info, system::BpfLink::Create(opened->program, static_cast<uint32_t>(*target), *attach_type));
+}
+
+Napi::Value BpfLinkPin(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenBpfLink>(0);
+  const auto path = arguments.String(1, PATH_MAX - 1);
+  return opened && path ? Answer(info, opened->link.Pin(*path)) : BadArgument(info);
 }
 
 Napi::Value BpfLinkClose(const Napi::CallbackInfo& info) {
@@ -37,6 +59,8 @@ Napi::Value BpfLinkClose(const Napi::CallbackInfo& info) {
 
 void ExportBpfLink(napi_env env, napi_value exports) {
   Export<BpfRawTracepointOpen>(env, exports, "bpfRawTracepointOpen");
+  Export<BpfLinkCreate>(env, exports, "bpfLinkCreate");
+  Export<BpfLinkPin>(env, exports, "bpfLinkPin");
   Export<BpfLinkClose>(env, exports, "bpfLinkClose");
 }
 

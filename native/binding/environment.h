@@ -18,6 +18,7 @@ struct OpenResources {
   uint32_t bpf_maps = 0;
   uint32_t bpf_programs = 0;
   uint32_t bpf_links = 0;
+  uint32_t bpf_objects = 0;
 };
 
 // All state of the addon in one Node-API environment (the main thread's, or a worker's). There is none that

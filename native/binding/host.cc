@@ -29,6 +29,15 @@ Napi::Value TracepointId(const Napi::CallbackInfo& info) {
   return Answer(info, id.ok() ? id.value() : id.error());
 }
 
+Napi::Value NetworkInterfaceIndex(const Napi::CallbackInfo& info) {
+  const auto name = Arguments(info).String(0, system::kMaxInterfaceNameLength);
+  if (!name) {
+    return BadArgument(info);
+  }
+  auto index = system::NetworkInterfaceIndex(*name);
+  return Answer(info, index.ok() ? index.value() : index.error());
+}
+
 Napi::Value SetThreadAffinity(const Napi::CallbackInfo& info) {
   const auto cpus = Arguments(info).Integers(0, 0, system::kMaxCpu);
   return cpus ? Answer(info, system::SetThreadAffinity(*cpus)) : BadArgument(info);
@@ -47,7 +56,8 @@ Napi::Value OpenHandles(const Napi::CallbackInfo& info) {
                                               {"pollers", NumberValue(env, open.pollers)},
                                               {"bpfMaps", NumberValue(env, open.bpf_maps)},
                                               {"bpfPrograms", NumberValue(env, open.bpf_programs)},
-                                              {"bpfLinks", NumberValue(env, open.bpf_links)}}));
+                                              {"bpfLinks", NumberValue(env, open.bpf_links)},
+                                              {"bpfObjects", NumberValue(env, open.bpf_objects)}}));
 }
 
 }  // namespace
@@ -55,6 +65,7 @@ Napi::Value OpenHandles(const Napi::CallbackInfo& info) {
 void ExportHost(napi_env env, napi_value exports) {
   Export<PageSize>(env, exports, "pageSize");
   Export<TracepointId>(env, exports, "tracepointId");
+  Export<NetworkInterfaceIndex>(env, exports, "networkInterfaceIndex");
   Export<SetThreadAffinity>(env, exports, "setThreadAffinity");
   Export<GetThreadAffinity>(env, exports, "getThreadAffinity");
   Export<OpenHandles>(env, exports, "openHandles");

@@ -34,6 +34,14 @@ OrErrno<UniqueFd> BpfForFd(bpf_cmd command, bpf_attr& attribute) {
   return UniqueFd(static_cast<int>(fd));
 }
 
+OrErrno<UniqueFd> Duplicate(int fd) {
+  UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (duplicate.get() < 0) {
+    return LastErrno();
+  }
+  return duplicate;
+}
+
 uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 uint32_t LengthOf(size_t length) { return static_cast<uint32_t>(length); }
 
@@ -109,11 +117,11 @@ OrErrno<BpfMap> BpfMap::OpenId(uint32_t id, uint32_t open_flags) {
 }
 
 OrErrno<BpfMap> BpfMap::OpenFd(int fd) {
-  UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (duplicate.get() < 0) {
-    return LastErrno();
+  OrErrno<UniqueFd> duplicate = Duplicate(fd);
+  if (!duplicate.ok()) {
+    return Errno{duplicate.error()};
   }
-  return BpfMap(std::move(duplicate));
+  return BpfMap(std::move(duplicate.value()));
 }
 
 bool BpfMap::IsMap() const {
@@ -210,15 +218,7 @@ int BpfMap::Delete(std::span<const std::byte> key) const {
   return StatusOf(Bpf(BPF_MAP_DELETE_ELEM, attribute));
 }
 
-int BpfMap::Pin(const std::string& path) const {
-  if (!is_map_) {
-    return -EINVAL;
-  }
-  bpf_attr attribute = EmptyAttribute();
-  attribute.pathname = AddressOf(path.c_str());
-  attribute.bpf_fd = static_cast<uint32_t>(fd());
-  return StatusOf(Bpf(BPF_OBJ_PIN, attribute));
-}
+int BpfMap::Pin(const std::string& path) const { return is_map_ ? PinDescriptor(fd(), path) : -EINVAL; }
 
 OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> instructions,
                                      const std::string& license, const std::string& name,
@@ -248,6 +248,14 @@ OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> i
   }
 }
 
+OrErrno<BpfProgram> BpfProgram::OpenFd(int fd) {
+  OrErrno<UniqueFd> duplicate = Duplicate(fd);
+  if (!duplicate.ok()) {
+    return Errno{duplicate.error()};
+  }
+  return BpfProgram(std::move(duplicate.value()));
+}
+
 OrErrno<BpfTestRunResult> BpfProgram::TestRun(const BpfTestRunOptions& options) const {
   bpf_attr attribute = EmptyAttribute();
   attribute.test.prog_fd = static_cast<uint32_t>(fd());
@@ -275,6 +283,54 @@ OrErrno<BpfLink> BpfLink::OpenRawTracepoint(const BpfProgram& program, const std
     return Errno{fd.error()};
   }
   return BpfLink(std::move(fd.value()));
+}
+
+OrErrno<BpfLink> BpfLink::Create(const BpfProgram& program, uint32_t target, uint32_t attach_type) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.link_create.prog_fd = static_cast<uint32_t>(program.fd());
+  attribute.link_create.target_fd = target;
+  attribute.link_create.attach_type = attach_type;
+  OrErrno<UniqueFd> fd = BpfForFd(BPF_LINK_CREATE, attribute);
+  if (!fd.ok()) {
+    return Errno{fd.error()};
+  }
+  return BpfLink(std::move(fd.value()));
+}
+
+int BpfLink::Pin(const std::string& path) const { return PinDescriptor(fd_.get(), path); }
+
+int PinDescriptor(int fd, const std::string& path) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.pathname = AddressOf(path.c_str());
+  attribute.bpf_fd = static_cast<uint32_t>(fd);
+  return StatusOf(Bpf(BPF_OBJ_PIN, attribute));
+}
+
+OrErrno<std::string> ReadIterator(int link_fd, size_t longest) {
+  bpf_attr attribute = EmptyAttribute();
+  attribute.iter_create.link_fd = static_cast<uint32_t>(link_fd);
+  OrErrno<UniqueFd> iterator = BpfForFd(BPF_ITER_CREATE, attribute);
+  if (!iterator.ok()) {
+    return Errno{iterator.error()};
+  }
+  constexpr size_t kPart = 65536;
+  std::string text;
+  for (;;) {
+    const size_t before = text.size();
+    text.resize(before + kPart);
+    const ssize_t length = ::read(iterator.value().get(), text.data() + before, kPart);
+    // EAGAIN: the kernel made a pause, after a million objects without text.
+    if (length < 0 && errno != EAGAIN && errno != EINTR) {
+      return LastErrno();
+    }
+    text.resize(before + (length > 0 ? static_cast<size_t>(length) : 0));
+    if (length == 0) {
+      return text;
+    }
+    if (text.size() > longest) {
+      return Errno{-EFBIG};
+    }
+  }
 }
 
 }  // namespace perfring::system

@@ -110,6 +110,9 @@ class BpfProgram {
   static OrErrno<BpfProgram> Load(uint32_t type, std::span<const std::byte> instructions,
                                   const std::string& license, const std::string& name, std::span<std::byte> log);
 
+  // Duplicates `fd`; the caller keeps its own.
+  static OrErrno<BpfProgram> OpenFd(int fd);
+
   int fd() const { return fd_.get(); }
   // Blocks until the program ran `repeat` times. -EINTR when only a part ran: no signal that can be blocked does that.
   OrErrno<BpfTestRunResult> TestRun(const BpfTestRunOptions& options) const;
@@ -120,16 +123,28 @@ class BpfProgram {
   UniqueFd fd_;
 };
 
-// A program attached to a raw tracepoint, as long as this lives.
+// An attached program, as long as this lives.
 class BpfLink {
  public:
   static OrErrno<BpfLink> OpenRawTracepoint(const BpfProgram& program, const std::string& name);
+  // `target`: the descriptor of a cgroup or a perf event, or the index of a network interface, as `attach_type` asks.
+  static OrErrno<BpfLink> Create(const BpfProgram& program, uint32_t target, uint32_t attach_type);
+
+  // Answers 0 or a negative errno.
+  int Pin(const std::string& path) const;
 
  private:
   explicit BpfLink(UniqueFd fd) : fd_(std::move(fd)) {}
 
   UniqueFd fd_;
 };
+
+// BPF_OBJ_PIN: of a map, program or link. Answers 0 or a negative errno.
+int PinDescriptor(int fd, const std::string& path);
+
+// Runs an iterator program once, and takes what it writes, up to `longest` bytes: -EFBIG when there is more.
+// `link_fd`: of the program's link
+OrErrno<std::string> ReadIterator(int link_fd, size_t longest);
 
 }  // namespace perfring::system
 

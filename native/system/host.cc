@@ -1,6 +1,7 @@
 #include "system/host.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <unistd.h>
 
 #include <array>
@@ -53,6 +54,14 @@ size_t PossibleCpuCount() {
   std::array<char, 4096> text{};
   const ssize_t length = file.get() < 0 ? 0 : ::read(file.get(), text.data(), text.size());
   return length <= 0 ? 0 : CountCpus({text.data(), static_cast<size_t>(length)});
+}
+
+OrErrno<int> NetworkInterfaceIndex(const std::string& name) {
+  const unsigned int index = ::if_nametoindex(name.c_str());
+  if (index == 0) {
+    return LastErrno();
+  }
+  return static_cast<int>(index);
 }
 
 }  // namespace perfring::system

@@ -21,6 +21,7 @@ const PACKAGES = {
   setarch: 'util-linux',
   setpriv: 'util-linux',
   busybox: 'busybox-static',
+  '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-system-aarch64': 'qemu-system-arm',
 };
@@ -28,8 +29,11 @@ const PACKAGES = {
 /** What the addon is built with, by cmake or by node-gyp. */
 export const FOR_BUILDING = ['cmake', 'g++', 'make', 'python3'];
 
+/** What the BPF objects of the tests are compiled with. The headers bring the library, libbpf.so.1. */
+export const FOR_OBJECTS = ['clang', '/usr/include/bpf/bpf_helpers.h'];
+
 /** What `npm test` needs so that nothing is skipped, packing included. README.md has the same line. */
-export const FOR_TESTS = [...FOR_BUILDING, 'aarch64-linux-gnu-g++', 'perf', 'bpftool', 'clang'];
+export const FOR_TESTS = [...FOR_BUILDING, 'aarch64-linux-gnu-g++', 'perf', 'bpftool', ...FOR_OBJECTS];
 
 /** What scripts/pack.mjs builds both binaries of the package with. */
 export const FOR_PACKING = [
@@ -45,7 +49,9 @@ export const FOR_PACKING = [
 /** What scripts/test-kernels.mjs boots its machines with. */
 export const FOR_KERNELS = ['qemu-system-x86_64', 'qemu-system-aarch64', 'busybox', 'cpio'];
 
+/** @param name of a program, or the path of a file */
 export function isProgram(name) {
+  if (name.startsWith('/')) return existsSync(name);
   return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
 }
 

@@ -1,9 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const SOURCES = join(__dirname, 'bpf');
+
+/** As headers name the machine, and Debian the folder of its headers. */
+const MACHINE =
+  arch() === 'arm64' ? { target: 'arm64', folder: 'aarch64' } : { target: 'x86', folder: 'x86_64' };
+const FLAGS = ['-g', '-O2', '-Wall', '-Werror', `-D__TARGET_ARCH_${MACHINE.target}`];
+const HEADERS = `-I/usr/include/${MACHINE.folder}-linux-gnu`;
 
 /**
  * Compiles a program of test/support/bpf by clang.
@@ -14,11 +20,32 @@ const SOURCES = join(__dirname, 'bpf');
 export function compiledObject(name: string, target: 'bpf' | 'bpfeb' = 'bpf'): Buffer {
   const directory = mkdtempSync(join(tmpdir(), 'perfring-bpf-'));
   try {
-    const object = join(directory, `${name}.bpf.o`);
-    const args = ['-g', '-O2', '-Wall', '-Werror', '-target', target, '-c', join(SOURCES, `${name}.bpf.c`)];
-    execFileSync('clang', [...args, '-o', object], { stdio: 'pipe' });
-    return readFileSync(object);
+    return readFileSync(compile(name, target, directory));
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+let directory: string | undefined;
+const paths = new Map<string, string>();
+
+/** As {@link compiledObject}, each once. @returns the path of the object, which is there until the process ends */
+export function objectPath(name: string): string {
+  if (directory === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'perfring-bpf-'));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+    directory = made;
+  }
+  const path = paths.get(name) ?? compile(name, 'bpf', directory);
+  paths.set(name, path);
+  return path;
+}
+
+function compile(name: string, target: string, folder: string): string {
+  const object = join(folder, `${name}.bpf.o`);
+  const source = join(SOURCES, `${name}.bpf.c`);
+  execFileSync('clang', [...FLAGS, HEADERS, '-target', target, '-c', source, '-o', object], {
+    stdio: 'pipe',
+  });
+  return object;
 }

@@ -17,7 +17,7 @@ export function askPrograms<Answer>(expression: string): Answer {
  * @param programs the name of a list of scripts/shared/programs.mjs
  */
 export function describeWithPrograms(
-  programs: 'FOR_BUILDING' | 'FOR_TESTS' | 'FOR_PACKING',
+  programs: 'FOR_BUILDING' | 'FOR_OBJECTS' | 'FOR_TESTS' | 'FOR_PACKING',
   title: string,
   body: () => void,
 ): void {

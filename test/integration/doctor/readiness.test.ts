@@ -54,7 +54,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
       expect(statusOf(report, 'perf_event_open')).toMatch(/^missing: perf_event_open EACCES: .*CAP_PERFMON/);
       expect(statusOf(report, 'bpf')).toMatch(/^missing: bpf\(BPF_MAP_CREATE\) EPERM: .*CAP_BPF/);
       expect(statusOf(report, 'program')).toMatch(/^note: not tried/);
-      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     });
   });
 
@@ -85,7 +85,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(statusOf(report, 'rings')).toMatch(/^missing: mmap EPERM: .* limit of locked memory/);
         expect(statusOf(report, 'bpf')).toMatch(/^ok/);
         // The ring that was held is mapped until its memory is collected.
-        expect(Object.values(report.handles)).toEqual([0, expect.any(Number), 0, 0, 0, 0]);
+        expect(Object.values(report.handles)).toEqual([0, expect.any(Number), 0, 0, 0, 0, 0]);
       });
     },
   );
@@ -142,7 +142,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         );
         expect(statusOf(report, 'bpf')).toMatch(/^ok/);
         expect(statusOf(report, 'seccomp')).toMatch(/^note: a filter is active/);
-        expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+        expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0, 0]);
       },
     );
 
@@ -154,7 +154,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
       expect(statusOf(report, 'bpf')).toMatch(
         new RegExp(`^missing: bpf\\(BPF_MAP_CREATE\\) ${errno}: .*seccomp`),
       );
-      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0]);
+      expect(Object.values(report.handles)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     });
   });
 });

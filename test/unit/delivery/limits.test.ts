@@ -1,5 +1,4 @@
-import { checkLimits, checkSignal } from '../../../lib/delivery/limits';
-import { codeOf } from '../../support/ring-errors';
+import { checkLimits } from '../../../lib/delivery/limits';
 
 describe('checkLimits', () => {
   it('takes a part of them', () => {
@@ -20,18 +19,4 @@ describe('checkLimits', () => {
       microseconds: none,
     });
   });
-});
-
-describe('checkSignal', () => {
-  it('takes an AbortSignal, or none', () => {
-    for (const signal of [undefined, AbortSignal.abort(), new AbortController().signal])
-      expect(codeOf(() => checkSignal(signal))).toBe('nothing');
-  });
-
-  it.each([[null], [5], [{ aborted: false }], [Object.create(AbortSignal.prototype)]])(
-    'refuses what only looks like one: %p',
-    (signal) => {
-      expect(codeOf(() => checkSignal(signal as AbortSignal))).toBe('ERR_PERF_INVALID_ARGUMENT');
-    },
-  );
 });

@@ -1,0 +1,340 @@
+import { addon } from '../addon/load';
+import type { BpfObjectHandle, BpfObjectMapInfo, BpfObjectProgramInfo, NativeAddon } from '../addon/contract';
+import { isErrno } from '../abi/errno';
+import { PerfRingError } from '../errors';
+import { checkSignal } from '../input/abort-signal';
+import { attemptAll } from '../input/attempt-all';
+import { checkString, plainList, plainOptions } from '../input/plain-data';
+import { named, shown } from '../input/shown';
+import { bpfError } from './bpf-error';
+import { BpfMap } from './bpf-map';
+import { BpfProgram } from './bpf-program';
+import { type AttachTarget, attachProgram, type ProgramToAttach, runIterator } from './object-attach';
+import { loadError, objectError } from './object-error';
+import { type ObjectLink, OwnedLink } from './object-link';
+import type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './object-options';
+import { bytesOf, kernelName, nameOf } from './object-source';
+import { applyMapSettings, checkReplacement, type MapSettings } from './object-maps';
+
+/** More than any object has: the kernel's limit of a file of 64-bit instructions is far below. */
+const MOST_PROGRAMS = 65_536;
+
+/**
+ * A compiled BPF object: its programs, maps and global variables. It needs libbpf 1.x (`libbpf.so.1`).
+ *
+ * ```ts
+ * using object = BpfObject.open('exec.bpf.o');
+ * await object.load({ only: ['on_exec'] });
+ * object.attach('on_exec');
+ * ```
+ *
+ * @see https://docs.kernel.org/bpf/libbpf/libbpf_overview.html
+ */
+export class BpfObject {
+  readonly #native: NativeAddon;
+  readonly #bytes: Uint8Array;
+  readonly #options: { readonly name: string; readonly pinRoot: string };
+  readonly #programInfos: readonly BpfObjectProgramInfo[];
+  readonly #mapInfos: readonly BpfObjectMapInfo[];
+  readonly #mapSettings = new Map<string, MapSettings>();
+  readonly #maps = new Map<string, BpfMap>();
+  readonly #programs = new Map<string, BpfProgram>();
+  readonly #links = new Set<OwnedLink>();
+  #handle: BpfObjectHandle | undefined;
+  #state: 'open' | 'loading' | 'loaded' | 'closed' = 'open';
+
+  private constructor(
+    native: NativeAddon,
+    bytes: Uint8Array,
+    options: { readonly name: string; readonly pinRoot: string },
+  ) {
+    this.#native = native;
+    this.#bytes = bytes;
+    this.#options = options;
+    this.#handle = this.#openHandle('');
+    this.#programInfos = described(native.bpfObjectPrograms(this.#handle), options.name);
+    this.#mapInfos = described(native.bpfObjectMaps(this.#handle), options.name);
+  }
+
+  /**
+   * Reads an object and checks it. Nothing of it is in the kernel yet.
+   * @param source the path of a `.bpf.o` file, or its bytes, which are copied
+   * @throws PerfRingError ERR_PERF_LIBBPF_MISSING, with the package to install; ERR_PERF_OBJECT_DAMAGED
+   * @throws PerfSystemError ENOENT, EACCES, … of a file that can't be read
+   */
+  static open(source: string | Uint8Array, options: BpfObjectOptions = {}): BpfObject {
+    const { name = nameOf(source), pinRoot = '' } = plainOptions(options, ['name', 'pinRoot']);
+    checkString(name, 'name');
+    checkString(pinRoot, 'pinRoot');
+    const native = addon();
+    return new BpfObject(native, bytesOf(source), { name, pinRoot });
+  }
+
+  /** Names of the programs, in the order of the file. */
+  get programs(): readonly string[] {
+    return this.#programInfos.map(({ name }) => name);
+  }
+
+  /** Names of the maps, without those of global variables. */
+  get maps(): readonly string[] {
+    return this.#mapInfos.filter(({ isInternal }) => !isInternal).map(({ name }) => name);
+  }
+
+  /** Whether {@link load} has succeeded. */
+  get loaded(): boolean {
+    return this.#state === 'loaded';
+  }
+
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /**
+   * Changes a map before it is loaded.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown map, ERR_PERF_INVALID_OPTION, ERR_PERF_MAP_TYPE for a map
+   *   of another type or size; ERR_PERF_ALREADY_LOADED
+   * @throws PerfSystemError for a pin that can't be opened: see {@link BpfMap.openPinned}
+   */
+  configureMap(map: string, options: MapOptions): this {
+    this.#checkState('open', 'configureMap');
+    // Those of global variables keep their size and place.
+    indexOf(map, this.maps, 'map', this.#options.name);
+    const info = this.#mapInfos[this.#indexOfMap(map)] as BpfObjectMapInfo;
+    const { maxEntries, replaceBy } = plainOptions(options, ['maxEntries', 'replaceBy']);
+    if (
+      maxEntries !== undefined &&
+      !(Number.isInteger(maxEntries) && maxEntries > 0 && maxEntries < 2 ** 32)
+    ) {
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `maxEntries must be a whole number of 1 or more, got ${shown(maxEntries)}`,
+      );
+    }
+    if (replaceBy !== undefined) checkReplacement(info, replaceBy, maxEntries);
+    this.#mapSettings.set(map, { ...this.#mapSettings.get(map), maxEntries, replaceBy });
+    return this;
+  }
+
+  /**
+   * Verifies the programs and loads them with their maps, on a thread of Node's pool. It can be called again after it failed.
+   * @returns this object
+   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED with the end of the verifier's `log`, the last lines in the message
+   * @throws PerfRingError ERR_PERF_RELOCATION, with what the kernel lacks; ERR_PERF_INVALID_ARGUMENT for an unknown program;
+   *   ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
+   * @throws PerfSystemError EPERM without CAP_BPF and CAP_PERFMON; others with what to do
+   */
+  async load(options: ObjectLoadOptions = {}): Promise<this> {
+    this.#checkState('open', 'load');
+    const { only, btf, signal } = plainOptions(options, ['only', 'btf', 'signal']);
+    const names = only === undefined ? undefined : plainList(only, 'only', MOST_PROGRAMS);
+    const wanted = names?.map((name) => this.#indexOfProgram(name));
+    if (btf !== undefined) checkString(btf, 'btf');
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    // A handle is loaded once, and where CO-RE finds its types is said when it is opened.
+    if (this.#handle === undefined || btf !== undefined) {
+      this.#dropHandle();
+      this.#handle = this.#openHandle(btf ?? '');
+    }
+    this.#applySettings(this.#handle, wanted);
+    await this.#run(this.#handle, signal, btf);
+    return this;
+  }
+
+  /**
+   * Attaches a program that was loaded. Open the readers of its maps before, so that nothing is missed.
+   * @param target what it is attached to, where its section doesn't say it
+   * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown program, ERR_PERF_INVALID_OPTION for a
+   *   target that doesn't fit its section, ERR_PERF_NOT_SUPPORTED, ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
+   * @throws PerfSystemError of the call that failed, with what to do
+   */
+  attach(program: string, target: AttachTarget = {}): ObjectLink {
+    const attachment = attachProgram(this.#toAttach(program, 'attach'), target);
+    const link = new OwnedLink(program, attachment, (closed) => this.#links.delete(closed));
+    this.#links.add(link);
+    return link;
+  }
+
+  /**
+   * Runs an iterator program (`iter/task`) once.
+   * @returns what it wrote, at most 256 MiB
+   * @throws as {@link attach}; PerfSystemError of bpf(BPF_ITER_CREATE) or read(2)
+   */
+  readIterator(program: string): Uint8Array {
+    return runIterator(this.#toAttach(program, 'readIterator'));
+  }
+
+  /**
+   * A map, loaded; the same object at each call. It is closed with this object.
+   * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown name
+   */
+  map(name: string): BpfMap {
+    const handle = this.#loadedHandle('map');
+    const index = this.#indexOfMap(name);
+    const known = this.#maps.get(name);
+    if (known !== undefined && !known.closed) return known;
+    const opened = this.#native.bpfObjectOpenMap(handle, index);
+    if (typeof opened === 'number')
+      throw bpfError(opened, 'fcntl(F_DUPFD_CLOEXEC)', `opening the map ${name}`);
+    const map = BpfMap.ofHandle(this.#native, opened, `the map ${name}`);
+    this.#maps.set(name, map);
+    return map;
+  }
+
+  /**
+   * A program, loaded; the same object at each call. It is closed with this object.
+   * @throws PerfRingError ERR_PERF_NOT_LOADED, also for a program that was left out; ERR_PERF_INVALID_ARGUMENT
+   */
+  program(name: string): BpfProgram {
+    const handle = this.#loadedHandle('program');
+    const index = this.#indexOfProgram(name);
+    const known = this.#programs.get(name);
+    if (known !== undefined && !known.closed) return known;
+    const opened = this.#native.bpfObjectOpenProgram(handle, index);
+    if (typeof opened === 'number') {
+      if (!isErrno(opened, 'ENOENT'))
+        throw bpfError(opened, 'fcntl(F_DUPFD_CLOEXEC)', `opening the program ${name}`);
+      throw new PerfRingError(
+        'ERR_PERF_NOT_LOADED',
+        `program ${name} was not loaded: name it in load({ only })`,
+      );
+    }
+    const program = BpfProgram.ofHandle(this.#native, opened, name);
+    this.#programs.set(name, program);
+    return program;
+  }
+
+  /**
+   * Detaches what is attached, newest first, and closes programs, maps and the object. Idempotent. What is pinned lives on. A
+   * load that is under way rejects with ERR_PERF_CLOSED when it has ended.
+   */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const steps = [...this.#links].reverse().map((link) => () => link.close());
+    const owned = [...this.#programs.values(), ...this.#maps.values()].map((one) => () => one.close());
+    attemptAll([...steps, ...owned, () => this.#dropHandle()]);
+  }
+
+  /** As {@link close}: for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #toAttach(program: string, method: string): ProgramToAttach {
+    const object = this.#loadedHandle(method);
+    const index = this.#indexOfProgram(program);
+    const info = this.#programInfos[index] as BpfObjectProgramInfo;
+    return { native: this.#native, object, index, info, program: this.program(program) };
+  }
+
+  #openHandle(btf: string): BpfObjectHandle {
+    const { name, pinRoot } = this.#options;
+    const answer = this.#native.bpfObjectOpen(this.#bytes, kernelName(name), btf, pinRoot);
+    const { status, log, value } =
+      typeof answer === 'number' ? { status: answer, log: '', value: undefined } : answer;
+    if (value !== undefined) return value;
+    throw objectError(status, log, 'bpf_object__open', `opening ${named(name)}`, {
+      EINVAL: 'its maps, sections or symbols are not as libbpf expects them',
+    });
+  }
+
+  #applySettings(handle: BpfObjectHandle, wanted: readonly number[] | undefined): void {
+    if (wanted !== undefined) {
+      for (const index of this.#programInfos.keys()) {
+        this.#native.bpfObjectSetAutoload(handle, index, wanted.includes(index));
+      }
+    }
+    for (const [index, info] of this.#mapInfos.entries()) {
+      applyMapSettings(this.#native, handle, index, info, this.#mapSettings.get(info.name) ?? {});
+    }
+  }
+
+  async #run(
+    handle: BpfObjectHandle,
+    signal: AbortSignal | undefined,
+    btf: string | undefined,
+  ): Promise<void> {
+    this.#state = 'loading';
+    const cancel = (): void => {
+      this.#native.bpfObjectCancelLoad(handle);
+    };
+    const { status, log } = await new Promise<{ status: number; log: string }>((resolve) => {
+      const begun = this.#native.bpfObjectLoad(handle, (result, text) =>
+        resolve({ status: result, log: text }),
+      );
+      if (begun === 0) signal?.addEventListener('abort', cancel, { once: true });
+      else resolve({ status: begun, log: '' });
+    });
+    signal?.removeEventListener('abort', cancel);
+    if (this.closed) {
+      throw new PerfRingError(
+        'ERR_PERF_CLOSED',
+        `${named(this.#options.name)} was closed while it was loaded`,
+      );
+    }
+    if (status === 0 && signal?.aborted !== true) {
+      this.#state = 'loaded';
+      return;
+    }
+    this.#state = 'open';
+    this.#dropHandle();
+    signal?.throwIfAborted();
+    throw loadError(status, log, named(this.#options.name), btf);
+  }
+
+  #dropHandle(): void {
+    if (this.#handle !== undefined) this.#native.bpfObjectClose(this.#handle);
+    this.#handle = undefined;
+  }
+
+  #loadedHandle(method: string): BpfObjectHandle {
+    this.#checkState('loaded', method);
+    return this.#handle as BpfObjectHandle;
+  }
+
+  #checkState(needed: 'open' | 'loaded', method: string): void {
+    const state = this.#state;
+    if (state === needed) return;
+    const name = named(this.#options.name);
+    if (state === 'closed') throw new PerfRingError('ERR_PERF_CLOSED', `${name} was used after close()`);
+    if (state === 'loading' && needed === 'open') {
+      throw new PerfRingError('ERR_PERF_BUSY', `${method}() while load() of ${name} is under way`);
+    }
+    if (needed === 'loaded') {
+      throw new PerfRingError(
+        'ERR_PERF_NOT_LOADED',
+        `${method}() of ${name} needs load() to have ended first`,
+      );
+    }
+    throw new PerfRingError('ERR_PERF_ALREADY_LOADED', `${method}() of ${name} after load(): open it again`);
+  }
+
+  #indexOfProgram(name: string): number {
+    return indexOf(name, this.programs, 'program', this.#options.name);
+  }
+
+  #indexOfMap(name: string): number {
+    return indexOf(
+      name,
+      this.#mapInfos.map((info) => info.name),
+      'map',
+      this.#options.name,
+    );
+  }
+}
+
+function indexOf(name: string, names: readonly string[], what: string, object: string): number {
+  const index = names.indexOf(name);
+  if (index >= 0) return index;
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `${named(object)} has no ${what} ${named(name)}; there are ${names.join(', ')}`,
+  );
+}
+
+function described<Info>(infos: Info[] | number, name: string): readonly Info[] {
+  if (typeof infos !== 'number') return infos;
+  throw bpfError(infos, 'bpf_object__next_program', `listing what is in ${named(name)}`);
+}

@@ -1,0 +1,102 @@
+import type { BpfObjectLinkHandle, NativeAddon } from '../addon/contract';
+import { isErrno } from '../abi/errno';
+import { PerfRingError } from '../errors';
+import type { Attachment } from './bpf-link';
+import { pinError } from './bpf-error';
+
+/** A program of an object that is attached: until this is closed, the object is, or it is collected as garbage. */
+export interface ObjectLink extends Attachment {
+  /** The program's name. */
+  readonly program: string;
+  /**
+   * Keeps the program attached after this process, until the file is removed.
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for links that the kernel can't pin: of tracepoints, USDT probes and tc
+   * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
+   */
+  pin(path: string): void;
+}
+
+/** A link whose means are another's: ours, or libbpf's. */
+export class OwnedLink implements ObjectLink {
+  readonly program: string;
+  readonly #attachment: Attachment & { pin?(path: string): void };
+  readonly #onClose: (link: OwnedLink) => void;
+
+  constructor(
+    program: string,
+    attachment: Attachment & { pin?(path: string): void },
+    onClose: (link: OwnedLink) => void,
+  ) {
+    this.program = program;
+    this.#attachment = attachment;
+    this.#onClose = onClose;
+    Object.freeze(this);
+  }
+
+  get closed(): boolean {
+    return this.#attachment.closed;
+  }
+
+  pin(path: string): void {
+    if (this.closed)
+      throw new PerfRingError('ERR_PERF_CLOSED', `the link of ${this.program} was used after close()`);
+    if (this.#attachment.pin === undefined) throw notPinnable(this.program);
+    this.#attachment.pin(path);
+  }
+
+  close(): void {
+    this.#attachment.close();
+    this.#onClose(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A link of libbpf's. */
+export class LibbpfLink implements Attachment {
+  readonly #native: NativeAddon;
+  readonly #handle: BpfObjectLinkHandle;
+  readonly #program: string;
+  #closed = false;
+
+  constructor(native: NativeAddon, handle: BpfObjectLinkHandle, program: string) {
+    this.#native = native;
+    this.#handle = handle;
+    this.#program = program;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** What an iterator program writes, run once; a negative errno. */
+  read(longest: number): Uint8Array | number {
+    return this.#native.bpfObjectLinkRead(this.#handle, longest);
+  }
+
+  pin(path: string): void {
+    const answer = this.#native.bpfObjectLinkPin(this.#handle, path);
+    if (answer === 0) return;
+    if (isErrno(answer, 'EOPNOTSUPP') || isErrno(answer, 'EINVAL')) throw notPinnable(this.#program);
+    throw pinError(answer, `the link of ${this.#program}`, path);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.bpfObjectLinkClose(this.#handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function notPinnable(program: string): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_SUPPORTED',
+    `the link of ${program} can't be pinned: the kernel has no link for how it is attached`,
+  );
+}
