@@ -35,6 +35,14 @@ export function contenders(built) {
       cilium('cilium Read', 'read'),
       cilium('cilium ReadInto', 'readinto'),
     ]),
+    sizes: present([
+      ours('perfring drain', 'drain.mjs', 'drain'),
+      ours('PerfRing visit', 'drain.mjs', 'ring'),
+      ours('drain, counting', 'drain.mjs', 'counting'),
+      libbpf('libbpf event_cb', 'raw'),
+      libbpf(BASE, 'sample'),
+      cilium('cilium ReadInto', 'readinto'),
+    ]),
     cliff: present([
       ours('perfring drain', 'drain.mjs', 'drain'),
       ours('a closure a call', 'drain.mjs', 'closures'),

@@ -6,7 +6,8 @@
  * The program (BPF_PROG_TYPE_SCHED_CLS, run by BPF_PROG_TEST_RUN) writes one sample a run:
  *   u64 sequence   this CPU's count of attempts, whether or not the output succeeded: a gap is a lost sample
  *   u64 ktime      bpf_ktime_get_ns()
- *   zeroes up to the payload size
+ *   zeroes up to the payload size; or, by `sizes`, up to one of two sizes in turn, or to a random size
+ * A payload of more than 448 bytes lies in a map, a shorter one on the stack.
  * and counts what bpf_perf_event_output refused, by errno.
  */
 #define _GNU_SOURCE
@@ -17,10 +18,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FAILURE_SLOTS = 128, LARGEST_PAYLOAD = 448, MOST_INSTRUCTIONS = 256, FLAT_OUT_BATCH = 256, LARGEST_BATCH = 4096 };
+enum { FAILURE_SLOTS = 128, LARGEST_ON_STACK = 448, LARGEST_PAYLOAD = 32768, MOST_INSTRUCTIONS = 256, FLAT_OUT_BATCH = 256, LARGEST_BATCH = 4096 };
+
+/* Which payloads there are: one size, two that are 8 bytes apart in turn, or each of 128 sizes at random. */
+enum sizes { ONE_SIZE = 0, TWO_SIZES = 8, MIXED_SIZES = 127 };
+
+struct maps {
+  int output, sequence, failures, payload;
+};
 
 struct source {
-  int output, sequence, failures, program;
+  struct maps maps;
+  int program;
   uint32_t possible_cpus;
   struct bpf_insn instructions[MOST_INSTRUCTIONS];
   uint32_t instruction_count;
@@ -50,10 +59,12 @@ static int create_map(enum bpf_map_type type, uint32_t value_size, uint32_t entr
 }
 
 /* Assembles the program. `maps` are descriptors to load it with, or ids to print it with. */
-static uint32_t assemble(struct bpf_insn *code, int payload, int output, int sequence, int failures) {
+static uint32_t assemble(struct bpf_insn *code, int payload, enum sizes sizes, struct maps maps) {
   uint32_t n = 0;
-  const int key = -4, sample = -8 - payload;
-  uint32_t no_sequence, delivered, no_failure_slot;
+  const bool on_stack = payload <= LARGEST_ON_STACK;
+  const int key = -4, on_stack_bytes = (payload + (int)sizes + 7) / 8 * 8;
+  const int sample = on_stack ? -8 - on_stack_bytes : 0;
+  uint32_t no_sequence, no_payload = 0, delivered, no_failure_slot;
 #define EMIT(op, dst, src, offset, value) \
   (code[n++] = (struct bpf_insn){.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (int16_t)(offset), .imm = (value)})
 #define LOAD_MAP(dst, map) \
@@ -64,30 +75,51 @@ static uint32_t assemble(struct bpf_insn *code, int payload, int output, int seq
 
   EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0);
   EMIT(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, key, 0);
-  LOAD_MAP(BPF_REG_1, sequence);
+  LOAD_MAP(BPF_REG_1, maps.sequence);
   STACK_POINTER(BPF_REG_2, key);
   CALL(BPF_FUNC_map_lookup_elem);
   no_sequence = n;
   EMIT(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
   EMIT(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_7, BPF_REG_0, 0, 0);
-  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, BPF_REG_7, sample, 0);
-  EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_7, 0, 0, 1);
-  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_0, BPF_REG_7, 0, 0);
+  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_8, BPF_REG_7, 0, 0);
+  EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_8, 0, 0, 1);
+  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_0, BPF_REG_8, 0, 0);
+  if (on_stack) {
+    STACK_POINTER(BPF_REG_8, sample);
+    for (int at = 16; at < on_stack_bytes; at += 8) EMIT(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, sample + at, 0);
+  } else {
+    LOAD_MAP(BPF_REG_1, maps.payload);
+    STACK_POINTER(BPF_REG_2, key);
+    CALL(BPF_FUNC_map_lookup_elem);
+    no_payload = n;
+    EMIT(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_8, BPF_REG_0, 0, 0);
+  }
+  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_8, BPF_REG_7, 0, 0);
   CALL(BPF_FUNC_ktime_get_ns);
-  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, BPF_REG_0, sample + 8, 0);
-  for (int at = 16; at < payload; at += 8) EMIT(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, sample + at, 0);
+  EMIT(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_8, BPF_REG_0, 8, 0);
+  /* The bytes that this payload is longer than `payload`. */
+  if (sizes == MIXED_SIZES) {
+    CALL(BPF_FUNC_get_prandom_u32);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_7, BPF_REG_0, 0, 0);
+    EMIT(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_7, 0, 0, MIXED_SIZES);
+  } else {
+    EMIT(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_7, 0, 0, sizes == TWO_SIZES ? 1 : 0);
+    EMIT(BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_7, 0, 0, 3);
+  }
   EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0);
-  LOAD_MAP(BPF_REG_2, output);
+  LOAD_MAP(BPF_REG_2, maps.output);
   EMIT(BPF_ALU | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, -1); /* 32-bit: BPF_F_CURRENT_CPU is 0xffffffff, not -1 */
-  STACK_POINTER(BPF_REG_4, sample);
-  EMIT(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_5, 0, 0, payload);
+  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_4, BPF_REG_8, 0, 0);
+  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_5, BPF_REG_7, 0, 0);
+  EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_5, 0, 0, payload);
   CALL(BPF_FUNC_perf_event_output);
   delivered = n;
   EMIT(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
   EMIT(BPF_ALU64 | BPF_NEG, BPF_REG_0, 0, 0, 0);
   EMIT(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, FAILURE_SLOTS - 1);
   EMIT(BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, BPF_REG_0, key, 0);
-  LOAD_MAP(BPF_REG_1, failures);
+  LOAD_MAP(BPF_REG_1, maps.failures);
   STACK_POINTER(BPF_REG_2, key);
   CALL(BPF_FUNC_map_lookup_elem);
   no_failure_slot = n;
@@ -98,6 +130,7 @@ static uint32_t assemble(struct bpf_insn *code, int payload, int output, int seq
   EMIT(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
   EMIT(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
   code[no_sequence].off = (int16_t)(end - no_sequence - 1);
+  if (!on_stack) code[no_payload].off = (int16_t)(end - no_payload - 1);
   code[delivered].off = (int16_t)(end - delivered - 1);
   code[no_failure_slot].off = (int16_t)(end - no_failure_slot - 1);
   return n;
@@ -142,30 +175,37 @@ static uint32_t program_id(int program) {
 
 static void load(struct source *source, const char *line) {
   int payload = (int)line_number(line, "payload", 48);
-  if (payload < 16 || payload > LARGEST_PAYLOAD || payload % 8 != 0) fail("payload: 16 to 448, a multiple of 8", EINVAL);
+  enum sizes sizes = ONE_SIZE;
+  if (line_says(line, "sizes", "two")) sizes = TWO_SIZES;
+  if (line_says(line, "sizes", "mixed")) sizes = MIXED_SIZES;
+  if (payload < 16 || payload > LARGEST_PAYLOAD || payload % 8 != 0) fail("payload: 16 to 32768, a multiple of 8", EINVAL);
+  if (sizes != ONE_SIZE && payload > 256) fail("payload: 16 to 256 for several sizes", EINVAL);
   source->possible_cpus = possible_cpu_count();
-  source->output = create_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, source->possible_cpus, "bench_output");
-  source->sequence = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 8, 1, "bench_sequence");
-  source->failures = create_map(BPF_MAP_TYPE_ARRAY, 8, FAILURE_SLOTS, "bench_failures");
-  source->instruction_count =
-      assemble(source->instructions, payload, source->output, source->sequence, source->failures);
+  struct maps *maps = &source->maps;
+  maps->output = create_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, source->possible_cpus, "bench_output");
+  maps->sequence = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 8, 1, "bench_sequence");
+  maps->failures = create_map(BPF_MAP_TYPE_ARRAY, 8, FAILURE_SLOTS, "bench_failures");
+  maps->payload = create_map(BPF_MAP_TYPE_ARRAY, LARGEST_PAYLOAD, 1, "bench_payload");
+  source->instruction_count = assemble(source->instructions, payload, sizes, *maps);
   source->program = load_program(source);
 
   /* For a reader that loads the same program itself: the same instructions, with map ids for descriptors. */
   struct bpf_insn portable[MOST_INSTRUCTIONS];
-  uint32_t output = map_id(source->output), sequence = map_id(source->sequence), failures = map_id(source->failures);
-  assemble(portable, payload, (int)output, (int)sequence, (int)failures);
+  const struct maps ids = {(int)map_id(maps->output), (int)map_id(maps->sequence), (int)map_id(maps->failures),
+                           (int)map_id(maps->payload)};
+  assemble(portable, payload, sizes, ids);
   char hex[sizeof portable * 2 + 1];
   for (size_t i = 0; i < source->instruction_count * sizeof *portable; i++)
     sprintf(hex + 2 * i, "%02x", ((const unsigned char *)portable)[i]);
-  answer("{\"map\":%u,\"program\":%u,\"instructions\":\"%s\"}", output, program_id(source->program), hex);
+  answer("{\"map\":%u,\"program\":%u,\"instructions\":\"%s\"}", (unsigned)ids.output, program_id(source->program), hex);
 }
 
 static void unload(struct source *source) {
   close(source->program);
-  close(source->failures);
-  close(source->sequence);
-  close(source->output);
+  close(source->maps.payload);
+  close(source->maps.failures);
+  close(source->maps.sequence);
+  close(source->maps.output);
 }
 
 /* Runs the program `count` times; answers the kernel's own time for them (`duration` of BPF_PROG_TEST_RUN). */
@@ -182,7 +222,7 @@ static uint64_t run(const struct source *source, uint32_t count) {
 /* How many outputs failed so far, all errnos; prints the slots that are not 0 into `text`. */
 static void failures_by_errno(const struct source *source, uint64_t counts[FAILURE_SLOTS]) {
   for (uint32_t slot = 0; slot < FAILURE_SLOTS; slot++) {
-    union bpf_attr attr = {.map_fd = (uint32_t)source->failures,
+    union bpf_attr attr = {.map_fd = (uint32_t)source->maps.failures,
                            .key = (uint64_t)(uintptr_t)&slot,
                            .value = (uint64_t)(uintptr_t)&counts[slot]};
     if (bpf(BPF_MAP_LOOKUP_ELEM, &attr) != 0) fail("BPF_MAP_LOOKUP_ELEM", errno);

@@ -1,4 +1,4 @@
-import { drainTable } from './drain.mjs';
+import { drainTable, ofPayloads } from './drain.mjs';
 
 export const cliff = {
   title:
@@ -6,7 +6,7 @@ export const cliff = {
   run(bench) {
     return drainTable(bench, bench.contenders.cliff, {
       // Of 40 bytes: records of 56, one of which wraps each lap.
-      payloads: bench.quick ? [40] : [16, 40],
+      samples: bench.quick ? ofPayloads(40) : ofPayloads(16, 40),
       rings: [256, 4096].map((kibibytes) => kibibytes * 1024),
       base: 'perfring drain',
     });
