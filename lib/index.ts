@@ -72,6 +72,14 @@ export {
 } from './layout/sample-layout';
 
 export { Btf, type BtfOptions, type BtfTag } from './btf/btf';
+export type { LayoutHints } from './btf/btf-layout';
+export type { BtfEventType, BtfMap } from './btf/btf-maps';
+export {
+  describeObject,
+  type ObjectDescription,
+  type ObjectGlobal,
+  type ObjectProgram,
+} from './btf/object-description';
 export type {
   BtfEnumValue,
   BtfKind,

@@ -3,7 +3,10 @@ import { BTF_KIND_DECL_TAG } from '../abi/btf';
 import { PerfRingError } from '../errors';
 import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
-import { spanOfArray } from '../input/view-span';
+import { ownCopy } from '../input/view-span';
+import type { SampleLayout } from '../layout/sample-layout';
+import { LayoutMaker, type LayoutHints } from './btf-layout';
+import { type BtfEventType, type BtfMap, eventTypesOf, mapsOf } from './btf-maps';
 import { type BtfTable, btfTable, damaged, kindOf } from './btf-table';
 import { describedType } from './btf-description';
 import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type';
@@ -67,7 +70,7 @@ export class Btf {
     if (base !== undefined && !(typeof base === 'object' && base !== null && #table in base)) {
       throw new PerfRingError('ERR_PERF_INVALID_OPTION', `base must be a Btf, got ${shown(base)}`);
     }
-    const copy = copyOf(bytes);
+    const copy = ownCopy(bytes);
     return new Btf(base, btfTable(isElf(copy) ? sectionOf(copy) : copy));
   }
 
@@ -140,7 +143,7 @@ export class Btf {
         count *= type.count;
         current = type.type;
       } else {
-        throw damaged(`type ${id} has no size: it is a ${type.kind}`);
+        throw damaged(`type ${id} has no size: it is of kind ${type.kind}`);
       }
     }
     throw tooLong(id);
@@ -167,6 +170,48 @@ export class Btf {
   tagsOf(id: number): readonly BtfTag[] {
     this.#tags ??= this.#collectTags();
     return [...(this.#base?.tagsOf(id) ?? []), ...(this.#tags.get(id) ?? [])];
+  }
+
+  /**
+   * The layout of a struct's values, for {@link decoderFor} and {@link viewFor}. Enums have names, members of anonymous structs are
+   * fields as in C, arrays of arrays become one, and `__be16`, `__be32`, `ktime_t` and `struct in6_addr` are what they mean. What else
+   * a member means is said in the program, by `__attribute__((btf_decl_tag("perfring:ipv4")))`, or by a hint.
+   *
+   * ```ts
+   * const btf = Btf.parse(readFileSync('exec.bpf.o'));
+   * const decode = decoderFor(btf.layout('event', { args: 'char[args_size]' }));
+   * ```
+   * @param type name of a struct or of a typedef of one, or its id
+   * @param hints what fields are, by name; each takes the bytes that the member has, or is the last and of variable length
+   * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN; ERR_PERF_INVALID_ARGUMENT for hints that don't fit, and a struct that no record
+   *   holds; ERR_PERF_BTF_DAMAGED
+   */
+  layout(type: string | number, hints: LayoutHints = {}): SampleLayout {
+    return new LayoutMaker(this, hints).layout(typeof type === 'number' ? type : this.#structNamed(type));
+  }
+
+  /**
+   * The maps that an object defines, in its section `.maps`.
+   * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN
+   */
+  maps(): readonly BtfMap[] {
+    return mapsOf(this);
+  }
+
+  /**
+   * The types of an object's events, by the ways that sources name them: `__type(value, struct event)` in the ring's map, a variable
+   * `gadget_tracer_NAME___MAP___TYPE`, and a pointer `const struct event *unused`.
+   * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN
+   */
+  eventTypes(): readonly BtfEventType[] {
+    return eventTypesOf(this);
+  }
+
+  /** @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */
+  #structNamed(name: string): number {
+    const id = this.find(name, 'struct') ?? this.find(name, 'union') ?? this.find(name, 'typedef');
+    if (id !== undefined) return id;
+    throw new PerfRingError('ERR_PERF_TYPE_UNKNOWN', `the BTF has no struct ${shown(name)}`);
   }
 
   /** Which of the two tables a type is in. */
@@ -223,12 +268,6 @@ export class Btf {
     });
     return tags;
   }
-}
-
-/** A plain Uint8Array, whatever class the caller's is of. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, byteLength } = spanOfArray(bytes);
-  return byteLength === 0 ? new Uint8Array(0) : new Uint8Array(buffer, byteOffset, byteLength).slice();
 }
 
 const VOID: BtfType = Object.freeze({ kind: 'void' });

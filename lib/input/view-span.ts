@@ -48,6 +48,12 @@ export function partOf(array: Uint8Array, offset: number, length: number): Uint8
   return new Uint8Array(buffer, byteOffset + offset, length);
 }
 
+/** A copy as a plain Uint8Array, whatever class the caller's is of; empty when its memory was detached. */
+export function ownCopy(array: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = spanOfArray(array);
+  return byteLength === 0 ? new Uint8Array(0) : new Uint8Array(buffer, byteOffset, byteLength).slice();
+}
+
 /** The span of memory of any kind; undefined when it is none. */
 export function spanOfMemory(memory: unknown): ViewSpan | undefined {
   if (types.isAnyArrayBuffer(memory)) {

@@ -26,13 +26,39 @@ export function checkedLayout(layout: SampleLayout<unknown>): SampleLayout {
   return checkedStruct(layout, DEEPEST_NESTING, { fields: MOST_FIELDS });
 }
 
+/** How large a layout is, nested structs included. */
+interface Extent {
+  readonly fields: number;
+  readonly levels: number;
+}
+
+/** Layouts that were checked, and are frozen with all in them: they needn't be checked again. */
+const checkedBefore = new WeakMap<object, Extent>();
+
+/** Freezes a layout whose fields are checked, nested layouts among them. */
+export function frozenLayout(fields: SampleField[], size: number, alignment: number): SampleLayout {
+  const layout = Object.freeze({ fields: Object.freeze(fields), size, alignment });
+  const nested = fields.map((field) => field.layout && checkedBefore.get(field.layout));
+  checkedBefore.set(layout, {
+    fields: nested.reduce((sum, extent) => sum + (extent?.fields ?? 0), fields.length),
+    levels: 1 + Math.max(0, ...nested.map((extent) => extent?.levels ?? 0)),
+  });
+  return layout;
+}
+
 /** @param left fields that may still come, of all structs together: a layout made by hand may contain itself */
 function checkedStruct(
   layout: SampleLayout<unknown>,
   levels: number,
   left: { fields: number },
 ): SampleLayout {
-  if (levels === 0) throw invalidLayout(`structs nest at most ${DEEPEST_NESTING} deep`);
+  const known = checkedBefore.get(layout);
+  if (levels < (known?.levels ?? 1)) throw invalidLayout(`structs nest at most ${DEEPEST_NESTING} deep`);
+  if (known !== undefined) {
+    left.fields -= known.fields;
+    checkLeft(left);
+    return layout as SampleLayout;
+  }
   const plain = plainProperties(
     layout,
     ['fields', 'size', 'alignment'],
@@ -67,7 +93,12 @@ function checkedStruct(
   if (!isByteCount(size) || size < end || !isByteCount(alignment) || alignment === 0) {
     throw invalidLayout(`a layout whose fields end at byte ${end} cannot have size ${shown(size)}`);
   }
-  return Object.freeze({ fields: Object.freeze(fields), size, alignment });
+  return frozenLayout(fields, size, alignment);
+}
+
+function checkLeft(left: { readonly fields: number }): void {
+  if (left.fields < 0)
+    throw invalidLayout(`a layout has at most ${MOST_FIELDS} fields, nested ones included`);
 }
 
 const FIELD_NAMES = ['name', 'kind', 'offset', 'size', 'layout', 'values', 'bitOffset'] as const;
@@ -239,4 +270,12 @@ export function checkVariableField(fields: readonly SampleField[]): void {
       );
     }
   });
+}
+
+/**
+ * Bytes that a kind takes; 0 where its length varies.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no kind
+ */
+export function checkedKindBytes(name: string, kind: unknown): number {
+  return shapeOf(name, kind).size;
 }

@@ -3,6 +3,7 @@ import { named, shown } from '../input/shown';
 import {
   checkVariableField,
   fieldAt,
+  frozenLayout,
   isBitOffset,
   isByteCount,
   isVariable,
@@ -144,11 +145,7 @@ export function defineLayout<
   if (size !== undefined && (!isByteCount(size) || size < endBytes)) {
     throw invalidLayout(`a layout whose fields end at byte ${endBytes} cannot have size ${shown(size)}`);
   }
-  return Object.freeze({
-    fields: Object.freeze(fields),
-    size: size ?? structSize,
-    alignment: greatestAlignment,
-  });
+  return frozenLayout(fields, size ?? structSize, greatestAlignment) as SampleLayout<ValuesOf<Definitions>>;
 }
 
 /** A list as it is, or the members of an object. */

@@ -106,6 +106,7 @@ struct exec_event {
 
 /* Inspektor Gadget's habit. */
 const void *gadget_tracer_exec___execs___exec_event __attribute__((unused));
+const struct exec_event *__gadget_tracer_type_exec __attribute__((unused));
 
 struct {
 	__uint(type, 27); /* BPF_MAP_TYPE_RINGBUF */

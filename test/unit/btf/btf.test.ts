@@ -297,17 +297,20 @@ function readAll(bytes: Uint8Array): void {
     try {
       return call();
     } catch (error) {
-      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_PERF_(BTF|TYPE)_/) });
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_PERF_(BTF|TYPE|INVALID_ARGUMENT)/) });
       return undefined;
     }
   };
   const btf = tried(() => Btf.parse(bytes));
   if (btf === undefined) return;
   tried(() => btf.find('int'));
+  tried(() => btf.maps());
+  tried(() => btf.eventTypes());
   for (let id = 0; id < btf.typeCount; id++) {
     tried(() => btf.type(id));
     tried(() => btf.sizeOf(id));
     tried(() => btf.resolve(id));
     tried(() => btf.tagsOf(id));
+    tried(() => btf.layout(id));
   }
 }

@@ -1,0 +1,105 @@
+import { BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF } from '../abi/bpf';
+import type { Btf } from './btf';
+import type { BtfType } from './btf-type';
+
+/** A map as the source of a program defines it, in its section `.maps`. */
+export interface BtfMap {
+  readonly name: string;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number | undefined;
+  readonly maxEntries: number | undefined;
+  /** Id of the type of its keys, where the source says it; of the CPUs or events of a ring it says none. */
+  readonly keyType: number | undefined;
+  /** Id of the type of its values; of a ring that of its events. */
+  readonly valueType: number | undefined;
+}
+
+/** A type of events, and how it is known. */
+export interface BtfEventType {
+  /** Id of the struct. */
+  readonly type: number;
+  readonly name: string;
+  /** The map that the events go to; `undefined` where the source doesn't say it. */
+  readonly map: string | undefined;
+}
+
+/** The maps that an object defines. @throws PerfRingError ERR_PERF_BTF_DAMAGED */
+export function mapsOf(btf: Btf): BtfMap[] {
+  return variablesOf(btf, (section) => section === '.maps').flatMap(({ name, type }) => {
+    const definition = btf.type(btf.resolve(type));
+    if (definition.kind !== 'struct') return [];
+    const member = (wanted: string): number | undefined =>
+      definition.members.find((one) => one.name === wanted)?.type;
+    return [
+      {
+        name,
+        type: numberOf(btf, member('type')),
+        maxEntries: numberOf(btf, member('max_entries')),
+        keyType: pointedBy(btf, member('key')),
+        valueType: pointedBy(btf, member('value')),
+      },
+    ];
+  });
+}
+
+/** What libbpf's `__uint(name, 7)` makes: a pointer to an array of 7. */
+function numberOf(btf: Btf, type: number | undefined): number | undefined {
+  const pointed = pointedBy(btf, type);
+  const array = pointed === undefined ? undefined : btf.type(pointed);
+  return array?.kind === 'array' ? array.count : undefined;
+}
+
+function pointedBy(btf: Btf, type: number | undefined): number | undefined {
+  const pointer = type === undefined ? undefined : btf.type(btf.resolve(type));
+  return pointer?.kind === 'ptr' ? pointer.type : undefined;
+}
+
+/** A variable of an object. */
+export interface BtfGlobal {
+  readonly name: string;
+  readonly type: number;
+  readonly section: string;
+}
+
+/** The variables in the sections of an object. @throws PerfRingError ERR_PERF_BTF_DAMAGED */
+export function variablesOf(btf: Btf, isWanted: (section: string) => boolean): BtfGlobal[] {
+  const variables: BtfGlobal[] = [];
+  for (let id = 1; id < btf.typeCount; id++) {
+    const section = btf.type(id);
+    if (section.kind !== 'datasec' || !isWanted(section.name)) continue;
+    for (const { type } of section.variables) {
+      const variable = btf.type(type);
+      if (variable.kind !== 'var') continue;
+      variables.push({ name: variable.name, type: variable.type, section: section.name });
+    }
+  }
+  return variables;
+}
+
+/**
+ * The types of an object's events, by the three ways that sources name them: the value of a ring's map (cilium/ebpf), a variable
+ * `gadget_tracer_NAME___MAP___TYPE` (Inspektor Gadget), and a pointer to a struct that nothing uses, named `unused…` (bpf2go).
+ * @throws PerfRingError ERR_PERF_BTF_DAMAGED
+ */
+export function eventTypesOf(btf: Btf): BtfEventType[] {
+  const events: BtfEventType[] = [];
+  const add = (type: number | undefined, map: string | undefined): void => {
+    const id = type === undefined ? undefined : btf.resolve(type);
+    const struct = id === undefined ? undefined : btf.type(id);
+    if (id === undefined || !isStruct(struct)) return;
+    events.push({ type: id, name: struct.name, map });
+  };
+  for (const { name, type, valueType } of mapsOf(btf)) {
+    if (type === BPF_MAP_TYPE_RINGBUF || type === BPF_MAP_TYPE_PERF_EVENT_ARRAY) add(valueType, name);
+  }
+  for (const { name, type } of variablesOf(btf, (section) => section !== '.maps')) {
+    const [, map, struct] = /^gadget_tracer_.+?___(.+)___(.+)$/.exec(name) ?? [];
+    if (struct !== undefined) add(btf.find(struct, 'struct'), map);
+    else if (/^_*unused/.test(name)) add(pointedBy(btf, type), undefined);
+  }
+  return events;
+}
+
+function isStruct(type: BtfType | undefined): type is BtfType & { kind: 'struct' | 'union' } {
+  return type?.kind === 'struct' || type?.kind === 'union';
+}
