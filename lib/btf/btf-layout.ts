@@ -66,6 +66,14 @@ export class LayoutMaker {
     return layoutOf(definitions, struct.size, true) ?? this.#refuseEmpty(struct);
   }
 
+  /** @throws PerfRingError as {@link layout} */
+  fieldType(type: number): FieldType {
+    const member = { name: 'value', type, bitOffset: 0, bitSize: 0 };
+    const kind = this.#kind(member, undefined, 0, false);
+    if (kind !== undefined && !flexible(kind)) return kind;
+    throw new PerfRingError('ERR_PERF_TYPE_UNKNOWN', `type ${type} has no values`);
+  }
+
   #refuseEmpty(struct: Struct): never {
     throw new PerfRingError('ERR_PERF_TYPE_UNKNOWN', `the struct ${shown(struct.name)} has no fields`);
   }

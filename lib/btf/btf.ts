@@ -4,7 +4,7 @@ import { PerfRingError } from '../errors';
 import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { ownCopy } from '../input/view-span';
-import type { SampleLayout } from '../layout/sample-layout';
+import type { FieldType, SampleLayout } from '../layout/sample-layout';
 import { LayoutMaker, type LayoutHints } from './btf-layout';
 import { type BtfEventType, type BtfMap, eventTypesOf, mapsOf } from './btf-maps';
 import { type BtfTable, btfTable, damaged, kindOf } from './btf-table';
@@ -188,6 +188,14 @@ export class Btf {
    */
   layout(type: string | number, hints: LayoutHints = {}): SampleLayout {
     return new LayoutMaker(this, hints).layout(typeof type === 'number' ? type : this.#structNamed(type));
+  }
+
+  /**
+   * What a value of a type is as a field of a layout: of a key or a value of a map, or of a global variable.
+   * @throws PerfRingError as {@link layout}
+   */
+  fieldType(type: number): FieldType {
+    return new LayoutMaker(this, {}).fieldType(type);
   }
 
   /**

@@ -4,12 +4,14 @@ import { Command, CommanderError, Option } from 'commander';
 import { BUILTIN_PROGRAMS, DEFAULT_BUILTIN } from '../index';
 import type { CollectArguments } from './collect-settings';
 import { type CommandError, EXIT_OK, usageError } from './failure';
+import type { GenArguments } from './gen';
 import { print } from './print';
 
 /** What the commands do. */
 export interface Commands {
   collect(given: CollectArguments): void | Promise<void>;
   doctor(given: { readonly json?: true }): void | Promise<void>;
+  gen(object: string, given: GenArguments): void | Promise<void>;
 }
 
 /**
@@ -42,6 +44,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
     .addHelpText('after', EXAMPLES);
   addCollect(program).action((given: CollectArguments) => commands.collect(given));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
+  addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
   for (const command of program.commands) refuseRepeatedValues(command);
   return program;
 }
@@ -102,6 +105,16 @@ function addDoctor(program: Command): Command {
     .addHelpOption(helpOption());
 }
 
+function addGen(program: Command): Command {
+  return program
+    .command('gen')
+    .argument('<object>', 'a file that clang has compiled with -g, like exec.bpf.o')
+    .description('Write a TypeScript module to stdout: layouts and types of its events, maps and globals.')
+    .option('--types <names>', 'further structs, like key,value')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption());
+}
+
 /** Among the options that were added last. */
 function helpOption(): Option {
   return new Option('-h, --help', 'print this').helpGroup('Help:');
@@ -147,13 +160,13 @@ function asUsageError(error: CommanderError, args: readonly string[]): CommandEr
   if (error.code === 'commander.help') {
     const [first, unknown] = args;
     if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
-    return usageError('name a command, collect or doctor; see: perfring --help');
+    return usageError('name a command, collect, doctor or gen; see: perfring --help');
   }
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')
     .replace(/\.$/, '');
-  const command = args.find((arg) => arg === 'collect' || arg === 'doctor');
+  const command = args.find((arg) => ['collect', 'doctor', 'gen'].includes(arg));
   const help = ['perfring', ...(command === undefined ? [] : [command]), '--help'].join(' ');
   return usageError(`${message}; see: ${help}`);
 }

@@ -3,6 +3,7 @@ import { collectSettings } from './collect-settings';
 import { runCommandLine } from './command-line';
 import { doctor } from './doctor';
 import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
+import { gen } from './gen';
 
 /**
  * The command `perfring`.
@@ -29,6 +30,7 @@ export async function run(args: readonly string[]): Promise<number> {
       doctor: async (given) => {
         exitCode = await doctor(given);
       },
+      gen,
     });
   } catch (error) {
     process.stderr.write(failureText(error, debug));

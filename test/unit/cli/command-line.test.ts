@@ -7,6 +7,7 @@ import { resolveOptions } from '../../../lib/perf-array/options';
 interface Given {
   readonly collect?: CollectArguments;
   readonly doctor?: { readonly json?: true };
+  readonly gen?: { readonly object: string; readonly types?: string };
 }
 
 async function parsed(...args: string[]): Promise<Given> {
@@ -17,6 +18,9 @@ async function parsed(...args: string[]): Promise<Given> {
     },
     doctor: (doctor) => {
       given = { doctor };
+    },
+    gen: (object, gen) => {
+      given = { gen: { object, ...gen } };
     },
   });
   return given;
@@ -59,11 +63,18 @@ describe('runCommandLine', () => {
     expect(await parsed('doctor', '--json')).toEqual({ doctor: { json: true } });
   });
 
+  it('hands gen what was typed', async () => {
+    expect(await parsed('gen', 'exec.bpf.o', '--types', 'key,value')).toEqual({
+      gen: { object: 'exec.bpf.o', types: 'key,value' },
+    });
+  });
+
   it('passes on what a command throws', async () => {
     const failure = new Error('no');
     const failing = runCommandLine(['collect'], {
       collect: () => Promise.reject(failure),
       doctor: () => undefined,
+      gen: () => undefined,
     });
     await expect(failing).rejects.toBe(failure);
   });
@@ -100,7 +111,7 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['--debug'], 'name a command, collect or doctor; see: perfring --help'],
+    [['--debug'], 'name a command, collect, doctor or gen; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
