@@ -28,6 +28,7 @@ export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-ma
 export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
 export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';
 export { BpfObject } from './bpf/bpf-object';
+export type { GlobalValue } from './bpf/global-value';
 export type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './bpf/object-options';
 export type { AttachTarget } from './bpf/object-attach';
 export type { ObjectLink } from './bpf/object-link';

@@ -11,6 +11,9 @@ import { BpfMap } from './bpf-map';
 import { BpfProgram } from './bpf-program';
 import { type AttachTarget, attachProgram, type ProgramToAttach, runIterator } from './object-attach';
 import { loadError, objectError } from './object-error';
+import { runLoad } from './object-load';
+import type { GlobalValue } from './global-value';
+import { ObjectGlobals } from './object-globals';
 import { type ObjectLink, OwnedLink } from './object-link';
 import type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './object-options';
 import { bytesOf, kernelName, nameOf } from './object-source';
@@ -40,6 +43,7 @@ export class BpfObject {
   readonly #maps = new Map<string, BpfMap>();
   readonly #programs = new Map<string, BpfProgram>();
   readonly #links = new Set<OwnedLink>();
+  readonly #globals: ObjectGlobals;
   #handle: BpfObjectHandle | undefined;
   #state: 'open' | 'loading' | 'loaded' | 'closed' = 'open';
 
@@ -54,6 +58,7 @@ export class BpfObject {
     this.#handle = this.#openHandle('');
     this.#programInfos = described(native.bpfObjectPrograms(this.#handle), options.name);
     this.#mapInfos = described(native.bpfObjectMaps(this.#handle), options.name);
+    this.#globals = ObjectGlobals.of(native, this.#handle, this.#mapInfos, options.name);
   }
 
   /**
@@ -80,6 +85,11 @@ export class BpfObject {
     return this.#mapInfos.filter(({ isInternal }) => !isInternal).map(({ name }) => name);
   }
 
+  /** Names of the global variables; none where the object was compiled without `-g`. */
+  get globals(): readonly string[] {
+    return this.#globals.names;
+  }
+
   /** Whether {@link load} has succeeded. */
   get loaded(): boolean {
     return this.#state === 'loaded';
@@ -88,6 +98,37 @@ export class BpfObject {
   /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /**
+   * Sets global variables before they are loaded: constants (`const volatile`), and others.
+   *
+   * ```ts
+   * object.set({ target_pid: 4711, threshold: -5, verbose: true, prefix: 'web' });
+   * ```
+   *
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name, and a value that is not of the variable's type or range;
+   *   none is set then. ERR_PERF_ALREADY_LOADED
+   */
+  set(globals: Readonly<Record<string, GlobalValue>>): this {
+    this.#checkState('open', 'set');
+    this.#globals.set(globals);
+    return this;
+  }
+
+  /**
+   * A global variable: its value now, or before the load what it will begin with.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name
+   */
+  get(global: string): GlobalValue {
+    if (this.#state !== 'loaded') {
+      this.#checkState('open', 'get');
+      return this.#globals.get(global);
+    }
+    return this.#globals.get(global, (index) => {
+      const map = this.map(this.#mapInfos[index]?.name ?? '');
+      return map.lookup(new Uint8Array(map.info.keySize)) ?? new Uint8Array(map.valueBytes);
+    });
   }
 
   /**
@@ -246,6 +287,7 @@ export class BpfObject {
         this.#native.bpfObjectSetAutoload(handle, index, wanted.includes(index));
       }
     }
+    this.#globals.apply(this.#native, handle);
     for (const [index, info] of this.#mapInfos.entries()) {
       applyMapSettings(this.#native, handle, index, info, this.#mapSettings.get(info.name) ?? {});
     }
@@ -257,17 +299,7 @@ export class BpfObject {
     btf: string | undefined,
   ): Promise<void> {
     this.#state = 'loading';
-    const cancel = (): void => {
-      this.#native.bpfObjectCancelLoad(handle);
-    };
-    const { status, log } = await new Promise<{ status: number; log: string }>((resolve) => {
-      const begun = this.#native.bpfObjectLoad(handle, (result, text) =>
-        resolve({ status: result, log: text }),
-      );
-      if (begun === 0) signal?.addEventListener('abort', cancel, { once: true });
-      else resolve({ status: begun, log: '' });
-    });
-    signal?.removeEventListener('abort', cancel);
+    const { status, log } = await runLoad(this.#native, handle, signal);
     if (this.closed) {
       throw new PerfRingError(
         'ERR_PERF_CLOSED',

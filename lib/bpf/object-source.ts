@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { Btf } from '../btf/btf';
+import { checkEveryType } from '../btf/check-types';
+import { elfSections } from '../btf/elf-sections';
 import { PerfRingError } from '../errors';
 import { failedCall } from '../host/failed-call';
 import { named, shown } from '../input/shown';
@@ -15,20 +18,25 @@ export function kernelName(name: string): string {
   return name.replace(/(\.bpf)?\.o$/, '').replaceAll('.', '_');
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_OBJECT_DAMAGED; PerfSystemError of a file that can't be read */
+/**
+ * The bytes of an object, checked.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; ERR_PERF_OBJECT_DAMAGED and ERR_PERF_BTF_DAMAGED for what libbpf would trip
+ *   over; PerfSystemError of a file that can't be read
+ */
 export function bytesOf(source: string | Uint8Array): Uint8Array {
   const bytes = copyOf(source);
-  if (bytes.length >= HEADER_BYTES && MAGIC.every((byte, index) => bytes[index] === byte)) return bytes;
-  throw new PerfRingError(
-    'ERR_PERF_OBJECT_DAMAGED',
-    `${nameOf(source)} is no object file: it does not begin with an ELF header`,
-  );
+  checkObject(bytes);
+  return bytes;
 }
 
-/** `\x7fELF` */
-const MAGIC = [0x7f, 0x45, 0x4c, 0x46];
-/** sizeof(Elf64_Ehdr) */
-const HEADER_BYTES = 64;
+/**
+ * libbpf 1.1 checks the places of sections and symbols, but follows the numbers of types and names in BTF wherever they lead; from
+ * 1.3 on it checks those too.
+ */
+function checkObject(bytes: Uint8Array): void {
+  const types = elfSections(bytes).filter(({ name }) => name === '.BTF');
+  for (const section of types) checkEveryType(Btf.parse(section.bytes));
+}
 
 function copyOf(source: string | Uint8Array): Uint8Array {
   if (typeof source === 'string') return readObject(source);

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   events: ['addon', 'host', 'abi'],
   storage: ['events', 'ring', 'records', 'addon', 'host', 'abi'],
   merge: ['ring', 'records', 'host', 'abi'],
-  bpf: ['layout', 'events', 'addon', 'host', 'abi'],
+  bpf: ['btf', 'layout', 'events', 'addon', 'host', 'abi'],
   delivery: ['records', 'merge', 'layout', 'host', 'abi'],
   'perf-array': ['delivery', 'merge', 'bpf', 'storage', 'events', 'ring', 'records', 'addon', 'host', 'abi'],
   doctor: ['bpf', 'storage', 'events', 'addon', 'host', 'abi'],
