@@ -25,6 +25,8 @@ const TAG_PREFIX = 'perfring:';
 const DEEPEST_NESTING = 32;
 /** All structs of a type together: no record has more bytes. */
 const MOST_FIELDS = 65_536;
+/** Of all enums of a type together: each field has the names of its own. */
+const MOST_ENUM_VALUES = 1_000_000;
 
 type Struct = BtfType & { readonly kind: 'struct' | 'union' };
 
@@ -36,6 +38,7 @@ export class LayoutMaker {
   readonly #layouts = new Map<number, SampleLayout | undefined>();
   readonly #usedHints = new Set<string>();
   #fields = 0;
+  #enumValues = 0;
 
   constructor(btf: Btf, hints: LayoutHints) {
     this.#btf = btf;
@@ -87,7 +90,12 @@ export class LayoutMaker {
     if (depth > DEEPEST_NESTING) throw damaged(`structs nest more than ${DEEPEST_NESTING} deep`);
     this.#fields += struct.members.length;
     if (this.#fields > MOST_FIELDS) throw damaged(`type ${id} has more than ${MOST_FIELDS} members`);
-    const tags = this.#btf.tagsOf(id).filter(({ name }) => name.startsWith(TAG_PREFIX));
+    const tags = new Map(
+      this.#btf
+        .tagsOf(id)
+        .filter(({ name }) => name.startsWith(TAG_PREFIX))
+        .map(({ name, component }) => [component, name.slice(TAG_PREFIX.length)] as const),
+    );
     return struct.members.flatMap((member, index): FieldDefinition[] => {
       const bit = from + member.bitOffset;
       const inner = this.#btf.resolve(member.type);
@@ -95,8 +103,7 @@ export class LayoutMaker {
       if (member.name === '') {
         return isStruct(innerType) ? this.#definitions(inner, innerType, bit, depth + 1, isTop) : [];
       }
-      const tag = tags.find(({ component }) => component === index)?.name.slice(TAG_PREFIX.length);
-      const kind = this.#kind(member, tag as FieldType | undefined, depth, isTop);
+      const kind = this.#kind(member, tags.get(index) as FieldType | undefined, depth, isTop);
       if (kind === undefined) return [];
       const offset = Math.floor(bit / 8);
       const isBitfield = member.bitSize > 0 || bit % 8 !== 0;
@@ -111,11 +118,16 @@ export class LayoutMaker {
       this.#usedHints.add(member.name);
       return this.#checkedHint(member, hint);
     }
-    return fieldTypeOf(this.#btf, member, (id, count) => {
+    const kind = fieldTypeOf(this.#btf, member, (id, count) => {
       const layout = this.#nested(id, depth + 1);
       if (layout === undefined) return undefined;
       return count === undefined ? layout : ([layout, count] as const);
     });
+    if (typeof kind === 'object' && 'enum' in kind) this.#enumValues += Object.keys(kind.enum).length;
+    if (this.#enumValues > MOST_ENUM_VALUES) {
+      throw damaged(`the enums of its members have more than ${MOST_ENUM_VALUES} values together`);
+    }
+    return kind;
   }
 
   #nested(id: number, depth: number): SampleLayout | undefined {

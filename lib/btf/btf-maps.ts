@@ -1,5 +1,6 @@
 import { BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_RINGBUF } from '../abi/bpf';
 import type { Btf } from './btf';
+import { damaged } from './btf-table';
 import type { BtfType } from './btf-type';
 
 /** A map as the source of a program defines it, in its section `.maps`. */
@@ -14,6 +15,8 @@ export interface BtfMap {
   readonly valueType: number | undefined;
 }
 
+const TRACER_PREFIX = 'gadget_tracer_';
+
 /** A type of events, and how it is known. */
 export interface BtfEventType {
   /** Id of the struct. */
@@ -25,7 +28,9 @@ export interface BtfEventType {
 
 /** The maps that an object defines. @throws PerfRingError ERR_PERF_BTF_DAMAGED */
 export function mapsOf(btf: Btf): BtfMap[] {
-  return variablesOf(btf, (section) => section === '.maps').flatMap(({ name, type }) => {
+  const variables = variablesOf(btf, (section) => section === '.maps');
+  if (variables.length > MOST_VARIABLES) throw damaged(`it has ${variables.length} maps`);
+  return variables.flatMap(({ name, type }) => {
     const definition = btf.type(btf.resolve(type));
     if (definition.kind !== 'struct') return [];
     const member = (wanted: string): number | undefined =>
@@ -41,6 +46,9 @@ export function mapsOf(btf: Btf): BtfMap[] {
     ];
   });
 }
+
+/** No object has so many maps or types of events; each costs a search. */
+const MOST_VARIABLES = 1024;
 
 /** What libbpf's `__uint(name, 7)` makes: a pointer to an array of 7. */
 function numberOf(btf: Btf, type: number | undefined): number | undefined {
@@ -92,10 +100,15 @@ export function eventTypesOf(btf: Btf): BtfEventType[] {
   for (const { name, type, valueType } of mapsOf(btf)) {
     if (type === BPF_MAP_TYPE_RINGBUF || type === BPF_MAP_TYPE_PERF_EVENT_ARRAY) add(valueType, name);
   }
+  let searches = 0;
   for (const { name, type } of variablesOf(btf, (section) => section !== '.maps')) {
-    const [, map, struct] = /^gadget_tracer_.+?___(.+)___(.+)$/.exec(name) ?? [];
-    if (struct !== undefined) add(btf.find(struct, 'struct'), map);
-    else if (/^_*unused/.test(name)) add(pointedBy(btf, type), undefined);
+    if (name.startsWith(TRACER_PREFIX) && name.includes('___')) {
+      if (++searches > MOST_VARIABLES) throw damaged(`it names more than ${MOST_VARIABLES} tracers`);
+      const [map, struct] = name.split('___').slice(-2);
+      add(btf.find(struct as string, 'struct'), map);
+    } else if (/^_*unused/.test(name)) {
+      add(pointedBy(btf, type), undefined);
+    }
   }
   return events;
 }

@@ -7,13 +7,19 @@ import { ownCopy } from '../input/view-span';
 import type { FieldType, SampleLayout } from '../layout/sample-layout';
 import { LayoutMaker, type LayoutHints } from './btf-layout';
 import { type BtfEventType, type BtfMap, eventTypesOf, mapsOf } from './btf-maps';
-import { type BtfTable, btfTable, damaged, kindOf } from './btf-table';
+import { type BtfTable, btfTable, countOf, damaged, kindOf } from './btf-table';
 import { describedType } from './btf-description';
 import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type';
 import { elfSections, isElf } from './elf-sections';
 
 /** Where the kernel shows its types, and below it those of its modules. */
 const KERNEL_BTF = '/sys/kernel/btf';
+
+/** Types with more parts than this are described once, and kept: no BTF makes that work a second time. */
+const MANY_PARTS = 64;
+
+/** A name is no longer: identifiers of the kernel's have at most 512 bytes. */
+const LONGEST_NAME = 4096;
 
 /** Types that refer to types: the kernel's own limit of what it follows, MAX_RESOLVE_DEPTH. */
 const LONGEST_CHAIN = 32;
@@ -51,6 +57,7 @@ export class Btf {
   /** Where the names of this table begin. */
   readonly #firstName: number;
   #tags: Map<number, BtfTag[]> | undefined;
+  readonly #large = new Map<number, BtfType>();
 
   private constructor(base: Btf | undefined, table: BtfTable) {
     this.#base = base;
@@ -102,9 +109,14 @@ export class Btf {
    */
   type(id: number): BtfType {
     if (id === 0) return VOID;
-    const { words, starts } = this.#tableOf(id);
-    const start = starts[id - this.#ownerOf(id).#firstId] as number;
-    return describedType(words, start, (offset) => this.#name(offset));
+    const owner = this.#ownerOf(id);
+    const known = owner.#large.get(id);
+    if (known !== undefined) return known;
+    const { words, starts } = owner.#table;
+    const start = starts[id - owner.#firstId] as number;
+    const type = describedType(words, start, (offset) => owner.#name(offset));
+    if (countOf(words[start + 1] as number) > MANY_PARTS) owner.#large.set(id, type);
+    return type;
   }
 
   /**
@@ -222,19 +234,15 @@ export class Btf {
     throw new PerfRingError('ERR_PERF_TYPE_UNKNOWN', `the BTF has no struct ${shown(name)}`);
   }
 
-  /** Which of the two tables a type is in. */
+  /** Which of the two BTFs a type is in. @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */
   #ownerOf(id: number): Btf {
-    return this.#base !== undefined && id < this.#firstId ? this.#base.#ownerOf(id) : this;
-  }
-
-  #tableOf(id: number): BtfTable {
     if (!Number.isInteger(id) || id < 1 || id >= this.typeCount) {
       throw new PerfRingError(
         'ERR_PERF_TYPE_UNKNOWN',
         `there is no type ${shown(id)}: the BTF has ${this.typeCount - 1}`,
       );
     }
-    return this.#ownerOf(id).#table;
+    return this.#base !== undefined && id < this.#firstId ? this.#base.#ownerOf(id) : this;
   }
 
   #name(offset: number): string {
@@ -243,6 +251,7 @@ export class Btf {
     const start = offset - this.#firstName;
     if (start >= strings.length) throw damaged(`a name lies at byte ${offset}, beyond the names`);
     const end = strings.indexOf(0, start);
+    if (end - start > LONGEST_NAME) throw damaged(`a name has ${end - start} bytes`);
     return Buffer.from(strings.buffer, strings.byteOffset + start, end - start).toString('utf8');
   }
 

@@ -138,10 +138,14 @@ function offset64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
+/** Symbols have shorter names: so many long ones take no time. */
+const LONGEST_NAME = 4096;
+
 /** @param offset of the first character */
 function stringAt(strings: Uint8Array, offset: number): string {
   const end = strings.indexOf(0, offset);
   if (offset >= strings.length || end === -1) throw damaged(`a name at byte ${offset} does not end`);
+  if (end - offset > LONGEST_NAME) throw damaged(`a name has ${end - offset} bytes`);
   return Buffer.from(strings.buffer, strings.byteOffset + offset, end - offset).toString('utf8');
 }
 

@@ -1,3 +1,5 @@
+import { PerfRingError } from '../errors';
+import { shown } from '../input/shown';
 import type { RecordPayload } from '../records/record';
 import { checkRecord } from '../records/record-check';
 import { checkedLayout } from './checked-layout';
@@ -25,6 +27,11 @@ export interface EventViews<Values> {
    * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no record
    */
   (record: RecordPayload): EventView<Values> | null;
+  /**
+   * The views of a batch's records, or of other records, one by one; those that don't fit are left out, and counted.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what has no records
+   */
+  each(records: Iterable<RecordPayload>): IterableIterator<EventView<Values>>;
   /** How many records didn't fit. */
   readonly unfit: number;
   /** Of a union: how many records had a type that is none of its cases. */
@@ -49,9 +56,29 @@ export function viewFor<Values>(layout: SampleLayout<Values> | UnionLayout<Value
   if (isUnion(layout)) return unionViews(layout) as EventViews<Values>;
   const { lend, unfit } = lenderOf(viewable(checkedLayout(layout)));
   return Object.defineProperties(lend, {
+    each: { value: (records: Iterable<RecordPayload>) => viewsOf(records, lend) },
     unfit: { get: unfit },
     unknown: { value: 0 },
   }) as EventViews<Values>;
+}
+
+type Lend = (record: RecordPayload) => unknown;
+
+function viewsOf(records: Iterable<RecordPayload>, lend: Lend): IterableIterator<unknown> {
+  if (typeof records === 'object' && records !== null && Symbol.iterator in records) {
+    return lentViews(records, lend);
+  }
+  throw new PerfRingError(
+    'ERR_PERF_INVALID_ARGUMENT',
+    `each() takes a batch, or other records in order, got ${shown(records)}`,
+  );
+}
+
+function* lentViews(records: Iterable<RecordPayload>, lend: Lend): IterableIterator<unknown> {
+  for (const record of records) {
+    const view = lend(record);
+    if (view !== null) yield view;
+  }
 }
 
 /** Names that a view has itself. */
@@ -90,7 +117,7 @@ function unionViews(union: UnionLayout<unknown>): unknown {
   );
   let short = 0;
   let unknown = 0;
-  const lend = (record: RecordPayload): unknown => {
+  const lend: Lend = (record) => {
     checkRecord(record, 'a view');
     const tag = readTag(record);
     if (tag === undefined) {
@@ -103,6 +130,7 @@ function unionViews(union: UnionLayout<unknown>): unknown {
     return new UnknownView(tag, record.bytes());
   };
   return Object.defineProperties(lend, {
+    each: { value: (records: Iterable<RecordPayload>) => viewsOf(records, lend) },
     unfit: { get: () => [...lenders.values()].reduce((sum, lender) => sum + lender.unfit(), short) },
     unknown: { get: () => unknown },
   });

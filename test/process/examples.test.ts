@@ -29,6 +29,16 @@ describe('the examples', () => {
     expect(runExample('merge-rings.ts')).toBe('10: CPU 0 opened 7\n20: CPU 1 opened 8\n30: CPU 0 closed 7\n');
   });
 
+  it('typed-events.ts tells events of two types apart, and shows one of an unknown type', () => {
+    expect(runExample('typed-events.ts').split('\n')).toEqual([
+      '42 node connects to 192.168.0.1:443',
+      '43 starts /bin/ls',
+      'an event of the unknown type 3: 12 bytes',
+      '0 too short, 1 unknown',
+      '',
+    ]);
+  });
+
   it('read-samples.ts is the program the README shows', () => {
     const program = readFileSync(join(ROOT, 'examples/read-samples.ts'), 'utf8');
     const shown = program.slice(program.indexOf('import'));

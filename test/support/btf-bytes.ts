@@ -32,8 +32,9 @@ export class BtfBytes {
   /** @returns the id of the type */
   add({ kind, name = '', count = 0, flag = false, last = 0, words = [] }: WrittenType): number {
     const info = ((kind << 24) | count | (flag ? 0x8000_0000 : 0)) >>> 0;
-    const following = words.map((word) => (typeof word === 'string' ? this.#name(word) : word >>> 0));
-    this.#words.push(this.#name(name), info, last >>> 0, ...following);
+    this.#words.push(this.#name(name), info, last >>> 0);
+    // One by one: there may be more than a call takes as arguments.
+    for (const word of words) this.#words.push(typeof word === 'string' ? this.#name(word) : word >>> 0);
     return this.#nextId++;
   }
 

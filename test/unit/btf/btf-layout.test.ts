@@ -99,6 +99,26 @@ describe('Btf.layout', () => {
     expect(() => Btf.parse(anonymous.bytes()).layout(flat)).toThrow(damaged(/more than 65536 members/));
   });
 
+  it('ends for as many members, values and tags as there can be', () => {
+    const most = 0xffff;
+    const written = new BtfBytes();
+    const values = Array.from({ length: most }, (_, index) => [`A${index}`, index]).flat();
+    const large = written.add({ kind: abi.BTF_KIND_ENUM, name: 'e', last: 4, count: most, words: values });
+    const membersOf = (type: number) =>
+      Array.from({ length: most }, (_, index) => [`m${index}`, type, 0] as const);
+    const enums = written.struct('enums', 4, membersOf(large));
+    const int = written.int('unsigned int', 4);
+    const ints = written.struct('ints', 4, membersOf(int));
+    const structs = written.struct('structs', 4, membersOf(ints));
+    for (let index = 0; index < most; index++) {
+      written.add({ kind: abi.BTF_KIND_DECL_TAG, name: 'perfring:u32', last: ints, words: [index] });
+    }
+    const btf = Btf.parse(written.bytes());
+    expect(btf.layout(ints).fields.length).toBe(most);
+    expect(() => btf.layout(structs)).toThrow(/at most 65536 fields|more than 65536 members/);
+    expect(() => btf.layout(enums)).toThrow(damaged(/more than 1000000 values together/));
+  });
+
   it('refuses members that no struct has', () => {
     const written = new BtfBytes();
     const fn = written.add({ kind: abi.BTF_KIND_FUNC_PROTO });

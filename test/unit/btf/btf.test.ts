@@ -238,6 +238,33 @@ describe('Btf', () => {
     expect(() => Btf.parse(bytes).type(1)).toThrow(withCode('ERR_PERF_BTF_DAMAGED', /beyond the names/));
   });
 
+  it('refuses names that are too long to be any', () => {
+    const written = new BtfBytes();
+    const long = written.int('a'.repeat(4097), 4);
+    const btf = Btf.parse(written.bytes());
+    expect(() => btf.type(long)).toThrow(withCode('ERR_PERF_BTF_DAMAGED', /a name has 4097 bytes/));
+  });
+
+  it('searches for no more maps and tracers than objects have', () => {
+    const written = new BtfBytes();
+    const struct = written.struct('s', 0, []);
+    const variables = (count: number, name: string) => {
+      const list = Array.from({ length: count }, (_, index) =>
+        written.add({ kind: abi.BTF_KIND_VAR, name: `${name}${index}`, last: struct, words: [1] }),
+      );
+      return list.flatMap((id) => [id, 0, 0]);
+    };
+    const section = (name: string, words: number[]) =>
+      written.add({ kind: abi.BTF_KIND_DATASEC, name, count: words.length / 3, words });
+    section('.bss', variables(1025, 'gadget_tracer_a___b___c'));
+    const tracers = Btf.parse(written.bytes());
+    expect(tracers.maps()).toEqual([]);
+    expect(() => tracers.eventTypes()).toThrow(withCode('ERR_PERF_BTF_DAMAGED', /more than 1024 tracers/));
+    section('.maps', variables(1025, 'map'));
+    const maps = Btf.parse(written.bytes());
+    expect(() => maps.maps()).toThrow(withCode('ERR_PERF_BTF_DAMAGED', /it has 1025 maps/));
+  });
+
   it('keeps what it was given, whatever becomes of the bytes', () => {
     const written = new BtfBytes();
     const struct = written.struct('s', 4, [['a', 1, 0]]);

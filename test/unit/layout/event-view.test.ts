@@ -3,7 +3,8 @@ import { type EventViews, viewFor } from '../../../lib/layout/event-view';
 import { decoderFor } from '../../../lib/layout/sample-decoder';
 import { defineLayout, type SampleLayout } from '../../../lib/layout/sample-layout';
 import { defineUnion } from '../../../lib/layout/union-layout';
-import type { RecordPayload } from '../../../lib/records/record';
+import { OwnedRecord } from '../../../lib/records/owned-record';
+import type { RecordPayload, RingRecord } from '../../../lib/records/record';
 import { withoutCodeFromStrings } from '../../support/code-from-strings';
 import { RingFixture } from '../../support/ring-fixture';
 import { sampleBytes } from '../../support/ring-records';
@@ -110,6 +111,21 @@ describe.each(WAYS)('viewFor, %s', (_way, viewOf) => {
     visit([payload(1).subarray(0, 20), payload(2)], (record) => seen.push(view(record)?.pid));
     expect(seen).toEqual([undefined, 2]);
     expect([view.unfit, view.unknown]).toEqual([1, 0]);
+  });
+
+  it('stands on one record of a list after the other, and leaves out what does not fit', () => {
+    const view = viewOf(LAYOUT);
+    const records: OwnedRecord[] = [];
+    visit([payload(1), payload(2).subarray(0, 8), payload(3)], (record) => {
+      records.push(new OwnedRecord(record as RingRecord));
+    });
+    expect(Array.from(view.each(records), (event) => event.pid)).toEqual([1, 3]);
+    expect(view.unfit).toBe(1);
+    for (const none of [undefined, 7, {}]) {
+      expect(() => view.each(none as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }),
+      );
+    }
   });
 
   it('cannot be read after its record', () => {
