@@ -31,6 +31,7 @@ const NOT_CALLED: ReadonlySet<string> = new Set([
   'throw',
   'end',
   'unsafeMemory',
+  'ofHandle',
   // Functions that a reader calls with its records; a check of their argument would cost every record.
   'visitors',
   'native',
@@ -43,6 +44,7 @@ const NOT_CALLED: ReadonlySet<string> = new Set([
  */
 const NOT_CONSTRUCTED: ReadonlySet<string> = new Set([
   'Btf',
+  'BpfObject',
   'PerfRing',
   'PerfMapReader',
   'FlightRecorder',
@@ -352,6 +354,7 @@ function collectExports(prefix: string, owner: object): Target[] {
 
 function staticsOf(name: string, owner: Callable): Target[] {
   return Object.getOwnPropertyNames(owner).flatMap((key) => {
+    if (NOT_CALLED.has(key)) return [];
     const value = Object.getOwnPropertyDescriptor(owner, key)?.value as unknown;
     if (typeof value !== 'function' || key === 'prototype') return [];
     return [{ name: `${name}.${key}`, receiver: owner, call: value as Callable, isClass: false }];
