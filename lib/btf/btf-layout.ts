@@ -28,6 +28,9 @@ const MOST_FIELDS = 65_536;
 /** Of all enums of a type together: each field has the names of its own. */
 const MOST_ENUM_VALUES = 1_000_000;
 
+/** Of the fields that an error names. */
+const MOST_SHOWN = 30;
+
 type Struct = BtfType & { readonly kind: 'struct' | 'union' };
 
 /** Makes the layouts of one type and of those in it. */
@@ -61,9 +64,10 @@ export class LayoutMaker {
     const definitions = this.#definitions(id, struct, 0, 0, true);
     const unused = Object.keys(this.#hints).find((name) => !this.#usedHints.has(name));
     if (unused !== undefined) {
+      const names = definitions.slice(0, MOST_SHOWN).map(({ name }) => named(name));
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
-        `there is a hint for ${named(unused)}, and no such field; fields are ${definitions.map(({ name }) => name).join(', ')}`,
+        `there is a hint for ${named(unused)}, and no such field; fields are ${names.join(', ')}`,
       );
     }
     return layoutOf(definitions, struct.size, true) ?? this.#refuseEmpty(struct);

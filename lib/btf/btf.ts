@@ -89,7 +89,7 @@ export class Btf {
     const kernel = new Btf(undefined, btfTable(kernelFile('vmlinux')));
     if (module === undefined) return kernel;
     checkString(module, 'module');
-    if (!/^\w[\w.-]*$/.test(module)) {
+    if (!/^\w[\w.-]{0,63}$/.test(module)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',
         `module must be a module's name, got ${shown(module)}`,
