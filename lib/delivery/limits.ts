@@ -15,9 +15,16 @@ export interface TurnLimits {
   readonly microseconds?: number;
 }
 
+/** No bound. */
+export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
+export const NO_LIMITS: Required<TurnLimits> = {
+  records: UNBOUNDED,
+  bytes: UNBOUNDED,
+  microseconds: UNBOUNDED,
+};
 export const DEFAULT_LIMITS: Required<TurnLimits> = {
   records: 262_144,
-  bytes: Number.MAX_SAFE_INTEGER,
+  bytes: UNBOUNDED,
   microseconds: 1000,
 };
 
@@ -30,8 +37,8 @@ export function checkLimits(
   const limit = (name: keyof TurnLimits): number => {
     const value = plain[name];
     if (value === undefined) return defaults[name];
-    if (value === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
-    if (Number.isInteger(value) && value >= 1) return Math.min(value, Number.MAX_SAFE_INTEGER);
+    if (value === Number.POSITIVE_INFINITY) return UNBOUNDED;
+    if (Number.isInteger(value) && value >= 1) return Math.min(value, UNBOUNDED);
     throw new PerfRingError(
       'ERR_PERF_INVALID_OPTION',
       `turn.${name} must be a whole number of 1 or more, or Infinity, got ${shown(value)}`,

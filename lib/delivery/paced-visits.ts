@@ -1,11 +1,9 @@
 import { HEADER_BYTES } from '../abi/perf-event';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
-import type { TurnLimits } from './limits';
+import { type TurnLimits, UNBOUNDED } from './limits';
 import type { RecordSource } from '../records/record-source';
-import type { SplitVisitors } from './visitors';
+import type { RecordVisitor } from '../records/record';
 
-/** No bound of time or bytes. */
-export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 /** First records of a visit bounded in time: enough to learn what one costs. */
 const FIRST_CHUNK = 256;
 /** Holds no more records than that: the smallest has a header alone. */
@@ -34,7 +32,7 @@ export class PacedVisits {
    * @param found bytes the batch found
    * @returns records visited
    */
-  visit({ sample, other }: SplitVisitors, limits: Required<TurnLimits>, found: number): number {
+  visit(sample: RecordVisitor, other: RecordVisitor, limits: Required<TurnLimits>, found: number): number {
     const source = this.#source;
     if (found <= ONE_CHUNK_BYTES || (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED)) {
       return source.visit(sample, other, limits.records);

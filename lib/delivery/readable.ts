@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import type { Consumer } from './consumer';
 import { checkSignal } from '../input/abort-signal';
+import type { Delivery } from './delivery';
 import { DEFAULT_LIMITS } from './limits';
 import { OwnedRecord } from '../records/owned-record';
 
@@ -17,12 +17,12 @@ export interface OwnedRecordStream extends Readable {
 
 /** A stream of copies: it takes no more from the rings than its buffer holds. */
 export function readableOf(
-  consumer: Consumer,
+  delivery: Delivery,
   options: { signal?: AbortSignal; highWaterMark?: number },
 ): OwnedRecordStream {
   const { signal, highWaterMark = RECORDS_PER_BATCH } = options;
   checkSignal(signal);
-  return new RecordStream(consumer, highWaterMark, signal);
+  return new RecordStream(delivery, highWaterMark, signal);
 }
 
 class RecordStream extends Readable {
@@ -35,10 +35,10 @@ class RecordStream extends Readable {
   #pushed = 0;
   #asking = false;
 
-  constructor(consumer: Consumer, highWaterMark: number, signal: AbortSignal | undefined) {
+  constructor(delivery: Delivery, highWaterMark: number, signal: AbortSignal | undefined) {
     super({ objectMode: true, highWaterMark });
     this.#chunks = chunks(
-      consumer,
+      delivery,
       this.#stop.signal,
       Math.min(RECORDS_PER_BATCH, Math.max(1, highWaterMark)),
     );
@@ -75,11 +75,11 @@ class RecordStream extends Readable {
 }
 
 async function* chunks(
-  consumer: Consumer,
+  delivery: Delivery,
   signal: AbortSignal,
   records: number,
 ): AsyncGenerator<OwnedRecord[], void, undefined> {
-  for await (const batch of consumer.batches(signal, { ...DEFAULT_LIMITS, records })) {
+  for await (const batch of delivery.batches(signal, { ...DEFAULT_LIMITS, records })) {
     const copies: OwnedRecord[] = [];
     batch.forEach((record) => {
       copies.push(new OwnedRecord(record));

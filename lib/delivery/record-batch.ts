@@ -10,25 +10,29 @@ import { splitVisitors, type Visitors } from './visitors';
 /** Samples iterated over between looks at the clock. */
 const CLOCK_EVERY = 64;
 
-export interface BatchParts {
-  readonly source: RecordSource;
-  readonly visits: PacedVisits;
-  readonly notices: Notices;
-}
-
 /**
  * What one look at the rings found, readable in place until the next batch is asked for. Nothing is copied and
  * nothing is lost: records that are not visited stay in their rings and come again with the next batch.
  */
 export class RecordBatch implements Iterable<RingRecord> {
-  readonly #parts: BatchParts;
+  readonly #source: RecordSource;
+  readonly #visits: PacedVisits;
+  readonly #notices: Notices;
   readonly #limits: Required<TurnLimits>;
   readonly #found: number;
   #open = true;
 
   /** @internal */
-  constructor(parts: BatchParts, limits: Required<TurnLimits>, found: number) {
-    this.#parts = parts;
+  constructor(
+    source: RecordSource,
+    visits: PacedVisits,
+    notices: Notices,
+    limits: Required<TurnLimits>,
+    found: number,
+  ) {
+    this.#source = source;
+    this.#visits = visits;
+    this.#notices = notices;
     this.#limits = limits;
     this.#found = found;
   }
@@ -43,14 +47,13 @@ export class RecordBatch implements Iterable<RingRecord> {
    */
   forEach(visitors: Visitors, limits?: TurnLimits): number {
     const within = limits === undefined ? this.#limits : checkLimits(limits, this.#limits);
-    const split = splitVisitors(visitors);
+    const { sample, other } = splitVisitors(visitors);
     this.#checkOpen();
-    const { notices, visits } = this.#parts;
-    notices.begin();
+    this.#notices.begin();
     try {
-      return visits.visit(split, within, this.#found);
+      return this.#visits.visit(sample, other, within, this.#found);
     } finally {
-      notices.end();
+      this.#notices.end();
     }
   }
 
@@ -58,14 +61,14 @@ export class RecordBatch implements Iterable<RingRecord> {
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
     const start = monotonicMilliseconds();
-    const startBytes = this.#parts.source.consumedBytes;
+    const startBytes = this.#source.consumedBytes;
     for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
       if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
         if (monotonicMilliseconds() - start >= microseconds / 1000) return;
-        if (this.#parts.source.consumedBytes - startBytes >= bytes) return;
+        if (this.#source.consumedBytes - startBytes >= bytes) return;
       }
-      const record = this.#parts.source.next();
+      const record = this.#source.next();
       if (record === null) return;
       yield record;
     }
@@ -77,7 +80,7 @@ export class RecordBatch implements Iterable<RingRecord> {
   }
 
   #checkOpen(): void {
-    if (!this.#open || !this.#parts.source.inBatch) {
+    if (!this.#open || !this.#source.inBatch) {
       throw new PerfRingError(
         'ERR_PERF_CLOSED',
         'the batch is over: its records could be read until the next was asked for',

@@ -129,11 +129,16 @@ export class RingReader {
    */
   start(): void {
     const onFault = this.#onFault;
-    // Again each time: another reader may have had the ring meanwhile.
-    for (const ring of this.#rings) {
-      internalsOf(ring).onFault = onFault && ((fault) => onFault(ring, fault));
+    if (onFault !== undefined) {
+      // For this batch: outside of it a ring's own methods throw.
+      for (const ring of this.#rings) internalsOf(ring).onFault = (fault) => onFault(ring, fault);
     }
-    this.#order.beginBatch();
+    try {
+      this.#order.beginBatch();
+    } catch (error) {
+      this.#takeNoFaults();
+      throw error;
+    }
   }
 
   /** Whether nothing (more) is due in this batch. Rings may hold records that are not due yet, see {@link holdsBack}. */
@@ -220,6 +225,12 @@ export class RingReader {
   /** Ends the batch: gives back what was visited. Rings closed meanwhile are left alone. */
   finish(): void {
     this.#order.finishBatch();
+    this.#takeNoFaults();
+  }
+
+  #takeNoFaults(): void {
+    if (this.#onFault === undefined) return;
+    for (const ring of this.#rings) internalsOf(ring).onFault = undefined;
   }
 
   #due(): Lane | undefined {

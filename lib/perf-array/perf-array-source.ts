@@ -152,8 +152,7 @@ export class PerfArraySource {
     for (const ring of this.rings) this.#reportLoss(ring.checkLoss());
   }
 
-  /** After a drain has begun its turn. */
-  lookAfterDrain(): void {
+  #lookAfterDrain(): void {
     let quiet = false;
     for (const ring of this.rings) {
       const found = ring.takeFound();
@@ -164,8 +163,8 @@ export class PerfArraySource {
     if (quiet && this.#parts.waker === undefined) this.#checkSlots(monotonicMilliseconds());
   }
 
-  /** A turn answers a wake of these reasons: the rings are looked after when it is over. */
-  lookAfterTurn(reasons: number): void {
+  /** A batch answers a wake of these reasons: the rings are looked after when it is over. */
+  lookAfterBatch(reasons: number): void {
     this.#pendingWakeReasons |= reasons;
   }
 
@@ -208,9 +207,10 @@ export class PerfArraySource {
     return unread || this.#hasHeldBackRecords;
   }
 
-  /** After each turn. */
-  afterBatch(): void {
+  /** After each batch. @param byDrain it was one of drain(), with which no wake came */
+  afterBatch(byDrain: boolean): void {
     this.#hasHeldBackRecords = this.records.holdsBack;
+    if (byDrain) this.#lookAfterDrain();
     if (this.#pendingWakeReasons !== 0) this.lookAfter(0);
     else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
     for (const ring of this.rings) {

@@ -1,56 +1,29 @@
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
+import type { ReaderStats } from '../delivery/accounts';
+import { Delivery } from '../delivery/delivery';
+import { DrainingClose } from '../delivery/draining-close';
+import type { TurnLimits } from '../delivery/limits';
+import { type Labels, type Metric, metricsOf } from '../delivery/metrics';
+import { Notices } from '../delivery/notices';
+import type { OwnedRecordStream } from '../delivery/readable';
+import type { RecordBatch } from '../delivery/record-batch';
+import type { Visitors } from '../delivery/visitors';
 import { PerfRingError } from '../errors';
-import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { attemptAll } from '../input/attempt-all';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
-import type { ReaderStats } from '../delivery/accounts';
-import { Consumer } from '../delivery/consumer';
-import { channels, warn } from './diagnostics';
-import { areReached, FlushWaiters, type Positions, publishedPositions } from '../delivery/flush-waiters';
-import { LAST_WRITERS_MILLISECONDS } from './last-writers';
-import { type Labels, type Metric, metricsOf } from '../delivery/metrics';
-import { Notices } from '../delivery/notices';
-import { checkLimits, type TurnLimits } from '../delivery/limits';
-import { checkSignal } from '../input/abort-signal';
-import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from './options';
-import { PacedVisits, UNBOUNDED } from '../delivery/paced-visits';
-import { PerfArraySource } from './perf-array-source';
 import type { OwnedRecord } from '../records/owned-record';
-import { type OwnedRecordStream, readableOf } from '../delivery/readable';
-import type { RecordBatch } from '../delivery/record-batch';
-import { whenStuck } from '../delivery/stuck-drains';
 import type { RecordSource } from '../records/record-source';
-import { splitVisitors, type Visitors } from '../delivery/visitors';
+import { channels, warn } from './diagnostics';
+import { LAST_WRITERS_MILLISECONDS } from './last-writers';
+import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from './options';
+import { PerfArraySource } from './perf-array-source';
 import { Waker } from './waker';
 
-const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
-/** A batch that is lent for so long while a close drains is probably held by the one who awaits that close. */
-const LONG_LENT_MILLISECONDS = 1000;
 /** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
 const BATCH_TIMEOUT_MILLISECONDS = 30_000;
-/** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
-const LONGEST_STEP_MILLISECONDS = 200;
-
-/** A close that delivers the rest first. */
-interface Drain {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  /** Why a slot could not be emptied. */
-  failure?: { readonly error: unknown };
-  /** What must be delivered; unknown while programs that had begun may still be writing. */
-  positions?: Positions;
-  readonly lastWriters: NodeJS.Timeout;
-  readonly stopWatching: () => void;
-  /** The batch that is lent, as far as wakes saw it. */
-  lent?: { seenAt: number; milliseconds: number } | undefined;
-  warned: boolean;
-  /** How long it waits for one batch. */
-  readonly batchTimeoutMilliseconds: number;
-}
 
 /**
  * Layer 4: one ring per CPU on one perf event array, read as one stream.
@@ -62,41 +35,37 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   readonly #options: ResolvedOptions;
   readonly #source: PerfArraySource;
   readonly #records: RecordSource;
-  readonly #visits: PacedVisits;
+  readonly #delivery: Delivery;
   readonly #waker: Waker | undefined;
-  readonly #consumer: Consumer;
-  readonly #flushes = new FlushWaiters();
   readonly #notices = new Notices();
   #closed = false;
-  #drain: Drain | undefined;
-  #inDrain = false;
   #paused = false;
+  #draining: DrainingClose | undefined;
 
   private constructor(array: PerfEventArray, options: ResolvedOptions, native: NativeAddon) {
     this.#options = options;
-    this.#waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
+    const waker = options.wakeup === 'manual' ? undefined : new Waker(native, this.#onWake);
+    this.#waker = waker;
     this.#source = new PerfArraySource({
       reader: this,
       native,
       array,
       options,
-      waker: this.#waker,
+      waker,
       notices: this.#notices,
       refresh: () => {
         if (!this.#closed) this.refresh();
       },
-      hasConsumer: () => this.#consumer.active,
+      hasConsumer: () => this.#delivery.hasConsumer,
     });
     this.#records = this.#source.records;
-    this.#visits = new PacedVisits(this.#records);
-    this.#consumer = new Consumer({
+    this.#delivery = new Delivery({
       source: this.#records,
-      visits: this.#visits,
       limits: options.limits,
       notices: this.#notices,
-      afterBatch: () => this.#afterBatch(),
-      keepAlive: (alive) => this.#waker?.keepAlive(alive),
-      left: () => this.#endDrain(),
+      afterBatch: (byDrain) => this.#afterBatch(byDrain),
+      keepAlive: waker && ((alive) => waker.keepAlive(alive)),
+      left: () => this.#draining?.end(),
     });
     try {
       this.#source.open();
@@ -150,24 +119,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits?: TurnLimits): number {
-    const within = limits === undefined ? NO_LIMITS : checkLimits(limits, NO_LIMITS);
-    const split = splitVisitors(visitors);
-    this.#checkOpen();
-    this.#consumer.checkFree();
-    if (this.#inDrain)
-      throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
-    this.#inDrain = true;
-    this.#notices.begin();
-    try {
-      const found = this.#records.beginBatch();
-      this.#source.lookAfterDrain();
-      return this.#visits.visit(split, within, found);
-    } finally {
-      this.#inDrain = false;
-      if (this.#records.inBatch) this.#records.finishBatch();
-      this.#afterBatch();
-      this.#notices.end();
-    }
+    return this.#delivery.drain(visitors, limits);
   }
 
   /** As {@link batches}. */
@@ -183,9 +135,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    checkSignal(signal);
-    this.#checkAsync();
-    return this.#consumer.batches(signal);
+    return this.#delivery.batches(signal);
   }
 
   /**
@@ -195,8 +145,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
     const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkAsync();
-    return readableOf(this.#consumer, plain);
+    return this.#delivery.readable(plain);
   }
 
   /**
@@ -207,8 +156,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
     const plain = plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkAsync();
-    return this.#consumer.read(plain);
+    return this.#delivery.read(plain);
   }
 
   /**
@@ -219,26 +167,23 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    */
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkOpen();
-    const delivered = this.#flushes.wait(this.#records.rings, signal);
-    this.#flushes.check();
-    this.#consumer.wake();
-    return delivered;
+    return this.#delivery.flush(signal);
   }
 
   // ------------------------------------------------------------------ control
 
   /** Takes the rings out of the map: programs write nowhere, and nobody counts what they would have written. */
   pause(): void {
-    this.#checkOpen();
+    this.#delivery.checkOpen();
     this.#paused = true;
     this.#run(() => this.#source.emptySlots());
   }
 
   /** Puts the rings back, also where another reader has taken the slot. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
   resume(): void {
-    this.#checkOpen();
-    if (this.#drain !== undefined) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
+    this.#delivery.checkOpen();
+    if (this.#draining !== undefined)
+      throw new PerfRingError('ERR_PERF_CLOSED', 'the reader is being closed');
     this.#paused = false;
     this.#run(() => this.#source.fillSlots());
   }
@@ -254,10 +199,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
    * @throws PerfSystemError when a ring cannot be opened (by itself it warns, and tries again a second later)
    */
   refresh(): void {
-    this.#checkOpen();
+    this.#delivery.checkOpen();
     // The function is the caller's, and may call close() or begin a turn: it is asked before anything changes.
     const online = this.#options.onlineCpus();
-    if (this.#closed || this.#records.inBatch || this.#drain !== undefined) return;
+    if (this.#closed || this.#records.inBatch || this.#draining !== undefined) return;
     this.#run(() => this.#source.refresh(online));
   }
 
@@ -303,10 +248,11 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
           `batchTimeoutMilliseconds must be 0 or more, got ${shown(batchTimeoutMilliseconds)}`,
         );
       }
-      if (!this.#closed && drain === true && this.#consumer.active)
+      if (!this.#closed && drain === true && this.#delivery.hasConsumer) {
         return this.#drainAndClose(batchTimeoutMilliseconds);
+      }
       this.#closeNow();
-      return this.#drain?.promise ?? Promise.resolve();
+      return this.#draining?.promise ?? Promise.resolve();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -323,81 +269,42 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   #drainAndClose(batchTimeoutMilliseconds: number): Promise<void> {
-    if (this.#drain !== undefined) return this.#drain.promise;
-    let resolve!: () => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<void>((toResolve, toReject) => {
-      resolve = toResolve;
-      reject = toReject;
-    });
-    const lastWriters = setTimeout(() => this.#afterLastWriters(), LAST_WRITERS_MILLISECONDS);
-    const drain: Drain = {
-      promise,
-      resolve,
-      reject,
-      lastWriters,
-      stopWatching: whenStuck(() =>
-        this.#endDrain(notDrained('nothing is left to run that could ask for the next')),
-      ),
-      warned: false,
+    if (this.#draining !== undefined) return this.#draining.promise;
+    const draining = new DrainingClose({
+      source: this.#records,
+      wake: () => this.#delivery.wake(),
+      closeNow: () => this.#closeNow(),
+      run: (method) => this.#run(method),
+      warn: (code, message) => this.#notices.add(() => warn(code, message)),
+      lastWritersMilliseconds: LAST_WRITERS_MILLISECONDS,
       batchTimeoutMilliseconds,
-    };
-    this.#drain = drain;
+    });
+    this.#draining = draining;
     try {
       this.#run(() => this.#source.emptySlots());
     } catch (error) {
       // What was published is delivered all the same.
-      drain.failure = { error };
+      draining.fail(error);
     }
-    return promise;
-  }
-
-  #afterLastWriters(): void {
-    if (this.#drain === undefined) return;
-    this.#run(() => {
-      this.#records.endOfWriting();
-      (this.#drain as Drain).positions = publishedPositions(this.#records.rings);
-      this.#consumer.wake();
-      if (!this.#records.inBatch) this.#endDrainWhenReached();
-    });
-  }
-
-  #endDrainWhenReached(): void {
-    const positions = this.#drain?.positions;
-    if (positions !== undefined && areReached(positions)) this.#endDrain();
-  }
-
-  /** Frees everything when a close drains; nothing otherwise. */
-  #endDrain(error?: PerfRingError): void {
-    if (this.#drain === undefined || this.#closed) return;
-    if (error !== undefined) this.#drain.failure ??= { error };
-    try {
-      this.#closeNow();
-    } catch {
-      // The promise of the drain is rejected with it.
-    }
+    return draining.promise;
   }
 
   #closeNow(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const drain = this.#drain;
-    clearTimeout(drain?.lastWriters);
-    drain?.stopWatching();
     this.#notices.begin();
     try {
       attemptAll([
-        () => this.#flushes.end(),
+        () => this.#delivery.close(),
         () => this.#source.close(),
         () => this.#waker?.close(),
-        () => this.#consumer.end(),
+        () => this.#delivery.wake(),
       ]);
     } catch (error) {
-      if (drain !== undefined) drain.failure ??= { error };
+      this.#draining?.fail(error);
       throw error;
     } finally {
-      if (drain?.failure === undefined) drain?.resolve();
-      else drain.reject(drain.failure.error);
+      this.#draining?.settle();
       this.#notices.add(() => channels.close.publish({ reader: this, stats: this.#source.stats() }));
       this.#notices.end();
     }
@@ -409,54 +316,27 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     if (this.#closed) return;
     this.#run(() => {
       if (hungUp.length > 0) this.#source.expectCpuChange();
-      if (this.#consumer.waits) {
-        // The consumer comes first; the rings are looked after when its turn is over.
-        this.#consumer.wake();
+      if (this.#delivery.waits) {
+        // The consumer comes first; the rings are looked after when its batch is over.
+        this.#delivery.wake();
         if (this.#closed) return;
         if (this.#records.inBatch) {
-          this.#source.lookAfterTurn(reasons);
+          this.#source.lookAfterBatch(reasons);
           return;
         }
       } else {
         this.#waker?.keepAlive(false);
       }
-      if (this.#source.lookAfter(reasons)) this.#consumer.wake();
-      this.#watchLent();
+      if (this.#source.lookAfter(reasons)) this.#delivery.wake();
+      this.#draining?.watch();
     });
   };
 
-  #afterBatch(): void {
-    this.#flushes.check();
+  #afterBatch(byDrain: boolean): void {
+    // A visitor may have closed the reader.
     if (this.#closed) return;
-    this.#source.afterBatch();
-    if (this.#drain !== undefined) this.#drain.lent = undefined;
-    this.#endDrainWhenReached();
-  }
-
-  /** While a close drains: how long the consumer has held its batch. */
-  #watchLent(): void {
-    const drain = this.#drain;
-    if (drain === undefined || !this.#records.inBatch) return;
-    const now = monotonicMilliseconds();
-    drain.lent ??= { seenAt: now, milliseconds: 0 };
-    const { lent } = drain;
-    lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
-    lent.seenAt = now;
-    const { batchTimeoutMilliseconds } = drain;
-    if (lent.milliseconds >= batchTimeoutMilliseconds) {
-      const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
-      // Nobody may await the promise, and a slow consumer must not end the process.
-      drain.promise.catch(() => undefined);
-      this.#notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
-      this.#endDrain(error);
-      return;
-    }
-    // A caller without a timeout expects a slow consumer.
-    if (drain.warned || batchTimeoutMilliseconds === Number.POSITIVE_INFINITY) return;
-    if (lent.milliseconds >= LONG_LENT_MILLISECONDS) {
-      drain.warned = true;
-      this.#notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
-    }
+    this.#source.afterBatch(byDrain);
+    this.#draining?.afterBatch();
   }
 
   /** A method that may cause notices, which are told after it. */
@@ -468,30 +348,4 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       this.#notices.end();
     }
   }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
-  }
-
-  #checkAsync(): void {
-    this.#checkOpen();
-    if (this.#waker === undefined) {
-      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `wakeup: 'manual' wakes nobody: call drain()`);
-    }
-    this.#consumer.checkFree();
-    if (this.#inDrain) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
-  }
-}
-
-const LONG_LENT =
-  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
-  'body waits in vain, until the close gives up: call it there without await';
-
-/** @param why the consumer will not ask for its next batch */
-function notDrained(why: string): PerfRingError {
-  return new PerfRingError(
-    'ERR_PERF_NOT_DRAINED',
-    `close({ drain: true }) could not deliver the rest: the consumer holds a batch, and ${why}. Do not await it in the ` +
-      'body of the loop that takes the rest',
-  );
 }

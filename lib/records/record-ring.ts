@@ -81,7 +81,7 @@ export interface RecordRing {
   /** CPU number, or another label, that records carry. */
   readonly cpu: number;
   readonly counters: RingCounters;
-  /** Called with what was stepped over, after it was. Without it, ERR_PERF_RING_CORRUPT is thrown. */
+  /** Called with what was stepped over, after it was. Without it nothing is, and ERR_PERF_RING_CORRUPT is thrown. */
   onFault: ((fault: SkippedFault) => void) | undefined;
   /** Begins a batch: acquires what is published. @returns bytes found */
   beginBatch(): number;

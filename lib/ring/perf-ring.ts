@@ -13,7 +13,6 @@ import { type RingGeometry, type RingMemory, ringGeometry } from './geometry';
 import { NativeMemoryCursors } from './native-memory-cursors';
 import { ReadSide } from './read-side';
 import { RecordCursor } from './record-cursor';
-import { SCAN_FAULT, SCAN_THREW } from './record-scan';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { WriteSide } from './write-side';
 
@@ -247,10 +246,7 @@ export class PerfRing {
         `limit must be a number of records, got ${shown(limit)}`,
       );
     }
-    const state = this.#reader.scan(visitor, other, Math.min(limit, NO_LIMIT));
-    if (state.outcome === SCAN_THREW) throw this.#reader.takeThrown();
-    if (state.outcome === SCAN_FAULT) throw this.#reader.fault().error;
-    return state.records;
+    return this.#reader.visit(visitor, other, Math.min(limit, NO_LIMIT));
   }
 
   /** Which loops have delivered the ring's records. @internal */

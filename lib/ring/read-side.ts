@@ -7,6 +7,7 @@ import { RingCounters, type RecordRing, type SkippedFault } from '../records/rec
 import { type RingGeometry, ringGeometry } from './geometry';
 import { RecordCursor } from './record-cursor';
 import {
+  SCAN_END,
   SCAN_FAULT,
   SCAN_LIMIT,
   SCAN_STOPPED,
@@ -161,52 +162,47 @@ export class ReadSide implements RecordRing {
   // ------------------------------------------------------------------ visits
 
   visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+    const { state, cursor, counters } = this;
     let records = 0;
+    state.outcome = SCAN_END;
     while (this.bytesLeft > 0) {
-      const state = this.scan(sample, other, limit - records);
+      this.checkNotVisiting();
+      const { left } = state;
+      this.#loaded = 0;
+      this.#other = other;
+      this.#visiting = true;
+      try {
+        scanAll(this.#loops.loopFor(sample), cursor, state, limit - records, sample, this.#countedOther);
+        // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
+        if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
+      } catch (error) {
+        // The loop passes nothing on, but calling it may exhaust the stack.
+        state.outcome = SCAN_THREW;
+        state.thrown = error;
+      } finally {
+        this.#visiting = false;
+        cursor.leave();
+      }
       records += state.records;
-      if (state.outcome === SCAN_THREW) throw this.takeThrown();
+      counters.consumedBytes += left - state.left;
+      counters.samples += state.records - state.others;
+      counters.others += state.others;
+      counters.loops.single += state.singles;
+      this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
+      this.#lastVisitor = sample;
+      if (state.outcome === SCAN_THREW) throw this.#takeThrown();
       if (state.outcome !== SCAN_FAULT) return records;
+      if (this.onFault === undefined) throw this.fault().error;
       this.report(this.skipFault());
     }
     return records;
   }
 
-  /** One scan of the batch, up to a fault at the most. It throws nothing that a visitor threw. */
-  scan(sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
-    this.checkBatch();
-    const { state, cursor, counters } = this;
-    const { left } = state;
-    this.#loaded = 0;
-    this.#other = other;
-    this.#visiting = true;
-    try {
-      scanAll(this.#loops.loopFor(sample), cursor, state, limit, sample, this.#countedOther);
-      // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
-      if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
-    } catch (error) {
-      // The loop passes nothing on, but calling it may exhaust the stack.
-      state.outcome = SCAN_THREW;
-      state.thrown = error;
-    } finally {
-      this.#visiting = false;
-      cursor.leave();
-    }
-    if (state.outcome === SCAN_THREW) state.thrown = cursor.explain(state.thrown);
-    counters.consumedBytes += left - state.left;
-    counters.samples += state.records - state.others;
-    counters.others += state.others;
-    counters.loops.single += state.singles;
-    this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
-    this.#lastVisitor = sample;
-    return state;
-  }
-
-  /** What the visitor of the last scan threw. */
-  takeThrown(): unknown {
+  /** What the visitor threw. */
+  #takeThrown(): unknown {
     const { thrown } = this.state;
     this.state.thrown = undefined;
-    return thrown;
+    return this.cursor.explain(thrown);
   }
 
   next(): RingRecord | null {
@@ -214,6 +210,7 @@ export class ReadSide implements RecordRing {
     while (this.bytesLeft > 0) {
       const size = this.#load();
       if (size === 0) {
+        if (this.onFault === undefined) throw this.fault().error;
         this.report(this.skipFault());
         continue;
       }

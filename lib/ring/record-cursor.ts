@@ -5,7 +5,7 @@ import { bufferLength } from '../input/view-span';
 import type { RingGeometry } from './geometry';
 import { ABSENT, type RecordFormat } from '../records/record-format';
 import { RecordView } from '../records/record-view';
-import { lentRecordOf } from './lent-record';
+import { lentRecordOf } from '../records/lent-record';
 import type { RingRecord } from '../records/record';
 
 /** header.size is a u16: no record is longer. */

@@ -117,8 +117,8 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
       onLoss: ({ lost, total, ...rest }) => told.push(`${lost} of ${total} lost on CPU ${rest.cpu}`),
     });
     const { reader, producer, check } = scene;
-    // 63 samples fill the ring. While 40 are being read it overflows; after that it is less than half full.
-    producer.emit(40, { cpu });
+    // 63 samples fill the ring. While 20 are being read it overflows; no drain finds it half full before that.
+    producer.emit(20, { cpu });
     let overflowed = false;
     reader.drain((record) => {
       check.visitor(record);

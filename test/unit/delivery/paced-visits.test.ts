@@ -1,10 +1,9 @@
 import { PacedVisits } from '../../../lib/delivery/paced-visits';
 import type { RecordSource } from '../../../lib/records/record-source';
-import type { SplitVisitors } from '../../../lib/delivery/visitors';
 
 const RECORD_BYTES = 24;
 const UNBOUNDED = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
-const VISITORS: SplitVisitors = { sample: () => undefined, other: () => undefined };
+const ignore = (): void => undefined;
 
 /** A batch of rings that never run dry, and time that goes by with the records alone. */
 class Scene {
@@ -30,7 +29,7 @@ class Scene {
   visit(published: number, limits: { records?: number; bytes?: number; microseconds: number }): number {
     this.asked = [];
     this.#left = published;
-    return this.#visits.visit(VISITORS, { ...UNBOUNDED, ...limits }, published * RECORD_BYTES);
+    return this.#visits.visit(ignore, ignore, { ...UNBOUNDED, ...limits }, published * RECORD_BYTES);
   }
 }
 

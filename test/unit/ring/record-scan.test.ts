@@ -1,6 +1,13 @@
-import { STOP } from '../../../lib/records/record';
-import { internalsOf } from '../../../lib/ring/perf-ring';
-import { SCAN_END, SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../../../lib/ring/record-scan';
+import { type RecordVisitor, STOP } from '../../../lib/records/record';
+import { internalsOf, type PerfRing } from '../../../lib/ring/perf-ring';
+import {
+  SCAN_END,
+  SCAN_FAULT,
+  SCAN_LIMIT,
+  SCAN_STOPPED,
+  SCAN_THREW,
+  type ScanState,
+} from '../../../lib/ring/record-scan';
 import { MAKES_CODE_FROM_STRINGS } from '../../support/code-from-strings';
 import { LOOPS } from '../../support/ring-cursor-kinds';
 import { RingFixture } from '../../support/ring-fixture';
@@ -9,8 +16,19 @@ import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ri
 const CAPACITY = 2048;
 const NO_LIMIT = 2 ** 30 - 1;
 
+/** A visit, and the state that its scan left. */
+function scanned(ring: PerfRing, sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
+  const { state } = internalsOf(ring);
+  try {
+    const records = internalsOf(ring).visit(sample, other, limit);
+    return { ...state, records };
+  } catch (thrown) {
+    return { ...state, thrown };
+  }
+}
+
 /** What the layers above count by: a scan's state says how it ended and what it visited, however that was. */
-describe.each(LOOPS)('PerfRing.scan by the loop for %s samples', (loop) => {
+describe.each(LOOPS)('a scan by the loop for %s samples', (loop) => {
   /** 3 samples of 16 bytes, a LOST of 24, 9 samples of 32, another LOST: across the edge. */
   const reading = (...more: readonly Uint8Array[]): RingFixture => {
     const made = new RingFixture({ position: CAPACITY - 160, loop });
@@ -25,7 +43,7 @@ describe.each(LOOPS)('PerfRing.scan by the loop for %s samples', (loop) => {
 
   it('ends at the end: all counted, samples and others', () => {
     const { ring } = reading();
-    expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+    expect(scanned(ring, ignore, ignore, NO_LIMIT)).toMatchObject({
       outcome: SCAN_END,
       records: 14,
       others: 2,
@@ -35,14 +53,14 @@ describe.each(LOOPS)('PerfRing.scan by the loop for %s samples', (loop) => {
 
   it.each(Array.from({ length: 14 }, (_, i) => i))('ends at a limit of %d', (limit) => {
     const { ring } = reading();
-    const state = internalsOf(ring).scan(ignore, ignore, limit);
+    const state = scanned(ring, ignore, ignore, limit);
     expect(state).toMatchObject({ outcome: SCAN_LIMIT, records: limit, others: othersIn(limit) });
   });
 
   it.each(Array.from({ length: 14 }, (_, i) => i + 1))('is stopped by record %d, which counts', (number) => {
     let seen = 0;
     const visitor = () => (++seen === number ? STOP : undefined);
-    const state = internalsOf(reading().ring).scan(visitor, visitor, NO_LIMIT);
+    const state = scanned(reading().ring, visitor, visitor, NO_LIMIT);
     expect(state).toMatchObject({ outcome: SCAN_STOPPED, records: number, others: othersIn(number) });
   });
 
@@ -54,20 +72,20 @@ describe.each(LOOPS)('PerfRing.scan by the loop for %s samples', (loop) => {
       const visitor = () => {
         if (++seen === number) throw HALT;
       };
-      const state = internalsOf(ring).scan(visitor, visitor, NO_LIMIT);
+      const state = scanned(ring, visitor, visitor, NO_LIMIT);
       expect(state).toMatchObject({
         outcome: SCAN_THREW,
         records: number,
         others: othersIn(number),
         thrown: HALT,
       });
-      expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT).records).toBe(14 - number);
+      expect(scanned(ring, ignore, ignore, NO_LIMIT).records).toBe(14 - number);
     },
   );
 
   it('ends at a header that is none, which does not count', () => {
     const { ring } = reading(recordBytes(9, new Uint8Array(8), { size: 12 }));
-    expect(internalsOf(ring).scan(ignore, ignore, NO_LIMIT)).toMatchObject({
+    expect(scanned(ring, ignore, ignore, NO_LIMIT)).toMatchObject({
       outcome: SCAN_FAULT,
       records: 14,
       others: 2,
@@ -88,7 +106,7 @@ describe.each(LOOPS)('a size that no sample has, by the loop for %s samples,', (
       header.setInt32(8, size - 12, true);
       made.publish(...new Array<Uint8Array>(10).fill(sound), hostile, sound);
       made.ring.startReadBatch();
-      const state = internalsOf(made.ring).scan(ignore, ignore, 1000);
+      const state = scanned(made.ring, ignore, ignore, 1000);
       expect(state).toMatchObject({ outcome: SCAN_FAULT, records: 10 });
     },
   );

@@ -3,15 +3,38 @@ import { HEADER_MISC, HEADER_SIZE, PERF_RECORD_LOST, PERF_RECORD_SAMPLE } from '
 import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
-import { decodeView, type PerfRecord } from '../records/perf-record';
-import { ABSENT } from '../records/record-format';
-import { RecordView } from '../records/record-view';
-import type { DataSource, WeightStruct } from '../records/sample-fields';
-import type { BranchStack, ReadValues, Registers, UserStack } from '../records/variable-fields';
-import { copyInto, copyOf } from '../records/payload-copy';
-import type { RingRecord } from '../records/record';
-import type { RecordCursor } from './record-cursor';
-import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from '../records/string-cache';
+import { decodeView, type PerfRecord } from './perf-record';
+import { ABSENT, type RecordFormat } from './record-format';
+import { RecordView } from './record-view';
+import type { DataSource, WeightStruct } from './sample-fields';
+import type { BranchStack, ReadValues, Registers, UserStack } from './variable-fields';
+import { copyInto, copyOf } from './payload-copy';
+import type { RingRecord } from './record';
+import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
+
+/** Where the record lies that is lent: one object stands for one record after the other. */
+export interface RecordPlace {
+  /** The memory that records lie in; it stays the same. */
+  readonly view: DataView<ArrayBufferLike>;
+  readonly format: RecordFormat;
+  readonly cpu: number;
+  /** Offset of the time in a sample from the record's start; ABSENT without one. */
+  readonly timeOffset: number;
+  /** Offset of the time in other records back from the record's end; ABSENT without one. */
+  readonly timeFromEnd: number;
+  /** Start of the payload in `view`. */
+  readonly base: number;
+  /** Payload length, bytes; 0 while no record is lent, so that every read is out of range. */
+  readonly size: number;
+  /** Offset of the payload from the record's start; 0 while no record is lent. */
+  readonly payloadStart: number;
+  /** Bytes of the whole record; 0 while no record is lent. */
+  readonly recordBytes: number;
+  readonly type: number;
+  readonly late: boolean;
+  /** Copies from detached memory would copy nothing. @throws PerfRingError ERR_PERF_CLOSED */
+  checkAttached(): void;
+}
 
 /**
  * The record that visitors get: reads the payload under its cursor in place.
@@ -364,10 +387,10 @@ Object.freeze(LentRecord);
  * The cursor whose record is being made. It reaches the private fields by this variable and not by the constructor:
  * V8 folds a field to a constant only if its definition is its one store, and the hot loops need the constant.
  */
-let making: RecordCursor | undefined;
+let making: RecordPlace | undefined;
 
 /** The record that reads what `cursor` stands on. @param cursor its `view` is set */
-export function lentRecordOf(cursor: RecordCursor): RingRecord {
+export function lentRecordOf(cursor: RecordPlace): RingRecord {
   making = cursor;
   try {
     return new LentRecord();
@@ -376,7 +399,7 @@ export function lentRecordOf(cursor: RecordCursor): RingRecord {
   }
 }
 
-function owner(): RecordCursor {
+function owner(): RecordPlace {
   if (making === undefined) {
     throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'records are made by their ring only');
   }

@@ -1,0 +1,131 @@
+import { PerfRingError } from '../errors';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
+import type { RecordSource } from '../records/record-source';
+import { areReached, type Positions, publishedPositions } from './flush-waiters';
+import { whenStuck } from './stuck-drains';
+
+/** A batch that is lent for so long while a close drains is probably held by a loop that awaits that close. */
+const LONG_LENT_MILLISECONDS = 1000;
+/** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
+const LONGEST_STEP_MILLISECONDS = 200;
+
+export interface DrainingCloseParts {
+  readonly source: RecordSource;
+  /** Wakes the consumer. */
+  readonly wake: () => void;
+  /** Frees everything, and calls {@link DrainingClose.settle}. */
+  readonly closeNow: () => void;
+  /** Runs a method that may cause notices, which are told after it. */
+  readonly run: (method: () => void) => void;
+  /** Warns when the method that runs is over. */
+  readonly warn: (code: 'PERFRING_DRAIN_WAITS' | 'PERFRING_NOT_DRAINED', message: string) => void;
+  /** How long a program that writes already may go on, milliseconds. */
+  readonly lastWritersMilliseconds: number;
+  /** How long the close waits for one batch that the consumer holds, milliseconds. */
+  readonly batchTimeoutMilliseconds: number;
+}
+
+/** A close that first has the consumer take what was published up to it. */
+export class DrainingClose {
+  /** Settles when all is freed. */
+  readonly promise: Promise<void>;
+  readonly #parts: DrainingCloseParts;
+  readonly #lastWriters: NodeJS.Timeout;
+  readonly #stopWatching: () => void;
+  #resolve!: () => void;
+  #reject!: (error: unknown) => void;
+  #failure: { readonly error: unknown } | undefined;
+  /** What must be delivered; unknown while programs that had begun may still be writing. */
+  #positions: Positions | undefined;
+  /** How long the consumer has held its batch, as far as wakes saw it. */
+  #lent: { seenAt: number; milliseconds: number } | undefined;
+  #warned = false;
+
+  constructor(parts: DrainingCloseParts) {
+    this.#parts = parts;
+    this.promise = new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#lastWriters = setTimeout(() => this.#afterLastWriters(), parts.lastWritersMilliseconds);
+    this.#stopWatching = whenStuck(() =>
+      this.end(notDrained('nothing is left to run that could ask for the next')),
+    );
+  }
+
+  /** The promise will be rejected with this, unless something failed before. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  /** Closes now: what must be delivered is, or never will be. */
+  end(error?: PerfRingError): void {
+    if (error !== undefined) this.fail(error);
+    try {
+      this.#parts.closeNow();
+    } catch {
+      // The promise is rejected with it.
+    }
+  }
+
+  /** All is freed. */
+  settle(): void {
+    clearTimeout(this.#lastWriters);
+    this.#stopWatching();
+    if (this.#failure === undefined) this.#resolve();
+    else this.#reject(this.#failure.error);
+  }
+
+  afterBatch(): void {
+    this.#lent = undefined;
+    if (this.#positions !== undefined && areReached(this.#positions)) this.end();
+  }
+
+  /** At each wake: how long the consumer has held its batch. */
+  watch(): void {
+    const { source, batchTimeoutMilliseconds, warn } = this.#parts;
+    if (!source.inBatch) return;
+    const now = monotonicMilliseconds();
+    this.#lent ??= { seenAt: now, milliseconds: 0 };
+    const lent = this.#lent;
+    lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
+    lent.seenAt = now;
+    if (lent.milliseconds >= batchTimeoutMilliseconds) {
+      const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
+      // Perhaps nothing awaits the promise, and a slow consumer must not end the process.
+      this.promise.catch(() => undefined);
+      warn('PERFRING_NOT_DRAINED', error.message);
+      this.end(error);
+      return;
+    }
+    // A caller without a timeout expects a slow consumer.
+    if (this.#warned || batchTimeoutMilliseconds === Number.POSITIVE_INFINITY) return;
+    if (lent.milliseconds >= LONG_LENT_MILLISECONDS) {
+      this.#warned = true;
+      warn('PERFRING_DRAIN_WAITS', LONG_LENT);
+    }
+  }
+
+  #afterLastWriters(): void {
+    const { source, run, wake } = this.#parts;
+    run(() => {
+      source.endOfWriting();
+      this.#positions = publishedPositions(source.rings);
+      wake();
+      if (!source.inBatch && areReached(this.#positions)) this.end();
+    });
+  }
+}
+
+const LONG_LENT =
+  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
+  'body waits in vain, until the close gives up: call it there without await';
+
+/** @param why the consumer will not ask for its next batch */
+function notDrained(why: string): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_DRAINED',
+    `close({ drain: true }) could not deliver the rest: the consumer holds a batch, and ${why}. Do not await it in the ` +
+      'body of the loop that takes the rest',
+  );
+}
