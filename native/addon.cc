@@ -1,5 +1,6 @@
 #include "binding/bpf.h"
 #include "binding/bpf_object.h"
+#include "binding/bpf_ring.h"
 #include "binding/cursor.h"
 #include "binding/environment.h"
 #include "binding/host.h"
@@ -23,6 +24,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   perfring::binding::ExportBpfObject(env, exports);
   perfring::binding::ExportBpfObjectLoad(env, exports);
   perfring::binding::ExportBpfObjectLink(env, exports);
+  perfring::binding::ExportBpfRing(env, exports);
   perfring::binding::ExportHost(env, exports);
   return exports;
 }

@@ -28,6 +28,15 @@ export const BPF_F_PRESERVE_ELEMS = 1 << 11;
 /** Names of maps and programs, the ending NUL included. */
 export const BPF_OBJ_NAME_LEN = 16;
 
+// ---------------------------------------------------------------------- records of a ring buffer map
+
+/** Of a record's length word: reserved, and neither submitted nor discarded yet. */
+export const BPF_RINGBUF_BUSY_BIT = 0x8000_0000;
+/** Of a record's length word: readers step over it. */
+export const BPF_RINGBUF_DISCARD_BIT = 0x4000_0000;
+/** A record's header: u32 length with these bits, u32 the kernel's own. */
+export const BPF_RINGBUF_HDR_SZ = 8;
+
 // ---------------------------------------------------------------------- enum bpf_prog_type
 
 export const BPF_PROG_TYPE_SOCKET_FILTER = 1;
@@ -57,6 +66,15 @@ export const BPF_FUNC_perf_event_read_value = 55;
 export const BPF_FUNC_probe_read_kernel_str = 115;
 /** struct bpf_pidns_info { __u32 pid; __u32 tgid; } of the running thread, in the namespace given. Linux 5.7 and later. */
 export const BPF_FUNC_get_ns_current_pid_tgid = 120;
+export const BPF_FUNC_ringbuf_output = 130;
+export const BPF_FUNC_ringbuf_reserve = 131;
+export const BPF_FUNC_ringbuf_submit = 132;
+export const BPF_FUNC_ringbuf_discard = 133;
+
+/** flags of bpf_ringbuf_output, submit and discard: wakes nobody. */
+export const BPF_RB_NO_WAKEUP = 1 << 0;
+/** flags of bpf_ringbuf_output, submit and discard: wakes, also a reader that has not caught up. */
+export const BPF_RB_FORCE_WAKEUP = 1 << 1;
 
 /** flags of bpf_perf_event_output and bpf_perf_event_read_value: the slot of the CPU that runs the program. A 64-bit value: load it with mov32. */
 export const BPF_F_CURRENT_CPU = 0xffff_ffff;

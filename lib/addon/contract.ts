@@ -23,6 +23,8 @@ interface Handle<Kind extends string> {
 export type PerfEventHandle = Handle<'perf-event'>;
 /** A mapped ring: the mmap of a perf event, and the one ArrayBuffer over it. */
 export type MappedRingHandle = Handle<'mapped-ring'>;
+/** The mapping of a BPF ring buffer map, and the one ArrayBuffer over it. */
+export type BpfRingHandle = Handle<'bpf-ring'>;
 /** An epoll set with a timer, watched by the event loop. */
 export type PollerHandle = Handle<'poller'>;
 export type BpfMapHandle = Handle<'bpf-map'>;
@@ -145,9 +147,11 @@ export interface NativeAddon {
   /**
    * Adds a mapped ring's event under a token (0 <= token < 2^31). Map first: an unmapped event hangs up at once.
    * What the ring held before is not signalled by the kernel, so one wake (WAKE_EVENTS) follows in any case.
+   *
+   * Or adds a ring buffer map, edge-triggered: a wake for each time that the kernel wakes its readers.
    */
-  pollerAdd(poller: PollerHandle, event: PerfEventHandle, token: number): number;
-  pollerRemove(poller: PollerHandle, event: PerfEventHandle): number;
+  pollerAdd(poller: PollerHandle, watched: PerfEventHandle | BpfMapHandle, token: number): number;
+  pollerRemove(poller: PollerHandle, watched: PerfEventHandle | BpfMapHandle): number;
   /** Arms the timer: first expiry and interval in microseconds; (0, 0) disarms, interval 0 is one shot. */
   pollerSetTimer(poller: PollerHandle, firstMicroseconds: number, intervalMicroseconds: number): number;
   /**
@@ -191,6 +195,41 @@ export interface NativeAddon {
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
   bpfMapPin(map: BpfMapHandle, path: string): number;
   bpfMapClose(map: BpfMapHandle): number;
+
+  // ------------------------------------------------------------------ BPF ring buffers: mmap(2) of a map
+
+  /**
+   * Maps a BPF_MAP_TYPE_RINGBUF: its consumer's page, and read-only its producer's page and its data, twice in a row. The
+   * mapping holds a reference to the map, and lives until bpfRingClose.
+   * @returns -22 (EINVAL) for a map of another type, -27 (EFBIG) for one of more than 512 MiB
+   */
+  bpfRingMap(map: BpfMapHandle): OrErrno<BpfRingHandle>;
+  /**
+   * The external ArrayBuffer over the read-only part: the producer's page, then the data, twice; the same object at every
+   * call. -95 (EOPNOTSUPP) as {@link ringBuffer}: use bpfRingCopy.
+   * **A store into it is SIGSEGV.** Never let it, or a view of it, leave the library.
+   */
+  bpfRingBuffer(ring: BpfRingHandle): OrErrno<ArrayBuffer>;
+  /** producer_pos - consumer_pos in 64 bits, after an acquire of producer_pos. More than the capacity: corrupt. */
+  bpfRingAvailable(ring: BpfRingHandle): number;
+  /** The low 32 bits of consumer_pos, unsigned. */
+  bpfRingConsumer(ring: BpfRingHandle): number;
+  /**
+   * Acquires record headers, from `from` bytes after consumer_pos on, which is where a record begins.
+   * @param consumer the low 32 bits of consumer_pos, as the caller left it
+   * @param limit where to stop: the last record may end after it
+   * @returns bytes of whole records that are committed; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is
+   *   not committed yet, or consumer_pos was moved; -71 (EPROTO) when its header could not be
+   */
+  bpfRingCommitted(ring: BpfRingHandle, consumer: number, from: number, limit: number): number;
+  /** Gives `bytes` back to the producers: consumer_pos += bytes, released, and a full barrier. At most what is available. */
+  bpfRingConsume(ring: BpfRingHandle, bytes: number): number;
+  /** consumer_pos = producer_pos, released; answers the bytes skipped. */
+  bpfRingSkipToProducer(ring: BpfRingHandle): number;
+  /** Copies bytes of the ring, from `from` bytes after consumer_pos on, into `target`: laid out like bpfRingBuffer, and as long. */
+  bpfRingCopy(ring: BpfRingHandle, from: number, bytes: number, target: Uint8Array): number;
+  /** Detaches the ArrayBuffer and unmaps, as {@link ringClose}. */
+  bpfRingClose(ring: BpfRingHandle): number;
 
   /**
    * BPF_PROG_LOAD.

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "binding/environment.h"
+#include "binding/watched.h"
 #include "napi.h"
 #include "system/bpf.h"
+#include "system/epoll_set.h"
 
 namespace perfring::binding {
 
@@ -14,10 +16,13 @@ struct OpenBpfMap {
   static constexpr napi_type_tag kTypeTag = {0x4e1f7a92b3d8406c, 0xa5c03d6e91f72b48};
 
   OpenBpfMap(std::shared_ptr<Environment> environment, system::BpfMap opened)
-      : count(std::move(environment), &OpenResources::bpf_maps), map(std::move(opened)) {}
+      : count(std::move(environment), &OpenResources::bpf_maps),
+        map(std::move(opened)),
+        watched(map.fd(), system::EpollSet::Trigger::kEdge) {}
 
   OpenCount count;
   system::BpfMap map;
+  Watched watched;
 };
 
 struct OpenBpfProgram {

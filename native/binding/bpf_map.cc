@@ -87,7 +87,7 @@ Napi::Value BpfMapSetEvent(const Napi::CallbackInfo& info) {
   const auto opened = arguments.Open<OpenBpfMap>(0);
   const auto index = arguments.Uint32(1);
   const auto event = arguments.Open<OpenPerfEvent>(2);
-  return opened && index && event ? Answer(info, opened->map.SetEvent(*index, event->event().fd()))
+  return opened && index && event ? Answer(info, opened->map.SetEvent(*index, event->event.fd()))
                                   : BadArgument(info);
 }
 

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cerrno>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -12,77 +11,6 @@
 #include "binding/perf_event.h"
 
 namespace perfring::binding {
-
-RingMemory::RingMemory(std::shared_ptr<Environment> environment, system::MappedRing ring)
-    : count_(std::in_place, std::move(environment), &OpenResources::mappings), ring_(std::move(ring)) {
-  count_->environment()->mapped().Add({ring_->mapping().data(), ring_->mapping().length()});
-}
-
-void RingMemory::Unmap() {
-  if (!ring_) {
-    return;
-  }
-  // Out of the ranges first: once unmapped, the address may be that of another mapping.
-  count_->environment()->mapped().Remove(ring_->mapping().data());
-  ring_.reset();
-  count_.reset();
-}
-
-namespace {
-
-// What the ArrayBuffer owns of the memory.
-using Share = std::shared_ptr<RingMemory>;
-
-void DropShare(napi_env /*env*/, void* /*data*/, void* share) { delete static_cast<Share*>(share); }
-
-}  // namespace
-
-OpenRing::~OpenRing() {
-  if (array_buffer_ == nullptr) {
-    // None was made, or none that JavaScript ever saw.
-    memory_->Unmap();
-    return;
-  }
-  const Napi::HandleScope scope(env_);
-  napi_value array_buffer = nullptr;
-  if (napi_get_reference_value(env_, array_buffer_, &array_buffer) == napi_ok && array_buffer != nullptr &&
-      Detach(array_buffer)) {
-    memory_->Unmap();
-  }
-  napi_delete_reference(env_, array_buffer_);
-}
-
-bool OpenRing::Detach(napi_value array_buffer) const {
-  bool detached = true;
-  return napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && !detached &&
-         napi_detach_arraybuffer(env_, array_buffer) == napi_ok &&
-         napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && detached;
-}
-
-napi_value OpenRing::ArrayBuffer() {
-  napi_value array_buffer = nullptr;
-  if (array_buffer_ != nullptr) {
-    napi_get_reference_value(env_, array_buffer_, &array_buffer);
-    return array_buffer;
-  }
-  const system::MemoryMapping& mapping = memory_->ring().mapping();
-  if (!memory_->environment().external_buffers_wanted()) {
-    return nullptr;
-  }
-  auto share = std::make_unique<Share>(memory_);
-  const napi_status status = napi_create_external_arraybuffer(env_, mapping.data(), mapping.length(), DropShare,
-                                                              share.get(), &array_buffer);
-  if (status != napi_no_external_buffers_allowed) {
-    // The ArrayBuffer owns its share. If it could not be made for another reason, node drops the share, at once or
-    // later, or not at all where the environment is ending: it is not ours to delete.
-    static_cast<void>(share.release());
-  }
-  if (status != napi_ok || napi_create_reference(env_, array_buffer, 1, &array_buffer_) != napi_ok) {
-    ClearPendingException(env_);
-    return nullptr;
-  }
-  return array_buffer;
-}
 
 namespace {
 
@@ -97,12 +25,12 @@ Napi::Value RingMap(const Napi::CallbackInfo& info) {
   if (!opened || !data_page_count || !writable || !std::has_single_bit(static_cast<uint64_t>(*data_page_count))) {
     return BadArgument(info);
   }
-  auto ring = system::MappedRing::Map(opened->event(), static_cast<size_t>(*data_page_count), *writable);
+  auto ring = system::MappedRing::Map(opened->event, static_cast<size_t>(*data_page_count), *writable);
   if (!ring.ok()) {
     return Answer(info, ring.error());
   }
-  auto memory = std::make_shared<RingMemory>(Environment::Of(info), std::move(ring.value()));
-  return AnswerObject(info, Handle<OpenRing>::New(info.Env(), std::make_shared<OpenRing>(info.Env(), std::move(memory))));
+  auto opened_ring = std::make_shared<OpenRing>(info.Env(), Environment::Of(info), std::move(ring.value()));
+  return AnswerObject(info, Handle<OpenRing>::New(info.Env(), std::move(opened_ring)));
 }
 
 Napi::Value RingBuffer(const Napi::CallbackInfo& info) {
@@ -116,14 +44,14 @@ Napi::Value RingBuffer(const Napi::CallbackInfo& info) {
 
 Napi::Value RingAvailable(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->memory().ring().Available())) : BadArgument(info);
+  return opened ? Answer(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
 }
 
 Napi::Value RingConsume(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenRing>(0);
   const auto bytes = arguments.Integer(1, 0, kMaxInteger);
-  if (!opened || !bytes || !opened->memory().ring().Consume(static_cast<uint64_t>(*bytes))) {
+  if (!opened || !bytes || !opened->ring().Consume(static_cast<uint64_t>(*bytes))) {
     return BadArgument(info);
   }
   return Answer(info, 0);
@@ -131,26 +59,26 @@ Napi::Value RingConsume(const Napi::CallbackInfo& info) {
 
 Napi::Value RingReadOffset(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->memory().ring().ReadOffset())) : BadArgument(info);
+  return opened ? Answer(info, static_cast<double>(opened->ring().ReadOffset())) : BadArgument(info);
 }
 
 Napi::Value RingSkipToHead(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenRing>(0);
-  if (!opened || !opened->memory().ring().writable()) {
+  if (!opened || !opened->ring().writable()) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->memory().ring().SkipToHead()));
+  return Answer(info, static_cast<double>(opened->ring().SkipToHead()));
 }
 
 Napi::Value RingCopyPublished(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenRing>(0);
   const auto target = arguments.Bytes(1);
-  if (!opened || !target || target->size() < opened->memory().ring().mapping().length() ||
-      opened->memory().environment().mapped().Overlaps(*target)) {
+  if (!opened || !target || target->size() < opened->ring().mapping().length() ||
+      opened->environment().mapped().Overlaps(*target)) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->memory().ring().CopyPublished(*target)));
+  return Answer(info, static_cast<double>(opened->ring().CopyPublished(*target)));
 }
 
 Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
@@ -158,13 +86,13 @@ Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
   const auto opened = arguments.Open<OpenRing>(0);
   const auto target = arguments.Bytes(1);
   const auto position = arguments.Words(2);
-  if (!opened || opened->memory().ring().writable() || !target || !position || position->size() != 1 ||
-      target->size() != opened->memory().ring().capacity() ||
-      opened->memory().environment().mapped().Overlaps(*target) ||
-      opened->memory().environment().mapped().Overlaps(std::as_bytes(*position))) {
+  if (!opened || opened->ring().writable() || !target || !position || position->size() != 1 ||
+      target->size() != opened->ring().capacity() ||
+      opened->environment().mapped().Overlaps(*target) ||
+      opened->environment().mapped().Overlaps(std::as_bytes(*position))) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->memory().ring().Snapshot(*target, position->front())));
+  return Answer(info, static_cast<double>(opened->ring().Snapshot(*target, position->front())));
 }
 
 Napi::Value RingClose(const Napi::CallbackInfo& info) {

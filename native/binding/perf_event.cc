@@ -11,36 +11,6 @@
 
 namespace perfring::binding {
 
-OpenPerfEvent::~OpenPerfEvent() {
-  for (const std::weak_ptr<system::EpollSet>& watcher : watchers_) {
-    if (const std::shared_ptr<system::EpollSet> set = watcher.lock()) {
-      // -ENOENT where it hung up before.
-      set->Remove(event_.fd());
-    }
-  }
-}
-
-int OpenPerfEvent::Watch(const std::shared_ptr<system::EpollSet>& set, uint32_t token) {
-  const int status = set->Add(event_.fd(), token);
-  if (status == 0) {
-    // It may be there from before, if it hung up since.
-    Forget(set);
-    watchers_.emplace_back(set);
-  }
-  return status;
-}
-
-int OpenPerfEvent::Unwatch(const std::shared_ptr<system::EpollSet>& set) {
-  Forget(set);
-  return set->Remove(event_.fd());
-}
-
-void OpenPerfEvent::Forget(const std::shared_ptr<system::EpollSet>& set) {
-  std::erase_if(watchers_, [&set](const std::weak_ptr<system::EpollSet>& watcher) {
-    return watcher.expired() || watcher.lock() == set;
-  });
-}
-
 namespace {
 
 Napi::Value PerfEventOpen(const Napi::CallbackInfo& info) {
@@ -63,19 +33,19 @@ Napi::Value PerfEventOpen(const Napi::CallbackInfo& info) {
 
 Napi::Value PerfEventFd(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
-  return opened ? Answer(info, opened->event().fd()) : BadArgument(info);
+  return opened ? Answer(info, opened->event.fd()) : BadArgument(info);
 }
 
 Napi::Value PerfEventEnable(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto enabled = arguments.Boolean(1);
-  return opened && enabled ? Answer(info, opened->event().SetEnabled(*enabled)) : BadArgument(info);
+  return opened && enabled ? Answer(info, opened->event.SetEnabled(*enabled)) : BadArgument(info);
 }
 
 Napi::Value PerfEventReset(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
-  return opened ? Answer(info, opened->event().Reset()) : BadArgument(info);
+  return opened ? Answer(info, opened->event.Reset()) : BadArgument(info);
 }
 
 Napi::Value PerfEventId(const Napi::CallbackInfo& info) {
@@ -83,7 +53,7 @@ Napi::Value PerfEventId(const Napi::CallbackInfo& info) {
   if (!opened) {
     return BadArgument(info);
   }
-  auto id = opened->event().Id();
+  auto id = opened->event.Id();
   // The kernel counts ids up from 1 for each event: a double holds them exactly.
   return Answer(info, id.ok() ? static_cast<double>(id.value()) : id.error());
 }
@@ -92,7 +62,7 @@ Napi::Value PerfEventPauseOutput(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto paused = arguments.Boolean(1);
-  return opened && paused ? Answer(info, opened->event().SetOutputPaused(*paused)) : BadArgument(info);
+  return opened && paused ? Answer(info, opened->event.SetOutputPaused(*paused)) : BadArgument(info);
 }
 
 Napi::Value PerfEventSetOutput(const Napi::CallbackInfo& info) {
@@ -102,14 +72,14 @@ Napi::Value PerfEventSetOutput(const Napi::CallbackInfo& info) {
   if (!opened || (!target && !arguments.IsNull(1))) {
     return BadArgument(info);
   }
-  return Answer(info, opened->event().SetOutput(target ? &target->event() : nullptr));
+  return Answer(info, opened->event.SetOutput(target ? &target->event : nullptr));
 }
 
 Napi::Value PerfEventSetBpf(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto program = arguments.Open<OpenBpfProgram>(1);
-  return opened && program ? Answer(info, opened->event().SetProgram(program->program.fd())) : BadArgument(info);
+  return opened && program ? Answer(info, opened->event.SetProgram(program->program.fd())) : BadArgument(info);
 }
 
 Napi::Value PerfEventRead(const Napi::CallbackInfo& info) {
@@ -119,7 +89,7 @@ Napi::Value PerfEventRead(const Napi::CallbackInfo& info) {
   if (!opened || !words) {
     return BadArgument(info);
   }
-  auto count = opened->event().Read(*words);
+  auto count = opened->event.Read(*words);
   return Answer(info, count.ok() ? static_cast<double>(count.value()) : count.error());
 }
 

@@ -7,7 +7,9 @@
 
 #include "binding/answer.h"
 #include "binding/arguments.h"
+#include "binding/bpf.h"
 #include "binding/handle.h"
+#include "binding/perf_event.h"
 
 namespace perfring::binding {
 namespace {
@@ -205,20 +207,31 @@ Napi::Value PollerOpen(const Napi::CallbackInfo& info) {
   return AnswerObject(info, Handle<OpenPoller>::New(info.Env(), std::make_shared<OpenPoller>(poller.value())));
 }
 
+// A perf event or a map. It shares the ownership of what it is part of.
+std::shared_ptr<Watched> WatchedAt(const Arguments& arguments, size_t index) {
+  if (const auto event = arguments.Open<OpenPerfEvent>(index)) {
+    return {event, &event->watched};
+  }
+  if (const auto map = arguments.Open<OpenBpfMap>(index)) {
+    return {map, &map->watched};
+  }
+  return nullptr;
+}
+
 Napi::Value PollerAdd(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = PollerAt(arguments, 0);
-  const auto event = arguments.Open<OpenPerfEvent>(1);
+  const auto watched = WatchedAt(arguments, 1);
   const auto token = arguments.Integer(2, 0, kMaxToken);
-  return opened && event && token ? Answer(info, opened->poller().Add(*event, static_cast<uint32_t>(*token)))
-                                  : BadArgument(info);
+  return opened && watched && token ? Answer(info, opened->poller().Add(*watched, static_cast<uint32_t>(*token)))
+                                    : BadArgument(info);
 }
 
 Napi::Value PollerRemove(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = PollerAt(arguments, 0);
-  const auto event = arguments.Open<OpenPerfEvent>(1);
-  return opened && event ? Answer(info, opened->poller().Remove(*event)) : BadArgument(info);
+  const auto watched = WatchedAt(arguments, 1);
+  return opened && watched ? Answer(info, opened->poller().Remove(*watched)) : BadArgument(info);
 }
 
 Napi::Value PollerSetTimer(const Napi::CallbackInfo& info) {

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "binding/environment.h"
-#include "binding/perf_event.h"
 #include "binding/uv_abi.h"
+#include "binding/watched.h"
 #include "napi.h"
 #include "system/epoll_set.h"
 #include "system/system_error.h"
@@ -43,8 +43,8 @@ class Poller : public std::enable_shared_from_this<Poller> {
   bool closed() const { return !count_.has_value(); }
 
   // Each answers 0 or a negative errno; not after Close().
-  int Add(OpenPerfEvent& event, uint32_t token) { return event.Watch(set_, token); }
-  int Remove(OpenPerfEvent& event) { return event.Unwatch(set_); }
+  int Add(Watched& watched, uint32_t token) { return watched.Watch(set_, token); }
+  int Remove(Watched& watched) { return watched.Unwatch(set_); }
   int SetTimer(uint64_t first_microseconds, uint64_t interval_microseconds) {
     return timer_->Set(first_microseconds, interval_microseconds);
   }
@@ -68,7 +68,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
 
   napi_env env_;
   std::optional<OpenCount> count_;
-  // Shared with the events in it, which leave it when they close.
+  // Shared with the events and maps in it, which leave it when they close.
   std::shared_ptr<system::EpollSet> set_;
   std::optional<system::Timer> timer_;
 

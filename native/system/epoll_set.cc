@@ -34,9 +34,12 @@ OrErrno<EpollSet> EpollSet::Open() {
   return EpollSet(std::move(epoll), std::move(added));
 }
 
-int EpollSet::Add(int event_fd, uint32_t token) {
+int EpollSet::Add(int event_fd, uint32_t token, Trigger trigger) {
   epoll_event event{};
   event.events = EPOLLIN;
+  if (trigger == Trigger::kEdge) {
+    event.events |= EPOLLET;
+  }
   event.data.u64 = Pack(event_fd, token);
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event_fd, &event) != 0) {
     return -errno;

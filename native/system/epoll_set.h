@@ -24,8 +24,13 @@ class EpollSet {
 
   int fd() const { return epoll_.get(); }
 
+  // What makes a descriptor ready: for a perf event, a wake since it was last polled; for a BPF ring buffer the level,
+  // that is bytes reserved and not given back. A record that is never committed would keep the level up for ever, so of
+  // a ring buffer only wakes are taken (EPOLLET).
+  enum class Trigger { kLevel, kEdge };
+
   // Each answers 0 or a negative errno.
-  int Add(int event_fd, uint32_t token);
+  int Add(int event_fd, uint32_t token, Trigger trigger = Trigger::kLevel);
   int Remove(int event_fd);
 
   // To be called when the set was readable. Takes the events that hung up out of it, for they would keep it readable

@@ -6,9 +6,9 @@
 
 namespace perfring::system {
 
-OrErrno<MemoryMapping> MemoryMapping::Map(int fd, size_t length, bool writable) {
+OrErrno<MemoryMapping> MemoryMapping::Map(int fd, size_t length, bool writable, off_t offset) {
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* const address = ::mmap(nullptr, length, protection, MAP_SHARED, fd, 0);
+  void* const address = ::mmap(nullptr, length, protection, MAP_SHARED, fd, offset);
   if (address == MAP_FAILED) {
     return LastErrno();
   }

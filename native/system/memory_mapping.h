@@ -1,6 +1,8 @@
 #ifndef PERFRING_SYSTEM_MEMORY_MAPPING_H_
 #define PERFRING_SYSTEM_MEMORY_MAPPING_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 
 #include "system/system_error.h"
@@ -10,8 +12,9 @@ namespace perfring::system {
 // The one owner of a mapping: mmap(2) at its birth, munmap(2) at its end.
 class MemoryMapping {
  public:
-  // Maps `length` bytes of `fd`, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed before it.
-  static OrErrno<MemoryMapping> Map(int fd, size_t length, bool writable);
+  // Maps `length` bytes of `fd` from `offset` on, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed before
+  // it.
+  static OrErrno<MemoryMapping> Map(int fd, size_t length, bool writable, off_t offset = 0);
   // Maps `length` bytes of no file, private, that nobody can access until mprotect(2) allows it.
   static OrErrno<MemoryMapping> MapInaccessible(size_t length);
 

@@ -1,0 +1,121 @@
+#ifndef PERFRING_SYSTEM_BPF_RING_CURSOR_H_
+#define PERFRING_SYSTEM_BPF_RING_CURSOR_H_
+
+#include <linux/bpf.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace perfring::system {
+
+// How far the records of a BPF ring buffer are committed.
+struct CommittedRecords {
+  enum class End {
+    // At the limit, or where nothing more is published.
+    kLimit,
+    // At a record that is reserved, and neither submitted nor discarded yet.
+    kBusy,
+    // At a header whose record would end past what is published: no kernel writes it.
+    kCorrupt,
+  };
+  uint64_t bytes;
+  End end;
+};
+
+// The two positions of a BPF ring buffer, its record headers, and every memory barrier around them.
+//
+// producer_pos counts the bytes ever reserved, consumer_pos the bytes ever given back; both are 64-bit. The data area
+// is mapped twice in a row, so a record never wraps. The protocol is the kernel's, kernel/bpf/ringbuf.c:
+//
+//   __bpf_ringbuf_reserve()                 user
+//   acquire ->consumer_pos                  acquire ->producer_pos   (A)
+//   STORE header (busy)                     acquire header->len      (B)
+//   release ->producer_pos        (A)       LOAD record
+//   …the program writes the record…         store ->consumer_pos     (C), full barrier
+//   bpf_ringbuf_commit()                    acquire header->len      (C), look again
+//   xchg header->len              (B, C)    wait
+//   LOAD ->consumer_pos           (C): wakes when it is this very record's position
+//
+// https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/ringbuf.c#L406-L530
+class BpfRingCursor {
+ public:
+  // `consumer` and `producer`: the pages that begin with the positions. `data`: `capacity` bytes (a power of two), twice.
+  // All valid as long as this object is used.
+  BpfRingCursor(std::byte* consumer, const std::byte* producer, const std::byte* data, size_t capacity)
+      : consumer_(reinterpret_cast<uint64_t*>(consumer)),
+        // Only read: a const std::atomic_ref comes with C++26.
+        producer_(reinterpret_cast<uint64_t*>(const_cast<std::byte*>(producer))),
+        data_(const_cast<std::byte*>(data)),
+        mask_(capacity - 1) {}
+
+  // producer_pos, such that every header below it is there to be read.
+  // Acquire (A): pairs with the smp_store_release() of producer_pos in __bpf_ringbuf_reserve().
+  uint64_t AcquireProducer() const { return std::atomic_ref<uint64_t>(*producer_).load(std::memory_order_acquire); }
+
+  // consumer_pos, as the reader left it; or as another reader of the map did.
+  // Relaxed: what a reader stored it sees.
+  uint64_t OwnConsumer() const { return std::atomic_ref<uint64_t>(*consumer_).load(std::memory_order_relaxed); }
+
+  // Gives everything below `position` back to the producers.
+  // Release: pairs with the smp_load_acquire() of consumer_pos in __bpf_ringbuf_reserve(): what was read has been read
+  // before a byte of it is overwritten.
+  // The fence (C) pairs with the xchg() of the header in bpf_ringbuf_commit(), which is followed by a load of
+  // consumer_pos: either that load sees `position`, and the commit wakes, or a look after this call sees the commit.
+  void StoreConsumer(uint64_t position) const {
+    std::atomic_ref<uint64_t>(*consumer_).store(position, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+
+  // From `position` on, which is a record's: up to `limit` bytes of whole records that are submitted or discarded, where
+  // `published` bytes are below producer_pos. Their bytes may be read once this returns.
+  // The fence makes the relaxed loads of all these headers acquires (B), which pair with the xchg() of the header in
+  // bpf_ringbuf_commit().
+  CommittedRecords Committed(uint64_t position, uint64_t published, uint64_t limit) const {
+    uint64_t bytes = 0;
+    CommittedRecords::End end = CommittedRecords::End::kLimit;
+    const uint64_t stop = limit < published ? limit : published;
+    while (bytes < stop) {
+      const uint32_t header = Header(position + bytes);
+      if ((header & BPF_RINGBUF_BUSY_BIT) != 0) {
+        end = CommittedRecords::End::kBusy;
+        break;
+      }
+      const uint64_t step = RecordBytes(header);
+      if (step > published - bytes) {
+        end = CommittedRecords::End::kCorrupt;
+        break;
+      }
+      // Most records have the header of the one before: the address of the next one need not wait for a load.
+      do {
+        bytes += step;
+      } while (bytes < stop && step <= published - bytes && Header(position + bytes) == header);
+    }
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return {.bytes = bytes, .end = end};
+  }
+
+  // Bytes of a record in the ring: its header, its payload, and up to 7 bytes of padding.
+  static constexpr uint64_t RecordBytes(uint32_t header) {
+    const uint64_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    return (length + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
+  }
+
+ private:
+  static_assert(std::atomic_ref<uint64_t>::is_always_lock_free, "the other side takes no lock");
+  static_assert(BPF_RINGBUF_HDR_SZ == 8);
+
+  uint32_t Header(uint64_t position) const {
+    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(data_ + (position & mask_)))
+        .load(std::memory_order_relaxed);
+  }
+
+  uint64_t* consumer_;
+  uint64_t* producer_;
+  std::byte* data_;
+  uint64_t mask_;
+};
+
+}  // namespace perfring::system
+
+#endif  // PERFRING_SYSTEM_BPF_RING_CURSOR_H_
