@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   records: ['abi'],
   host: ['abi'],
   ring: ['records', 'abi', 'addon'],
+  'bpf-ring': ['ring', 'records', 'addon', 'abi'],
   layout: ['records'],
   btf: ['layout', 'abi'],
   events: ['addon', 'host', 'abi'],

@@ -1,0 +1,157 @@
+import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../../lib/abi/bpf';
+import { BUSY, type BpfRingCursors, CORRUPT } from '../../lib/bpf-ring/bpf-ring-cursors';
+import type { BpfRingParts } from '../../lib/bpf-ring/bpf-ring';
+import { PerfRingError } from '../../lib/errors';
+
+const PAGE = 4096;
+
+/** A record that is reserved, and neither submitted nor discarded. */
+export interface Reserved {
+  readonly position: bigint;
+  readonly size: number;
+}
+
+/**
+ * A BPF ring buffer in memory: what the kernel does, without a kernel. What is written into the data is written into
+ * its second image as well, which in a mapping is the same memory.
+ */
+export class BpfMemoryRing {
+  readonly capacityBytes: number;
+  readonly memory: SharedArrayBuffer;
+  readonly positions = new BigUint64Array(new SharedArrayBuffer(16));
+  /** Whether the last commit would have woken a reader that waits. */
+  wakes = 0;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+
+  /** @param start where both positions begin */
+  constructor(capacityBytes = PAGE, start = 0n) {
+    this.capacityBytes = capacityBytes;
+    this.memory = new SharedArrayBuffer(PAGE + 2 * capacityBytes);
+    this.#view = new DataView(this.memory, PAGE);
+    this.#bytes = new Uint8Array(this.memory, PAGE);
+    this.#words = new Int32Array(this.memory, PAGE);
+    this.positions.fill(start);
+  }
+
+  get consumer(): bigint {
+    return Atomics.load(this.positions, 0);
+  }
+
+  set consumer(position: bigint) {
+    Atomics.store(this.positions, 0, position);
+  }
+
+  get producer(): bigint {
+    return Atomics.load(this.positions, 1);
+  }
+
+  set producer(position: bigint) {
+    Atomics.store(this.positions, 1, position);
+  }
+
+  get parts(): BpfRingParts {
+    return {
+      memory: this.memory,
+      pageSize: PAGE,
+      capacityBytes: this.capacityBytes,
+      cursors: new MemoryCursors(this),
+    };
+  }
+
+  /** bpf_ringbuf_reserve(): null where there is no room. */
+  reserve(size: number): Reserved | null {
+    const position = this.producer;
+    const end = position + BigInt(recordBytes(size));
+    if (end - this.consumer > BigInt(this.capacityBytes)) return null;
+    this.setHeader(position, size | BPF_RINGBUF_BUSY_BIT);
+    this.producer = end;
+    return { position, size };
+  }
+
+  write({ position }: Reserved, payload: Uint8Array): void {
+    const offset = this.offsetOf(position) + BPF_RINGBUF_HDR_SZ;
+    payload.forEach((byte, index) => {
+      const at = (offset + index) % this.capacityBytes;
+      this.#bytes[at] = byte;
+      this.#bytes[at + this.capacityBytes] = byte;
+    });
+  }
+
+  /** bpf_ringbuf_submit() and bpf_ringbuf_discard(). */
+  commit({ position, size }: Reserved, discard = false): void {
+    this.setHeader(position, discard ? size | BPF_RINGBUF_DISCARD_BIT : size);
+    if (this.consumer === position) this.wakes++;
+  }
+
+  /** bpf_ringbuf_output(). @returns whether there was room */
+  output(payload: Uint8Array): boolean {
+    const reserved = this.reserve(payload.length);
+    if (reserved === null) return false;
+    this.write(reserved, payload);
+    this.commit(reserved);
+    return true;
+  }
+
+  header(position: bigint): number {
+    return Atomics.load(this.#words, this.offsetOf(position) / 4);
+  }
+
+  setHeader(position: bigint, header: number): void {
+    const offset = this.offsetOf(position);
+    Atomics.store(this.#words, offset / 4, header | 0);
+    this.#view.setUint32(offset + this.capacityBytes, header, true);
+  }
+
+  offsetOf(position: bigint): number {
+    return Number(position & BigInt(this.capacityBytes - 1));
+  }
+}
+
+export function recordBytes(header: number): number {
+  return ((header & 0x3fff_ffff) + BPF_RINGBUF_HDR_SZ + 7) & ~7;
+}
+
+class MemoryCursors implements BpfRingCursors {
+  readonly #ring: BpfMemoryRing;
+
+  constructor(ring: BpfMemoryRing) {
+    this.#ring = ring;
+  }
+
+  available(): number {
+    return Number(BigInt.asIntN(64, this.#ring.producer - this.#ring.consumer));
+  }
+
+  consumer(): number {
+    return Number(BigInt.asUintN(32, this.#ring.consumer));
+  }
+
+  committed(consumer: number, from: number, limit: number): number {
+    if (consumer !== this.consumer()) return BUSY;
+    const available = this.available();
+    if (available > this.#ring.capacityBytes || from > available) return CORRUPT;
+    const start = this.#ring.consumer + BigInt(from);
+    const published = available - from;
+    let bytes = 0;
+    while (bytes < Math.min(limit, published)) {
+      const header = this.#ring.header(start + BigInt(bytes));
+      if (header < 0) return bytes === 0 ? BUSY : bytes;
+      if (recordBytes(header) > published - bytes) return bytes === 0 ? CORRUPT : bytes;
+      bytes += recordBytes(header);
+    }
+    return bytes;
+  }
+
+  consume(bytes: number): void {
+    if (bytes > this.available()) throw new PerfRingError('ERR_PERF_RING_CORRUPT', 'consumer_pos was moved');
+    this.#ring.consumer += BigInt(bytes);
+  }
+
+  skipToProducer(): number {
+    const skipped = this.available();
+    this.#ring.consumer = this.#ring.producer;
+    return skipped;
+  }
+}
