@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   ERR_PERF_CLOSED: 'used after close()',
   ERR_PERF_READ_ONLY: 'the ring can only be read',
   ERR_PERF_ADDON_MISSING: 'the native addon is not built',
-  ERR_PERF_MAP_TYPE: 'the map is no perf event array',
+  ERR_PERF_MAP_TYPE: 'the map is of another type than is needed',
   ERR_PERF_MAP_TOO_SMALL: 'the map has fewer entries than there are CPUs',
   ERR_PERF_PROGRAM_REJECTED: 'the verifier refused the program',
   ERR_PERF_PROGRAM_INVALID: 'the instructions do not make a program',

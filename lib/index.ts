@@ -24,6 +24,7 @@ export type { Attachment } from './bpf/bpf-link';
 export { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed, DEFAULT_BUILTIN } from './bpf/programs';
 export type { AttachPoint, BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
 export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
+export { RingBufferMap, type RingBufferMapOptions } from './bpf/ring-buffer-map';
 export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-map';
 export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
 export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';

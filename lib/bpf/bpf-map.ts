@@ -6,6 +6,7 @@ import {
   BPF_MAP_TYPE_LRU_PERCPU_HASH,
   BPF_MAP_TYPE_PERCPU_ARRAY,
   BPF_MAP_TYPE_PERCPU_HASH,
+  BPF_MAP_TYPE_RINGBUF,
   BPF_OBJ_NAME_LEN,
 } from '../abi/bpf';
 import { isErrno } from '../abi/errno';
@@ -25,6 +26,7 @@ export interface BpfMapOptions {
   readonly keySize: number;
   /** bytes */
   readonly valueSize: number;
+  /** Of a ring buffer map its size in bytes: a power of two, and whole pages. */
   readonly maxEntries: number;
   /** BPF_F_*; 0 by default */
   readonly flags?: number;
@@ -65,7 +67,10 @@ export class BpfMap {
     Object.freeze(this);
   }
 
-  /** @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF */
+  /**
+   * @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; of a ring buffer map also ERR_PERF_NOT_POWER_OF_TWO
+   */
   static create(options: BpfMapOptions): BpfMap {
     const native = addon();
     const {
@@ -77,6 +82,8 @@ export class BpfMap {
       name = '',
     } = plainOptions(options, ['type', 'keySize', 'valueSize', 'maxEntries', 'flags', 'name']);
     checkObjectName(name);
+    if (type === BPF_MAP_TYPE_RINGBUF)
+      checkRingBufferShape(keySize, valueSize, maxEntries, native.pageSize());
     const what = `creating a map (type ${shown(type)}, key ${shown(keySize)} bytes, value ${shown(valueSize)} bytes, ${shown(maxEntries)} entries, flags ${shown(flags)})`;
     const handle = native.bpfMapCreate(type, keySize, valueSize, maxEntries, flags, name);
     if (typeof handle === 'number') {
@@ -295,6 +302,28 @@ function checkLength(what: string, bytes: Uint8Array, length: number, title: str
   throw new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
     `a ${what} of map ${title} has ${length} bytes, got ${given}`,
+  );
+}
+
+/** A ring buffer map has no keys and no values, and `maxEntries` is its size in bytes. The kernel says only EINVAL. */
+function checkRingBufferShape(
+  keySize: number,
+  valueSize: number,
+  maxEntries: number,
+  pageSize: number,
+): void {
+  if (keySize !== 0 || valueSize !== 0) {
+    throw new PerfRingError(
+      'ERR_PERF_INVALID_ARGUMENT',
+      `a ring buffer map has keySize 0 and valueSize 0, got ${shown(keySize)} and ${shown(valueSize)}`,
+    );
+  }
+  const pages = maxEntries / pageSize;
+  if (typeof maxEntries === 'number' && Number.isInteger(pages) && pages > 0 && Math.log2(pages) % 1 === 0)
+    return;
+  throw new PerfRingError(
+    'ERR_PERF_NOT_POWER_OF_TWO',
+    `a ring buffer map has ${pageSize} bytes times a power of two (maxEntries), got ${shown(maxEntries)}`,
   );
 }
 

@@ -42,11 +42,11 @@ class BpfRingCursor {
  public:
   // `consumer` and `producer`: the pages that begin with the positions. `data`: `capacity` bytes (a power of two), twice.
   // All valid as long as this object is used.
-  BpfRingCursor(std::byte* consumer, const std::byte* producer, const std::byte* data, size_t capacity)
+  // Of them only the consumer's page is written.
+  BpfRingCursor(std::byte* consumer, std::byte* producer, std::byte* data, size_t capacity)
       : consumer_(reinterpret_cast<uint64_t*>(consumer)),
-        // Only read: a const std::atomic_ref comes with C++26.
-        producer_(reinterpret_cast<uint64_t*>(const_cast<std::byte*>(producer))),
-        data_(const_cast<std::byte*>(data)),
+        producer_(reinterpret_cast<uint64_t*>(producer)),
+        data_(data),
         mask_(capacity - 1) {}
 
   // producer_pos, such that every header below it is there to be read.
