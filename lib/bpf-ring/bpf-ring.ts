@@ -1,11 +1,13 @@
 import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../abi/bpf';
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { ABSENT, recordFormat } from '../records/record-format';
 import type { RecordVisitor, RingRecord } from '../records/record';
+import { ABSENT, recordFormat } from '../records/record-format';
+import { type RecordRing, RingCounters, type SkippedFault } from '../records/record-ring';
 import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
-import { LoopCache, LoopCopies, noLoopCounts } from '../ring/specialise';
+import { isCorrupt, isDistance } from '../ring/ring-faults';
+import { LoopCache, LoopCopies } from '../ring/specialise';
 import { type BpfScan, BpfScanState, bpfScanOf } from './bpf-record-scan';
 import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
 
@@ -32,14 +34,6 @@ export interface BpfRingParts {
   readonly cursors: BpfRingCursors;
 }
 
-/** What a ring steps over, or finds. Called within a batch: neither may close the ring. */
-export interface BpfRingReports {
-  /** So many bytes were skipped, of which nothing can be said. */
-  readonly fault: (skippedBytes: number, error: PerfRingError) => void;
-  /** Another reader has moved consumer_pos. */
-  readonly shared: () => void;
-}
-
 const scans = new LoopCopies(bpfScanOf, (factory) => {
   const probe = cursorOver({ memory: new ArrayBuffer(4096), pageSize: 2048, capacityBytes: 1024 });
   factory(probe)(new BpfScanState(), 1, () => undefined);
@@ -54,16 +48,17 @@ const scans = new LoopCopies(bpfScanOf, (factory) => {
  * @see https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/ringbuf.c
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/bpf/ringbuf.rst
  */
-export class BpfRing {
+export class BpfRing implements RecordRing {
+  /** Programs on all CPUs write it: records do not tell theirs. */
+  readonly cpu = -1;
   readonly capacityBytes: number;
-  /** Records visited, and the bytes they took in the ring, those of discarded ones and faults included. */
-  records = 0;
-  consumedBytes = 0;
-  /** The visitor of the last visit asked to stop, or closed the ring. */
+  readonly counters = new RingCounters();
+  onFault: ((fault: SkippedFault) => void) | undefined;
+  /** Called when a batch begins, and another reader has moved consumer_pos. */
+  onShared: (() => void) | undefined;
   stopped = false;
   readonly #cursors: BpfRingCursors;
   readonly #cursor: RecordCursor;
-  readonly #reports: BpfRingReports;
   readonly #scans: LoopCache<BpfScan>;
   readonly #state = new BpfScanState();
   /** The low 32 bits of consumer_pos, as this reader left it. */
@@ -76,23 +71,21 @@ export class BpfRing {
   #lastBytes = 0;
   /** The next record is busy: nothing more is due in this batch. */
   #blocked = false;
+  #keepsLast = false;
   #inBatch = false;
   #visiting = false;
-  /** Bytes of the record that next() lent; 0 without one. */
-  #lentBytes = 0;
   #scanned: RecordVisitor | undefined;
   #closed = false;
 
-  constructor(parts: BpfRingParts, reports: BpfRingReports) {
+  constructor(parts: BpfRingParts) {
     this.capacityBytes = parts.capacityBytes;
     this.#cursors = parts.cursors;
-    this.#reports = reports;
     const cursor = cursorOver(parts);
     this.#cursor = cursor;
     this.#scans = new LoopCache(
       bpfScanOf(cursor),
       (visitor) => scans.copyFor(visitor)?.(cursor),
-      noLoopCounts(),
+      this.counters.loops,
     );
     this.#consumer = this.#cursors.consumer();
   }
@@ -107,42 +100,40 @@ export class BpfRing {
     return this.#inBatch;
   }
 
-  /** Begins a batch. @returns bytes reserved that were not read before; 0 when the first record is not committed yet */
+  /** @returns bytes reserved that were not read before; 0 when the first record is not committed yet */
   beginBatch(): number {
     this.#checkOpen();
     if (this.#inBatch) throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already');
     this.#inBatch = true;
     this.#blocked = false;
-    this.stopped = false;
     this.#followConsumer();
+    const { counters, capacityBytes } = this;
     const available = this.#cursors.available();
-    if (!this.#isDistance(available) || available < this.#read || this.#consumer % 8 !== 0) {
+    this.#state.left = 0;
+    this.#published = available;
+    counters.foundBytes = 0;
+    if (!isDistance(available, capacityBytes) || available < this.#read || this.#consumer % 8 !== 0) {
       this.#skipAll('the positions do not lie within the ring, on 8-byte boundaries');
       return 0;
     }
-    this.#published = available;
-    this.#state.left = 0;
-    return this.more ? available - this.#read : 0;
+    counters.sawBytes(available - this.#read);
+    counters.foundBytes = this.bytesLeft === 0 ? 0 : available - this.#read;
+    return counters.foundBytes;
   }
 
-  /** Committed records of the batch remain. */
-  get more(): boolean {
-    return this.#inBatch && !this.#closed && (this.#state.left > 0 || this.#acquire());
+  /** Bytes of the batch that are committed, as far as headers were acquired. */
+  get bytesLeft(): number {
+    return this.#inBatch && (this.#state.left > 0 || this.#acquire()) ? this.#state.left : 0;
   }
 
-  /**
-   * Visits up to `limit` records. What the visitor throws is passed on, its record consumed.
-   * @returns records visited: fewer than `limit` when it {@link stopped}, or none is left
-   */
-  visit(visitor: RecordVisitor, limit: number): number {
+  visit(sample: RecordVisitor, _other: RecordVisitor, limit: number): number {
     this.#checkBatch();
-    this.#step();
     this.stopped = false;
     const state = this.#state;
     const most = Math.min(limit, NO_LIMIT);
     let records = 0;
-    while (records < most && this.more) {
-      this.#scan(visitor, most - records);
+    while (records < most && this.bytesLeft > 0) {
+      this.#scan(sample, most - records);
       records += state.records;
       if (state.outcome === SCAN_THREW) {
         const { thrown } = state;
@@ -158,57 +149,63 @@ export class BpfRing {
     return records;
   }
 
-  /** The next record, lent until the next call; null when none is left. */
   next(): RingRecord | null {
-    this.#checkBatch();
-    this.#step();
+    if (this.#visiting) throw visiting();
+    const { counters } = this;
     const cursor = this.#cursor;
-    while (this.more) {
+    while (this.bytesLeft > 0) {
       const { position, left } = this.#state;
       const header = this.#headerAt(position);
       const bytes = bytesOf(header);
       if (header < 0 || bytes > left) {
         this.#skipAll('a header changed while it was read');
-      } else if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) {
-        this.#advance(bytes);
-      } else {
-        cursor.base = position + BPF_RINGBUF_HDR_SZ;
-        cursor.size = header;
-        this.#lentBytes = bytes;
-        return cursor.record;
+        continue;
       }
+      this.#state.position = (position + bytes) & (this.capacityBytes - 1);
+      this.#state.left = left - bytes;
+      this.#consume(bytes, bytes);
+      if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) continue;
+      counters.samples++;
+      counters.loops.single++;
+      cursor.base = position + BPF_RINGBUF_HDR_SZ;
+      cursor.size = header;
+      return cursor.record;
     }
+    cursor.leave();
     return null;
   }
 
-  /**
-   * Finishes the batch: gives back what was read.
-   * @param keepLast all but the last record, so that no commit wakes: the kernel wakes only for the record at consumer_pos
-   */
-  finishBatch(keepLast = false): void {
+  /** Gives back what was read; all but the last record with {@link keepLast}. */
+  finishBatch(): void {
+    if (!this.#inBatch) return;
     this.#checkBatch();
-    this.#step();
     this.#inBatch = false;
-    this.#giveBack(keepLast);
+    this.#cursor.leave();
+    this.#giveBackFound();
   }
 
-  /** Gives back the record that was kept. What commits from now on wakes, if {@link ready} is false afterwards. */
-  release(): void {
-    if (!this.#closed && !this.#inBatch) this.#giveBack(false);
+  /**
+   * Whether batches keep the last record when they finish: the kernel wakes only for a commit of the record at
+   * consumer_pos, so none wakes then. Turned off outside a batch, it gives that record back at once. What was committed
+   * just before did not wake: ask {@link isReady} then.
+   */
+  keepLast(keep: boolean): void {
+    this.#keepsLast = keep;
+    if (!keep && !this.#inBatch && !this.#closed) this.#giveBackFound();
   }
 
   /** Whether a record is committed that was not read, or there is a fault to step over. Not within a batch. */
-  ready(): boolean {
+  isReady(): boolean {
     if (this.#closed) return false;
     const committed = this.#cursors.committed(this.#consumer, this.#read, 1);
     return committed !== 0 && committed !== BUSY;
   }
 
-  /** Bytes reserved and not read, committed or not. */
+  /** Bytes reserved and not read, committed or not; the whole ring where positions cannot be. */
   unreadBytes(): number {
     if (this.#closed) return 0;
     const unread = this.#cursors.available() - this.#read;
-    return this.#isDistance(unread) ? unread : this.capacityBytes;
+    return isDistance(unread, this.capacityBytes) ? unread : this.capacityBytes;
   }
 
   /** Gives back what was read, and ends the ring's use; idempotent, and allowed in a visitor. The memory stays its owner's. */
@@ -218,8 +215,6 @@ export class BpfRing {
     // A scan tells where it stands only when it ends.
     if (this.#visiting) {
       this.#read += cursor.base - BPF_RINGBUF_HDR_SZ + bytesOf(cursor.size) - this.#state.position;
-    } else {
-      this.#step();
     }
     this.#closed = true;
     this.#inBatch = false;
@@ -248,10 +243,8 @@ export class BpfRing {
       this.#cursor.leave();
     }
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
-    if (state.lastBytes > 0) this.#lastBytes = state.lastBytes;
-    this.#read += before - state.left;
-    this.consumedBytes += before - state.left;
-    this.records += state.records;
+    this.#consume(before - state.left, state.lastBytes);
+    this.counters.samples += state.records;
     this.#scans.saw(visitor, state.records, visitor === this.#scanned);
     this.#scanned = visitor;
   }
@@ -270,22 +263,20 @@ export class BpfRing {
     return true;
   }
 
-  /** Steps over the record that next() lent. */
-  #step(): void {
-    if (this.#lentBytes === 0) return;
-    this.records++;
-    this.#advance(this.#lentBytes);
-    this.#lentBytes = 0;
-    this.#cursor.leave();
+  /** @param lastBytes of the last record of them; 0 without one */
+  #consume(bytes: number, lastBytes: number): void {
+    if (lastBytes > 0) this.#lastBytes = lastBytes;
+    this.#read += bytes;
+    this.counters.consumedBytes += bytes;
   }
 
-  #advance(bytes: number): void {
-    const state = this.#state;
-    state.position = (state.position + bytes) & (this.capacityBytes - 1);
-    state.left -= bytes;
-    this.#lastBytes = bytes;
-    this.#read += bytes;
-    this.consumedBytes += bytes;
+  #giveBackFound(): void {
+    try {
+      this.#giveBack(this.#keepsLast);
+    } catch (error) {
+      // Another reader has moved consumer_pos: the next batch begins there.
+      if (!isCorrupt(error)) throw error;
+    }
   }
 
   #giveBack(keepLast: boolean): void {
@@ -294,6 +285,7 @@ export class BpfRing {
     if (bytes === 0) return;
     this.#cursors.consume(bytes);
     this.#consumer = (this.#consumer + bytes) >>> 0;
+    this.counters.releasedBytes += bytes;
     this.#read = kept;
     this.#lastBytes = kept;
   }
@@ -305,7 +297,7 @@ export class BpfRing {
     this.#consumer = consumer;
     this.#read = 0;
     this.#lastBytes = 0;
-    this.#reports.shared();
+    this.onShared?.();
   }
 
   /** Goes on at producer_pos. */
@@ -316,19 +308,16 @@ export class BpfRing {
     this.#lastBytes = 0;
     this.#published = 0;
     this.#state.left = 0;
-    const bytes = this.#isDistance(skipped) ? skipped : this.capacityBytes;
-    this.consumedBytes += bytes;
-    this.#reports.fault(
-      bytes,
-      new PerfRingError(
-        'ERR_PERF_RING_CORRUPT',
-        `the ring buffer holds what the kernel does not write: ${why}; ${bytes} bytes were skipped`,
-      ),
+    const skippedBytes = isDistance(skipped, this.capacityBytes) ? skipped : this.capacityBytes;
+    const error = new PerfRingError(
+      'ERR_PERF_RING_CORRUPT',
+      `the ring buffer holds what the kernel does not write: ${why}; ${skippedBytes} bytes were skipped`,
     );
-  }
-
-  #isDistance(bytes: number): boolean {
-    return bytes >= 0 && bytes <= this.capacityBytes && bytes % 8 === 0;
+    const fault: SkippedFault = { kind: 'corrupt', skippedBytes, error };
+    this.counters.countFault(fault);
+    this.counters.releasedBytes = this.counters.consumedBytes;
+    if (this.onFault === undefined) throw error;
+    this.onFault(fault);
   }
 
   #headerAt(position: number): number {
@@ -346,10 +335,12 @@ export class BpfRing {
   #checkBatch(): void {
     this.#checkOpen();
     if (!this.#inBatch) throw new PerfRingError('ERR_PERF_NO_READ_BATCH', 'no batch is open');
-    if (this.#visiting) {
-      throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
-    }
+    if (this.#visiting) throw visiting();
   }
+}
+
+function visiting(): PerfRingError {
+  return new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
 }
 
 /** Bytes that a record takes in the ring, by its header's length word. */
@@ -361,6 +352,7 @@ function cursorOver({ memory, pageSize, capacityBytes }: Omit<BpfRingParts, 'cur
   const area = { buffer: memory, dataOffset: pageSize, capacityBytes: 2 * capacityBytes };
   // The cursor stands on payloads alone: there is no perf header, so no field but the payload is to be read.
   const cursor = new RecordCursor(area, recordFormat(), ABSENT, -1, false);
+  cursor.payloadAlone = true;
   cursor.type = PERF_RECORD_SAMPLE;
   return cursor;
 }

@@ -353,6 +353,12 @@ class LentRecord implements RingRecord {
   }
 
   #lentNoMore(): never {
+    if (this.#cursor.payloadAlone && this.#cursor.size > 0) {
+      throw new PerfRingError(
+        'ERR_PERF_NOT_SUPPORTED',
+        'a record of a ring buffer map is a payload alone, without a header: take bytes()',
+      );
+    }
     throw new PerfRingError('ERR_PERF_OUT_OF_RANGE', 'a record is readable only until its visitor returns');
   }
 

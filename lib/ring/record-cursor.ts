@@ -46,6 +46,8 @@ export class RecordCursor {
   /** The next sample may be taken by comparing header words: it neither wraps nor moves its payload. */
   repeats = false;
   fault: HeaderFault = 'size';
+  /** Records are payloads alone, without a perf header and its fields: those of a BPF ring buffer. */
+  payloadAlone = false;
   /** The ring was closed, perhaps by the very visitor that holds this cursor: the scan ends. */
   closed = false;
 
@@ -91,9 +93,9 @@ export class RecordCursor {
     this.record = lentRecordOf(this);
   }
 
-  /** Bytes of the whole record; 0 while the cursor stands nowhere. */
+  /** Bytes of the whole record; 0 while the cursor stands nowhere, and for a payload alone. */
   get recordBytes(): number {
-    return this.payloadStart + this.size + this.tailBytes;
+    return this.payloadAlone ? 0 : this.payloadStart + this.size + this.tailBytes;
   }
 
   /**
