@@ -106,6 +106,7 @@ export class BpfRing implements RecordRing {
     if (this.#inBatch) throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already');
     this.#inBatch = true;
     this.#blocked = false;
+    this.#scanned = undefined;
     this.#followConsumer();
     const { counters, capacityBytes } = this;
     const available = this.#cursors.available();

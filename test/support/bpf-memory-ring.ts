@@ -109,7 +109,7 @@ export class BpfMemoryRing {
   }
 }
 
-export function recordBytes(header: number): number {
+function recordBytes(header: number): number {
   return ((header & 0x3fff_ffff) + BPF_RINGBUF_HDR_SZ + 7) & ~7;
 }
 

@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bpf: ['btf', 'layout', 'events', 'addon', 'host', 'abi'],
   delivery: ['records', 'merge', 'layout', 'host', 'abi'],
   'perf-array': ['delivery', 'merge', 'bpf', 'storage', 'events', 'ring', 'records', 'addon', 'host', 'abi'],
+  sources: ['bpf-ring', 'bpf', 'addon', 'abi'],
   doctor: ['bpf', 'storage', 'events', 'addon', 'host', 'abi'],
   index: [
     'perf-array',
