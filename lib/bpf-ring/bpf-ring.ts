@@ -72,6 +72,7 @@ export class BpfRing implements RecordRing {
   /** The next record is busy: nothing more is due in this batch. */
   #blocked = false;
   #keepsLast = false;
+  #writingEnded = false;
   #inBatch = false;
   #visiting = false;
   #scanned: RecordVisitor | undefined;
@@ -185,6 +186,11 @@ export class BpfRing implements RecordRing {
     this.#giveBackFound();
   }
 
+  /** A record that is not committed is waited for no more: {@link unreadBytes} is 0 where it is the next one. */
+  endOfWriting(): void {
+    this.#writingEnded = true;
+  }
+
   /**
    * Whether batches keep the last record when they finish: the kernel wakes only for a commit of the record at
    * consumer_pos, so none wakes then. Turned off outside a batch, it gives that record back at once. What was committed
@@ -205,6 +211,7 @@ export class BpfRing implements RecordRing {
   /** Bytes reserved and not read, committed or not; the whole ring where positions cannot be. */
   unreadBytes(): number {
     if (this.#closed) return 0;
+    if (this.#writingEnded && this.#state.left === 0 && !this.isReady()) return 0;
     const unread = this.#cursors.available() - this.#read;
     return isDistance(unread, this.capacityBytes) ? unread : this.capacityBytes;
   }

@@ -17,7 +17,7 @@ const DEFAULT_CAPACITY_BYTES = 256 * 1024;
 
 /**
  * A BPF_MAP_TYPE_RINGBUF: one ring that programs on all CPUs write by bpf_ringbuf_output, or by bpf_ringbuf_reserve and
- * bpf_ringbuf_submit. Linux 5.8 and later.
+ * bpf_ringbuf_submit. Read it by a {@link RingBufferReader}. Linux 5.8 and later.
  *
  * ```ts
  * const map = RingBufferMap.create({ capacityBytes: 1024 * 1024 });

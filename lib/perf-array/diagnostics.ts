@@ -29,6 +29,8 @@ export const channels = {
 export type WarningCode =
   /** Another reader took a slot, or emptied it; or the array was closed. */
   | 'PERFRING_SLOT_TAKEN'
+  /** Another reader takes records from a ring buffer map. */
+  | 'PERFRING_MAP_SHARED'
   /** The map has no slot for some CPUs. */
   | 'PERFRING_NO_SLOT'
   /** The event in a slot cannot be changed: waking is not moderated until it can. */

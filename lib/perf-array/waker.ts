@@ -1,5 +1,6 @@
 import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
 import { PerfRingError } from '../errors';
+import type { RingBufferMap } from '../bpf/ring-buffer-map';
 import { handleOf, type PerfEvent } from '../events/perf-event';
 import { failedCall } from '../host/failed-call';
 
@@ -33,14 +34,27 @@ export class Waker {
 
   /** Map the event's ring first: without one it hangs up for ever. */
   watch(event: PerfEvent): void {
-    const result = this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu);
-    if (result < 0) {
-      throw failedCall(result, 'epoll_ctl', `watching the ring of CPU ${event.cpu}`, {
-        advice: {
-          ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
-        },
-      });
-    }
+    this.#check(
+      this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu),
+      `watching the ring of CPU ${event.cpu}`,
+    );
+  }
+
+  /** Wakes when the kernel wakes the map's readers, and once at first; until the map is closed. */
+  watchMap(map: RingBufferMap): void {
+    this.#check(
+      this.#native.pollerAdd(this.#poller, map.handle, 0),
+      `watching ring buffer map ${map.info.id}`,
+    );
+  }
+
+  #check(result: number, what: string): void {
+    if (result >= 0) return;
+    throw failedCall(result, 'epoll_ctl', what, {
+      advice: {
+        ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
+      },
+    });
   }
 
   unwatch(event: PerfEvent): void {

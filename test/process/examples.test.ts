@@ -57,6 +57,10 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
     expect(runExample('own-program.ts')).toBe('1000 samples of type 9, sum 499500\n');
   });
 
+  it('ring-buffer.ts receives each of its 1,000 numbers once', () => {
+    expect(runExample('ring-buffer.ts')).toBe('1000 records received, sum 499500, an unknown number lost\n');
+  });
+
   it('flight-recorder.ts finds records in order of time', () => {
     expect(runExample('flight-recorder.ts')).toMatch(/^[1-9]\d* records, in order of time\n$/);
   });

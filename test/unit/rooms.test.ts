@@ -24,9 +24,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bpf: ['btf', 'layout', 'events', 'addon', 'host', 'abi'],
   delivery: ['records', 'merge', 'layout', 'host', 'abi'],
   'perf-array': ['delivery', 'merge', 'bpf', 'storage', 'events', 'ring', 'records', 'addon', 'host', 'abi'],
-  sources: ['bpf-ring', 'bpf', 'addon', 'abi'],
+  sources: ['perf-array', 'delivery', 'merge', 'bpf-ring', 'bpf', 'records', 'addon', 'host', 'abi'],
   doctor: ['bpf', 'storage', 'events', 'addon', 'host', 'abi'],
   index: [
+    'sources',
     'perf-array',
     'delivery',
     'doctor',

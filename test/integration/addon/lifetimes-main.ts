@@ -5,7 +5,14 @@
 
 import { constants } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { MappedRingHandle, PerfEventHandle, PollerHandle } from '../../../lib/addon/contract';
+import type {
+  BpfMapHandle,
+  BpfRingHandle,
+  MappedRingHandle,
+  PerfEventHandle,
+  PollerHandle,
+} from '../../../lib/addon/contract';
+import { BPF_MAP_TYPE_RINGBUF } from '../../../lib/abi/bpf';
 import { addon } from '../../../lib/addon/load';
 import { opened, openOutputEvent } from './kernel-fixture';
 
@@ -15,6 +22,9 @@ interface Everything {
   readonly event: PerfEventHandle;
   readonly ring: MappedRingHandle;
   readonly buffer: ArrayBuffer;
+  readonly map: BpfMapHandle;
+  readonly mapRing: BpfRingHandle;
+  readonly mapBuffer: ArrayBuffer;
   readonly poller: PollerHandle;
 }
 
@@ -23,13 +33,19 @@ function openEverything(onWake: () => void): Everything {
   const event = openOutputEvent();
   const ring = opened(native.ringMap(event, 8, true));
   const buffer = native.ringBuffer(ring) as ArrayBuffer;
+  const map = opened(native.bpfMapCreate(BPF_MAP_TYPE_RINGBUF, 0, 0, native.pageSize(), 0, 'ring'));
+  const mapRing = opened(native.bpfRingMap(map));
+  const mapBuffer = native.bpfRingBuffer(mapRing) as ArrayBuffer;
   const poller = opened(native.pollerOpen(onWake));
   native.pollerAdd(poller, event, 1);
+  native.pollerAdd(poller, map, 2);
   native.pollerSetTimer(poller, 1000, 1000);
-  return { event, ring, buffer, poller };
+  return { event, ring, buffer, map, mapRing, mapBuffer, poller };
 }
 
-function close({ event, ring, poller }: Everything): void {
+function close({ event, ring, map, mapRing, poller }: Everything): void {
+  native.bpfMapClose(map);
+  native.bpfRingClose(mapRing);
   native.pollerClose(poller);
   native.ringClose(ring);
   native.perfEventClose(event);

@@ -1,0 +1,69 @@
+import { checkLimits, type TurnLimits } from '../delivery/limits';
+import { PerfRingError } from '../errors';
+import { plainOptions } from '../input/plain-data';
+import { shown } from '../input/shown';
+
+/** Options of {@link RingBufferReader.open}. */
+export interface RingBufferReaderOptions {
+  /**
+   * How the reader learns that records wait.
+   * - `'moderated'`: each record wakes at low rates; under load a timer does, see `latencyMicroseconds`. The default.
+   *   Programs need not know of it; BPF_RB_NO_WAKEUP and BPF_RB_FORCE_WAKEUP mean what they always do.
+   * - `{ everyEvents: 1 }`: each record wakes a reader that has caught up, as libbpf's do.
+   * - `'manual'`: nothing wakes; call {@link RingBufferReader.drain}.
+   */
+  readonly wakeup?: 'moderated' | 'manual' | { readonly everyEvents: 1 };
+  /** For `wakeup: 'moderated'`: the longest a record waits under load, 50 to 1,000,000; 1,000 by default. */
+  readonly latencyMicroseconds?: number;
+  /** Bounds of each batch of asynchronous delivery. */
+  readonly turn?: TurnLimits;
+}
+
+/** Options with every choice made. */
+export interface ResolvedRingBufferOptions {
+  readonly isManual: boolean;
+  /** Undefined where each record wakes. */
+  readonly latencyMicroseconds: number | undefined;
+  readonly limits: Required<TurnLimits>;
+}
+
+const DEFAULT_LATENCY_MICROSECONDS = 1000;
+
+/** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+export function resolveRingBufferOptions(given: RingBufferReaderOptions): ResolvedRingBufferOptions {
+  const {
+    wakeup = 'moderated',
+    latencyMicroseconds,
+    turn = {},
+  } = plainOptions(given, ['wakeup', 'latencyMicroseconds', 'turn']);
+  const everyEvents = isEveryEvent(wakeup);
+  if (wakeup !== 'moderated' && wakeup !== 'manual' && !everyEvents) {
+    throw invalid(`wakeup must be 'moderated', 'manual' or { everyEvents: 1 }, got ${shown(wakeup)}`);
+  }
+  if (latencyMicroseconds !== undefined) {
+    if (wakeup !== 'moderated') throw invalid(`latencyMicroseconds needs wakeup: 'moderated'`);
+    const isWhole = Number.isInteger(latencyMicroseconds);
+    if (!isWhole || latencyMicroseconds < 50 || latencyMicroseconds > 1_000_000) {
+      throw invalid(
+        `latencyMicroseconds must be a whole number from 50 to 1000000, got ${shown(latencyMicroseconds)}`,
+      );
+    }
+  }
+  return {
+    isManual: wakeup === 'manual',
+    latencyMicroseconds:
+      wakeup === 'moderated' ? (latencyMicroseconds ?? DEFAULT_LATENCY_MICROSECONDS) : undefined,
+    limits: checkLimits(turn),
+  };
+}
+
+function isEveryEvent(wakeup: unknown): boolean {
+  if (typeof wakeup !== 'object' || wakeup === null) return false;
+  return (
+    plainOptions(wakeup as { everyEvents?: unknown }, ['everyEvents'], undefined, 'wakeup').everyEvents === 1
+  );
+}
+
+function invalid(message: string): PerfRingError {
+  return new PerfRingError('ERR_PERF_INVALID_OPTION', message);
+}

@@ -1,0 +1,116 @@
+import type { NativeAddon } from '../addon/contract';
+import type { RingBufferMap } from '../bpf/ring-buffer-map';
+import type { BpfRing } from '../bpf-ring/bpf-ring';
+import { monotonicMilliseconds } from '../host/monotonic-clock';
+import { RingByRing } from '../merge/ring-by-ring';
+import { WakeModerator } from '../perf-array/wake-moderator';
+import type { Waker } from '../perf-array/waker';
+import { RingBufferStorage } from './ring-buffer-storage';
+
+/** A record can be committed without a wake (BPF_RB_NO_WAKEUP), so the ring is looked at this often at least. */
+const BACKSTOP_MICROSECONDS = 100_000;
+/** Before the first record: a guess. */
+const MEAN_RECORD_BYTES = 64;
+
+export interface RingBufferSourceOptions {
+  /** The longest that a record waits under load; undefined: each record wakes a reader that has caught up. */
+  readonly latencyMicroseconds: number | undefined;
+}
+
+/**
+ * One ring buffer map as a source of records, and whether its records wake the reader.
+ *
+ * The kernel wakes for a commit only when the record lies at consumer_pos. Under load the last record that was read is
+ * not given back, so no commit wakes, and a timer does. Programs need not know of it.
+ */
+export class RingBufferSource extends RingByRing {
+  readonly ring: BpfRing;
+  wakeups = 0;
+  /** Times that waking was turned off or on. */
+  switches = 0;
+  /** Nothing is delivered, whatever lies in the map. */
+  paused = false;
+  readonly #storage: RingBufferStorage;
+  readonly #waker: Waker | undefined;
+  readonly #options: RingBufferSourceOptions;
+  readonly #moderator = new WakeModerator();
+  #arrived = 0;
+  #pendingWakeReasons = 0;
+
+  constructor(
+    native: NativeAddon,
+    map: RingBufferMap,
+    waker: Waker | undefined,
+    options: RingBufferSourceOptions,
+  ) {
+    super();
+    this.#storage = new RingBufferStorage(native, map);
+    this.ring = this.#storage.ring;
+    this.#waker = waker;
+    this.#options = options;
+    try {
+      waker?.watchMap(map);
+      waker?.every(BACKSTOP_MICROSECONDS);
+    } catch (error) {
+      this.#storage.close();
+      throw error;
+    }
+    this.setRings([this.ring]);
+  }
+
+  override beginBatch(): number {
+    if (!this.paused) return super.beginBatch();
+    this.inBatch = true;
+    return 0;
+  }
+
+  override endOfWriting(): void {
+    this.ring.endOfWriting();
+  }
+
+  /** A batch answers a wake of these reasons: the ring is looked after when it is over. */
+  lookAfterBatch(reasons: number): void {
+    this.#pendingWakeReasons |= reasons;
+  }
+
+  /**
+   * After a wake.
+   * @param reasons of a wake that no batch has answered; 0 without one
+   * @returns whether there is something to read
+   */
+  lookAfter(reasons: number): boolean {
+    const { ring } = this;
+    const pending = this.#pendingWakeReasons;
+    this.#pendingWakeReasons = 0;
+    const isReady = ring.isReady();
+    if ((pending !== 0 && ring.counters.foundBytes > 0) || (reasons !== 0 && isReady)) this.wakeups++;
+    this.#moderate();
+    // What was committed before waking was turned on again did not wake.
+    return !this.paused && (isReady || ring.isReady());
+  }
+
+  /** @returns whether there is more to read, which did not wake: it was committed before what was read was given back */
+  afterBatch(): boolean {
+    if (this.#pendingWakeReasons !== 0) return this.lookAfter(0);
+    return !this.paused && !this.#moderator.busy && this.ring.isReady();
+  }
+
+  close(): void {
+    this.#storage.close();
+  }
+
+  #moderate(): void {
+    const { latencyMicroseconds } = this.#options;
+    if (latencyMicroseconds === undefined || this.#waker === undefined) return;
+    const { busy } = this.#moderator;
+    const { samples, consumedBytes } = this.ring.counters;
+    const mean = samples === 0 ? MEAN_RECORD_BYTES : consumedBytes / samples;
+    const arrived = samples + this.ring.unreadBytes() / mean;
+    const isBusy = this.#moderator.looked(monotonicMilliseconds(), Math.max(0, arrived - this.#arrived));
+    this.#arrived = arrived;
+    if (isBusy === busy) return;
+    this.switches++;
+    this.ring.keepLast(isBusy);
+    this.#waker.every(isBusy ? latencyMicroseconds : BACKSTOP_MICROSECONDS);
+  }
+}
