@@ -47,7 +47,7 @@ describeWith(READER_CAPABILITIES, 'the end of the process, or of a worker', () =
       ['thrown in the callback', 'called again'],
     ],
     ['promises and ticks run after the callback', ['callback,tick,microtask,immediate']],
-    ['a thousand cycles of opening and closing leave nothing', ['[0,0,0,0,0,0]']],
+    ['a thousand cycles of opening and closing leave nothing', ['[0,0,0,0,0,0,0]']],
   ])('%s', async (scenario, lines) => {
     expect(await run(scenario)).toEqual({ lines, errors: '', code: 0, signal: null });
   });
