@@ -28,8 +28,10 @@ export interface RecordPlace {
   readonly size: number;
   /** Offset of the payload from the record's start; 0 while no record is lent. */
   readonly payloadStart: number;
-  /** Bytes of the whole record; 0 while no record is lent. */
+  /** Bytes of the whole record; 0 while no record is lent, and for a payload alone. */
   readonly recordBytes: number;
+  /** Records are payloads alone, without a perf header and its fields: those of a BPF ring buffer. */
+  readonly payloadAlone: boolean;
   readonly type: number;
   readonly late: boolean;
   /** Copies from detached memory would copy nothing. @throws PerfRingError ERR_PERF_CLOSED */

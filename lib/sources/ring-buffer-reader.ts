@@ -1,16 +1,14 @@
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { RingBufferMap } from '../bpf/ring-buffer-map';
-import { Consumer } from '../delivery/consumer';
-import { FlushWaiters } from '../delivery/flush-waiters';
-import { checkLimits, type TurnLimits } from '../delivery/limits';
+import { Delivery } from '../delivery/delivery';
+import { DrainingClose } from '../delivery/draining-close';
+import type { TurnLimits } from '../delivery/limits';
 import { Notices } from '../delivery/notices';
-import { PacedVisits, UNBOUNDED } from '../delivery/paced-visits';
-import { type OwnedRecordStream, readableOf } from '../delivery/readable';
+import type { OwnedRecordStream } from '../delivery/readable';
 import type { RecordBatch } from '../delivery/record-batch';
-import { splitVisitors, type Visitors } from '../delivery/visitors';
+import type { Visitors } from '../delivery/visitors';
 import { PerfRingError } from '../errors';
-import { checkSignal } from '../input/abort-signal';
 import { attemptAll } from '../input/attempt-all';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
@@ -53,7 +51,8 @@ export interface RingBufferStats {
   readonly loops: Readonly<LoopCounts>;
 }
 
-const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, microseconds: UNBOUNDED };
+/** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
+const BATCH_TIMEOUT_MILLISECONDS = 30_000;
 
 /**
  * Reads a ring buffer map (BPF_MAP_TYPE_RINGBUF), in the ways in which {@link PerfMapReader} reads a perf event array: by
@@ -75,17 +74,13 @@ const NO_LIMITS: Required<TurnLimits> = { records: UNBOUNDED, bytes: UNBOUNDED, 
 export class RingBufferReader implements AsyncIterable<RecordBatch> {
   readonly #map: RingBufferMap;
   readonly #source: RingBufferSource;
-  readonly #visits: PacedVisits;
-  readonly #consumer: Consumer;
-  readonly #flushes = new FlushWaiters();
+  readonly #delivery: Delivery;
   readonly #waker: Waker | undefined;
   readonly #notices = new Notices();
   #closed = false;
   #paused = false;
   #shared = 0;
-  #inDrain = false;
-  /** A close that delivers the rest first. */
-  #draining: Promise<void> | undefined;
+  #draining: DrainingClose | undefined;
 
   private constructor(native: NativeAddon, map: RingBufferMap, options: ResolvedRingBufferOptions) {
     const waker = options.isManual ? undefined : new Waker(native, this.#onWake);
@@ -102,17 +97,13 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     ring.onFault = (fault) =>
       this.#notices.add(() => channels.fault.publish({ reader: this, cpu: -1, ...fault }));
     ring.onShared = () => this.#reportShared();
-    this.#visits = new PacedVisits(this.#source);
-    this.#consumer = new Consumer({
+    this.#delivery = new Delivery({
       source: this.#source,
-      visits: this.#visits,
       limits: options.limits,
       notices: this.#notices,
       afterBatch: () => this.#afterBatch(),
-      keepAlive: (alive) => waker?.keepAlive(alive),
-      left: () => {
-        if (this.#draining !== undefined) this.#closeNow();
-      },
+      keepAlive: waker && ((alive) => waker.keepAlive(alive)),
+      left: () => this.#draining?.end(),
     });
     channels.open.publish({ reader: this, cpus: [] });
   }
@@ -148,24 +139,11 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits?: TurnLimits): number {
-    const within = limits === undefined ? NO_LIMITS : checkLimits(limits, NO_LIMITS);
-    const split = splitVisitors(visitors);
-    this.#checkOpen();
-    this.#consumer.checkFree();
-    if (this.#inDrain)
-      throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way: its visitor called drain() again');
-    this.#inDrain = true;
-    this.#notices.begin();
+    this.#source.paused = false;
     try {
-      this.#source.paused = false;
-      const found = this.#source.beginBatch();
-      return this.#visits.visit(split, within, found);
+      return this.#delivery.drain(visitors, limits);
     } finally {
-      this.#inDrain = false;
       this.#source.paused = this.#paused;
-      if (this.#source.inBatch) this.#source.finishBatch();
-      this.#afterBatch();
-      this.#notices.end();
     }
   }
 
@@ -182,9 +160,7 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    checkSignal(signal);
-    this.#checkAsync();
-    return this.#consumer.batches(signal);
+    return this.#delivery.batches(signal);
   }
 
   /**
@@ -193,9 +169,9 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    * @param options.highWaterMark records buffered; 256 by default
    */
   readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
-    const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkAsync();
-    return readableOf(this.#consumer, plain);
+    return this.#delivery.readable(
+      plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT'),
+    );
   }
 
   /**
@@ -205,9 +181,9 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
    */
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
-    const plain = plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkAsync();
-    return this.#consumer.read(plain);
+    return this.#delivery.read(
+      plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT'),
+    );
   }
 
   /**
@@ -218,11 +194,7 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    */
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
-    this.#checkOpen();
-    const delivered = this.#flushes.wait(this.#source.rings, signal);
-    this.#flushes.check();
-    this.#consumer.wake();
-    return delivered;
+    return this.#delivery.flush(signal);
   }
 
   // ------------------------------------------------------------------ control
@@ -232,17 +204,17 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
    * find no room. {@link drain} reads on.
    */
   pause(): void {
-    this.#checkOpen();
+    this.#delivery.checkOpen();
     this.#paused = true;
     this.#source.paused = true;
   }
 
   /** Delivers again, from what stayed in the map on. */
   resume(): void {
-    this.#checkOpen();
+    this.#delivery.checkOpen();
     this.#paused = false;
     this.#source.paused = false;
-    this.#run(() => this.#consumer.wake());
+    this.#run(() => this.#delivery.wake());
   }
 
   /** Between {@link pause} and {@link resume}. */
@@ -269,29 +241,40 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Stops waking, gives back what was read, and frees everything. Idempotent, and allowed anywhere: in a visitor, in a loop
-   * over batches, twice. What was not read stays in the map, for its next reader.
-   * @param options.drain first delivers to the consumer that is reading what was reserved up to the call; records behind
-   *   one that is not committed 10 ms later stay in the map. Without a consumer all is freed at once. Do not await it in the
-   *   loop that takes the rest: the loop ends by itself
-   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the program has
-   *   nothing left to do but to wait for this promise
+   * Stops waking, gives back what was read, and frees everything. Idempotent, and allowed anywhere. What was not read
+   * stays in the map, for its next reader.
+   * @param options.drain first delivers to the consumer that is reading everything committed up to the call; records
+   *   behind one that is not committed 10 ms later stay in the map. Do not await it in the loop that takes the rest
+   * @param options.batchTimeoutMilliseconds how long a close that drains waits for one batch that the consumer holds: 30,000
+   *   by default, with a warning after a second; Infinity waits, without one
+   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED as
+   *   {@link PerfMapReader.close}
    */
-  close(options: { drain?: boolean } = {}): Promise<void> {
+  close(options: { drain?: boolean; batchTimeoutMilliseconds?: number } = {}): Promise<void> {
     try {
-      const { drain } = plainOptions(options, ['drain'], 'ERR_PERF_INVALID_ARGUMENT');
-      if (!this.#closed && drain === true && this.#consumer.active) {
-        this.#draining ??= this.#drainAndClose();
-      } else {
-        this.#closeNow();
+      const { drain, batchTimeoutMilliseconds = BATCH_TIMEOUT_MILLISECONDS } = plainOptions(
+        options,
+        ['drain', 'batchTimeoutMilliseconds'],
+        'ERR_PERF_INVALID_ARGUMENT',
+      );
+      if (!(typeof batchTimeoutMilliseconds === 'number' && batchTimeoutMilliseconds >= 0)) {
+        throw new PerfRingError(
+          'ERR_PERF_INVALID_ARGUMENT',
+          `batchTimeoutMilliseconds must be 0 or more, got ${shown(batchTimeoutMilliseconds)}`,
+        );
       }
-      return this.#draining ?? Promise.resolve();
+      if (!this.#closed && drain === true && this.#delivery.hasConsumer) {
+        this.#draining ??= this.#drainingClose(batchTimeoutMilliseconds);
+        return this.#draining.promise;
+      }
+      this.#closeNow();
+      return this.#draining?.promise ?? Promise.resolve();
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** As {@link close}: for `using`. */
+  /** Frees everything at once, without delivering the rest: for `using`. */
   [Symbol.dispose](): void {
     this.#closeNow();
   }
@@ -301,21 +284,18 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     return this.close();
   }
 
-  async #drainAndClose(): Promise<void> {
-    this.resume();
-    const lastWriters = setTimeout(() => {
-      this.#source.endOfWriting();
-      this.#run(() => this.#flushes.check());
-    }, LAST_WRITERS_MILLISECONDS);
-    try {
-      await this.flush();
-    } catch (error) {
-      // It was closed meanwhile, or its consumer left.
-      if (!this.#closed) throw error;
-    } finally {
-      clearTimeout(lastWriters);
-      this.#closeNow();
-    }
+  #drainingClose(batchTimeoutMilliseconds: number): DrainingClose {
+    this.#paused = false;
+    this.#source.paused = false;
+    return new DrainingClose({
+      source: this.#source,
+      wake: () => this.#delivery.wake(),
+      closeNow: () => this.#closeNow(),
+      run: (method) => this.#run(method),
+      warn: (code, message) => this.#notices.add(() => warn(code, message)),
+      lastWritersMilliseconds: LAST_WRITERS_MILLISECONDS,
+      batchTimeoutMilliseconds,
+    });
   }
 
   #closeNow(): void {
@@ -324,12 +304,16 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     this.#notices.begin();
     try {
       attemptAll([
-        () => this.#flushes.end(),
+        () => this.#delivery.close(),
         () => this.#waker?.close(),
         () => this.#source.close(),
-        () => this.#consumer.end(),
+        () => this.#delivery.wake(),
       ]);
+    } catch (error) {
+      this.#draining?.fail(error);
+      throw error;
     } finally {
+      this.#draining?.settle();
       this.#notices.add(() => channels.close.publish({ reader: this, stats: this.stats() }));
       this.#notices.end();
     }
@@ -340,26 +324,27 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   readonly #onWake = (reasons: number): void => {
     if (this.#closed) return;
     this.#run(() => {
-      if (this.#consumer.waits && !this.#paused) {
+      if (this.#delivery.waits && !this.#paused) {
         // The consumer comes first; the ring is looked after when its batch is over.
-        this.#consumer.wake();
+        this.#delivery.wake();
         if (this.#closed) return;
         if (this.#source.inBatch) {
           this.#source.lookAfterBatch(reasons);
           return;
         }
       } else {
-        this.#waker?.keepAlive(this.#consumer.waits);
+        this.#waker?.keepAlive(this.#delivery.waits);
       }
-      if (this.#source.lookAfter(reasons)) this.#consumer.wake();
+      if (this.#source.lookAfter(reasons)) this.#delivery.wake();
+      this.#draining?.watch();
     });
   };
 
   #afterBatch(): void {
-    this.#flushes.check();
     // A visitor may have closed the reader.
     if (this.#closed) return;
-    if (this.#source.afterBatch()) this.#consumer.wake();
+    if (this.#source.afterBatch()) this.#delivery.wake();
+    this.#draining?.afterBatch();
   }
 
   #reportShared(): void {
@@ -374,19 +359,6 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
           'stop one of the two, or give each a map of its own',
       ),
     );
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed');
-  }
-
-  #checkAsync(): void {
-    this.#checkOpen();
-    if (this.#waker === undefined) {
-      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `wakeup: 'manual' wakes nobody: call drain()`);
-    }
-    this.#consumer.checkFree();
-    if (this.#inDrain) throw new PerfRingError('ERR_PERF_BUSY', 'drain() is under way');
   }
 
   /** A method that may cause notices, which are told after it. */
