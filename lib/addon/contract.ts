@@ -193,6 +193,21 @@ export interface NativeAddon {
    */
   bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
+  /**
+   * BPF_MAP_LOOKUP_BATCH. -22 (EINVAL) or -524 (ENOTSUPP) for maps that have none, -28 (ENOSPC) where there is too little room for
+   * one bucket of a hash map.
+   * @param position where the batch before ended: as long as a key, and 4 bytes at least; it is changed
+   * @param keys room for so many of them; `values` for as many, each as long as for bpfMapLookup
+   */
+  bpfMapReadBatch(
+    map: BpfMapHandle,
+    position: Uint8Array,
+    isFirst: boolean,
+    keys: Uint8Array,
+    values: Uint8Array,
+  ): OrErrno<{ readonly count: number; readonly isLast: boolean }>;
+  /** BPF_MAP_GET_NEXT_KEY. -2 (ENOENT) after the last. @param key empty for the first */
+  bpfMapNextKey(map: BpfMapHandle, key: Uint8Array, next: Uint8Array): number;
   bpfMapPin(map: BpfMapHandle, path: string): number;
   bpfMapClose(map: BpfMapHandle): number;
 

@@ -17,6 +17,7 @@ import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
 import { bpfError, pinError } from './bpf-error';
+import { mapEntries } from './map-entries';
 
 /** Options of {@link BpfMap.create}. */
 export interface BpfMapOptions {
@@ -243,6 +244,36 @@ export class BpfMap {
       EINVAL: 'maps of this type keep all their keys',
       EPERM: 'the map, or this descriptor of it, is read-only',
     });
+  }
+
+  /**
+   * Every entry, in the map's own order: of a per-CPU map with the parts of all CPUs. What changes meanwhile may be there or not.
+   *
+   * ```ts
+   * for (const [key, value] of map.entries()) console.log(key, value);
+   * ```
+   *
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
+   * @throws PerfSystemError of bpf(BPF_MAP_LOOKUP_BATCH), or of bpf(BPF_MAP_GET_NEXT_KEY) for maps without batches
+   */
+  entries(): IterableIterator<readonly [key: Uint8Array, value: Uint8Array]> {
+    this.#checkOpen();
+    const shape = { keySize: this.info.keySize, valueBytes: this.valueBytes, title: this.#title };
+    return mapEntries(this.#native, () => this.handle, shape);
+  }
+
+  /**
+   * The parts of a per-CPU map's value, one for each possible CPU in their order; of another map the value alone.
+   * @param value as {@link lookup} and {@link entries} return it
+   */
+  perCpu(value: Uint8Array): Uint8Array[] {
+    this.#checkValue(value);
+    if (!PER_CPU_TYPES.has(this.info.type)) return [value];
+    const { valueSize } = this.info;
+    const stride = Math.ceil(valueSize / 8) * 8;
+    return Array.from({ length: this.valueBytes / stride }, (_, cpu) =>
+      value.slice(cpu * stride, cpu * stride + valueSize),
+    );
   }
 
   /**

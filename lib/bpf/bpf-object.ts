@@ -313,7 +313,9 @@ export class BpfObject {
     this.#state = 'open';
     this.#dropHandle();
     signal?.throwIfAborted();
-    throw loadError(status, log, named(this.#options.name), btf);
+    const sectionOf = (program: string): string | undefined =>
+      this.#programInfos.find(({ name }) => name === program)?.section;
+    throw loadError(status, log, named(this.#options.name), btf, sectionOf);
   }
 
   #dropHandle(): void {

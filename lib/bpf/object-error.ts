@@ -49,20 +49,39 @@ const ADVICE: Readonly<Record<string, string>> = {
     'the kernel does not show its types (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF), or has no function or tracepoint of that name',
 };
 
+const NO_TRAMPOLINES =
+  'this kernel has no BPF trampolines, which such programs need (CONFIG_FUNCTION_TRACER, CONFIG_DYNAMIC_FTRACE), or CAP_BPF and CAP_PERFMON are missing';
+/** What EPERM means for programs that a kernel may be built without, by the beginning of their section. */
+const MISSING_IN_KERNEL: Readonly<Record<string, string>> = {
+  fentry: NO_TRAMPOLINES,
+  fexit: NO_TRAMPOLINES,
+  fmod_ret: NO_TRAMPOLINES,
+  lsm: 'this kernel has no BPF LSM (CONFIG_BPF_LSM) or no BPF trampolines, or CAP_BPF and CAP_PERFMON are missing',
+};
+
 /**
  * The error of a load that failed: what the log says is the cause, and the errno where it says nothing.
  * @param what `exec.bpf.o`
  * @param btf the path that was given for the kernel's types
+ * @param sectionOf the section of a program, by its name
  */
-export function loadError(status: number, log: string, what: string, btf?: string): Error {
+export function loadError(
+  status: number,
+  log: string,
+  what: string,
+  btf?: string,
+  sectionOf: (program: string) => string | undefined = () => undefined,
+): Error {
+  const program = /prog '([^']*)': (?:BPF program load failed|-- BEGIN|failed to load|relo )/.exec(log)?.[1];
+  const section = program === undefined ? '' : (sectionOf(program) ?? '');
   const failed = objectError(status, withoutVerifier(log), 'bpf_object__load', `loading ${what}`, {
-    EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
+    EPERM:
+      MISSING_IN_KERNEL[/^\??(\w+)/.exec(section)?.[1] ?? ''] ?? permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
     ...(btf === undefined ? {} : { ENOENT: `there is no BTF at ${named(btf)}` }),
     EACCES: 'the verifier refuses a program',
     E2BIG: 'a program has too many instructions, or a map is too large',
     EAGAIN: 'the kernel was interrupted again and again while it verified; load it again',
   });
-  const program = /prog '([^']*)': (?:BPF program load failed|-- BEGIN|failed to load|relo )/.exec(log)?.[1];
   const title = program === undefined ? what : `program "${program}" of ${what}`;
   const [, relocation] = /failed to resolve CO-RE relocation ([^\n]*)/.exec(log) ?? [];
   if (relocation !== undefined) {

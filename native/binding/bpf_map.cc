@@ -1,4 +1,5 @@
 #include <climits>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,8 @@
 
 namespace perfring::binding {
 namespace {
+
+bool FitsUint32(size_t length) { return length <= std::numeric_limits<uint32_t>::max(); }
 
 Napi::Value AnswerMap(const Napi::CallbackInfo& info, system::OrErrno<system::BpfMap> map) {
   if (!map.ok()) {
@@ -123,6 +126,33 @@ Napi::Value BpfMapDelete(const Napi::CallbackInfo& info) {
                                                             : BadArgument(info);
 }
 
+Napi::Value BpfMapReadBatch(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenBpfMap>(0);
+  const auto position = arguments.Bytes(1);
+  const auto is_first = arguments.Boolean(2);
+  const auto keys = arguments.Bytes(3);
+  const auto values = arguments.Bytes(4);
+  if (!opened || !position || !is_first || !keys || !values || !FitsUint32(keys->size())) {
+    return BadArgument(info);
+  }
+  auto batch = opened->map.ReadBatch(*position, *is_first, *keys, *values);
+  if (!batch.ok()) {
+    return Answer(info, batch.error());
+  }
+  const napi_env env = info.Env();
+  return AnswerObject(info, ObjectValue(env, {{"count", NumberValue(env, batch.value().count)},
+                                              {"isLast", BooleanValue(env, batch.value().is_last)}}));
+}
+
+Napi::Value BpfMapNextKey(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenBpfMap>(0);
+  const auto key = arguments.Bytes(1);
+  const auto next = arguments.Bytes(2);
+  return opened && key && next ? Answer(info, opened->map.NextKey(*key, *next)) : BadArgument(info);
+}
+
 Napi::Value BpfMapPin(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfMap>(0);
@@ -152,6 +182,8 @@ void ExportBpfMap(napi_env env, napi_value exports) {
   Export<BpfMapUpdate>(env, exports, "bpfMapUpdate");
   Export<BpfMapLookup>(env, exports, "bpfMapLookup");
   Export<BpfMapDelete>(env, exports, "bpfMapDelete");
+  Export<BpfMapReadBatch>(env, exports, "bpfMapReadBatch");
+  Export<BpfMapNextKey>(env, exports, "bpfMapNextKey");
   Export<BpfMapPin>(env, exports, "bpfMapPin");
   Export<BpfMapClose>(env, exports, "bpfMapClose");
 }

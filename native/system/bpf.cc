@@ -218,6 +218,46 @@ int BpfMap::Delete(std::span<const std::byte> key) const {
   return StatusOf(Bpf(BPF_MAP_DELETE_ELEM, attribute));
 }
 
+OrErrno<BpfMapBatch> BpfMap::ReadBatch(std::span<std::byte> position, bool is_first, std::span<std::byte> keys,
+                                       std::span<std::byte> values) const {
+  if (!is_map_ || key_length_ == 0 || value_length_ == 0 || position.size() != PositionLength() ||
+      keys.size() % key_length_ != 0 || keys.size() / key_length_ * value_length_ != values.size()) {
+    return Errno{-EINVAL};
+  }
+  // As with one value: the kernel may have them longer.
+  OrErrno<GuardedBuffer> buffer = GuardedBuffer::Allocate(values.size());
+  if (!buffer.ok()) {
+    return Errno{buffer.error()};
+  }
+  const std::span<std::byte> guarded = buffer.value().bytes();
+  bpf_attr attribute = EmptyAttribute();
+  attribute.batch.map_fd = static_cast<uint32_t>(fd());
+  attribute.batch.in_batch = is_first ? 0 : AddressOf(position.data());
+  attribute.batch.out_batch = AddressOf(position.data());
+  attribute.batch.keys = AddressOf(keys.data());
+  attribute.batch.values = AddressOf(guarded.data());
+  attribute.batch.count = LengthOf(keys.size() / key_length_);
+  const int status = StatusOf(Bpf(BPF_MAP_LOOKUP_BATCH, attribute));
+  // ENOENT: that were the last ones.
+  if (status != 0 && status != -ENOENT) {
+    return Errno{status};
+  }
+  const uint32_t count = attribute.batch.count;
+  std::memcpy(values.data(), guarded.data(), count * value_length_);
+  return BpfMapBatch{.count = count, .is_last = status != 0};
+}
+
+int BpfMap::NextKey(std::span<const std::byte> key, std::span<std::byte> next) const {
+  if (!is_map_ || next.size() != key_length_ || (!key.empty() && key.size() != key_length_)) {
+    return -EINVAL;
+  }
+  bpf_attr attribute = EmptyAttribute();
+  attribute.map_fd = static_cast<uint32_t>(fd());
+  attribute.key = AddressOf(key);
+  attribute.next_key = AddressOf(std::span<const std::byte>(next));
+  return StatusOf(Bpf(BPF_MAP_GET_NEXT_KEY, attribute));
+}
+
 int BpfMap::Pin(const std::string& path) const { return is_map_ ? PinDescriptor(fd(), path) : -EINVAL; }
 
 OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> instructions,

@@ -1,6 +1,7 @@
 #ifndef PERFRING_SYSTEM_BPF_H_
 #define PERFRING_SYSTEM_BPF_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,12 @@ struct BpfMapInfo {
   uint32_t max_entries;
   uint32_t flags;
   std::string name;
+};
+
+// What ReadBatch() read.
+struct BpfMapBatch {
+  uint32_t count;
+  bool is_last;
 };
 
 // A BPF map: its descriptor, and how long its keys and values are, so that the kernel is never handed a key or a
@@ -72,6 +79,15 @@ class BpfMap {
   int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags);
   int Lookup(std::span<const std::byte> key, std::span<std::byte> value);
   int Delete(std::span<const std::byte> key) const;
+  // BPF_MAP_LOOKUP_BATCH: as many entries as there is room for. -EINVAL or -ENOTSUPP (524) for maps that have none, -ENOSPC where
+  // there is too little room for one bucket of a hash map; then nothing is read.
+  // `position`: where the batch before ended, as long as PositionLength(); is changed. `is_first`: it says nothing yet.
+  // `keys`, `values`: of the same number of entries
+  OrErrno<BpfMapBatch> ReadBatch(std::span<std::byte> position, bool is_first, std::span<std::byte> keys,
+                                 std::span<std::byte> values) const;
+  size_t PositionLength() const { return std::max(key_length_, sizeof(uint32_t)); }
+  // The key that follows `key` in the map's own order, or the first one where `key` is empty or not there. -ENOENT after the last.
+  int NextKey(std::span<const std::byte> key, std::span<std::byte> next) const;
   int Pin(const std::string& path) const;
 
  private:

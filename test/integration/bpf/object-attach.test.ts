@@ -166,6 +166,30 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject.attach', () => {
       expect(codeOf(() => object.attach(program, target))).toBe(code);
     });
 
+    // What many kernels are built without: the program runs, or the error says what the kernel lacks.
+    it.each([
+      ['on_kprobe', 'kprobes', /^ENOENT: .*no kprobes \(CONFIG_KPROBES\)/],
+      ['on_kretprobe', 'kretprobes', /^ENOENT: .*no kprobes \(CONFIG_KPROBES\)/],
+      ['on_ksyscall', 'ksyscalls', /^ENOENT: .*no kprobes \(CONFIG_KPROBES\)/],
+      ['on_fentry', 'fentries', /^EPERM: .*no BPF trampolines/],
+      ['on_fexit', 'fexits', /^EPERM: .*no BPF trampolines/],
+      ['on_lsm', 'lsms', /^EPERM: .*no BPF LSM/],
+    ])('runs %s, or says what the kernel lacks', async (program, count, lacking) => {
+      using other = BpfObject.open(objectPath('kernel'));
+      const outcome = await (async () => {
+        try {
+          await other.load({ only: [program] });
+          other.attach(program);
+        } catch (error) {
+          const { code, message } = error as { code: string; message: string };
+          return `${code}: ${message}`;
+        }
+        execFileSync('sleep', ['0.01']);
+        return other.get(count) === 0n ? 'attached, and did not run' : 'ran';
+      })();
+      if (outcome !== 'ran') expect(outcome).toMatch(lacking);
+    });
+
     it('says that it attaches no programs of a section', async () => {
       using other = BpfObject.open(objectPath('refused'));
       await other.load({ only: ['not_attachable', 'on_nothing'] });

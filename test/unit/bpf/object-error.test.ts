@@ -58,6 +58,15 @@ describe('loadError', () => {
     expect(message).not.toContain("ulimit -l'?");
   });
 
+  it('says what the kernel lacks for programs of fentry and LSM', () => {
+    const log = "libbpf: prog 'p': BPF program load failed: Operation not permitted\n";
+    const message = (section: string): string =>
+      loadError(errno('EPERM'), log, 'a.bpf.o', undefined, () => section).message;
+    expect(message('fentry/do_nanosleep')).toContain('no BPF trampolines');
+    expect(message('lsm.s/bprm_check_security')).toContain('no BPF LSM');
+    expect(message('raw_tp/sys_enter')).not.toContain('trampolines');
+  });
+
   it('says where there is no BTF', () => {
     const log = 'libbpf: failed to parse target BTF: -2\n';
     expect(loadError(errno('ENOENT'), log, 'a.bpf.o', '/no/such').message).toContain(
