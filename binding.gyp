@@ -21,6 +21,7 @@
         "native/binding/mapped_ring.cc",
         "native/binding/perf_event.cc",
         "native/binding/poller.cc",
+        "native/binding/sample_query.cc",
         "native/binding/watched.cc",
         "native/system/bpf.cc",
         "native/system/bpf_object.cc",
@@ -34,6 +35,10 @@
         "native/system/mapped_ring.cc",
         "native/system/memory_mapping.cc",
         "native/system/perf_event.cc",
+        "native/system/sample_field.cc",
+        "native/system/sample_query.cc",
+        "native/system/sample_query_parse.cc",
+        "native/system/sample_walk.cc",
         "native/system/thread_affinity.cc",
         "native/system/timer.cc",
         "native/system/tracefs.cc"

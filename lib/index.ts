@@ -38,6 +38,19 @@ export type { ObjectLink } from './bpf/object-link';
 export { ProgramRejectedError } from './bpf/program-rejected-error';
 export * as bpf from './bpf/instructions';
 
+export type { BulkVisitor, SampleVisitor } from './records/bulk-visitor';
+export {
+  prepareQuery,
+  type QueryHistograms,
+  type QuerySums,
+  type QueryValue,
+  type SampleQuery,
+} from './query/sample-query';
+export type { ColumnArray, QueryFieldName, QueryOptions } from './query/query-plan';
+export type { Comparison, Condition } from './query/condition';
+export type { RecordFieldName } from './query/query-field';
+export type { QueryGroup } from './query/query-groups';
+
 export { decoderFor } from './layout/sample-decoder';
 export { type EventView, type EventViews, viewFor } from './layout/event-view';
 export {

@@ -7,6 +7,7 @@
 #include "binding/mapped_ring.h"
 #include "binding/perf_event.h"
 #include "binding/poller.h"
+#include "binding/sample_query.h"
 #include "node_api.h"
 
 // Not NODE_API_MODULE() of node-addon-api, whose wrappers answer a failure with an exception: see Export().
@@ -18,6 +19,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   perfring::binding::ExportMappedRing(env, exports);
   perfring::binding::ExportCursor(env, exports);
   perfring::binding::ExportPoller(env, exports);
+  perfring::binding::ExportSampleQuery(env, exports);
   perfring::binding::ExportBpfMap(env, exports);
   perfring::binding::ExportBpfProgram(env, exports);
   perfring::binding::ExportBpfLink(env, exports);

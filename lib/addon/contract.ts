@@ -54,6 +54,28 @@ export const WAKE_TIMER = 2;
  */
 export type WakeCallback = (reasons: number, hungUp: number[] | undefined) => void;
 
+/** The words of the state of {@link NativeAddon.queryRun}, in their order. */
+export const QUERY_STATE = {
+  /** Offset in the data area of the next record. */
+  position: 0,
+  /** Bytes published from there on. */
+  left: 1,
+  /** Samples to take at most; then how many were taken. */
+  samples: 2,
+  /** Rows that the columns hold. */
+  rows: 3,
+  /** Rows that they can hold. */
+  rowCapacity: 4,
+  /** Out: samples too short for a field of the query. */
+  short: 5,
+  /** Out: samples that met the condition. */
+  matched: 6,
+  /** Native's own, from call to call; 0 at first. */
+  shortRuns: 7,
+  /** Native's own, from call to call; 0 at first. */
+  plainBlocks: 8,
+} as const;
+
 export interface NativeAddon {
   // ------------------------------------------------------------------ perf events: perf_event_open(2)
 
@@ -140,6 +162,25 @@ export interface NativeAddon {
   /** Publishes `bytes`: data_head += bytes, released. */
   cursorPublish(metadata: RingMetadata, bytes: number): number;
   cursorWriteOffset(metadata: RingMetadata, capacityBytes: number): number;
+
+  // ------------------------------------------------------------------ queries: native/system/sample_query.h
+
+  /**
+   * Takes the samples that a ring has published into columns and groups. It stops before a record that is no sample, or
+   * whose header can't be that of one.
+   * @param program what to take: lib/query/query-program.ts writes it
+   * @param data the ring's data area
+   * @param state QUERY_STATE: where the ring stands, and what was found
+   * @param table groups; empty when the query has none
+   * @param columns each with room for `rowCapacity` rows, and no view of a mapped ring
+   */
+  queryRun(
+    program: BigUint64Array,
+    data: RingMetadata,
+    state: Int32Array,
+    table: BigUint64Array,
+    ...columns: ArrayBufferView[]
+  ): number;
 
   // ------------------------------------------------------------------ waking: epoll(7) and timerfd under one uv_poll
 

@@ -2,6 +2,7 @@ import { HEADER_BYTES } from '../abi/perf-event';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { type TurnLimits, UNBOUNDED } from './limits';
 import type { RecordSource } from '../records/record-source';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor } from '../records/record';
 
 /** First records of a visit bounded in time: enough to learn what one costs. */
@@ -32,7 +33,7 @@ export class PacedVisits {
    * @param found bytes the batch found
    * @returns records visited
    */
-  visit(sample: RecordVisitor, other: RecordVisitor, limits: Required<TurnLimits>, found: number): number {
+  visit(sample: SampleVisitor, other: RecordVisitor, limits: Required<TurnLimits>, found: number): number {
     const source = this.#source;
     if (found <= ONE_CHUNK_BYTES || (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED)) {
       return source.visit(sample, other, limits.records);

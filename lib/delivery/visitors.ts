@@ -1,14 +1,18 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import { bulkScanOf, type SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor } from '../records/record';
-import { checkVisitor } from '../records/record-check';
+import { checkSampleVisitor, checkVisitor } from '../records/record-check';
 
-/** Which function is called with which records. A function alone is called with the samples. {@link STOP} ends the visit. */
+/**
+ * Which function is called with which records. A function alone is called with the samples; {@link STOP} ends the visit. A
+ * query ({@link prepareQuery}) takes the samples at once.
+ */
 export type Visitors =
-  | RecordVisitor
+  | SampleVisitor
   | {
       /** PERF_RECORD_SAMPLE. */
-      readonly sample?: RecordVisitor;
+      readonly sample?: SampleVisitor;
       /** PERF_RECORD_LOST: `record.lost` samples were not written before the next one. */
       readonly lost?: RecordVisitor;
       /** Every other type, and lost records where `lost` is absent. */
@@ -18,7 +22,7 @@ export type Visitors =
 const nobody: RecordVisitor = () => undefined;
 
 export interface SplitVisitors {
-  readonly sample: RecordVisitor;
+  readonly sample: SampleVisitor;
   readonly other: RecordVisitor;
 }
 
@@ -29,8 +33,9 @@ export function splitVisitors(visitors: Visitors): SplitVisitors {
     return { sample: visitors, other: nobody };
   }
   if (typeof visitors !== 'object' || visitors === null) throw invalid();
+  if (isQuery(visitors)) return { sample: visitors, other: nobody };
   const { sample = nobody, lost, other = nobody } = propertiesOf(visitors);
-  checkVisitor(sample, 'sample');
+  checkSampleVisitor(sample, 'sample');
   checkVisitor(other, 'other');
   if (lost !== undefined) checkVisitor(lost, 'lost');
   if (lost === undefined) return { sample, other };
@@ -38,7 +43,7 @@ export function splitVisitors(visitors: Visitors): SplitVisitors {
 }
 
 /** Each property once, as plainOptions() would, and ten times as fast: every batch comes by here. */
-function propertiesOf(visitors: Exclude<Visitors, RecordVisitor>): typeof visitors {
+function propertiesOf(visitors: Exclude<Visitors, SampleVisitor>): typeof visitors {
   try {
     const { sample, lost, other } = visitors;
     return { sample, lost, other } as typeof visitors;
@@ -49,9 +54,13 @@ function propertiesOf(visitors: Exclude<Visitors, RecordVisitor>): typeof visito
   }
 }
 
+function isQuery(visitors: object): visitors is SampleVisitor {
+  return bulkScanOf(visitors) !== undefined;
+}
+
 function invalid(): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
-    'visitors must be a function, or { sample, lost, other } of functions',
+    'visitors must be a function, a query, or { sample, lost, other } of them',
   );
 }

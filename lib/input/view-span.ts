@@ -28,8 +28,13 @@ export function isUint8Array(value: unknown): value is Uint8Array {
   return typedArrayTag.call(value) === 'Uint8Array';
 }
 
+/** `Uint8Array` of one, and so on; undefined for what is no typed array. */
+export function typedArrayName(value: unknown): string | undefined {
+  return typedArrayTag.call(value);
+}
+
 /** Bytes of a typed array; 0 when its memory was detached. */
-export function byteLengthOf(array: Uint8Array): number {
+export function byteLengthOf(array: ArrayBufferView): number {
   return typedArrayLength.call(array);
 }
 

@@ -1,4 +1,5 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
 import { consumedBytesOf, type RecordSource } from '../records/record-source';
@@ -53,7 +54,7 @@ export class RingByRing implements RecordSource {
     return counts;
   }
 
-  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+  visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {
     this.stopped = false;
     let records = 0;
     // Rings in a row that held nothing.

@@ -2,6 +2,7 @@ import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { attemptAll } from '../input/attempt-all';
 import { shown } from '../input/shown';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT } from '../records/record-format';
 import type { LoopCounts } from '../records/record-ring';
@@ -134,7 +135,8 @@ export class TimeOrder implements RecordSource {
     attemptAll(this.#rings.map((ring) => () => ring.finishBatch()));
   }
 
-  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+  visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {
+    if (typeof sample !== 'function') throw byRingOnly();
     let records = 0;
     for (;;) {
       const merge = this.#run(sample, other, Math.min(limit - records, 2 ** 30));
@@ -351,4 +353,11 @@ function words(nanoseconds: number): [high: number, low: number] {
   if (value >= TWO_POW_32 * TWO_POW_32) return [GREATEST_WORD, GREATEST_WORD];
   const high = Math.floor(value / TWO_POW_32);
   return [biased(high), biased(value - high * TWO_POW_32)];
+}
+
+function byRingOnly(): PerfRingError {
+  return new PerfRingError(
+    'ERR_PERF_NOT_SUPPORTED',
+    "a query reads ring by ring: open the reader with order: 'cpu', and take record.time as a column where you need it",
+  );
 }

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
+import { bulkScanOf, type SampleVisitor } from './bulk-visitor';
 import type { RecordPayload, RecordVisitor } from './record';
 
 /**
@@ -41,6 +42,11 @@ export function checkVisitor(visitor: unknown, name: string): asserts visitor is
     'ERR_PERF_INVALID_ARGUMENT',
     `${name} must not be an async function or a generator: a record can be read only until the visitor returns. Copy what you need, or use readable()`,
   );
+}
+
+/** For what is given samples: a function, or a query. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+export function checkSampleVisitor(visitor: unknown, name: string): asserts visitor is SampleVisitor {
+  if (bulkScanOf(visitor) === undefined) checkVisitor(visitor, name);
 }
 
 function hasTag(visitor: object): boolean {

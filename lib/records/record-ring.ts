@@ -1,5 +1,6 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import type { PerfRingError } from '../errors';
+import type { SampleVisitor } from './bulk-visitor';
 import type { RecordVisitor, RingRecord } from './record';
 
 /** What was stepped over because it could not be read. */
@@ -93,7 +94,7 @@ export interface RecordRing {
    * Visits up to `limit` records of the batch, oldest first. What the visitor throws is passed on, its record consumed.
    * @returns records visited: fewer than `limit` when it {@link stopped}, or none are left; 0 when no batch is open
    */
-  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number;
+  visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number;
   /** The visitor of the last visit asked to stop, or closed the ring. */
   readonly stopped: boolean;
   /** Consumes the next record of the batch, of any type. It is lent until the next call; null when none is left. */

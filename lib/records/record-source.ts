@@ -1,3 +1,4 @@
+import type { SampleVisitor } from './bulk-visitor';
 import type { RecordVisitor, RingRecord } from './record';
 import type { LoopCounts, RecordRing } from './record-ring';
 
@@ -16,7 +17,7 @@ export interface RecordSource {
    * Visits up to `limit` records of the batch. What the visitor throws is passed on, its record consumed.
    * @returns records visited: fewer than `limit` when it {@link stopped}, or nothing is due any more
    */
-  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number;
+  visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number;
   /** Consumes the records of the batch up to the next sample, which is lent until the next call; null when none is due. */
   next(): RingRecord | null;
   /** The visitor of the last visit asked to stop, or closed the ring. */

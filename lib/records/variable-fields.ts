@@ -63,12 +63,18 @@ export function singleReadBytes(readFormat: number): number {
   return 8 * (timeWords(readFormat) + valueWords(readFormat));
 }
 
+/** Of struct read_format with PERF_FORMAT_GROUP: `nr` and the times, and each counter; bytes. */
+export function groupReadSizes(readFormat: number): { headBytes: number; entryBytes: number } {
+  return { headBytes: 8 * (1 + timeWords(readFormat)), entryBytes: 8 * valueWords(readFormat) };
+}
+
 export function groupReadBytes(
   record: RecordBytes,
   offset: number,
   { readFormat }: VariableFieldFormat,
 ): number {
-  return 8 * (1 + timeWords(readFormat) + record.count(offset) * valueWords(readFormat));
+  const { headBytes, entryBytes } = groupReadSizes(readFormat);
+  return headBytes + record.count(offset) * entryBytes;
 }
 
 /**

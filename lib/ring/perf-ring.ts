@@ -4,8 +4,9 @@ import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
-import { checkVisitor } from '../records/record-check';
+import { checkSampleVisitor, checkVisitor } from '../records/record-check';
 import { recordFormat } from '../records/record-format';
 import type { LoopCounts, SkippedFault } from '../records/record-ring';
 import { AtomicsCursors } from './atomics-cursors';
@@ -15,6 +16,8 @@ import { ReadSide } from './read-side';
 import { RecordCursor } from './record-cursor';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import { WriteSide } from './write-side';
+
+const ignore: RecordVisitor = () => undefined;
 
 /** A function of the module and not a member of PerfRing: what users hold does not lead to it. */
 let internals: (ring: PerfRing) => ReadSide;
@@ -220,25 +223,26 @@ export class PerfRing {
    * Visits the rest of the batch in place, oldest first, without an object or a native call a record.
    * A record whose visitor throws is consumed; the error is passed on and the batch stays open where it stopped.
    *
-   * @param visitor called with each record, lent until it returns; {@link STOP} ends the visit after it
-   * @param options.other gets records that are no samples; `visitor` by default
+   * @param visitor called with each record, lent until it returns; {@link STOP} ends the visit after it. Or a query
+   *   ({@link prepareQuery}), which takes the samples
+   * @param options.other gets records that are no samples; `visitor` by default, where it is a function
    * @param options.limit most records to visit
    * @returns records visited
    * @throws PerfRingError ERR_PERF_RING_CORRUPT, with everything before the bad header visited;
    *   ERR_PERF_CLOSED when the memory is detached under the visit; ERR_PERF_BUSY inside a visitor;
    *   ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH
    */
-  visit(visitor: RecordVisitor, options?: { other?: RecordVisitor; limit?: number }): number {
+  visit(visitor: SampleVisitor, options?: { other?: RecordVisitor; limit?: number }): number {
     this.#reader.checkBatch();
-    let other = visitor;
+    let other = typeof visitor === 'function' ? visitor : ignore;
     let limit = NO_LIMIT;
     if (options !== undefined) {
       const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
-      ({ other = visitor, limit = NO_LIMIT } = plain);
+      ({ other = other, limit = NO_LIMIT } = plain);
       // Reading the options may have run code of the caller's.
       this.#reader.checkBatch();
     }
-    checkVisitor(visitor, 'visitor');
+    checkSampleVisitor(visitor, 'visitor');
     checkVisitor(other, 'other');
     if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0)) {
       throw new PerfRingError(

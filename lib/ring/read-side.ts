@@ -1,9 +1,11 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT, recordFormat } from '../records/record-format';
 import { RingCounters, type RecordRing, type SkippedFault } from '../records/record-ring';
+import { scanInBulk } from './bulk-scan';
 import { type RingGeometry, ringGeometry } from './geometry';
 import { RecordCursor } from './record-cursor';
 import {
@@ -53,7 +55,7 @@ export class ReadSide implements RecordRing {
   /** Size in the ring of the record that was peeked at; 0 when none was. */
   #loaded = 0;
   /** The visitor of the last visit in this batch: calls within one batch count as one call. */
-  #lastVisitor: RecordVisitor | undefined;
+  #lastVisitor: SampleVisitor | undefined;
   /** Of the visit that runs. */
   #other: RecordVisitor = () => undefined;
   readonly #countedOther: RecordVisitor = (record) => {
@@ -161,7 +163,7 @@ export class ReadSide implements RecordRing {
 
   // ------------------------------------------------------------------ visits
 
-  visit(sample: RecordVisitor, other: RecordVisitor, limit: number): number {
+  visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {
     const { state, cursor, counters } = this;
     let records = 0;
     state.outcome = SCAN_END;
@@ -172,7 +174,9 @@ export class ReadSide implements RecordRing {
       this.#other = other;
       this.#visiting = true;
       try {
-        scanAll(this.#loops.loopFor(sample), cursor, state, limit - records, sample, this.#countedOther);
+        if (typeof sample !== 'function')
+          scanInBulk(sample, cursor, state, limit - records, this.#countedOther);
+        else scanAll(this.#loops.loopFor(sample), cursor, state, limit - records, sample, this.#countedOther);
         // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
         if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
       } catch (error) {
@@ -188,7 +192,9 @@ export class ReadSide implements RecordRing {
       counters.samples += state.records - state.others;
       counters.others += state.others;
       counters.loops.single += state.singles;
-      this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
+      if (typeof sample === 'function') {
+        this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
+      }
       this.#lastVisitor = sample;
       if (state.outcome === SCAN_THREW) throw this.#takeThrown();
       if (state.outcome !== SCAN_FAULT) return records;

@@ -255,7 +255,7 @@ function runLoop(loops: SampleLoops, state: ScanState, limit: number, sample: Re
 }
 
 /** Visits the next record, whatever it is. @returns 1 when it is no sample, else 0 */
-function visitOne(
+export function visitOne(
   cursor: RecordCursor,
   state: ScanState,
   sample: RecordVisitor,

@@ -7,6 +7,33 @@
 
 namespace perfring::binding {
 
+namespace {
+
+size_t ElementBytes(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return 1;
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array:
+      return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array:
+      return 8;
+    default:
+      // One that is younger than this Node-API.
+      return 0;
+  }
+}
+
+}  // namespace
+
 napi_valuetype Arguments::TypeOf(size_t index) const {
   napi_valuetype type = napi_undefined;
   napi_typeof(info_.Env(), info_[index], &type);
@@ -143,6 +170,22 @@ std::optional<std::span<uint64_t>> Arguments::Words(size_t index) const {
     return std::nullopt;
   }
   return std::span(static_cast<uint64_t*>(array->data), array->length);
+}
+
+std::optional<std::span<int32_t>> Arguments::Int32s(size_t index) const {
+  const std::optional<TypedArray> array = TypedArrayAt(index);
+  if (!array || array->type != napi_int32_array) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<int32_t*>(array->data), array->length);
+}
+
+std::optional<std::span<std::byte>> Arguments::ArrayBytes(size_t index) const {
+  const std::optional<TypedArray> array = TypedArrayAt(index);
+  if (!array) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<std::byte*>(array->data), array->length * ElementBytes(array->type));
 }
 
 }  // namespace perfring::binding

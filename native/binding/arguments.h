@@ -39,6 +39,9 @@ class Arguments {
   std::optional<std::span<std::byte>> Bytes(size_t index) const;
   std::optional<std::span<std::byte>> ViewBytes(size_t index) const;
   std::optional<std::span<uint64_t>> Words(size_t index) const;
+  std::optional<std::span<int32_t>> Int32s(size_t index) const;
+  // Of a typed array of any kind.
+  std::optional<std::span<std::byte>> ArrayBytes(size_t index) const;
 
   // The open resource of a handle of this kind.
   template <typename Resource>

@@ -39,6 +39,17 @@ describe('the examples', () => {
     ]);
   });
 
+  it('query.ts groups samples, and takes columns of the rest', () => {
+    expect(runExample('query.ts').split('\n')).toEqual([
+      'process 0: 83 writes, 489472 bytes, 40 took 256 ns or more',
+      'process 2: 83 writes, 487936 bytes, 40 took 256 ns or more',
+      'process 1: 82 writes, 482816 bytes, 40 took 256 ns or more',
+      '300 rows, the slowest 799 ns',
+      '200 rows, the slowest 999 ns',
+      '',
+    ]);
+  });
+
   it('read-samples.ts is the program the README shows', () => {
     const program = readFileSync(join(ROOT, 'examples/read-samples.ts'), 'utf8');
     const shown = program.slice(program.indexOf('import'));
