@@ -11,11 +11,12 @@ import { drain } from './rows/drain.mjs';
 import { loop } from './rows/loop.mjs';
 import { memory } from './rows/memory.mjs';
 import { merge } from './rows/merge.mjs';
+import { queries } from './rows/queries.mjs';
 import { sizes } from './rows/sizes.mjs';
 import { start } from './rows/start.mjs';
 import { stream } from './rows/stream.mjs';
 
-const ROWS = { drain, sizes, cliff, merge, copy, stream, loop, memory, start };
+const ROWS = { drain, sizes, queries, cliff, merge, copy, stream, loop, memory, start };
 
 function options() {
   const { values } = parseArgs({

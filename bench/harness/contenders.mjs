@@ -43,6 +43,7 @@ export function contenders(built) {
       libbpf(BASE, 'sample'),
       cilium('cilium ReadInto', 'readinto'),
     ]),
+    queries: present([ours('perfring query', 'query.mjs'), libbpf('libbpf, the same')]),
     cliff: present([
       ours('perfring drain', 'drain.mjs', 'drain'),
       ours('a closure a call', 'drain.mjs', 'closures'),

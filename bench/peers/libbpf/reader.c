@@ -4,9 +4,11 @@
  * Two callbacks are measured, for libbpf offers two:
  *   sample   perf_buffer__new() with a sample_cb, what nearly every program uses
  *   raw      perf_buffer__new_raw() with an event_cb that looks at the header itself: libbpf's least
+ * and for the queries row those of queries.h.
  */
 #define _GNU_SOURCE
 #include "../../c/line_protocol.h"
+#include "queries.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -42,6 +44,7 @@ struct reader {
   uint32_t latency_every, until_latency;
   uint32_t latency[LATENCY_SLOTS];
   uint64_t copied;
+  bool is_query;
   char copy_target[COPY_TARGET_BYTES];
 };
 
@@ -172,7 +175,9 @@ static void open_drain(struct reader *reader, const char *line) {
     reader->buffer = perf_buffer__new_raw(reader->map, pages, &attr, on_event, reader, &options);
     if (reader->buffer == NULL) fail("perf_buffer__new_raw", errno);
   } else {
-    perf_buffer_sample_fn callback = line_says(line, "variant", "copy") ? on_sample_copy : on_sample;
+    perf_buffer_sample_fn callback = query_named(line);
+    reader->is_query = callback != NULL;
+    if (callback == NULL) callback = line_says(line, "variant", "copy") ? on_sample_copy : on_sample;
     reader->buffer = perf_buffer__new(reader->map, pages, callback, on_lost, reader, NULL);
     if (reader->buffer == NULL) fail("perf_buffer__new", errno);
     reader->quiet_event = put_quiet_event(reader, cpu);
@@ -188,7 +193,9 @@ static void drain(struct reader *reader, const char *line) {
   const int64_t cycles = line_number(line, "cycles", 1);
   uint64_t nanoseconds = 0;
   reset_counts(reader);
+  query.records = 0;
   for (int64_t cycle = 0; cycle < cycles; cycle++) {
+    query.rows = 0;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet, .repeat = (int)count);
     if (bpf_prog_test_run_opts(reader->program, &options) != 0) fail("BPF_PROG_TEST_RUN", errno);
     const uint64_t start = monotonic_nanoseconds();
@@ -197,7 +204,8 @@ static void drain(struct reader *reader, const char *line) {
     if (result < 0) fail("perf_buffer__consume", -result);
   }
   answer("{\"ns\":%llu,\"records\":%llu,\"gaps\":%llu,\"lost\":%llu}", (unsigned long long)nanoseconds,
-         (unsigned long long)records_seen(reader), (unsigned long long)reader->gaps, (unsigned long long)reader->lost);
+         (unsigned long long)(reader->is_query ? query.records : records_seen(reader)),
+         (unsigned long long)reader->gaps, (unsigned long long)reader->lost);
 }
 
 static void close_buffer(struct reader *reader) {
