@@ -1,6 +1,7 @@
 import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../abi/bpf';
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
+import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT, recordFormat } from '../records/record-format';
 import { type RecordRing, RingCounters, type SkippedFault } from '../records/record-ring';
@@ -128,7 +129,13 @@ export class BpfRing implements RecordRing {
     return this.#inBatch && (this.#state.left > 0 || this.#acquire()) ? this.#state.left : 0;
   }
 
-  visit(sample: RecordVisitor, _other: RecordVisitor, limit: number): number {
+  visit(sample: SampleVisitor, _other: RecordVisitor, limit: number): number {
+    if (typeof sample !== 'function') {
+      throw new PerfRingError(
+        'ERR_PERF_NOT_SUPPORTED',
+        'a query reads perf rings: a reader of a ring buffer map takes a function',
+      );
+    }
     this.#checkBatch();
     this.stopped = false;
     const state = this.#state;
