@@ -24,7 +24,7 @@ const merges = new LoopCopies(mergeOf, (factory) => {
 const pairs = new LoopCopies(pairMergeOf, (factory) => {
   const probe = new MergeState();
   probe.count = 2;
-  factory(probe, emptyLane(0), emptyLane(1))(1, nobody);
+  factory(probe, emptyLane(0), emptyLane(1), null)(1, nobody);
 });
 
 /** Records that a merge has delivered, by what delivered them. */
@@ -80,8 +80,14 @@ export class MergeLoops {
     const areTwo = first !== undefined && second !== undefined && third === undefined;
     this.#pairs = areTwo
       ? new LoopCache(
-          pairMergeOf(merge, first, second),
-          (visitor) => pairs.copyFor(visitor)?.(merge, first, second),
+          pairMergeOf(merge, first, second, null),
+          (visitor) =>
+            pairs.copyFor(visitor)?.(
+              merge,
+              first,
+              second,
+              typeof visitor === 'function' ? (visitor as RecordVisitor) : null,
+            ),
           this.counts.pair,
         )
       : undefined;

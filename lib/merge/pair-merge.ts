@@ -20,8 +20,14 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
  * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which both rings
  * are constants.
  * @param first the lane whose records come first at equal times
+ * @param own the visitor that the loop is for, see sampleLoopsOf; null when it is an argument of each call
  */
-export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairMerge {
+export function pairMergeOf(
+  merge: MergeState,
+  first: Lane,
+  second: Lane,
+  own: RecordVisitor | null,
+): PairMerge {
   const stop = Symbol.for('perfring.stop');
   const cursorA = first.cursor;
   const recordA = cursorA.record;
@@ -94,7 +100,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionA = next;
           lowA = low;
           records = (records + 1) | 0;
-          if (sample(recordA) === stop || cursorA.closed === true) outcome = 2;
+          if ((own === null ? sample(recordA) : own(recordA)) === stop || cursorA.closed === true) outcome = 2;
         } else {
           if (lowB > boundLow) break;
           const next = (positionB + sizeB) | 0;
@@ -108,7 +114,7 @@ export function pairMergeOf(merge: MergeState, first: Lane, second: Lane): PairM
           positionB = next;
           lowB = low;
           records = (records + 1) | 0;
-          if (sample(recordB) === stop || cursorB.closed === true) outcome = 2;
+          if ((own === null ? sample(recordB) : own(recordB)) === stop || cursorB.closed === true) outcome = 2;
         }
         if (outcome !== 0 || cursorA.closed === true || cursorB.closed === true) break;
       }
