@@ -125,7 +125,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   };
 
   #lookLater(): void {
-    // Whatever the load, timers and other input have their turn.
+    // Whatever the load, timers and other input come between two batches.
     if (this.#source.awake()) setImmediate(this.#look);
     else this.#source.wait(this.#look);
   }

@@ -209,7 +209,7 @@ export function mergeOf(merge: MergeState): Merge {
             }
           }
           key = tournament.keyOf(high, low) | 0;
-          // The record after that: on its way into the caches by the time of this ring's next turn.
+          // The record after that: on its way into the caches by the time this ring comes again.
           ahead ^= view.getInt32((position + step) & (capacity - 1), true);
           if (limitKey < 0) {
             // The next ring is one of those that lost to this one; in no run, the first asked ends it most of the time.
@@ -286,7 +286,7 @@ export function mergeOf(merge: MergeState): Merge {
       }
       lane.high = high;
       lane.low = low;
-      // ---- its matches, two a turn: where `loses` is all ones, the lane and its opponent change places
+      // ---- its matches, two a round: where `loses` is all ones, the lane and its opponent change places
       let node = (leaves + index) | 0;
       do {
         let at = node & -2;

@@ -15,7 +15,7 @@ export type PairMerge = (limit: number, sample: RecordVisitor) => void;
  *
  * A record is simple when the one after it lies in the same straight part of the ring with an equal header, and a time
  * that is not before its own. So no lane runs out here, none wraps, and nobody is late. And all times have one high
- * word, which changes every 4.3 seconds: one comparison of low words then tells whose turn it is.
+ * word, which changes every 4.3 seconds: one comparison of low words then tells which ring is next.
  *
  * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which both rings
  * are constants.
@@ -100,7 +100,8 @@ export function pairMergeOf(
           positionA = next;
           lowA = low;
           records = (records + 1) | 0;
-          if ((own === null ? sample(recordA) : own(recordA)) === stop || cursorA.closed === true) outcome = 2;
+          if ((own === null ? sample(recordA) : own(recordA)) === stop || cursorA.closed === true)
+            outcome = 2;
         } else {
           if (lowB > boundLow) break;
           const next = (positionB + sizeB) | 0;
@@ -114,7 +115,8 @@ export function pairMergeOf(
           positionB = next;
           lowB = low;
           records = (records + 1) | 0;
-          if ((own === null ? sample(recordB) : own(recordB)) === stop || cursorB.closed === true) outcome = 2;
+          if ((own === null ? sample(recordB) : own(recordB)) === stop || cursorB.closed === true)
+            outcome = 2;
         }
         if (outcome !== 0 || cursorA.closed === true || cursorB.closed === true) break;
       }

@@ -4,7 +4,7 @@ import type { RecordVisitor, RingRecord } from '../records/record';
 import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
 import { consumedBytesOf, type RecordSource } from '../records/record-source';
 
-/** Records of one ring before the next ring has its turn. */
+/** Records of one ring before the next ring is read. */
 const FAIR_SHARE = 16_384;
 
 /** Rings one after the other, each in its own order, and each its fair share. */

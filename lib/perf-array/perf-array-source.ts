@@ -52,7 +52,7 @@ export class PerfArraySource {
   /** The reader's rings are in their slots, unless another reader took one. */
   #filled = false;
   #closing = false;
-  /** Records waited for the slack to pass when the last turn ended (order: 'time'). */
+  /** Records waited for the slack to pass when the last batch ended (order: 'time'). */
   #hasHeldBackRecords = false;
   #cpuCheckPending = false;
   #lossCheckedAt = 0;
@@ -131,7 +131,7 @@ export class PerfArraySource {
   }
 
   /**
-   * Follows the CPUs that came online or went offline. Not within a turn.
+   * Follows the CPUs that came online or went offline. Not within a batch.
    * @param online asked for before: the function may be the caller's
    */
   refresh(online: readonly number[]): void {
@@ -176,7 +176,7 @@ export class PerfArraySource {
   /**
    * After a wake: looks at each ring, whether its samples should wake and what was lost; and now and then at CPUs and
    * slots.
-   * @param reasons of a wake that no turn has answered; 0 without one
+   * @param reasons of a wake that no batch has answered; 0 without one
    * @returns whether there is something to read, or will be when the slack has passed
    */
   lookAfter(reasons: number): boolean {
@@ -254,7 +254,7 @@ export class PerfArraySource {
 
   #checkCpus(now: number): void {
     if (now - this.#cpusCheckedAt < CPU_CHECK_MILLISECONDS) return;
-    // Within a turn the rings stay as they are.
+    // Within a batch the rings stay as they are.
     this.#cpuCheckPending = this.records.inBatch;
     if (this.#cpuCheckPending) return;
     this.#cpusCheckedAt = now;

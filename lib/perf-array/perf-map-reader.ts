@@ -195,12 +195,12 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /**
    * Opens rings for CPUs that came online, and reads to their end, then closes, those of CPUs that went offline. Done
-   * by itself once a second. Within a turn, or while a close drains, it does nothing.
+   * by itself once a second. Within a batch, or while a close drains, it does nothing.
    * @throws PerfSystemError when a ring cannot be opened (by itself it warns, and tries again a second later)
    */
   refresh(): void {
     this.#delivery.checkOpen();
-    // The function is the caller's, and may call close() or begin a turn: it is asked before anything changes.
+    // The function is the caller's, and may call close() or begin a batch: it is asked before anything changes.
     const online = this.#options.onlineCpus();
     if (this.#closed || this.#records.inBatch || this.#draining !== undefined) return;
     this.#run(() => this.#source.refresh(online));

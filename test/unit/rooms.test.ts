@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['events', 'ring', 'records', 'addon', 'host', 'abi'],
   merge: ['ring', 'records', 'host', 'abi'],
   bpf: ['btf', 'layout', 'events', 'addon', 'host', 'abi'],
-  delivery: ['records', 'merge', 'layout', 'host', 'abi'],
+  delivery: ['records', 'layout', 'host', 'abi'],
   'perf-array': ['delivery', 'merge', 'bpf', 'storage', 'events', 'ring', 'records', 'addon', 'host', 'abi'],
   sources: ['perf-array', 'delivery', 'merge', 'bpf-ring', 'bpf', 'records', 'addon', 'host', 'abi'],
   doctor: ['bpf', 'storage', 'events', 'addon', 'host', 'abi'],
