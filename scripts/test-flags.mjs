@@ -8,8 +8,8 @@
  * - strings: no code from strings, as under a content policy; the loops that are copied for a visitor have to do without
  *
  * Each runs what is told from the engine in the process that has the flags. Left out everywhere:
- * - floods and random runs (test/integration/perf-array/stress and random-runs): they try the protocol under load, and an
- *   engine many times slower makes another load of it;
+ * - floods and random runs (test/integration/perf-array/perf-map-reader-stress and -random-runs): they try the protocol
+ *   under load, and an engine many times slower makes another load of it;
  * - test/process but for the lifetimes in jest's own process: what those tests start is a node without the flags.
  *   test/process/ring/engine-flags.test.ts starts one with each.
  * Only jitless runs the command, the programs and the host as well. The others run what handles the bytes and the memory
@@ -28,7 +28,7 @@ const KERNEL = [
   'integration',
   'process',
   '--testPathPatterns',
-  'test/integration/(?!perf-array/(stress|random-runs))',
+  'test/integration/(?!perf-array/perf-map-reader-(stress|random-runs))',
   'test/process/lifetimes/closing',
 ];
 
@@ -43,7 +43,7 @@ const KERNEL_AND_RINGS = [
   'process',
   '--testPathPatterns',
   'test/integration/(addon/(lifetimes|mapped-ring|poller)|storage)',
-  'test/integration/perf-array/(batches|closing|drain|flight-recorder|moderation|reading|records)',
+  'test/integration/perf-array/(perf-map-reader-(batches|closing|drain|moderation|reading|records)|flight-recorder\\.)',
   'test/process/lifetimes/closing',
 ];
 

@@ -19,7 +19,7 @@ const CHOSEN = [
   'integration',
   'process',
   '--testPathPatterns',
-  'test/integration/(?!perf-array/(stress|random))',
+  'test/integration/(?!perf-array/(perf-map-reader-(stress|random-runs)|flight-recorder-snapshots))',
   'test/process/(lifetimes|ring/engine|package/install)',
 ];
 const EVERYTHING = ['--selectProjects', 'integration', 'process'];

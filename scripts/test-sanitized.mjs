@@ -6,8 +6,8 @@
  * - ends: tests that start processes and end them in every way. Not for leaks: process.exit() and a thread that is
  *   terminated leave node's own memory, and so do compilers that tests run.
  *
- * Left out are floods and random runs (test/integration/perf-array/stress and random-runs), which an addon several times
- * slower makes into another load; the fuzzers themselves, whose findings are kept as tests and run here; and tests that
+ * Left out are floods and random runs (test/integration/perf-array/perf-map-reader-stress and -random-runs), which an
+ * addon several times slower makes into another load; the fuzzers themselves, whose findings are kept as tests and run here; and tests that
  * go nowhere near the addon, or start the one of the package.
  */
 
@@ -30,7 +30,7 @@ const LEAKS = {
       '--testPathPatterns',
       'test/unit/(addon|storage)/',
       'test/integration/(addon|bpf|storage)/',
-      'test/integration/perf-array/(?!stress|random-runs)',
+      'test/integration/perf-array/(?!perf-map-reader-(stress|random-runs))',
       'test/process/lifetimes/closing',
       'test/process/ring/hostile-writer',
       'test/process/fuzz/found',

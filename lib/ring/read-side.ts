@@ -3,11 +3,10 @@ import { PerfRingError } from '../errors';
 import { byteLengthOf, isUint8Array, partOf } from '../input/view-span';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
-import { ABSENT, recordFormat } from '../records/record-format';
 import { RingCounters, type RecordRing, type SkippedFault } from '../records/record-ring';
 import { scanInBulk } from './bulk-scan';
-import { type RingGeometry, ringGeometry } from './geometry';
-import { RecordCursor } from './record-cursor';
+import type { RingGeometry } from './geometry';
+import type { RecordCursor } from './record-cursor';
 import {
   SCAN_END,
   SCAN_FAULT,
@@ -16,19 +15,12 @@ import {
   SCAN_THREW,
   type SampleLoops,
   ScanState,
-  sampleLoopsOf,
   scanAll,
 } from './record-scan';
 import type { RingCursors } from './ring-cursors';
 import { checkPositions, faultAt, isCorrupt, isDistance } from './ring-faults';
-import { LoopCache, LoopCopies } from './specialise';
-
-const loops = new LoopCopies(sampleLoopsOf, (factory) => {
-  const geometry = ringGeometry(new ArrayBuffer(4096), 1, 2048);
-  const probe = new RecordCursor(geometry, recordFormat(), ABSENT, -1, false);
-  const { equal, mixed } = factory(probe, null);
-  for (const loop of [equal, mixed]) loop(new ScanState(), 1, () => undefined);
-});
+import { ringLoops } from './ring-loops';
+import type { LoopCache } from './specialise';
 
 /**
  * The reader of a perf ring. It leads to the ring's memory: nothing of it may reach a user. {@link PerfRing} is what users
@@ -67,13 +59,7 @@ export class ReadSide implements RecordRing {
     this.#geometry = geometry;
     this.#cursors = cursors;
     this.cursor = cursor;
-    this.#loops = new LoopCache(
-      sampleLoopsOf(cursor, null),
-      // What several visitors share has no visitor of its own.
-      (visitor) =>
-        loops.copyFor(visitor)?.(cursor, typeof visitor === 'function' ? (visitor as RecordVisitor) : null),
-      this.counters.loops,
-    );
+    this.#loops = ringLoops(cursor, this.counters.loops);
   }
 
   get cpu(): number {
