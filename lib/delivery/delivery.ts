@@ -111,7 +111,7 @@ export class Delivery {
 
   readable(options: { signal?: AbortSignal; highWaterMark?: number }): OwnedRecordStream {
     this.#checkWakes();
-    return readableOf(this, options);
+    return readableOf((signal, limits) => this.batches(signal, limits), options);
   }
 
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal }): Promise<OwnedRecord | null> {

@@ -1,11 +1,17 @@
 import { Readable } from 'node:stream';
 import { checkSignal } from '../input/abort-signal';
-import type { Delivery } from './delivery';
-import { DEFAULT_LIMITS } from './limits';
+import { DEFAULT_LIMITS, type TurnLimits } from './limits';
 import { OwnedRecord } from '../records/owned-record';
+import type { RecordBatch } from './record-batch';
 
 /** Records copied before their room in the ring is given back. */
 const RECORDS_PER_BATCH = 256;
+
+/** Makes an iteration over batches, with bounds of each. */
+type Batches = (
+  signal: AbortSignal,
+  limits: Required<TurnLimits>,
+) => AsyncGenerator<RecordBatch, void, undefined>;
 
 /** What {@link PerfMapReader.readable} returns: a stream in object mode whose chunks are records. */
 export interface OwnedRecordStream extends Readable {
@@ -17,12 +23,12 @@ export interface OwnedRecordStream extends Readable {
 
 /** A stream of copies: it takes no more from the rings than its buffer holds. */
 export function readableOf(
-  delivery: Delivery,
+  batches: Batches,
   options: { signal?: AbortSignal; highWaterMark?: number },
 ): OwnedRecordStream {
   const { signal, highWaterMark = RECORDS_PER_BATCH } = options;
   checkSignal(signal);
-  return new RecordStream(delivery, highWaterMark, signal);
+  return new RecordStream(batches, highWaterMark, signal);
 }
 
 class RecordStream extends Readable {
@@ -35,10 +41,10 @@ class RecordStream extends Readable {
   #pushed = 0;
   #asking = false;
 
-  constructor(delivery: Delivery, highWaterMark: number, signal: AbortSignal | undefined) {
+  constructor(batches: Batches, highWaterMark: number, signal: AbortSignal | undefined) {
     super({ objectMode: true, highWaterMark });
     this.#chunks = chunks(
-      delivery,
+      batches,
       this.#stop.signal,
       Math.min(RECORDS_PER_BATCH, Math.max(1, highWaterMark)),
     );
@@ -75,11 +81,11 @@ class RecordStream extends Readable {
 }
 
 async function* chunks(
-  delivery: Delivery,
+  batches: Batches,
   signal: AbortSignal,
   records: number,
 ): AsyncGenerator<OwnedRecord[], void, undefined> {
-  for await (const batch of delivery.batches(signal, { ...DEFAULT_LIMITS, records })) {
+  for await (const batch of batches(signal, { ...DEFAULT_LIMITS, records })) {
     const copies: OwnedRecord[] = [];
     batch.forEach((record) => {
       copies.push(new OwnedRecord(record));
