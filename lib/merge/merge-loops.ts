@@ -122,8 +122,8 @@ export class MergeLoops {
     merge.late = late;
     const goesOn = visitor === this.#ran;
     this.#ran = visitor;
-    this.#loops.saw(visitor, records - byPair, goesOn);
-    this.#pairs?.saw(visitor, byPair, goesOn);
+    this.#loops.countRecords(visitor, records - byPair, goesOn);
+    this.#pairs?.countRecords(visitor, byPair, goesOn);
   }
 
   /** Visits one record. */

@@ -162,7 +162,16 @@ export class ReadSide implements RecordRing {
       try {
         if (typeof sample !== 'function')
           scanInBulk(sample, cursor, state, limit - records, this.#countedOther);
-        else scanAll(this.#loops.loopFor(sample), cursor, state, limit - records, sample, this.#countedOther);
+        else {
+          scanAll(
+            this.#loops.loopFor(sample, left),
+            cursor,
+            state,
+            limit - records,
+            sample,
+            this.#countedOther,
+          );
+        }
         // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
         if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
       } catch (error) {
@@ -179,7 +188,7 @@ export class ReadSide implements RecordRing {
       counters.others += state.others;
       counters.loops.single += state.singles;
       if (typeof sample === 'function') {
-        this.#loops.saw(sample, state.records - state.singles, sample === this.#lastVisitor);
+        this.#loops.countRecords(sample, state.records - state.singles, sample === this.#lastVisitor);
       }
       this.#lastVisitor = sample;
       if (state.outcome === SCAN_THREW) throw this.#takeThrown();

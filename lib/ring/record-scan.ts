@@ -109,24 +109,25 @@ export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): 
             break;
           }
           if (position < compared) continue;
+          const next = (position + size) | 0;
           if (
             position <= lastOfTwo &&
             (oneWordTells
-              ? view.getFloat64(position + 4, true) === header &&
-                view.getFloat64(position + size + 4, true) === header
+              ? view.getFloat64((position + 4) | 0, true) === header &&
+                view.getFloat64((next + 4) | 0, true) === header
               : doubles[position >> 3] === header &&
-                doubles[(position + size) >> 3] === header &&
+                doubles[next >> 3] === header &&
                 words[(position + rawOffset) >> 2] === raw &&
-                words[(position + size + rawOffset) >> 2] === raw)
+                words[(next + rawOffset) >> 2] === raw)
           ) {
-            compared = (position + 2 * size) | 0;
+            compared = (next + size) | 0;
           } else if (
             position <= last &&
             (oneWordTells
-              ? view.getFloat64(position + 4, true) === header
+              ? view.getFloat64((position + 4) | 0, true) === header
               : doubles[position >> 3] === header && words[(position + rawOffset) >> 2] === raw)
           ) {
-            compared = (position + size) | 0;
+            compared = next;
           } else {
             break;
           }

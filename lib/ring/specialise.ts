@@ -1,24 +1,39 @@
 import { type FunctionLiteral, literalOf } from './function-literal';
 
 /**
- * Copies of the hot loops, one for each visitor, or one for all visitors that one piece of code makes.
+ * Copies of the hot loops (lib/ring/record-scan.ts, lib/merge).
  *
- * V8 keeps what it learns about a call site in the function that holds it. A loop shared by several visitors has
- * a call site that has seen them all, and none is inlined any more. A copy of the loop, made from its own source,
- * learns about one visitor alone. Where making code from strings is forbidden, or the source has been altered
- * (coverage, a bundler's helpers), the shared loop is used.
+ * V8 keeps what it learns about a call in the function that holds the call. A loop that several visitors share calls them all
+ * from one place, and V8 inlines none of them. A copy of the loop, made from its own source, learns about one visitor.
+ *
+ * What is copied: the function that makes a loop for a ring, so that the ring's memory is constant in the copy as well.
+ *
+ * When a visitor gets a copy:
+ * - at once, when its first batch is large;
+ * - else after some batches and records, when it comes back;
+ * - visitors that one piece of code makes anew for each batch share a copy.
+ *
+ * Where no copy can be made the loop that all share delivers the same records, only slower: where code from strings is
+ * forbidden (`--disallow-code-generation-from-strings`), and where the source was altered (coverage, a bundler's helpers).
+ * Each loop finds that out for itself, by one trial, and other loops are still copied. `stats()` counts the records by loop.
  */
 
 /**
- * A visitor gets a copy after so many calls and records: making and compiling one costs milliseconds, and a function
- * made anew for every call would pay that again and again. Such a function uses the copy of the code that makes it.
+ * A visitor gets a copy after so many batches and records. V8 takes milliseconds to compile one, and a function made anew for
+ * every batch would cost that again and again.
  */
 const CALLS_BEFORE_COPY = 4;
 const RECORDS_BEFORE_COPY = 16_384;
 
 /**
- * Loops that are copied for a ring as well know its memory as constants, 0.5 to 1 ns a record. So many rings of one
- * visitor get that; the others share a copy, since each costs V8 a compilation.
+ * A visitor whose first batch is that large gets its copy at once. Making one takes 0.12 ms, and V8 then compiles the loop once:
+ * after four batches by the shared loop it would begin anew, with 10 ms of slow code.
+ */
+const BYTES_FOR_COPY_AT_ONCE = 32_768;
+
+/**
+ * So many rings of one visitor get a copy each, in which the ring's memory is constant: 0.5 to 1 ns a record less. Further
+ * rings share a copy, since V8 has to compile each.
  */
 const RINGS_WITH_COPIES = 8;
 
@@ -104,6 +119,8 @@ const MOST_RECENT = 4;
 
 interface Entry<Loop> {
   readonly visitor: object;
+  /** Of a literal: how many visitors it has made. */
+  visitors: number;
   calls: number;
   records: number;
   loop: Loop | undefined;
@@ -136,8 +153,31 @@ export class LoopCache<Loop> {
     this.#counts = counts;
   }
 
-  loopFor(visitor: object): Loop {
-    return this.#loopOf(this.#entryOf(visitor));
+  /** @param bytes that the visitor is about to visit */
+  loopFor(visitor: object, bytes = 0): Loop {
+    const entry = this.#entryOf(visitor);
+    if (bytes >= BYTES_FOR_COPY_AT_ONCE && entry.calls === 0) this.#copyAtOnce(entry);
+    return this.#loopOf(entry);
+  }
+
+  /**
+   * For the first visitor of a literal a copy of its own, since most visitors come back. When the literal makes a second
+   * one, it makes one for each batch: they get one copy together.
+   */
+  #copyAtOnce(entry: Entry<Loop>): void {
+    const { visitor, literal } = entry;
+    // A visitor without a literal may be made anew for each batch as well, and then each copy would be in vain.
+    if (literal === undefined || (entry.loop ?? literal.loop) !== undefined) return;
+    if (literal.visitors === 1) {
+      this.#entries.set(visitor, entry);
+      entry.loop = this.#copyFor(visitor);
+    } else {
+      literal.loop ??= this.#copyFor(literal.visitor);
+    }
+  }
+
+  #copyFor(visitor: object): Loop {
+    return this.#fresh(visitor) ?? this.#shared;
   }
 
   #loopOf(entry: Entry<Loop>): Loop {
@@ -145,27 +185,27 @@ export class LoopCache<Loop> {
   }
 
   /**
-   * Counts the records that the visitor's loop delivered, and gives the visitor a loop of its own when that pays.
-   * @param goesOn the same call as before, as its caller sees it: of that batch
+   * Counts the records that the visitor's loop delivered, and makes a copy for the visitor when that pays.
+   * @param sameBatch the visitor was called in this batch before: calls within one batch count as one call
    */
-  saw(visitor: object, records: number, goesOn = false): void {
+  countRecords(visitor: object, records: number, sameBatch = false): void {
     const entry = this.#entryOf(visitor);
     if (this.#loopOf(entry) === this.#shared) this.#counts.shared += records;
     else this.#counts.own += records;
     if (entry.loop !== undefined) return;
-    this.#count(entry, records, goesOn);
-    if (entry.calls === 2 && !goesOn) this.#entries.set(visitor, entry);
-    // What comes back has a loop of its own in time.
+    this.#count(entry, records, sameBatch);
+    if (entry.calls === 2 && !sameBatch) this.#entries.set(visitor, entry);
+    // A visitor that comes back gets a copy of its own in time.
     if (entry.calls <= 1 && entry.literal !== undefined && entry.literal.loop === undefined) {
-      this.#count(entry.literal, records, goesOn);
+      this.#count(entry.literal, records, sameBatch);
     }
   }
 
-  #count(entry: Entry<Loop>, records: number, goesOn: boolean): void {
-    if (!goesOn) entry.calls++;
+  #count(entry: Entry<Loop>, records: number, sameBatch: boolean): void {
+    if (!sameBatch) entry.calls++;
     entry.records += records;
     if (entry.calls >= CALLS_BEFORE_COPY && entry.records >= RECORDS_BEFORE_COPY) {
-      entry.loop = this.#fresh(entry.visitor) ?? this.#shared;
+      entry.loop = this.#copyFor(entry.visitor);
     }
   }
 
@@ -181,11 +221,13 @@ export class LoopCache<Loop> {
 
   #newEntry(visitor: object): Entry<Loop> {
     const literal = literalOf(visitor);
-    const entry = entryFor(visitor, literal && this.#entryOfLiteral(literal));
-    if (literal === undefined) {
-      // Nothing else would serve it, should it come back after others.
+    const ofLiteral = literal && this.#entryOfLiteral(literal);
+    const entry = entryFor(visitor, ofLiteral);
+    if (ofLiteral === undefined) {
+      // It is known by nothing else when it comes back after others.
       this.#entries.set(visitor, entry);
     } else {
+      ofLiteral.visitors++;
       this.#recent[this.#oldest] = entry;
       this.#oldest = (this.#oldest + 1) % MOST_RECENT;
     }
@@ -203,5 +245,5 @@ export class LoopCache<Loop> {
 }
 
 function entryFor<Loop>(visitor: object, literal: Entry<Loop> | undefined): Entry<Loop> {
-  return { visitor, calls: 0, records: 0, loop: undefined, literal };
+  return { visitor, visitors: 0, calls: 0, records: 0, loop: undefined, literal };
 }

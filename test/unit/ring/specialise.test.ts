@@ -79,7 +79,7 @@ describe('LoopCache', () => {
   };
   /** Enough for a copy. */
   const use = (loops: LoopCache<string>, visitor: object): void => {
-    for (let call = 0; call < 8; call++) loops.saw(visitor, 16_384);
+    for (let call = 0; call < 8; call++) loops.countRecords(visitor, 16_384);
   };
 
   it('has the shared loop for a visitor it has not seen', () => {
@@ -99,6 +99,54 @@ describe('LoopCache', () => {
     expect(loops.loopFor(one)).toBe('copy 1');
   });
 
+  describe('before a large batch', () => {
+    const LARGE = 32_768;
+    const anew = () => () => undefined;
+
+    it('gives a visitor its copy at once, and keeps it for it', () => {
+      const loops = cache();
+      const visitor = anew();
+      expect(loops.loopFor(visitor, LARGE)).toBe('copy 1');
+      for (let other = 0; other < 10; other++) loops.countRecords(() => other, 1);
+      expect(loops.loopFor(visitor, LARGE)).toBe('copy 1');
+      use(loops, visitor);
+      expect(loops.loopFor(visitor)).toBe('copy 1');
+    });
+
+    it('gives all further visitors of the same code one copy together', () => {
+      const loops = cache();
+      loops.loopFor(anew(), LARGE);
+      expect([1, 2, 3].map(() => loops.loopFor(anew(), LARGE))).toEqual(['copy 2', 'copy 2', 'copy 2']);
+      expect(loops.loopFor(anew())).toBe('copy 2');
+    });
+
+    it.each([
+      ['a batch is smaller', () => anew(), LARGE - 1],
+      ['the code cannot be told', () => anew().bind(null), LARGE],
+    ])('gives none while %s', (_, visitor, bytes) => {
+      const loops = cache();
+      for (let batch = 0; batch < 3; batch++) expect(loops.loopFor(visitor(), bytes)).toBe('shared');
+    });
+
+    it('gives none to a visitor that has been called before: V8 knows the shared loop by then', () => {
+      const loops = cache();
+      const visitor = anew();
+      loops.countRecords(visitor, 1);
+      expect(loops.loopFor(visitor, LARGE)).toBe('shared');
+    });
+
+    it('asks once where none can be made', () => {
+      const fresh = jest.fn(() => undefined);
+      const loops = new LoopCache<string>('shared', fresh, noLoopCounts());
+      const visitor = anew();
+      for (let batch = 0; batch < 3; batch++) {
+        expect(loops.loopFor(visitor, LARGE)).toBe('shared');
+        loops.countRecords(visitor, 1000);
+      }
+      expect(fresh).toHaveBeenCalledTimes(1);
+    });
+  });
+
   it('asks for the copy by the visitor', () => {
     const visitor = {};
     const fresh = jest.fn(() => 'copy');
@@ -111,15 +159,15 @@ describe('LoopCache', () => {
   it('gives a copy at the fourth call, when 16,384 records were delivered by then, and not before', () => {
     const loops = cache();
     const visitor = {};
-    for (let call = 0; call < 3; call++) loops.saw(visitor, 4096);
-    loops.saw(visitor, 4095);
+    for (let call = 0; call < 3; call++) loops.countRecords(visitor, 4096);
+    loops.countRecords(visitor, 4095);
     expect(loops.loopFor(visitor)).toBe('shared');
-    loops.saw(visitor, 1);
+    loops.countRecords(visitor, 1);
     expect(loops.loopFor(visitor)).toBe('copy 1');
     const other = {};
-    for (let call = 0; call < 3; call++) loops.saw(other, 16_384);
+    for (let call = 0; call < 3; call++) loops.countRecords(other, 16_384);
     expect(loops.loopFor(other)).toBe('shared');
-    loops.saw(other, 0);
+    loops.countRecords(other, 0);
     expect(loops.loopFor(other)).toBe('copy 2');
   });
 
@@ -138,21 +186,21 @@ describe('LoopCache', () => {
     const counts = noLoopCounts();
     const loops = new LoopCache<string>('shared', () => 'copy', counts);
     const visitor = {};
-    for (let call = 0; call < 4; call++) loops.saw(visitor, 5000);
+    for (let call = 0; call < 4; call++) loops.countRecords(visitor, 5000);
     expect(counts).toEqual({ shared: 20_000, own: 0 });
-    loops.saw(visitor, 7);
-    loops.saw({}, 1);
+    loops.countRecords(visitor, 7);
+    loops.countRecords({}, 1);
     expect(counts).toEqual({ shared: 20_001, own: 7 });
     const anew = () => () => undefined;
-    for (let call = 0; call < 5; call++) loops.saw(anew(), 5000);
+    for (let call = 0; call < 5; call++) loops.countRecords(anew(), 5000);
     expect(counts).toEqual({ shared: 40_001, own: 5007 });
   });
 
   it('makes none for a visitor that saw much at once, or little often', () => {
     const loops = cache();
     const [once, often] = [{}, {}];
-    loops.saw(once, 10_000_000);
-    for (let call = 0; call < 1000; call++) loops.saw(often, 1);
+    loops.countRecords(once, 10_000_000);
+    for (let call = 0; call < 1000; call++) loops.countRecords(often, 1);
     expect(loops.loopFor(once)).toBe('shared');
     expect(loops.loopFor(often)).toBe('shared');
   });
@@ -161,7 +209,7 @@ describe('LoopCache', () => {
     const loops = cache();
     for (let batch = 0; batch < 100; batch++) {
       const visitor = {};
-      for (let call = 0; call < 100; call++) loops.saw(visitor, 8192, call > 0);
+      for (let call = 0; call < 100; call++) loops.countRecords(visitor, 8192, call > 0);
       expect(loops.loopFor(visitor)).toBe('shared');
     }
   });
@@ -173,7 +221,7 @@ describe('LoopCache', () => {
     for (let batch = 0; batch < 8; batch++) {
       expect(loops.loopFor(anew())).toBe(batch < 4 ? 'shared' : 'copy 1');
       const visitor = anew();
-      for (let call = 0; call < 10; call++) loops.saw(visitor, 8192, call > 0);
+      for (let call = 0; call < 10; call++) loops.countRecords(visitor, 8192, call > 0);
     }
     expect(loops.loopFor(others())).toBe('shared');
     use(loops, { of: 'no code' });
@@ -182,14 +230,14 @@ describe('LoopCache', () => {
 
   it('has none for functions whose code cannot be told, however many come', () => {
     const loops = cache();
-    for (let batch = 0; batch < 100; batch++) loops.saw((() => undefined).bind(null), 16_384);
+    for (let batch = 0; batch < 100; batch++) loops.countRecords((() => undefined).bind(null), 16_384);
     expect(loops.loopFor((() => undefined).bind(null))).toBe('shared');
   });
 
   it('gives a visitor that comes back a loop of its own, whatever its code has', () => {
     const loops = cache();
     const anew = () => () => undefined;
-    for (let batch = 0; batch < 8; batch++) loops.saw(anew(), 16_384);
+    for (let batch = 0; batch < 8; batch++) loops.countRecords(anew(), 16_384);
     const stays = anew();
     expect(loops.loopFor(stays)).toBe('copy 1');
     use(loops, stays);
@@ -202,8 +250,8 @@ describe('LoopCache', () => {
     const stays = (): undefined => undefined;
     const anew = () => () => null;
     for (let call = 0; call < 8; call++) {
-      loops.saw(stays, 16_384);
-      if (call > 0) for (let other = 0; other < 10; other++) loops.saw(anew(), 1);
+      loops.countRecords(stays, 16_384);
+      if (call > 0) for (let other = 0; other < 10; other++) loops.countRecords(anew(), 1);
     }
     expect(loops.loopFor(stays)).toBe('copy 1');
   });
@@ -211,7 +259,7 @@ describe('LoopCache', () => {
   it('gives each of many visitors without code, taking turns, a loop of its own', () => {
     const loops = cache();
     const visitors = Array.from({ length: 20 }, () => (() => undefined).bind(null));
-    for (let call = 0; call < 8; call++) for (const visitor of visitors) loops.saw(visitor, 16_384);
+    for (let call = 0; call < 8; call++) for (const visitor of visitors) loops.countRecords(visitor, 16_384);
     expect(new Set(visitors.map((visitor) => loops.loopFor(visitor))).size).toBe(20);
   });
 });
