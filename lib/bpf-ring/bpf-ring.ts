@@ -260,7 +260,7 @@ export class BpfRing implements RecordRing {
     if (state.outcome === SCAN_THREW) state.thrown = this.#cursor.explain(state.thrown);
     this.#consume(before - state.left, state.lastBytes);
     this.counters.samples += state.records;
-    this.#scans.saw(visitor, state.records, visitor === this.#scanned);
+    this.#scans.countRecords(visitor, state.records, visitor === this.#scanned);
     this.#scanned = visitor;
   }
 
