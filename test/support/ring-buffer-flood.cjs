@@ -1,6 +1,6 @@
 /**
  * A worker that writes into a ring buffer map: bursts, pauses and single records, so that its reader turns to the timer and
- * back again and again. Answers how many records found room.
+ * back again and again; or single records alone, as fast as they can be. Answers how many records found room.
  */
 require('./register-typescript.cjs');
 const { parentPort, workerData } = require('node:worker_threads');
@@ -13,6 +13,10 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 const end = performance.now() + workerData.milliseconds;
 let round = 0;
 while (performance.now() < end) {
+  if (workerData.singles) {
+    producer.emit(1);
+    continue;
+  }
   round++;
   const burst = performance.now() + 6;
   while (performance.now() < burst) producer.emit(1 + (round % 7));
