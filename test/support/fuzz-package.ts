@@ -49,6 +49,8 @@ const NOT_CONSTRUCTED: ReadonlySet<string> = new Set([
   'PerfMapReader',
   'FlightRecorder',
   'PerfEventArray',
+  'RingBufferMap',
+  'RingBufferReader',
   'BpfMap',
   'BpfProgram',
   'MmapRingStorage',
@@ -144,6 +146,12 @@ export class PackageFuzz {
         instructions: perfring.bpf.assemble([perfring.bpf.mov('r0', 0), perfring.bpf.exit()]),
       }),
     );
+    make(() => perfring.RingBufferMap.create({ capacityBytes: 4096 }));
+    make(() => {
+      const map = perfring.RingBufferMap.create({ capacityBytes: 4096 });
+      this.#adopt(map);
+      return perfring.RingBufferReader.open(map, { wakeup: random.pick(['manual', 'moderated']) });
+    });
     make(() => perfring.MmapRingStorage.open({ cpu: 0, dataPageCount: 1 }));
     make(() =>
       perfring.defineLayout([
@@ -236,7 +244,8 @@ export class PackageFuzz {
       args[0] = 0xffff_fff0;
     if (/testRun/.test(name) && args.length > 0) args[0] = { repeat: 10 };
     // The sizes of maps are the kernel's memory.
-    if (/BpfMap.create|PerfEventArray.create/.test(name) && asksForMuch(first)) args[0] = {};
+    if (/BpfMap.create|PerfEventArray.create|RingBufferMap.create/.test(name) && asksForMuch(first))
+      args[0] = {};
     const most = NATIVE_AT[name];
     return most === undefined ? args : args.slice(0, most);
   }
@@ -363,7 +372,7 @@ function staticsOf(name: string, owner: Callable): Target[] {
 
 function asksForMuch(options: unknown): boolean {
   if (typeof options !== 'object' || options === null) return false;
-  return ['maxEntries', 'keySize', 'valueSize'].some((name) => {
+  return ['maxEntries', 'keySize', 'valueSize', 'capacityBytes'].some((name) => {
     const size = safely(() => (options as Readonly<Record<string, unknown>>)[name]);
     const isGetter = safely(() => Object.getOwnPropertyDescriptor(options, name)?.get !== undefined) ?? true;
     return isGetter || (typeof size === 'number' && size > 4096);
