@@ -16,4 +16,4 @@ SEC("kretprobe/do_nanosleep") int on_kretprobe(void *context) { __sync_fetch_and
 SEC("fentry/do_nanosleep") int on_fentry(void *context) { __sync_fetch_and_add(&fentries, 1); return 0; }
 SEC("fexit/do_nanosleep") int on_fexit(void *context) { __sync_fetch_and_add(&fexits, 1); return 0; }
 SEC("lsm/bprm_check_security") int on_lsm(void *context) { __sync_fetch_and_add(&lsms, 1); return 0; }
-SEC("ksyscall/nanosleep") int on_ksyscall(void *context) { __sync_fetch_and_add(&ksyscalls, 1); return 0; }
+SEC("ksyscall/clock_nanosleep") int on_ksyscall(void *context) { __sync_fetch_and_add(&ksyscalls, 1); return 0; }
