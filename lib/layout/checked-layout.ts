@@ -35,30 +35,42 @@ interface Extent {
 /** Layouts that were checked, and are frozen with all in them: they needn't be checked again. */
 const checkedBefore = new WeakMap<object, Extent>();
 
-/** Freezes a layout whose fields are checked, nested layouts among them. */
+/**
+ * Freezes a layout whose fields are checked, nested layouts among them.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when it is too large
+ */
 export function frozenLayout(fields: SampleField[], size: number, alignment: number): SampleLayout {
-  const layout = Object.freeze({ fields: Object.freeze(fields), size, alignment });
   const nested = fields.map((field) => field.layout && checkedBefore.get(field.layout));
-  checkedBefore.set(layout, {
-    fields: nested.reduce((sum, extent) => sum + (extent?.fields ?? 0), fields.length),
-    levels: 1 + Math.max(0, ...nested.map((extent) => extent?.levels ?? 0)),
-  });
+  const extent = {
+    fields: nested.reduce((sum, inner) => sum + (inner?.fields ?? 0), fields.length),
+    levels: 1 + Math.max(0, ...nested.map((inner) => inner?.levels ?? 0)),
+  };
+  if (extent.levels > DEEPEST_NESTING) throw tooDeep();
+  if (extent.fields > MOST_FIELDS) throw tooManyFields();
+  const layout = Object.freeze({ fields: Object.freeze(fields), size, alignment });
+  checkedBefore.set(layout, extent);
   return layout;
 }
 
-/** @param left fields that may still come, of all structs together: a layout made by hand may contain itself */
+function tooDeep(): Error {
+  return invalidLayout(`structs nest at most ${DEEPEST_NESTING} deep`);
+}
+
+function tooManyFields(): Error {
+  return invalidLayout(`a layout has at most ${MOST_FIELDS} fields, nested ones included`);
+}
+
+/**
+ * @param levels that may still come: a layout made by hand may contain itself
+ * @param left fields that may still come, of all structs together
+ */
 function checkedStruct(
   layout: SampleLayout<unknown>,
   levels: number,
   left: { fields: number },
 ): SampleLayout {
-  const known = checkedBefore.get(layout);
-  if (levels < (known?.levels ?? 1)) throw invalidLayout(`structs nest at most ${DEEPEST_NESTING} deep`);
-  if (known !== undefined) {
-    left.fields -= known.fields;
-    checkLeft(left);
-    return layout as SampleLayout;
-  }
+  if (checkedBefore.has(layout)) return layout as SampleLayout;
+  if (levels === 0) throw tooDeep();
   const plain = plainProperties(
     layout,
     ['fields', 'size', 'alignment'],
@@ -67,8 +79,7 @@ function checkedStruct(
   ) as SampleLayout;
   const given = plainList(plain.fields, 'layout.fields', MOST_FIELDS);
   left.fields -= given.length;
-  if (left.fields < 0)
-    throw invalidLayout(`a layout has at most ${MOST_FIELDS} fields, nested ones included`);
+  if (left.fields < 0) throw tooManyFields();
   const fields = given.map((definition): SampleField => {
     const field = plainField(definition, FIELD_NAMES);
     const nested = field.layout === undefined ? undefined : checkedStruct(field.layout, levels - 1, left);
@@ -94,11 +105,6 @@ function checkedStruct(
     throw invalidLayout(`a layout whose fields end at byte ${end} cannot have size ${shown(size)}`);
   }
   return frozenLayout(fields, size, alignment);
-}
-
-function checkLeft(left: { readonly fields: number }): void {
-  if (left.fields < 0)
-    throw invalidLayout(`a layout has at most ${MOST_FIELDS} fields, nested ones included`);
 }
 
 const FIELD_NAMES = ['name', 'kind', 'offset', 'size', 'layout', 'values', 'bitOffset'] as const;

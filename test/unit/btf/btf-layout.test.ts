@@ -25,6 +25,7 @@ describe('Btf.layout', () => {
     const empty = written.add({ kind: abi.BTF_KIND_ENUM, name: 'e', last: 4 });
     const layout = layoutOf(written, [int128, long, cube, wide, empty, written.array(int128, 2)], 512);
     expect(kindsOf(layout)).toEqual(['bytes[16]', 'bytes[16]', 'bytes[24]', 'u64', 'u32', 'bytes[32]']);
+    expect(layout.fields.filter(({ values }) => values !== undefined)).toEqual([]);
   });
 
   it('keeps a flexible array where it is the last field of the sample, and drops others', () => {
@@ -104,18 +105,21 @@ describe('Btf.layout', () => {
     const written = new BtfBytes();
     const values = Array.from({ length: most }, (_, index) => [`A${index}`, index]).flat();
     const large = written.add({ kind: abi.BTF_KIND_ENUM, name: 'e', last: 4, count: most, words: values });
-    const membersOf = (type: number) =>
-      Array.from({ length: most }, (_, index) => [`m${index}`, type, 0] as const);
+    const membersOf = (type: number, count = most) =>
+      Array.from({ length: count }, (_, index) => [`m${index}`, type, 0] as const);
     const enums = written.struct('enums', 4, membersOf(large));
     const int = written.int('unsigned int', 4);
     const ints = written.struct('ints', 4, membersOf(int));
     const structs = written.struct('structs', 4, membersOf(ints));
+    const half = written.struct('half', 4, membersOf(int, 30_000));
+    const halves = written.struct('halves', 4, membersOf(half, 30_000));
     for (let index = 0; index < most; index++) {
       written.add({ kind: abi.BTF_KIND_DECL_TAG, name: 'perfring:u32', last: ints, words: [index] });
     }
     const btf = Btf.parse(written.bytes());
     expect(btf.layout(ints).fields.length).toBe(most);
     expect(() => btf.layout(structs)).toThrow(/at most 65536 fields|more than 65536 members/);
+    expect(() => btf.layout(halves)).toThrow(/at most 65536 fields/);
     expect(() => btf.layout(enums)).toThrow(damaged(/more than 1000000 values together/));
   });
 

@@ -188,7 +188,7 @@ describe('viewFor a union', () => {
   const exec = defineLayout({ tag: 'u32', pid: 'u32', type: 'u32' });
   const exit = defineLayout({ tag: 'u32', code: 'i32' });
   const union = defineUnion(
-    { kind: 'u32', offset: 0 },
+    { kind: 'i32', offset: 0 },
     { exec: { value: 1, layout: exec }, exit: { value: -1, layout: exit } },
   );
   const words = (...values: number[]): Buffer => Buffer.from(Int32Array.from(values).buffer);

@@ -135,6 +135,21 @@ describe('defineLayout', () => {
     expect(checkedLayout(structuredClone(layout))).toEqual(layout);
   });
 
+  it('refuses more fields than a record has bytes, and nests no deeper than it says', () => {
+    const ofTwo = (kind: SampleLayout): SampleLayout =>
+      defineLayout([
+        { name: 'a', kind, offset: 0 },
+        { name: 'b', kind, offset: 0 },
+      ]) as SampleLayout;
+    const ofOne = (kind: SampleLayout): SampleLayout => defineLayout([{ name: 'a', kind }]) as SampleLayout;
+    const times = (count: number, of: (kind: SampleLayout) => SampleLayout): SampleLayout =>
+      Array.from({ length: count }).reduce((layout: SampleLayout) => of(layout), SMALL as SampleLayout);
+    expect(times(14, ofTwo).fields.length).toBe(2);
+    expect(() => times(16, ofTwo)).toThrow(/at most 65536 fields/);
+    expect(times(31, ofOne).fields.length).toBe(1);
+    expect(() => times(32, ofOne)).toThrow(/at most 32 deep/);
+  });
+
   it('is frozen, fields and all', () => {
     const layout = defineLayout([{ name: 'a', kind: 'u8' }]);
     expect([layout, layout.fields, layout.fields[0]].every(Object.isFrozen)).toBe(true);
