@@ -6,7 +6,6 @@
       "target_name": "perfring",
       "sources": [
         "native/addon.cc",
-        "native/binding/answer.cc",
         "native/binding/arguments.cc",
         "native/binding/bpf_link.cc",
         "native/binding/bpf_map.cc",

@@ -10,7 +10,8 @@
 #include "binding/sample_query.h"
 #include "node_api.h"
 
-// Not NODE_API_MODULE() of node-addon-api, whose wrappers answer a failure with an exception: see Export().
+// NODE_API_MODULE() of node-addon-api is not used: its wrappers turn a failure into a JavaScript exception. See
+// Export().
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   if (!perfring::binding::Environment::Attach(env)) {
     return exports;

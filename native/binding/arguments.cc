@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 
@@ -54,7 +54,7 @@ bool Arguments::IsFunction(size_t index) const { return TypeOf(index) == napi_fu
 
 std::optional<int64_t> Arguments::Integer(size_t index, int64_t minimum, int64_t maximum) const {
   double value = 0;
-  // napi_get_value_double() takes numbers alone: it converts nothing.
+  // napi_get_value_double() fails for anything but a number: it converts nothing.
   if (napi_get_value_double(info_.Env(), info_[index], &value) != napi_ok ||
       !(value >= static_cast<double>(minimum) && value <= static_cast<double>(maximum)) ||
       std::trunc(value) != value) {
@@ -93,7 +93,7 @@ std::optional<std::vector<int>> Arguments::Integers(size_t index, int minimum, i
   const napi_env env = info_.Env();
   bool is_array = false;
   uint32_t length = 0;
-  // More elements than there are values can't be a list of different ones.
+  // A list with more elements than there are integers in the range contains duplicates: refuse it before it is read.
   if (napi_is_array(env, info_[index], &is_array) != napi_ok || !is_array ||
       napi_get_array_length(env, info_[index], &length) != napi_ok ||
       static_cast<int64_t>(length) > static_cast<int64_t>(maximum) - minimum + 1) {
@@ -119,7 +119,7 @@ std::optional<std::vector<int>> Arguments::Integers(size_t index, int minimum, i
 
 bool Arguments::IsDetached(napi_value array_buffer) const {
   bool detached = false;
-  // Of a SharedArrayBuffer it says no.
+  // false for a SharedArrayBuffer, which can't be detached.
   return napi_is_detached_arraybuffer(info_.Env(), array_buffer, &detached) == napi_ok && detached;
 }
 
@@ -129,7 +129,8 @@ std::optional<Arguments::TypedArray> Arguments::TypedArrayAt(size_t index) const
   if (napi_is_typedarray(env, info_[index], &is_typed_array) != napi_ok || !is_typed_array) {
     return std::nullopt;
   }
-  // Set before: a kind of array that is younger than this Node-API leaves the type as it is.
+  // The type has an initial value because napi_get_typedarray_info() does not set it for kinds of typed array that are
+  // newer than this version of Node-API.
   TypedArray array{napi_int8_array, 0, nullptr};
   napi_value array_buffer = nullptr;
   if (napi_get_typedarray_info(env, info_[index], &array.type, &array.length, &array.data, &array_buffer, nullptr) !=

@@ -17,8 +17,8 @@ namespace perfring::binding {
 // Number.MAX_SAFE_INTEGER.
 inline constexpr int64_t kMaxInteger = (int64_t{1} << 53) - 1;
 
-// The arguments of a call, each checked as it is taken: nullopt (or null) stands for one of the wrong type, range or
-// state, a missing one included. Nothing here throws, and only Integers() can run JavaScript (getters of an array).
+// The arguments of a call. Each method checks one argument and returns nullopt (or null) when it is missing or has the
+// wrong type, range or state. Nothing here throws. Only Integers() can run JavaScript (getters of an array).
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
@@ -26,16 +26,17 @@ class Arguments {
   std::optional<bool> Boolean(size_t index) const;
   bool IsNull(size_t index) const;
   bool IsFunction(size_t index) const;
-  // A number without a fraction, minimum <= n <= maximum, both within 2^53.
+  // A number n without a fraction, minimum <= n <= maximum. Both limits are within ±2^53.
   std::optional<int64_t> Integer(size_t index, int64_t minimum, int64_t maximum) const;
   std::optional<int32_t> Int32(size_t index) const;
   std::optional<uint32_t> Uint32(size_t index) const;
-  // UTF-8, at most `maximum_bytes` of it, without NUL.
+  // A string without NUL, as UTF-8 of at most `maximum_bytes` bytes.
   std::optional<std::string> String(size_t index, size_t maximum_bytes) const;
-  // An array of integers in the range.
+  // An array of integers from `minimum` to `maximum`.
   std::optional<std::vector<int>> Integers(size_t index, int minimum, int maximum) const;
 
-  // The bytes of a Uint8Array (of a view, of a Uint8Array or DataView). They are there until JavaScript runs again.
+  // The bytes of a Uint8Array; for ViewBytes(), of a Uint8Array or DataView; for Words(), the elements of a
+  // BigUint64Array. The spans are valid until JavaScript runs again.
   std::optional<std::span<std::byte>> Bytes(size_t index) const;
   std::optional<std::span<std::byte>> ViewBytes(size_t index) const;
   std::optional<std::span<uint64_t>> Words(size_t index) const;
@@ -43,7 +44,7 @@ class Arguments {
   // Of a typed array of any kind.
   std::optional<std::span<std::byte>> ArrayBytes(size_t index) const;
 
-  // The open resource of a handle of this kind.
+  // The resource of a handle of this kind. Null for anything else, and for a closed handle.
   template <typename Resource>
   std::shared_ptr<Resource> Open(size_t index) const {
     const Handle<Resource>* const handle = Handle<Resource>::From(info_.Env(), info_[index]);

@@ -2,20 +2,20 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 namespace {
 
-Napi::Value AnswerLink(const Napi::CallbackInfo& info, system::OrErrno<system::BpfLink> link) {
+Napi::Value ResultLink(const Napi::CallbackInfo& info, system::OrErrno<system::BpfLink> link) {
   if (!link.ok()) {
-    return Answer(info, link.error());
+    return Result(info, link.error());
   }
   auto attached = std::make_shared<OpenBpfLink>(Environment::Of(info), std::move(link.value()));
-  return AnswerObject(info, Handle<OpenBpfLink>::New(info.Env(), std::move(attached)));
+  return ResultObject(info, Handle<OpenBpfLink>::New(info.Env(), std::move(attached)));
 }
 
 Napi::Value BpfRawTracepointOpen(const Napi::CallbackInfo& info) {
@@ -25,7 +25,7 @@ Napi::Value BpfRawTracepointOpen(const Napi::CallbackInfo& info) {
   if (!opened || !name) {
     return BadArgument(info);
   }
-  return AnswerLink(info, system::BpfLink::OpenRawTracepoint(opened->program, *name));
+  return ResultLink(info, system::BpfLink::OpenRawTracepoint(opened->program, *name));
 }
 
 Napi::Value BpfLinkCreate(const Napi::CallbackInfo& info) {
@@ -36,14 +36,14 @@ Napi::Value BpfLinkCreate(const Napi::CallbackInfo& info) {
   if (!opened || !target || !attach_type) {
     return BadArgument(info);
   }
-  return AnswerLink(info, system::BpfLink::Create(opened->program, static_cast<uint32_t>(*target), *attach_type));
+  return ResultLink(info, system::BpfLink::Create(opened->program, static_cast<uint32_t>(*target), *attach_type));
 }
 
 Napi::Value BpfLinkPin(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfLink>(0);
   const auto path = arguments.String(1, PATH_MAX - 1);
-  return opened && path ? Answer(info, opened->link.Pin(*path)) : BadArgument(info);
+  return opened && path ? Result(info, opened->link.Pin(*path)) : BadArgument(info);
 }
 
 Napi::Value BpfLinkClose(const Napi::CallbackInfo& info) {
@@ -52,7 +52,7 @@ Napi::Value BpfLinkClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -3,23 +3,23 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
 #include "binding/perf_event.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 namespace {
 
 bool FitsUint32(size_t length) { return length <= std::numeric_limits<uint32_t>::max(); }
 
-Napi::Value AnswerMap(const Napi::CallbackInfo& info, system::OrErrno<system::BpfMap> map) {
+Napi::Value ResultMap(const Napi::CallbackInfo& info, system::OrErrno<system::BpfMap> map) {
   if (!map.ok()) {
-    return Answer(info, map.error());
+    return Result(info, map.error());
   }
   auto opened = std::make_shared<OpenBpfMap>(Environment::Of(info), std::move(map.value()));
-  return AnswerObject(info, Handle<OpenBpfMap>::New(info.Env(), std::move(opened)));
+  return ResultObject(info, Handle<OpenBpfMap>::New(info.Env(), std::move(opened)));
 }
 
 Napi::Value BpfMapCreate(const Napi::CallbackInfo& info) {
@@ -33,7 +33,7 @@ Napi::Value BpfMapCreate(const Napi::CallbackInfo& info) {
   if (!type || !key_size || !value_size || !max_entries || !flags || !name) {
     return BadArgument(info);
   }
-  return AnswerMap(info, system::BpfMap::Create({.type = *type,
+  return ResultMap(info, system::BpfMap::Create({.type = *type,
                                                  .key_size = *key_size,
                                                  .value_size = *value_size,
                                                  .max_entries = *max_entries,
@@ -45,19 +45,19 @@ Napi::Value BpfMapOpenPinned(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto path = arguments.String(0, PATH_MAX - 1);
   const auto file_flags = arguments.Uint32(1);
-  return path && file_flags ? AnswerMap(info, system::BpfMap::OpenPinned(*path, *file_flags)) : BadArgument(info);
+  return path && file_flags ? ResultMap(info, system::BpfMap::OpenPinned(*path, *file_flags)) : BadArgument(info);
 }
 
 Napi::Value BpfMapOpenId(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto id = arguments.Uint32(0);
   const auto open_flags = arguments.Uint32(1);
-  return id && open_flags ? AnswerMap(info, system::BpfMap::OpenId(*id, *open_flags)) : BadArgument(info);
+  return id && open_flags ? ResultMap(info, system::BpfMap::OpenId(*id, *open_flags)) : BadArgument(info);
 }
 
 Napi::Value BpfMapOpenFd(const Napi::CallbackInfo& info) {
   const auto fd = Arguments(info).Integer(0, 0, INT_MAX);
-  return fd ? AnswerMap(info, system::BpfMap::OpenFd(static_cast<int>(*fd))) : BadArgument(info);
+  return fd ? ResultMap(info, system::BpfMap::OpenFd(static_cast<int>(*fd))) : BadArgument(info);
 }
 
 Napi::Value BpfMapInfo(const Napi::CallbackInfo& info) {
@@ -67,11 +67,11 @@ Napi::Value BpfMapInfo(const Napi::CallbackInfo& info) {
   }
   auto found = opened->map.Info();
   if (!found.ok()) {
-    return Answer(info, found.error());
+    return Result(info, found.error());
   }
   const napi_env env = info.Env();
   const system::BpfMapInfo& map = found.value();
-  return AnswerObject(info, ObjectValue(env, {{"type", NumberValue(env, map.type)},
+  return ResultObject(info, ObjectValue(env, {{"type", NumberValue(env, map.type)},
                                               {"id", NumberValue(env, map.id)},
                                               {"keySize", NumberValue(env, map.key_size)},
                                               {"valueSize", NumberValue(env, map.value_size)},
@@ -82,7 +82,7 @@ Napi::Value BpfMapInfo(const Napi::CallbackInfo& info) {
 
 Napi::Value BpfMapFd(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenBpfMap>(0);
-  return opened ? Answer(info, opened->map.fd()) : BadArgument(info);
+  return opened ? Result(info, opened->map.fd()) : BadArgument(info);
 }
 
 Napi::Value BpfMapSetEvent(const Napi::CallbackInfo& info) {
@@ -90,7 +90,7 @@ Napi::Value BpfMapSetEvent(const Napi::CallbackInfo& info) {
   const auto opened = arguments.Open<OpenBpfMap>(0);
   const auto index = arguments.Uint32(1);
   const auto event = arguments.Open<OpenPerfEvent>(2);
-  return opened && index && event ? Answer(info, opened->map.SetEvent(*index, event->event.fd()))
+  return opened && index && event ? Result(info, opened->map.SetEvent(*index, event->event.fd()))
                                   : BadArgument(info);
 }
 
@@ -104,7 +104,7 @@ Napi::Value BpfMapUpdate(const Napi::CallbackInfo& info) {
       !opened->map.TakesValue(value->size())) {
     return BadArgument(info);
   }
-  return Answer(info, opened->map.Update(*key, *value, *flags));
+  return Result(info, opened->map.Update(*key, *value, *flags));
 }
 
 Napi::Value BpfMapLookup(const Napi::CallbackInfo& info) {
@@ -115,14 +115,14 @@ Napi::Value BpfMapLookup(const Napi::CallbackInfo& info) {
   if (!opened || !key || !value || !opened->map.TakesKey(key->size()) || !opened->map.TakesValue(value->size())) {
     return BadArgument(info);
   }
-  return Answer(info, opened->map.Lookup(*key, *value));
+  return Result(info, opened->map.Lookup(*key, *value));
 }
 
 Napi::Value BpfMapDelete(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfMap>(0);
   const auto key = arguments.Bytes(1);
-  return opened && key && opened->map.TakesKey(key->size()) ? Answer(info, opened->map.Delete(*key))
+  return opened && key && opened->map.TakesKey(key->size()) ? Result(info, opened->map.Delete(*key))
                                                             : BadArgument(info);
 }
 
@@ -138,10 +138,10 @@ Napi::Value BpfMapReadBatch(const Napi::CallbackInfo& info) {
   }
   auto batch = opened->map.ReadBatch(*position, *is_first, *keys, *values);
   if (!batch.ok()) {
-    return Answer(info, batch.error());
+    return Result(info, batch.error());
   }
   const napi_env env = info.Env();
-  return AnswerObject(info, ObjectValue(env, {{"count", NumberValue(env, batch.value().count)},
+  return ResultObject(info, ObjectValue(env, {{"count", NumberValue(env, batch.value().count)},
                                               {"isLast", BooleanValue(env, batch.value().is_last)}}));
 }
 
@@ -150,14 +150,14 @@ Napi::Value BpfMapNextKey(const Napi::CallbackInfo& info) {
   const auto opened = arguments.Open<OpenBpfMap>(0);
   const auto key = arguments.Bytes(1);
   const auto next = arguments.Bytes(2);
-  return opened && key && next ? Answer(info, opened->map.NextKey(*key, *next)) : BadArgument(info);
+  return opened && key && next ? Result(info, opened->map.NextKey(*key, *next)) : BadArgument(info);
 }
 
 Napi::Value BpfMapPin(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfMap>(0);
   const auto path = arguments.String(1, PATH_MAX - 1);
-  return opened && path ? Answer(info, opened->map.Pin(*path)) : BadArgument(info);
+  return opened && path ? Result(info, opened->map.Pin(*path)) : BadArgument(info);
 }
 
 Napi::Value BpfMapClose(const Napi::CallbackInfo& info) {
@@ -166,7 +166,7 @@ Napi::Value BpfMapClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

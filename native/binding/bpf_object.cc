@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
@@ -35,7 +35,7 @@ Napi::Value LibbpfAnswer(const Napi::CallbackInfo& info, int status, const std::
   if (value == nullptr) {
     napi_get_undefined(env, &value);
   }
-  return AnswerObject(
+  return ResultObject(
       info, ObjectValue(env, {{"status", NumberValue(env, status)}, {"log", StringValue(env, log)}, {"value", value}}));
 }
 
@@ -79,7 +79,7 @@ Napi::Value BpfObjectOpen(const Napi::CallbackInfo& info) {
 
 Napi::Value BpfObjectBtf(const Napi::CallbackInfo& info) {
   const auto opened = UnloadedObject(Arguments(info));
-  return opened ? AnswerObject(info, BytesValue(info.Env(), opened->object.Btf())) : BadArgument(info);
+  return opened ? ResultObject(info, BytesValue(info.Env(), opened->object.Btf())) : BadArgument(info);
 }
 
 Napi::Value BpfObjectPrograms(const Napi::CallbackInfo& info) {
@@ -97,7 +97,7 @@ Napi::Value BpfObjectPrograms(const Napi::CallbackInfo& info) {
                                          {"attachType", NumberValue(env, program.attach_type)},
                                          {"autoload", BooleanValue(env, program.autoload)}}));
   }
-  return AnswerObject(info, ArrayValue(env, programs));
+  return ResultObject(info, ArrayValue(env, programs));
 }
 
 Napi::Value BpfObjectMaps(const Napi::CallbackInfo& info) {
@@ -120,7 +120,7 @@ Napi::Value BpfObjectMaps(const Napi::CallbackInfo& info) {
                                      {"isInternal", BooleanValue(env, map.is_internal)},
                                      {"pinPath", StringValue(env, map.pin_path)}}));
   }
-  return AnswerObject(info, ArrayValue(env, maps));
+  return ResultObject(info, ArrayValue(env, maps));
 }
 
 Napi::Value BpfObjectSetAutoload(const Napi::CallbackInfo& info) {
@@ -128,7 +128,7 @@ Napi::Value BpfObjectSetAutoload(const Napi::CallbackInfo& info) {
   const auto opened = UnloadedObject(arguments);
   const auto program = opened ? IndexAt(arguments, 1, opened->object.program_count()) : std::nullopt;
   const auto autoload = arguments.Boolean(2);
-  return program && autoload ? Answer(info, opened->object.SetAutoload(*program, *autoload)) : BadArgument(info);
+  return program && autoload ? Result(info, opened->object.SetAutoload(*program, *autoload)) : BadArgument(info);
 }
 
 Napi::Value BpfObjectSetMapType(const Napi::CallbackInfo& info) {
@@ -139,7 +139,7 @@ Napi::Value BpfObjectSetMapType(const Napi::CallbackInfo& info) {
   const auto key_size = arguments.Uint32(3);
   const auto value_size = arguments.Uint32(4);
   return map && type && key_size && value_size
-             ? Answer(info, opened->object.SetMapType(*map, *type, *key_size, *value_size))
+             ? Result(info, opened->object.SetMapType(*map, *type, *key_size, *value_size))
              : BadArgument(info);
 }
 
@@ -148,7 +148,7 @@ Napi::Value BpfObjectSetMaxEntries(const Napi::CallbackInfo& info) {
   const auto opened = UnloadedObject(arguments);
   const auto map = opened ? IndexAt(arguments, 1, opened->object.map_count()) : std::nullopt;
   const auto max_entries = arguments.Uint32(2);
-  return map && max_entries ? Answer(info, opened->object.SetMaxEntries(*map, *max_entries)) : BadArgument(info);
+  return map && max_entries ? Result(info, opened->object.SetMaxEntries(*map, *max_entries)) : BadArgument(info);
 }
 
 Napi::Value BpfObjectReuseMap(const Napi::CallbackInfo& info) {
@@ -156,14 +156,14 @@ Napi::Value BpfObjectReuseMap(const Napi::CallbackInfo& info) {
   const auto opened = UnloadedObject(arguments);
   const auto map = opened ? IndexAt(arguments, 1, opened->object.map_count()) : std::nullopt;
   const auto existing = arguments.Open<OpenBpfMap>(2);
-  return map && existing ? Answer(info, opened->object.ReuseMap(*map, existing->map.fd())) : BadArgument(info);
+  return map && existing ? Result(info, opened->object.ReuseMap(*map, existing->map.fd())) : BadArgument(info);
 }
 
 Napi::Value BpfObjectInitialValue(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = UnloadedObject(arguments);
   const auto map = opened ? IndexAt(arguments, 1, opened->object.map_count()) : std::nullopt;
-  return map ? AnswerObject(info, BytesValue(info.Env(), opened->object.InitialValue(*map))) : BadArgument(info);
+  return map ? ResultObject(info, BytesValue(info.Env(), opened->object.InitialValue(*map))) : BadArgument(info);
 }
 
 Napi::Value BpfObjectSetInitialValue(const Napi::CallbackInfo& info) {
@@ -171,7 +171,7 @@ Napi::Value BpfObjectSetInitialValue(const Napi::CallbackInfo& info) {
   const auto opened = UnloadedObject(arguments);
   const auto map = opened ? IndexAt(arguments, 1, opened->object.map_count()) : std::nullopt;
   const auto value = arguments.Bytes(2);
-  return map && value ? Answer(info, opened->object.SetInitialValue(*map, *value)) : BadArgument(info);
+  return map && value ? Result(info, opened->object.SetInitialValue(*map, *value)) : BadArgument(info);
 }
 
 Napi::Value BpfObjectOpenProgram(const Napi::CallbackInfo& info) {
@@ -183,10 +183,10 @@ Napi::Value BpfObjectOpenProgram(const Napi::CallbackInfo& info) {
   }
   auto program = opened->object.OpenProgram(*index);
   if (!program.ok()) {
-    return Answer(info, program.error());
+    return Result(info, program.error());
   }
   auto handle = std::make_shared<OpenBpfProgram>(Environment::Of(info), std::move(program.value()));
-  return AnswerObject(info, Handle<OpenBpfProgram>::New(info.Env(), std::move(handle)));
+  return ResultObject(info, Handle<OpenBpfProgram>::New(info.Env(), std::move(handle)));
 }
 
 Napi::Value BpfObjectOpenMap(const Napi::CallbackInfo& info) {
@@ -198,10 +198,10 @@ Napi::Value BpfObjectOpenMap(const Napi::CallbackInfo& info) {
   }
   auto map = opened->object.OpenMap(*index);
   if (!map.ok()) {
-    return Answer(info, map.error());
+    return Result(info, map.error());
   }
   auto handle = std::make_shared<OpenBpfMap>(Environment::Of(info), std::move(map.value()));
-  return AnswerObject(info, Handle<OpenBpfMap>::New(info.Env(), std::move(handle)));
+  return ResultObject(info, Handle<OpenBpfMap>::New(info.Env(), std::move(handle)));
 }
 
 Napi::Value BpfObjectClose(const Napi::CallbackInfo& info) {
@@ -210,7 +210,7 @@ Napi::Value BpfObjectClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

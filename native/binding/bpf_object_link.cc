@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/arguments.h"
 #include "binding/bpf_object.h"
 #include "binding/handle.h"
@@ -26,7 +26,7 @@ std::optional<Attaching> ProgramToAttach(const Arguments& arguments) {
   return program ? std::optional(Attaching{std::move(opened), *program}) : std::nullopt;
 }
 
-Napi::Value AnswerLink(const Napi::CallbackInfo& info, const Attaching& attaching,
+Napi::Value ResultLink(const Napi::CallbackInfo& info, const Attaching& attaching,
                        system::OrErrno<system::BpfObjectLink> link, const std::string& log) {
   if (!link.ok()) {
     return LibbpfAnswer(info, link.error(), log, nullptr);
@@ -42,7 +42,7 @@ Napi::Value BpfObjectAttach(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   std::string log;
-  return AnswerLink(info, *attaching, attaching->opened->object.Attach(attaching->program, log), log);
+  return ResultLink(info, *attaching, attaching->opened->object.Attach(attaching->program, log), log);
 }
 
 Napi::Value BpfObjectAttachUprobe(const Napi::CallbackInfo& info) {
@@ -57,7 +57,7 @@ Napi::Value BpfObjectAttachUprobe(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   std::string log;
-  return AnswerLink(info, *attaching,
+  return ResultLink(info, *attaching,
                     attaching->opened->object.AttachUprobe(attaching->program, *is_return, static_cast<pid_t>(*pid),
                                                            *path, *symbol, static_cast<size_t>(*offset), log),
                     log);
@@ -74,7 +74,7 @@ Napi::Value BpfObjectAttachUsdt(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   std::string log;
-  return AnswerLink(info, *attaching,
+  return ResultLink(info, *attaching,
                     attaching->opened->object.AttachUsdt(attaching->program, static_cast<pid_t>(*pid), *path,
                                                          *provider, *probe, log),
                     log);
@@ -90,7 +90,7 @@ Napi::Value BpfObjectAttachKprobe(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   std::string log;
-  return AnswerLink(info, *attaching,
+  return ResultLink(info, *attaching,
                     attaching->opened->object.AttachKprobe(attaching->program, *is_return, *symbol,
                                                            static_cast<size_t>(*offset), log),
                     log);
@@ -105,7 +105,7 @@ Napi::Value BpfObjectAttachTc(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   std::string log;
-  return AnswerLink(info, *attaching,
+  return ResultLink(info, *attaching,
                     attaching->opened->object.AttachTc(attaching->program, static_cast<uint32_t>(*interface_index),
                                                        *egress, log),
                     log);
@@ -115,7 +115,7 @@ Napi::Value BpfObjectLinkPin(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfObjectLink>(0);
   const auto path = arguments.String(1, PATH_MAX - 1);
-  return opened && path ? Answer(info, opened->link.Pin(*path)) : BadArgument(info);
+  return opened && path ? Result(info, opened->link.Pin(*path)) : BadArgument(info);
 }
 
 Napi::Value BpfObjectLinkRead(const Napi::CallbackInfo& info) {
@@ -126,8 +126,8 @@ Napi::Value BpfObjectLinkRead(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   auto text = system::ReadIterator(opened->link.fd(), *longest);
-  return text.ok() ? AnswerObject(info, BytesValue(info.Env(), std::as_bytes(std::span(text.value()))))
-                   : Answer(info, text.error());
+  return text.ok() ? ResultObject(info, BytesValue(info.Env(), std::as_bytes(std::span(text.value()))))
+                   : Result(info, text.error());
 }
 
 Napi::Value BpfObjectLinkClose(const Napi::CallbackInfo& info) {
@@ -136,7 +136,7 @@ Napi::Value BpfObjectLinkClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/arguments.h"
 #include "binding/bpf_object.h"
 
@@ -60,19 +60,19 @@ Napi::Value BpfObjectLoad(const Napi::CallbackInfo& info) {
   auto loading = std::make_unique<Loading>();
   loading->opened = opened;
   if (napi_create_reference(env, info[1], 1, &loading->on_loaded) != napi_ok) {
-    return Answer(info, -ENOMEM);
+    return Result(info, -ENOMEM);
   }
   if (napi_create_async_work(env, nullptr, StringValue(env, "perfring.load"), Execute, Complete, loading.get(),
                              &opened->loading) != napi_ok ||
       napi_queue_async_work(env, opened->loading) != napi_ok) {
     napi_delete_async_work(env, std::exchange(opened->loading, nullptr));
     napi_delete_reference(env, loading->on_loaded);
-    return Answer(info, -ENOMEM);
+    return Result(info, -ENOMEM);
   }
   opened->stage = OpenBpfObject::Stage::kLoading;
   // Complete() owns it now.
   static_cast<void>(loading.release());
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value BpfObjectCancelLoad(const Napi::CallbackInfo& info) {
@@ -80,7 +80,7 @@ Napi::Value BpfObjectCancelLoad(const Napi::CallbackInfo& info) {
   if (!opened || opened->stage != OpenBpfObject::Stage::kLoading) {
     return BadArgument(info);
   }
-  return Answer(info, napi_cancel_async_work(info.Env(), opened->loading) == napi_ok ? 0 : -EBUSY);
+  return Result(info, napi_cancel_async_work(info.Env(), opened->loading) == napi_ok ? 0 : -EBUSY);
 }
 
 }  // namespace

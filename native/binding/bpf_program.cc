@@ -2,10 +2,10 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 namespace {
@@ -29,15 +29,15 @@ Napi::Value BpfProgramLoad(const Napi::CallbackInfo& info) {
   }
   auto program = system::BpfProgram::Load(*type, *instructions, *license, *name, *log);
   if (!program.ok()) {
-    return Answer(info, program.error());
+    return Result(info, program.error());
   }
   auto opened = std::make_shared<OpenBpfProgram>(Environment::Of(info), std::move(program.value()));
-  return AnswerObject(info, Handle<OpenBpfProgram>::New(info.Env(), std::move(opened)));
+  return ResultObject(info, Handle<OpenBpfProgram>::New(info.Env(), std::move(opened)));
 }
 
 Napi::Value BpfProgramFd(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenBpfProgram>(0);
-  return opened ? Answer(info, opened->program.fd()) : BadArgument(info);
+  return opened ? Result(info, opened->program.fd()) : BadArgument(info);
 }
 
 Napi::Value BpfProgramTestRun(const Napi::CallbackInfo& info) {
@@ -58,10 +58,10 @@ Napi::Value BpfProgramTestRun(const Napi::CallbackInfo& info) {
                                          .flags = *flags,
                                          .cpu = *cpu});
   if (!result.ok()) {
-    return Answer(info, result.error());
+    return Result(info, result.error());
   }
   const napi_env env = info.Env();
-  return AnswerObject(
+  return ResultObject(
       info, ObjectValue(env, {{"returnValue", NumberValue(env, result.value().return_value)},
                               {"durationNanoseconds", NumberValue(env, result.value().duration_nanoseconds)}}));
 }
@@ -72,7 +72,7 @@ Napi::Value BpfProgramClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
@@ -28,10 +28,10 @@ Napi::Value BpfRingMap(const Napi::CallbackInfo& info) {
   }
   auto ring = system::BpfRing::Map(map->map);
   if (!ring.ok()) {
-    return Answer(info, ring.error());
+    return Result(info, ring.error());
   }
   auto opened = std::make_shared<OpenBpfRing>(info.Env(), Environment::Of(info), std::move(ring.value()));
-  return AnswerObject(info, Handle<OpenBpfRing>::New(info.Env(), std::move(opened)));
+  return ResultObject(info, Handle<OpenBpfRing>::New(info.Env(), std::move(opened)));
 }
 
 Napi::Value BpfRingBuffer(const Napi::CallbackInfo& info) {
@@ -40,17 +40,17 @@ Napi::Value BpfRingBuffer(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   const napi_value array_buffer = opened->ArrayBuffer();
-  return array_buffer == nullptr ? Answer(info, -EOPNOTSUPP) : Napi::Value(info.Env(), array_buffer);
+  return array_buffer == nullptr ? Result(info, -EOPNOTSUPP) : Napi::Value(info.Env(), array_buffer);
 }
 
 Napi::Value BpfRingAvailable(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenBpfRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
+  return opened ? Result(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
 }
 
 Napi::Value BpfRingConsumer(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenBpfRing>(0);
-  return opened ? Answer(info, static_cast<uint32_t>(opened->ring().Consumer())) : BadArgument(info);
+  return opened ? Result(info, static_cast<uint32_t>(opened->ring().Consumer())) : BadArgument(info);
 }
 
 Napi::Value BpfRingCommitted(const Napi::CallbackInfo& info) {
@@ -65,9 +65,9 @@ Napi::Value BpfRingCommitted(const Napi::CallbackInfo& info) {
   const system::CommittedRecords committed =
       opened->ring().Committed(*consumer, static_cast<uint64_t>(*from), static_cast<uint64_t>(*limit));
   if (committed.bytes == 0 && committed.end != End::kLimit) {
-    return Answer(info, committed.end == End::kBusy ? -EAGAIN : -EPROTO);
+    return Result(info, committed.end == End::kBusy ? -EAGAIN : -EPROTO);
   }
-  return Answer(info, static_cast<double>(committed.bytes));
+  return Result(info, static_cast<double>(committed.bytes));
 }
 
 Napi::Value BpfRingConsume(const Napi::CallbackInfo& info) {
@@ -77,12 +77,12 @@ Napi::Value BpfRingConsume(const Napi::CallbackInfo& info) {
   if (!opened || !bytes || !opened->ring().Consume(static_cast<uint64_t>(*bytes))) {
     return BadArgument(info);
   }
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value BpfRingSkipToProducer(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenBpfRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->ring().SkipToProducer())) : BadArgument(info);
+  return opened ? Result(info, static_cast<double>(opened->ring().SkipToProducer())) : BadArgument(info);
 }
 
 Napi::Value BpfRingCopy(const Napi::CallbackInfo& info) {
@@ -100,7 +100,7 @@ Napi::Value BpfRingCopy(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   opened->ring().Copy(static_cast<uint64_t>(*from), static_cast<uint64_t>(*bytes), *target);
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value BpfRingClose(const Napi::CallbackInfo& info) {
@@ -109,7 +109,7 @@ Napi::Value BpfRingClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/environment.h"
+#include "binding/result.h"
 #include "system/ring_cursor.h"
 
 namespace perfring::binding {
@@ -12,8 +12,8 @@ namespace {
 
 using system::RingCursor;
 
-// The cursors in the view of a metadata page; nullopt when they are not all there. Nor are those of a mapped ring
-// taken, which has functions of its own: its pages are not all to be written.
+// The cursors in a view of a metadata page. nullopt when the view is too short or not aligned, and for memory of a
+// mapped ring: its pages may be read-only. The functions in mapped_ring.cc serve mapped rings.
 std::optional<RingCursor> CursorAt(const Napi::CallbackInfo& info, size_t index) {
   const auto view = Arguments(info).ViewBytes(index);
   if (!view || view->size() < RingCursor::kRequiredBytes ||
@@ -26,7 +26,7 @@ std::optional<RingCursor> CursorAt(const Napi::CallbackInfo& info, size_t index)
 
 Napi::Value CursorAvailable(const Napi::CallbackInfo& info) {
   const auto cursor = CursorAt(info, 0);
-  return cursor ? Answer(info, static_cast<double>(cursor->AcquireHead() - cursor->OwnTail())) : BadArgument(info);
+  return cursor ? Result(info, static_cast<double>(cursor->AcquireHead() - cursor->OwnTail())) : BadArgument(info);
 }
 
 Napi::Value CursorConsume(const Napi::CallbackInfo& info) {
@@ -40,13 +40,13 @@ Napi::Value CursorConsume(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   cursor->ReleaseTail(tail + static_cast<uint64_t>(*bytes));
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value CursorReadOffset(const Napi::CallbackInfo& info) {
   const auto cursor = CursorAt(info, 0);
   const auto capacity = Arguments(info).Integer(1, 1, kMaxInteger);
-  return cursor && capacity ? Answer(info, static_cast<double>(cursor->OwnTail() % static_cast<uint64_t>(*capacity)))
+  return cursor && capacity ? Result(info, static_cast<double>(cursor->OwnTail() % static_cast<uint64_t>(*capacity)))
                             : BadArgument(info);
 }
 
@@ -58,7 +58,7 @@ Napi::Value CursorSkipToHead(const Napi::CallbackInfo& info) {
   const uint64_t tail = cursor->OwnTail();
   const uint64_t head = cursor->AcquireHead();
   cursor->ReleaseTail(head);
-  return Answer(info, static_cast<double>(head - tail));
+  return Result(info, static_cast<double>(head - tail));
 }
 
 Napi::Value CursorFree(const Napi::CallbackInfo& info) {
@@ -69,7 +69,7 @@ Napi::Value CursorFree(const Napi::CallbackInfo& info) {
   }
   const uint64_t used = cursor->OwnHead() - cursor->AcquireTail();
   const auto capacity_bytes = static_cast<uint64_t>(*capacity);
-  return Answer(info, used <= capacity_bytes ? static_cast<double>(capacity_bytes - used) : -1);
+  return Result(info, used <= capacity_bytes ? static_cast<double>(capacity_bytes - used) : -1);
 }
 
 Napi::Value CursorPublish(const Napi::CallbackInfo& info) {
@@ -79,13 +79,13 @@ Napi::Value CursorPublish(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   cursor->ReleaseHead(cursor->OwnHead() + static_cast<uint64_t>(*bytes));
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value CursorWriteOffset(const Napi::CallbackInfo& info) {
   const auto cursor = CursorAt(info, 0);
   const auto capacity = Arguments(info).Integer(1, 1, kMaxInteger);
-  return cursor && capacity ? Answer(info, static_cast<double>(cursor->OwnHead() % static_cast<uint64_t>(*capacity)))
+  return cursor && capacity ? Result(info, static_cast<double>(cursor->OwnHead() % static_cast<uint64_t>(*capacity)))
                             : BadArgument(info);
 }
 

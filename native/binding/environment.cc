@@ -12,7 +12,7 @@ void DeleteHolder(napi_env /*env*/, void* data, void* /*hint*/) { delete static_
 
 }  // namespace
 
-// NOLINTNEXTLINE(concurrency-mt-unsafe): once, as the addon is loaded
+// NOLINTNEXTLINE(concurrency-mt-unsafe): called once for each environment, when the addon is loaded
 Environment::Environment() : external_buffers_wanted_(::secure_getenv("PERFRING_NO_EXTERNAL_BUFFERS") == nullptr) {}
 
 Environment* Environment::Attach(napi_env env) {
@@ -21,7 +21,7 @@ Environment* Environment::Attach(napi_env env) {
   if (napi_set_instance_data(env, holder.get(), DeleteHolder, nullptr) != napi_ok) {
     return nullptr;
   }
-  // The finalizer owns it now.
+  // DeleteHolder() owns it now.
   static_cast<void>(holder.release());
   return environment;
 }

@@ -21,23 +21,23 @@ struct OpenResources {
   uint32_t bpf_objects = 0;
 };
 
-// All state of the addon in one Node-API environment (the main thread's, or a worker's). There is none that
-// environments share. Every resource holds its environment, since finalizers run in no order that could be relied on.
+// All state of the addon in one Node-API environment (the main thread's or a worker's). Environments share no state.
+// Every resource holds a reference to its environment, because finalizers run in no defined order.
 class Environment {
  public:
-  // Makes the environment and ties it to `env`.
+  // Creates the environment and stores it as the instance data of `env`. Null when Node-API refuses.
   static Environment* Attach(napi_env env);
-  // The one whose function is being called.
+  // The environment of the function that is being called.
   static std::shared_ptr<Environment> Of(const Napi::CallbackInfo& info);
 
   Environment();
 
   OpenResources& open() { return open_; }
-  // Whether ArrayBuffers over a mapping may be made: not when PERFRING_NO_EXTERNAL_BUFFERS was set at load.
+  // Whether ArrayBuffers over a mapping may be created. False when PERFRING_NO_EXTERNAL_BUFFERS was set at load.
   bool external_buffers_wanted() const { return external_buffers_wanted_; }
 
-  // The mapped rings. A store from a native function into one could hit a read-only page, which ends the process: ask
-  // before writing into memory that JavaScript handed over.
+  // The mapped rings. A native function that writes into memory passed from JavaScript first checks that it is not
+  // part of one: a store into a read-only page would end the process.
   system::MappedRanges& mapped() { return mapped_; }
 
  private:
@@ -46,7 +46,7 @@ class Environment {
   system::MappedRanges mapped_;
 };
 
-// Counts a resource as open for as long as it lives.
+// Counts a resource as open from construction to destruction.
 class OpenCount {
  public:
   OpenCount(std::shared_ptr<Environment> environment, uint32_t OpenResources::* kind)

@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/environment.h"
+#include "binding/result.h"
 #include "system/host.h"
 #include "system/thread_affinity.h"
 #include "system/tracefs.h"
@@ -15,7 +15,7 @@ namespace perfring::binding {
 namespace {
 
 Napi::Value PageSize(const Napi::CallbackInfo& info) {
-  return Answer(info, static_cast<double>(system::PageSize()));
+  return Result(info, static_cast<double>(system::PageSize()));
 }
 
 Napi::Value TracepointId(const Napi::CallbackInfo& info) {
@@ -26,7 +26,7 @@ Napi::Value TracepointId(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   auto id = system::TracepointId(*category, *name);
-  return Answer(info, id.ok() ? id.value() : id.error());
+  return Result(info, id.ok() ? id.value() : id.error());
 }
 
 Napi::Value NetworkInterfaceIndex(const Napi::CallbackInfo& info) {
@@ -35,23 +35,23 @@ Napi::Value NetworkInterfaceIndex(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   auto index = system::NetworkInterfaceIndex(*name);
-  return Answer(info, index.ok() ? index.value() : index.error());
+  return Result(info, index.ok() ? index.value() : index.error());
 }
 
 Napi::Value SetThreadAffinity(const Napi::CallbackInfo& info) {
   const auto cpus = Arguments(info).Integers(0, 0, system::kMaxCpu);
-  return cpus ? Answer(info, system::SetThreadAffinity(*cpus)) : BadArgument(info);
+  return cpus ? Result(info, system::SetThreadAffinity(*cpus)) : BadArgument(info);
 }
 
 Napi::Value GetThreadAffinity(const Napi::CallbackInfo& info) {
   auto cpus = system::GetThreadAffinity();
-  return cpus.ok() ? AnswerObject(info, ArrayValue(info.Env(), cpus.value())) : Answer(info, cpus.error());
+  return cpus.ok() ? ResultObject(info, ArrayValue(info.Env(), cpus.value())) : Result(info, cpus.error());
 }
 
 Napi::Value OpenHandles(const Napi::CallbackInfo& info) {
   const napi_env env = info.Env();
   const OpenResources& open = Environment::Of(info)->open();
-  return AnswerObject(info, ObjectValue(env, {{"perfEvents", NumberValue(env, open.perf_events)},
+  return ResultObject(info, ObjectValue(env, {{"perfEvents", NumberValue(env, open.perf_events)},
                                               {"mappings", NumberValue(env, open.mappings)},
                                               {"pollers", NumberValue(env, open.pollers)},
                                               {"bpfMaps", NumberValue(env, open.bpf_maps)},

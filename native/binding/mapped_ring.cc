@@ -5,16 +5,16 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/handle.h"
 #include "binding/perf_event.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 
 namespace {
 
-// A larger mapping could not become an ArrayBuffer on every version of Node; perf maps none so large.
+// Not every version of Node can make an ArrayBuffer over a larger mapping. The kernel maps no ring so large.
 constexpr int64_t kMaxDataPages = int64_t{1} << 31;
 
 Napi::Value RingMap(const Napi::CallbackInfo& info) {
@@ -27,10 +27,10 @@ Napi::Value RingMap(const Napi::CallbackInfo& info) {
   }
   auto ring = system::MappedRing::Map(opened->event, static_cast<size_t>(*data_page_count), *writable);
   if (!ring.ok()) {
-    return Answer(info, ring.error());
+    return Result(info, ring.error());
   }
   auto opened_ring = std::make_shared<OpenRing>(info.Env(), Environment::Of(info), std::move(ring.value()));
-  return AnswerObject(info, Handle<OpenRing>::New(info.Env(), std::move(opened_ring)));
+  return ResultObject(info, Handle<OpenRing>::New(info.Env(), std::move(opened_ring)));
 }
 
 Napi::Value RingBuffer(const Napi::CallbackInfo& info) {
@@ -39,12 +39,12 @@ Napi::Value RingBuffer(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   const napi_value array_buffer = opened->ArrayBuffer();
-  return array_buffer == nullptr ? Answer(info, -EOPNOTSUPP) : Napi::Value(info.Env(), array_buffer);
+  return array_buffer == nullptr ? Result(info, -EOPNOTSUPP) : Napi::Value(info.Env(), array_buffer);
 }
 
 Napi::Value RingAvailable(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
+  return opened ? Result(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
 }
 
 Napi::Value RingConsume(const Napi::CallbackInfo& info) {
@@ -54,12 +54,12 @@ Napi::Value RingConsume(const Napi::CallbackInfo& info) {
   if (!opened || !bytes || !opened->ring().Consume(static_cast<uint64_t>(*bytes))) {
     return BadArgument(info);
   }
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value RingReadOffset(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Answer(info, static_cast<double>(opened->ring().ReadOffset())) : BadArgument(info);
+  return opened ? Result(info, static_cast<double>(opened->ring().ReadOffset())) : BadArgument(info);
 }
 
 Napi::Value RingSkipToHead(const Napi::CallbackInfo& info) {
@@ -67,7 +67,7 @@ Napi::Value RingSkipToHead(const Napi::CallbackInfo& info) {
   if (!opened || !opened->ring().writable()) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->ring().SkipToHead()));
+  return Result(info, static_cast<double>(opened->ring().SkipToHead()));
 }
 
 Napi::Value RingCopyPublished(const Napi::CallbackInfo& info) {
@@ -78,7 +78,7 @@ Napi::Value RingCopyPublished(const Napi::CallbackInfo& info) {
       opened->environment().mapped().Overlaps(*target)) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->ring().CopyPublished(*target)));
+  return Result(info, static_cast<double>(opened->ring().CopyPublished(*target)));
 }
 
 Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
@@ -92,7 +92,7 @@ Napi::Value RingSnapshot(const Napi::CallbackInfo& info) {
       opened->environment().mapped().Overlaps(std::as_bytes(*position))) {
     return BadArgument(info);
   }
-  return Answer(info, static_cast<double>(opened->ring().Snapshot(*target, position->front())));
+  return Result(info, static_cast<double>(opened->ring().Snapshot(*target, position->front())));
 }
 
 Napi::Value RingClose(const Napi::CallbackInfo& info) {
@@ -101,7 +101,7 @@ Napi::Value RingClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

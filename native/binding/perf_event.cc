@@ -4,10 +4,10 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
+#include "binding/result.h"
 
 namespace perfring::binding {
 
@@ -25,27 +25,27 @@ Napi::Value PerfEventOpen(const Napi::CallbackInfo& info) {
   }
   auto event = system::PerfEvent::Open(*attr, *pid, *cpu, *group_fd, *flags);
   if (!event.ok()) {
-    return Answer(info, event.error());
+    return Result(info, event.error());
   }
   auto opened = std::make_shared<OpenPerfEvent>(Environment::Of(info), std::move(event.value()));
-  return AnswerObject(info, Handle<OpenPerfEvent>::New(info.Env(), std::move(opened)));
+  return ResultObject(info, Handle<OpenPerfEvent>::New(info.Env(), std::move(opened)));
 }
 
 Napi::Value PerfEventFd(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
-  return opened ? Answer(info, opened->event.fd()) : BadArgument(info);
+  return opened ? Result(info, opened->event.fd()) : BadArgument(info);
 }
 
 Napi::Value PerfEventEnable(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto enabled = arguments.Boolean(1);
-  return opened && enabled ? Answer(info, opened->event.SetEnabled(*enabled)) : BadArgument(info);
+  return opened && enabled ? Result(info, opened->event.SetEnabled(*enabled)) : BadArgument(info);
 }
 
 Napi::Value PerfEventReset(const Napi::CallbackInfo& info) {
   const auto opened = Arguments(info).Open<OpenPerfEvent>(0);
-  return opened ? Answer(info, opened->event.Reset()) : BadArgument(info);
+  return opened ? Result(info, opened->event.Reset()) : BadArgument(info);
 }
 
 Napi::Value PerfEventId(const Napi::CallbackInfo& info) {
@@ -54,15 +54,15 @@ Napi::Value PerfEventId(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   auto id = opened->event.Id();
-  // The kernel counts ids up from 1 for each event: a double holds them exactly.
-  return Answer(info, id.ok() ? static_cast<double>(id.value()) : id.error());
+  // The kernel numbers events from 1 upwards, so a double holds an id exactly.
+  return Result(info, id.ok() ? static_cast<double>(id.value()) : id.error());
 }
 
 Napi::Value PerfEventPauseOutput(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto paused = arguments.Boolean(1);
-  return opened && paused ? Answer(info, opened->event.SetOutputPaused(*paused)) : BadArgument(info);
+  return opened && paused ? Result(info, opened->event.SetOutputPaused(*paused)) : BadArgument(info);
 }
 
 Napi::Value PerfEventSetOutput(const Napi::CallbackInfo& info) {
@@ -72,14 +72,14 @@ Napi::Value PerfEventSetOutput(const Napi::CallbackInfo& info) {
   if (!opened || (!target && !arguments.IsNull(1))) {
     return BadArgument(info);
   }
-  return Answer(info, opened->event.SetOutput(target ? &target->event : nullptr));
+  return Result(info, opened->event.SetOutput(target ? &target->event : nullptr));
 }
 
 Napi::Value PerfEventSetBpf(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenPerfEvent>(0);
   const auto program = arguments.Open<OpenBpfProgram>(1);
-  return opened && program ? Answer(info, opened->event.SetProgram(program->program.fd())) : BadArgument(info);
+  return opened && program ? Result(info, opened->event.SetProgram(program->program.fd())) : BadArgument(info);
 }
 
 Napi::Value PerfEventRead(const Napi::CallbackInfo& info) {
@@ -90,7 +90,7 @@ Napi::Value PerfEventRead(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   auto count = opened->event.Read(*words);
-  return Answer(info, count.ok() ? static_cast<double>(count.value()) : count.error());
+  return Result(info, count.ok() ? static_cast<double>(count.value()) : count.error());
 }
 
 Napi::Value PerfEventClose(const Napi::CallbackInfo& info) {
@@ -99,7 +99,7 @@ Napi::Value PerfEventClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "binding/answer.h"
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
@@ -49,7 +48,7 @@ system::OrErrno<std::shared_ptr<Poller>> Poller::Open(napi_env env, std::shared_
 bool Poller::Start(napi_value on_wake) {
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
-      // Without it a worker that exits would find handles in its loop, and abort the process.
+      // Without the hook, a worker that exits finds open handles in its loop and aborts the process.
       napi_add_async_cleanup_hook(env_, OnEnvironmentExit, this, &cleanup_hook_) != napi_ok) {
     return false;
   }
@@ -72,8 +71,8 @@ bool Poller::StartPolling(uv_loop_t* loop, PollStorage& storage, int fd) {
 }
 
 void Poller::SetKeepAlive(bool keep_alive) {
-  // Strong only while the process waits for it: the callback leads to the handle as a rule, and a reference from
-  // here for good would keep both from the garbage collector.
+  // The reference is strong only while the poller keeps the process alive. The callback usually holds the handle, so a
+  // permanent strong reference would keep both from being collected.
   if (keep_alive != kept_alive_) {
     keep_alive ? napi_reference_ref(env_, on_wake_, nullptr) : napi_reference_unref(env_, on_wake_, nullptr);
     kept_alive_ = keep_alive;
@@ -94,7 +93,7 @@ void Poller::Close() {
       uv_close(AsHandle(poll->get()), OnClosed);
     }
   }
-  // Stopped, libuv has forgotten the descriptors: they may go.
+  // After uv_poll_stop() libuv does not use the descriptors any more, so they may be closed.
   set_.reset();
   timer_.reset();
   if (live_polls_ == 0) {
@@ -110,7 +109,7 @@ void Poller::OnClosed(uv_handle_t* handle) {
 }
 
 void Poller::OnEnvironmentExit(napi_async_cleanup_hook_handle /*hook*/, void* poller) {
-  // The environment waits until Release() removes the hook.
+  // Node waits for this environment until Release() removes the hook.
   static_cast<Poller*>(poller)->Close();
 }
 
@@ -122,7 +121,7 @@ void Poller::Release() {
   if (on_wake_ != nullptr) {
     napi_delete_reference(env_, on_wake_);
   }
-  // At the end: the environment may go with it.
+  // Last, because node may free the environment as soon as the hook is removed.
   if (cleanup_hook_ != nullptr) {
     napi_remove_async_cleanup_hook(cleanup_hook_);
   }
@@ -144,7 +143,8 @@ void Poller::Wake(bool events_ready) {
     reasons |= kWakeEvents;
     set_->TakeHungUp(hung_up);
   } else if (timer_->TakeExpiry()) {
-    // Asked for here alone: libuv calls for the timer by itself, and a sample need not wait for one more system call.
+    // The timer is read only when the events were not ready: libuv reports the timer on its own, and reading it here as
+    // well would cost one more system call before the sample is delivered.
     reasons |= kWakeTimer;
   }
   if (reasons != 0) {
@@ -160,7 +160,7 @@ void Poller::Call(uint32_t reasons, std::span<const uint32_t> hung_up) {
   napi_get_global(env_, &receiver);
   napi_get_reference_value(env_, on_wake_, &on_wake);
   if (on_wake == nullptr) {
-    // Collected: nobody is left to be told, and the handle will follow.
+    // The callback was collected, so there is nothing to call. The handle will be collected as well.
     return;
   }
   if (hung_up.empty()) {
@@ -176,10 +176,10 @@ void Poller::Call(uint32_t reasons, std::span<const uint32_t> hung_up) {
   }
   bool pending = false;
   napi_value error = nullptr;
-  // None is pending when the environment is ending and runs no JavaScript any more.
+  // No exception is pending when the call failed because the environment is shutting down.
   if (napi_is_exception_pending(env_, &pending) == napi_ok && pending &&
       napi_get_and_clear_last_exception(env_, &error) == napi_ok) {
-    // As for every callback of node: 'uncaughtException', or the end of the process. The poller lives on.
+    // As for every callback of node: 'uncaughtException' is emitted, or the process ends. The poller stays open.
     napi_fatal_exception(env_, error);
   }
 }
@@ -187,10 +187,10 @@ void Poller::Call(uint32_t reasons, std::span<const uint32_t> hung_up) {
 namespace {
 
 constexpr int64_t kMaxToken = (int64_t{1} << 31) - 1;
-// Some 30 years: far enough from what the kernel's clock can count.
+// About 30 years, far below the kernel's limit.
 constexpr int64_t kMaxMicroseconds = 1'000'000'000'000'000;
 
-// Null as well when the environment's end closed it behind the handle's back.
+// Null also when OnEnvironmentExit() closed the poller while the handle is still open.
 std::shared_ptr<OpenPoller> PollerAt(const Arguments& arguments, size_t index) {
   auto opened = arguments.Open<OpenPoller>(index);
   return opened && !opened->poller().closed() ? opened : nullptr;
@@ -202,9 +202,9 @@ Napi::Value PollerOpen(const Napi::CallbackInfo& info) {
   }
   auto poller = Poller::Open(info.Env(), Environment::Of(info), info[0]);
   if (!poller.ok()) {
-    return Answer(info, poller.error());
+    return Result(info, poller.error());
   }
-  return AnswerObject(info, Handle<OpenPoller>::New(info.Env(), std::make_shared<OpenPoller>(poller.value())));
+  return ResultObject(info, Handle<OpenPoller>::New(info.Env(), std::make_shared<OpenPoller>(poller.value())));
 }
 
 // A perf event or a map. It shares the ownership of what it is part of.
@@ -223,7 +223,7 @@ Napi::Value PollerAdd(const Napi::CallbackInfo& info) {
   const auto opened = PollerAt(arguments, 0);
   const auto watched = WatchedAt(arguments, 1);
   const auto token = arguments.Integer(2, 0, kMaxToken);
-  return opened && watched && token ? Answer(info, opened->poller().Add(*watched, static_cast<uint32_t>(*token)))
+  return opened && watched && token ? Result(info, opened->poller().Add(*watched, static_cast<uint32_t>(*token)))
                                     : BadArgument(info);
 }
 
@@ -231,7 +231,7 @@ Napi::Value PollerRemove(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = PollerAt(arguments, 0);
   const auto watched = WatchedAt(arguments, 1);
-  return opened && watched ? Answer(info, opened->poller().Remove(*watched)) : BadArgument(info);
+  return opened && watched ? Result(info, opened->poller().Remove(*watched)) : BadArgument(info);
 }
 
 Napi::Value PollerSetTimer(const Napi::CallbackInfo& info) {
@@ -239,11 +239,11 @@ Napi::Value PollerSetTimer(const Napi::CallbackInfo& info) {
   const auto opened = PollerAt(arguments, 0);
   const auto first = arguments.Integer(1, 0, kMaxMicroseconds);
   const auto interval = arguments.Integer(2, 0, kMaxMicroseconds);
-  // An interval without a first expiry would disarm in silence.
+  // With a first expiry of 0 timerfd_settime(2) disarms the timer and ignores the interval.
   if (!opened || !first || !interval || (*first == 0 && *interval != 0)) {
     return BadArgument(info);
   }
-  return Answer(info,
+  return Result(info,
                 opened->poller().SetTimer(static_cast<uint64_t>(*first), static_cast<uint64_t>(*interval)));
 }
 
@@ -255,7 +255,7 @@ Napi::Value PollerSetRef(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   opened->poller().SetKeepAlive(*keep_alive);
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 Napi::Value PollerClose(const Napi::CallbackInfo& info) {
@@ -264,7 +264,7 @@ Napi::Value PollerClose(const Napi::CallbackInfo& info) {
     return BadArgument(info);
   }
   handle->Close();
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -19,16 +19,16 @@
 
 namespace perfring::binding {
 
-// An epoll set and a timer that the event loop watches, and the callback for when one of them fires.
+// An epoll set and a timer, both watched by the event loop, and the callback that is called when one of them fires.
 //
-// libuv watches each by a handle of its own, and not the timer within the set: of two things ready in one set, the
-// perf event is consumed by libuv's own look, and a set that then shows the timer alone would hide why it woke.
+// Each has its own libuv handle. The timer is not in the epoll set: libuv's own poll of the set consumes the readiness
+// of a perf event, and if the timer was ready as well, a later look at the set would show only the timer.
 //
-// Closing is in two steps, as libuv has it: Close() stops all callbacks at once; the object lives on until libuv
-// gave the handles back.
+// Closing takes two steps, as libuv requires. Close() stops all callbacks at once. The object exists until libuv has
+// reported both handles as closed.
 class Poller : public std::enable_shared_from_this<Poller> {
  public:
-  // The reasons of a wake: WAKE_EVENTS and WAKE_TIMER in lib/addon/contract.ts.
+  // Why the callback is called; a bit set. WAKE_EVENTS and WAKE_TIMER in lib/addon/contract.ts.
   static constexpr uint32_t kWakeEvents = 1;
   static constexpr uint32_t kWakeTimer = 2;
 
@@ -42,18 +42,18 @@ class Poller : public std::enable_shared_from_this<Poller> {
 
   bool closed() const { return !count_.has_value(); }
 
-  // Each answers 0 or a negative errno; not after Close().
+  // Add, Remove and SetTimer return 0 or a negative errno. None of the four may be called after Close().
   int Add(Watched& watched, uint32_t token) { return watched.Watch(set_, token); }
   int Remove(Watched& watched) { return watched.Unwatch(set_); }
   int SetTimer(uint64_t first_microseconds, uint64_t interval_microseconds) {
     return timer_->Set(first_microseconds, interval_microseconds);
   }
   void SetKeepAlive(bool keep_alive);
-  // Idempotent, and allowed inside the callback.
+  // Idempotent. May be called from the callback.
   void Close();
 
  private:
-  // A uv_poll_t, whose size only libuv knows.
+  // Storage for a uv_poll_t, whose size is known only at run time (uv_handle_size()).
   using PollStorage = std::unique_ptr<std::byte[]>;  // NOLINT(*-avoid-c-arrays): new[] makes it
 
   static void OnReadable(uv_poll_t* poll, int status, int events);
@@ -75,7 +75,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   PollStorage set_poll_;
   PollStorage timer_poll_;
   size_t live_polls_ = 0;
-  // While libuv or the cleanup hook can still call.
+  // Keeps this object alive while libuv or the cleanup hook can still call it.
   std::shared_ptr<Poller> self_;
   napi_async_cleanup_hook_handle cleanup_hook_ = nullptr;
   napi_ref on_wake_ = nullptr;
@@ -83,7 +83,7 @@ class Poller : public std::enable_shared_from_this<Poller> {
   napi_async_context async_context_ = nullptr;
 };
 
-// What a handle holds of a poller: with the handle the poller closes.
+// The resource of a poller's handle. Closing the handle closes the poller.
 class OpenPoller {
  public:
   static constexpr napi_type_tag kTypeTag = {0x58f3e09b7c2d41a6, 0xd10a94e67b35c8f2};

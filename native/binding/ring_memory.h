@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/environment.h"
 #include "napi.h"
 #include "system/memory_mapping.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "binding/answer.h"
+#include "binding/result.h"
 #include "binding/arguments.h"
 #include "binding/environment.h"
 #include "system/sample_query.h"
@@ -98,7 +98,7 @@ Napi::Value QueryRun(const Napi::CallbackInfo& info) {
   QueryProgress after = *progress;
   query->Run(*data, *table, std::span(columns).first(query->column_count()), after);
   Report(after, *state);
-  return Answer(info, 0);
+  return Result(info, 0);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #ifndef PERFRING_BINDING_UV_ABI_H_
 #define PERFRING_BINDING_UV_ABI_H_
 
-// The few functions of libuv that a poller needs. node exports them, but the header is not everywhere that
-// node_api.h is (node-api-headers has no uv.h), and of libuv 1.x the ABI is frozen: handles stay opaque here, and
-// uv_handle_size() says how large they are. PERFRING_REAL_UV takes the real header instead: the native tests compile
-// with it, so that a declaration that differs does not go unseen.
+// Declarations of the libuv functions that a poller calls. node exports the functions, but uv.h is missing in
+// node-api-headers. The ABI of libuv 1.x is stable; handles are opaque here, and uv_handle_size() returns their size.
+// With PERFRING_REAL_UV the real header is included instead. The native tests are compiled with it, so a declaration
+// that differs from the real one is a compile error.
 
 #include <cstddef>
 
@@ -12,7 +12,7 @@
 
 #include <uv.h>
 
-static_assert(UV_POLL == 8 && UV_READABLE == 1, "the numbers below");
+static_assert(UV_POLL == 8 && UV_READABLE == 1, "must equal the constants below");
 
 #else
 

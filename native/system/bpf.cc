@@ -15,7 +15,8 @@
 namespace perfring::system {
 namespace {
 
-// Zero throughout: the kernel refuses bits it does not know, and an older one accepts what is longer and zero.
+// An attribute of zeros. The kernel refuses unknown bits that are set; an older kernel accepts a longer attribute when
+// the rest is zero.
 bpf_attr EmptyAttribute() {
   bpf_attr attribute;  // NOLINT(cppcoreguidelines-pro-type-member-init): {} would zero the first member alone
   std::memset(&attribute, 0, sizeof(attribute));
@@ -45,7 +46,7 @@ OrErrno<UniqueFd> Duplicate(int fd) {
 uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 uint32_t LengthOf(size_t length) { return static_cast<uint32_t>(length); }
 
-// An empty span is handed over as a null pointer: some commands refuse an address with a length of 0.
+// A null pointer for an empty span: some commands refuse an address with a length of 0.
 uint64_t AddressOf(std::span<const std::byte> bytes) {
   return bytes.empty() ? 0 : AddressOf(static_cast<const void*>(bytes.data()));
 }
@@ -125,9 +126,9 @@ OrErrno<BpfMap> BpfMap::OpenFd(int fd) {
 }
 
 bool BpfMap::IsMap() const {
-  // Info() can't tell: programs and links answer it too, each with a struct of its own. The first key can: a
-  // descriptor of anything else is EINVAL, and every map that has keys fails otherwise, at the latest because there is
-  // no room for the key.
+  // BPF_OBJ_GET_INFO_BY_FD does not distinguish maps from programs and links: it succeeds for all of them.
+  // BPF_MAP_GET_NEXT_KEY does: it fails with EINVAL for every other descriptor. For a map with keys it succeeds or
+  // fails with another errno, at the latest because next_key is a null pointer.
   bpf_attr attribute = EmptyAttribute();
   attribute.map_fd = static_cast<uint32_t>(fd());
   return Bpf(BPF_MAP_GET_NEXT_KEY, attribute) == 0 || errno != EINVAL;
@@ -137,7 +138,7 @@ OrErrno<BpfMapInfo> BpfMap::Info() const {
   if (!IsMap()) {
     return Errno{-EINVAL};
   }
-  // Zero first: an older kernel fills less of it.
+  // Set to zero because an older kernel fills only the first part.
   bpf_map_info info{};
   bpf_attr attribute = EmptyAttribute();
   attribute.info.bpf_fd = static_cast<uint32_t>(fd());
@@ -274,8 +275,8 @@ OrErrno<BpfProgram> BpfProgram::Load(uint32_t type, std::span<const std::byte> i
     attribute.log_buf = AddressOf(log);
     attribute.log_size = LengthOf(log.size());
   }
-  // The verifier gives up with EAGAIN when a signal is pending. What can't be blocked (a task that io_uring adds) is over
-  // when the call returned: then it is tried again.
+  // The verifier returns EAGAIN when a signal is pending, so signals are blocked. Task work of io_uring looks like a
+  // signal and can't be blocked, but it is done when the call has returned: then the call is repeated.
   const SignalBlock block;
   for (int attempts = 10;; --attempts) {
     OrErrno<UniqueFd> fd = BpfForFd(BPF_PROG_LOAD, attribute);
@@ -306,7 +307,7 @@ OrErrno<BpfTestRunResult> BpfProgram::TestRun(const BpfTestRunOptions& options) 
   attribute.test.repeat = options.repeat;
   attribute.test.flags = options.flags;
   attribute.test.cpu = options.cpu;
-  // It gives up with EINTR when a signal is pending, and can't be tried again: a part of the runs is done.
+  // The call returns EINTR when a signal is pending. It can't be repeated, because some of the runs are done.
   const SignalBlock block;
   if (Bpf(BPF_PROG_TEST_RUN, attribute) != 0) {
     return LastErrno();

@@ -14,7 +14,7 @@
 
 namespace perfring::system {
 
-// The longest names the kernel takes, without the NUL.
+// The longest strings that the kernel accepts, in bytes without the NUL.
 inline constexpr size_t kMaxBpfNameLength = 15;
 inline constexpr size_t kMaxLicenseLength = 127;
 inline constexpr size_t kMaxRawTracepointNameLength = 127;
@@ -49,32 +49,32 @@ struct BpfMapBatch {
 // a part for each possible CPU, and a container may see fewer. So the kernel reads and writes values in a buffer with a
 // guard behind it, and answers -EFAULT where it has more than we know of.
 //
-// The Open functions take what they find: a pinned program or link opens too. Info() of such a one is -EINVAL, and
-// so is every operation. Queues and stacks, which have no keys, count as no map.
+// The Open functions also succeed for a pinned program or link. Every operation on it, Info() included, then returns
+// -EINVAL. So does every operation on a queue or a stack, which have no keys.
 class BpfMap {
  public:
   static OrErrno<BpfMap> Create(const BpfMapOptions& options);
   static OrErrno<BpfMap> OpenPinned(const std::string& path, uint32_t file_flags);
   static OrErrno<BpfMap> OpenId(uint32_t id, uint32_t open_flags);
-  // Duplicates `fd`; the caller keeps its own.
+  // Duplicates `fd`, which stays open and belongs to the caller.
   static OrErrno<BpfMap> OpenFd(int fd);
 
   int fd() const { return fd_.get(); }
   OrErrno<BpfMapInfo> Info() const;
 
-  // Whether key and value are as long as the map has them: for a per-CPU map a value is one multiple of 8 bytes for
-  // each possible CPU; where it is not known how many there are, no length is right. True for what is no map, where the
-  // kernel refuses before it reads either.
+  // Whether a key or a value has the map's length in bytes. In a per-CPU map a value is value_size, rounded up to a
+  // multiple of 8, for each possible CPU; if the number of possible CPUs is unknown, no length is accepted. True when
+  // the descriptor is not a map: then the kernel refuses the call before it reads the key or the value.
   bool TakesKey(size_t key_length) const { return !is_map_ || key_length == key_length_; }
   bool TakesValue(size_t value_length) const {
     return !is_map_ || (value_length == value_length_ && value_length > 0);
   }
 
-  // Each answers 0 or a negative errno; -EINVAL for lengths that the map does not take, -EFAULT for a value that the
-  // kernel has longer.
+  // The following return 0 or a negative errno: -EINVAL for a length that is not the map's, -EFAULT when the kernel's
+  // value is longer than the computed length.
 
-  // Puts an event into a slot of a perf event array. -EINVAL for a map of another type: an ordinary one would take
-  // the descriptor's number as data.
+  // Puts an event into a slot of a perf event array. -EINVAL for a map of another type, which would store the number of
+  // the descriptor as data.
   int SetEvent(uint32_t index, int event_fd);
   int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags);
   int Lookup(std::span<const std::byte> key, std::span<std::byte> value);
@@ -94,16 +94,16 @@ class BpfMap {
   explicit BpfMap(UniqueFd fd);
 
   bool IsMap() const;
-  // Makes guarded_value_ when there is none yet. Answers 0 or a negative errno.
+  // Allocates guarded_value_ on the first call. Returns 0 or a negative errno.
   int PrepareGuardedValue();
 
   UniqueFd fd_;
   bool is_map_ = false;
   uint32_t type_ = 0;
   size_t key_length_ = 0;
-  // 0 where it is not known.
+  // In bytes; 0 when unknown.
   size_t value_length_ = 0;
-  // value_length_ bytes, from the first lookup or update on.
+  // value_length_ bytes, allocated by the first lookup or update.
   std::optional<GuardedBuffer> guarded_value_;
 };
 
@@ -122,15 +122,16 @@ struct BpfTestRunResult {
 
 class BpfProgram {
  public:
-  // `log` takes the verifier's text, NUL-terminated; an empty one asks for none.
+  // The verifier writes its text, NUL-terminated, to `log`. An empty `log` turns the text off.
   static OrErrno<BpfProgram> Load(uint32_t type, std::span<const std::byte> instructions,
                                   const std::string& license, const std::string& name, std::span<std::byte> log);
 
-  // Duplicates `fd`; the caller keeps its own.
+  // Duplicates `fd`, which stays open and belongs to the caller.
   static OrErrno<BpfProgram> OpenFd(int fd);
 
   int fd() const { return fd_.get(); }
-  // Blocks until the program ran `repeat` times. -EINTR when only a part ran: no signal that can be blocked does that.
+  // Blocks until the program has run `repeat` times. -EINTR when some of the runs are missing; only a signal that can't
+  // be blocked causes that.
   OrErrno<BpfTestRunResult> TestRun(const BpfTestRunOptions& options) const;
 
  private:
@@ -139,7 +140,7 @@ class BpfProgram {
   UniqueFd fd_;
 };
 
-// An attached program, as long as this lives.
+// An attached program. Destroying this object detaches it, unless the link is pinned.
 class BpfLink {
  public:
   static OrErrno<BpfLink> OpenRawTracepoint(const BpfProgram& program, const std::string& name);

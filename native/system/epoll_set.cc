@@ -9,7 +9,7 @@
 namespace perfring::system {
 namespace {
 
-// What the kernel hands back with an event: the descriptor in the high half, the token in the low one.
+// epoll_event.data of an event: the descriptor in the high 32 bits, the token in the low 32 bits.
 uint64_t Pack(int fd, uint32_t token) { return uint64_t{static_cast<uint32_t>(fd)} << 32 | token; }
 int FdOf(uint64_t packed) { return static_cast<int>(packed >> 32); }
 uint32_t TokenOf(uint64_t packed) { return static_cast<uint32_t>(packed); }
@@ -46,7 +46,7 @@ int EpollSet::Add(int event_fd, uint32_t token, Trigger trigger) {
   }
   ++count_;
   readable_by_addition_ = true;
-  // It fails only when it has been written 2^64 - 2 times, and is readable then as well.
+  // This fails only when the counter is at its maximum, and then the descriptor is readable as well.
   static_cast<void>(::eventfd_write(added_.get(), 1));
   return 0;
 }
@@ -66,8 +66,8 @@ void EpollSet::TakeHungUp(std::vector<uint32_t>& tokens) {
     static_cast<void>(::eventfd_read(added_.get(), &ignored));
   }
   std::array<epoll_event, 64> ready{};
-  // Ready events go to the end of the kernel's list, so this many rounds see each one; producers that keep
-  // waking can't hold us here.
+  // The kernel moves each reported event to the end of its list, so this many rounds report every event once. The limit
+  // ends the loop even if producers wake without pause.
   for (size_t rounds = count_ / ready.size() + 1; rounds > 0; --rounds) {
     const int found = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
     for (size_t i = 0; std::cmp_less(i, found); ++i) {

@@ -10,14 +10,14 @@
 
 namespace perfring::system {
 
-// Perf events whose rings are watched: the descriptor is readable when one of them became ready.
+// An epoll set of perf events. Its descriptor becomes readable when one of the events becomes ready.
 //
-// Readiness of a perf event is consumed by whoever polls first. When an outer epoll finds this set readable, the
-// event that made it so is consumed already: the set can't say which it was, and nobody needs it to.
+// The first poll consumes the readiness of a perf event. When an outer epoll reports this set as readable, that poll
+// has already consumed the readiness, so the set can't say which event it was. No caller needs to know.
 //
-// Two polls find nobody to tell: the kernel's own when an event is added here, and when this set is added to an outer
-// epoll (which libuv does at some later time). Each would swallow what came before. So the set is readable once after
-// each Add(), ready events or not, and until then it stays so.
+// The kernel polls twice without reporting to anybody: when an event is added to this set, and when this set is added
+// to an outer epoll (libuv does that later). Each of these polls would consume readiness that came before it. So the
+// set is readable after each Add(), whether or not an event is ready, until TakeHungUp() is called.
 class EpollSet {
  public:
   static OrErrno<EpollSet> Open();
@@ -29,19 +29,19 @@ class EpollSet {
   // a ring buffer only wakes are taken (EPOLLET).
   enum class Trigger { kLevel, kEdge };
 
-  // Each answers 0 or a negative errno.
+  // Return 0 or a negative errno.
   int Add(int event_fd, uint32_t token, Trigger trigger = Trigger::kLevel);
   int Remove(int event_fd);
 
-  // To be called when the set was readable. Takes the events that hung up out of it, for they would keep it readable
-  // for ever, and appends their tokens.
+  // Call this when the set was readable. Removes the events that hung up, which would keep the set readable for ever,
+  // and appends their tokens.
   void TakeHungUp(std::vector<uint32_t>& tokens);
 
  private:
   EpollSet(UniqueFd epoll, UniqueFd added) : epoll_(std::move(epoll)), added_(std::move(added)) {}
 
   UniqueFd epoll_;
-  // An eventfd in the set, readable from an Add() to the next TakeHungUp().
+  // An eventfd in the set. It is readable from Add() to the next TakeHungUp().
   UniqueFd added_;
   bool readable_by_addition_ = false;
   size_t count_ = 1;

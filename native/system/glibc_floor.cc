@@ -1,22 +1,24 @@
-// What the compiler's static runtime libraries ask of a young glibc, so that the addon loads wherever Node 20 does
-// (glibc 2.28). native/exports.map hides these: this binary alone sees them.
+// The compiler's static runtime libraries use these symbols of newer versions of glibc. They are defined here so that
+// the addon loads with glibc 2.28, the oldest that Node 20 supports. native/exports.map keeps them local to this
+// binary.
 
 #include <cerrno>
 
 // NOLINTBEGIN(bugprone-reserved-identifier, cppcoreguidelines-avoid-non-const-global-variables): glibc's names
 extern "C" {
 
-// glibc 2.32 tells libstdc++ here whether std::shared_ptr may count without atomic operations. It may not.
+// From glibc 2.32 on: libstdc++ reads it to decide whether std::shared_ptr may count without atomic operations. 0: no.
 extern char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
-// The rest is for libgcc's unwinder, which never runs: this binary is compiled without exceptions, and one that
-// libstdc++ throws (a failed allocation) ends the process, as node's own do.
+// The other symbols are for libgcc's unwinder, which never runs: this binary is compiled without exceptions. An
+// exception that libstdc++ throws (a failed allocation) ends the process, as it does in node.
 
-// glibc 2.35 finds the unwinder its tables here. -1: there are none.
+// From glibc 2.35 on: the unwinder finds its tables with it. -1: none found.
 int _dl_find_object(void* /*address*/, void* /*result*/) { return -1; }
 
-// These moved from libpthread to libc, and to a new version, in glibc 2.34. A failure makes the unwinder do without.
+// glibc 2.34 moved these from libpthread to libc and gave them a new symbol version. When they fail, the unwinder works
+// without them.
 int pthread_once(int* /*control*/, void (*/*initialise*/)()) { return EPERM; }
 int __pthread_key_create(unsigned int* /*key*/, void (*/*destroy*/)(void*)) { return EAGAIN; }
 

@@ -10,8 +10,8 @@
 
 namespace perfring::system {
 
-// Memory that ends where a page begins that nobody can access. For system calls whose size the kernel decides: one that
-// would read or write past the end fails with EFAULT.
+// Memory that is directly followed by an inaccessible page. It is for system calls where the kernel decides how many
+// bytes it reads or writes: a call that would go past the end fails with EFAULT.
 class GuardedBuffer {
  public:
   static OrErrno<GuardedBuffer> Allocate(size_t length);

@@ -14,7 +14,7 @@
 namespace perfring::system {
 namespace {
 
-// Takes a CPU number from the beginning of `text`.
+// Parses a CPU number at the start of `text` and removes it from `text`.
 std::optional<size_t> TakeCpu(std::string_view& text) {
   size_t cpu = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
@@ -50,7 +50,7 @@ size_t PageSize() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
 size_t PossibleCpuCount() {
   const UniqueFd file(::open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC));
-  // Longer than any list: sysfs writes a page at most, and possible CPUs are a few ranges.
+  // Long enough: sysfs returns at most one page, and the list of possible CPUs has only a few ranges.
   std::array<char, 4096> text{};
   const ssize_t length = file.get() < 0 ? 0 : ::read(file.get(), text.data(), text.size());
   return length <= 0 ? 0 : CountCpus({text.data(), static_cast<size_t>(length)});

@@ -12,11 +12,11 @@ namespace perfring::system {
 // sysconf(_SC_PAGESIZE).
 size_t PageSize();
 
-// How many CPUs are in a list as the kernel writes it, "0-3,8,10-11"; 0 for what is no such list.
+// The number of CPUs in a list in the kernel's format, for example "0-3,8,10-11". 0 when the text is not such a list.
 size_t CountCpus(std::string_view list);
 
-// How many CPUs are possible, offline ones included: a per-CPU map holds a value for each. 0 where
-// /sys/devices/system/cpu/possible does not tell: nothing else does, and a guess could be too low.
+// The number of possible CPUs, offline ones included; a per-CPU map holds a value for each. 0 when
+// /sys/devices/system/cpu/possible can't be read: there is no other source, and a guess could be too low.
 size_t PossibleCpuCount();
 
 // Without the NUL.

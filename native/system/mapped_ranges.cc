@@ -11,7 +11,7 @@ void MappedRanges::Remove(const std::byte* begin) { ranges_.erase(reinterpret_ca
 
 bool MappedRanges::Overlaps(std::span<const std::byte> bytes) const {
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
-  // The last range that begins before the bytes end is the only one that can reach into them.
+  // Only the last range that begins before the end of `bytes` can overlap them.
   auto after = ranges_.lower_bound(begin + bytes.size());
   return after != ranges_.begin() && (--after)->second > begin;
 }

@@ -8,17 +8,17 @@
 
 namespace perfring::system {
 
-// Ranges of memory that do not overlap: the mappings of rings.
+// The address ranges of the mapped rings. They do not overlap each other.
 class MappedRanges {
  public:
   void Add(std::span<const std::byte> range);
-  // The range that begins there.
+  // Removes the range that begins at `begin`.
   void Remove(const std::byte* begin);
-  // Whether a byte of them is in a range. No byte is, of none.
+  // Whether at least one of `bytes` is in a range. False for an empty span.
   bool Overlaps(std::span<const std::byte> bytes) const;
 
  private:
-  // First byte -> the byte after the last.
+  // The address of the first byte -> the address after the last byte.
   std::map<uintptr_t, uintptr_t> ranges_;
 };
 

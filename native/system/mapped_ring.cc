@@ -18,7 +18,7 @@ OrErrno<MappedRing> MappedRing::Map(const PerfEvent& event, size_t data_page_cou
   if (!mapping.ok()) {
     return Errno{mapping.error()};
   }
-  // Read once: nobody may move the data afterwards. Kernels before 4.1 leave both 0.
+  // Read only once, so that a later change in the shared page has no effect. Kernels before 4.1 leave both 0.
   perf_event_mmap_page page{};
   std::memcpy(&page, mapping.value().data(), sizeof(page));
   uint64_t data_offset = page.data_offset;
@@ -27,7 +27,7 @@ OrErrno<MappedRing> MappedRing::Map(const PerfEvent& event, size_t data_page_cou
     data_offset = page_size;
     capacity = length - page_size;
   }
-  // Every later access relies on this.
+  // Every later access relies on this check.
   if (data_offset > length || capacity > length - data_offset || !std::has_single_bit(capacity)) {
     return Errno{-EPROTO};
   }

@@ -23,22 +23,24 @@ class MappedRing {
   bool writable() const { return writable_; }
   size_t capacity() const { return capacity_; }
 
-  // Bytes published and not given back. More than capacity() is no state a kernel makes.
+  // Bytes that are published and not yet consumed. The kernel never publishes more than capacity(); a larger value
+  // means that the metadata page was overwritten.
   uint64_t Available() const;
-  // Where the next unread byte is, from the start of the data.
+  // The offset of the next unread byte, in bytes from the start of the data area.
   size_t ReadOffset() const;
-  // Gives `bytes` back. False, and nothing done, when the ring can't be written or that much is not there.
+  // Releases `bytes` bytes to the kernel. Returns false and does nothing when the ring is not writable or fewer bytes
+  // are available.
   bool Consume(uint64_t bytes) const;
-  // Gives back all that is published, and answers how much. Only when writable().
+  // Releases everything that is published and returns the number of bytes. Call it only when writable().
   uint64_t SkipToHead() const;
 
-  // Copies what is published into `target`, which is laid out like the mapping and as long. Answers Available();
-  // copies nothing when that exceeds capacity().
+  // Copies the published bytes to the same offsets in `target`, which is at least as long as the mapping. Returns
+  // Available(). Copies nothing when that is more than capacity().
   uint64_t CopyPublished(std::span<std::byte> target) const;
 
-  // Overwrite mode: copies all data, newest record first, into `target`, capacity() bytes long. `head` becomes the
-  // position where the copy begins. Answers how many bytes at the end of the copy the kernel has overwritten meanwhile,
-  // the record being written not counted.
+  // For overwrite mode: copies the whole data area into `target` (capacity() bytes), newest record first. Sets `head`
+  // to the position of the copy's first byte. Returns how many bytes at the end of the copy the kernel may have
+  // overwritten during the copy. A record that was still being written is not included in this number.
   uint64_t Snapshot(std::span<std::byte> target, uint64_t& head) const;
 
  private:

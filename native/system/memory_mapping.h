@@ -9,13 +9,13 @@
 
 namespace perfring::system {
 
-// The one owner of a mapping: mmap(2) at its birth, munmap(2) at its end.
+// The only owner of a mapping: Map() calls mmap(2), the destructor calls munmap(2).
 class MemoryMapping {
  public:
-  // Maps `length` bytes of `fd` from `offset` on, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed before
-  // it.
+  // Maps `length` bytes of `fd` from `offset` on, MAP_SHARED. The mapping keeps the file alive: `fd` may be closed
+  // before it.
   static OrErrno<MemoryMapping> Map(int fd, size_t length, bool writable, off_t offset = 0);
-  // Maps `length` bytes of no file, private, that nobody can access until mprotect(2) allows it.
+  // Maps `length` bytes, private and anonymous, that can't be accessed until mprotect(2) allows it.
   static OrErrno<MemoryMapping> MapInaccessible(size_t length);
 
   MemoryMapping(MemoryMapping&& other) noexcept;

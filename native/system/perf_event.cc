@@ -13,13 +13,13 @@
 namespace perfring::system {
 namespace {
 
-// The kernel takes no attribute larger than a page, and no page is smaller than this.
+// The kernel refuses an attribute larger than a page. No page is smaller than this.
 constexpr size_t kMaxAttributeBytes = 4096;
 
 uint32_t DeclaredSize(std::span<const std::byte> attr) {
   uint32_t size = 0;
   std::memcpy(&size, attr.data() + offsetof(perf_event_attr, size), sizeof(size));
-  // perf_copy_attr() in kernel/events/core.c takes a size of 0 for that of the first version.
+  // perf_copy_attr() in kernel/events/core.c reads a size of 0 as the size of the first version.
   return size == 0 ? PERF_ATTR_SIZE_VER0 : size;
 }
 
@@ -32,14 +32,14 @@ bool PerfEvent::HoldsAttribute(std::span<const std::byte> attr) {
 
 OrErrno<PerfEvent> PerfEvent::Open(std::span<const std::byte> attr, pid_t pid, int cpu, int group_fd,
                                    unsigned long flags) {
-  // A copy, and one that the kernel can't read past: it writes attr.size on E2BIG, and the caller's memory may
-  // be shared with another thread.
+  // The kernel gets a copy: it writes attr.size on E2BIG, and another thread may change the caller's memory. The copy
+  // has the largest size the kernel accepts, so the kernel never reads past its end.
   alignas(8) std::array<std::byte, kMaxAttributeBytes> copy{};
   if (!HoldsAttribute(attr)) {
     return Errno{-EINVAL};
   }
   std::memcpy(copy.data(), attr.data(), attr.size());
-  // For an event of another process it waits for a lock, and gives up with EINTR when a signal is pending.
+  // For an event of another process the call waits for a lock and returns EINTR when a signal is pending.
   const SignalBlock block;
   const long fd = ::syscall(SYS_perf_event_open, copy.data(), pid, cpu, group_fd, flags | PERF_FLAG_FD_CLOEXEC);
   if (fd < 0) {

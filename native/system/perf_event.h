@@ -15,28 +15,29 @@ namespace perfring::system {
 // A perf event: the descriptor of perf_event_open(2).
 class PerfEvent {
  public:
-  // Whether `attr` holds all that the kernel will read of it: attr.size says how much that is.
+  // Whether `attr` contains all bytes that the kernel will read: as many as its field `size` says.
   static bool HoldsAttribute(std::span<const std::byte> attr);
 
-  // `attr`: bytes of struct perf_event_attr for which HoldsAttribute(). PERF_FLAG_FD_CLOEXEC is added to `flags`.
+  // `attr`: the bytes of a struct perf_event_attr; -EINVAL unless HoldsAttribute(attr). PERF_FLAG_FD_CLOEXEC is added
+  // to `flags`.
   static OrErrno<PerfEvent> Open(std::span<const std::byte> attr, pid_t pid, int cpu, int group_fd,
                                  unsigned long flags);
 
   int fd() const { return fd_.get(); }
 
-  // Each answers 0 or a negative errno.
+  // These return 0 or a negative errno.
   int SetEnabled(bool enabled) const;
-  // Sets the counter to 0, but not its times nor its count of lost samples.
+  // Sets the counter to 0. Its times and its count of lost samples stay.
   int Reset() const;
   int SetOutputPaused(bool paused) const;
-  // Redirects the output into the ring of `target`; null detaches.
+  // Redirects the output to the ring of `target`. Null ends the redirection.
   int SetOutput(const PerfEvent* target) const;
   int SetProgram(int program_fd) const;
 
-  // The id that samples of this event carry.
+  // The id in the samples of this event (PERF_SAMPLE_ID).
   OrErrno<uint64_t> Id() const;
 
-  // Reads the counters as read_format lays them out. Answers the number of words.
+  // Reads the counters, laid out as attr.read_format says. Returns the number of 64-bit words.
   OrErrno<size_t> Read(std::span<uint64_t> words) const;
 
  private:

@@ -9,10 +9,10 @@
 
 namespace perfring::system {
 
-// The two cursors of a ring's metadata page, and every memory barrier of this project.
+// The two cursors of a ring's metadata page, and every memory barrier of the C++ code. See docs/memory-order.md.
 //
-// data_head counts the bytes ever written, data_tail the bytes ever given back; both are 64-bit and wrap at
-// 2^64, so their difference is right at any time. Who writes a ring owns data_head, who reads it owns data_tail.
+// data_head counts all bytes written, data_tail all bytes released by the reader. Both are 64 bits wide and wrap at
+// 2^64, so their difference is always correct. Only the writer stores data_head, only the reader stores data_tail.
 //
 // The protocol is the kernel's. From kernel/events/ring_buffer.c, perf_output_put_handle():
 //
@@ -27,7 +27,7 @@ namespace perfring::system {
 // where A pairs with D, and B with C. https://github.com/torvalds/linux/blob/v6.12/kernel/events/ring_buffer.c#L60-L98
 class RingCursor {
  public:
-  // As many bytes of a metadata page as the cursors need to be there.
+  // The cursors are in the first kRequiredBytes bytes of a metadata page.
   static constexpr size_t kRequiredBytes = 1040;
   static constexpr size_t kAlignment = 8;
 
@@ -38,25 +38,25 @@ class RingCursor {
 
   // ---------------------------------------------------------------- the reader's side
 
-  // data_head, such that every byte below it is there to be read.
+  // Returns data_head. All data below it may be read.
   // Acquire (C): pairs with the smp_wmb() (B) before the store of data_head in the kernel's
   // perf_output_put_handle(), or with the release in Publish() of a writer in user space.
   uint64_t AcquireHead() const { return Head().load(std::memory_order_acquire); }
 
-  // data_tail, as its owner sees it.
-  // Relaxed: only the reader stores data_tail, and this is the reader.
+  // Returns data_tail to the reader.
+  // Relaxed: the reader is the only one that stores data_tail.
   uint64_t OwnTail() const { return Tail().load(std::memory_order_relaxed); }
 
-  // Gives everything below `tail` back to the writer.
+  // Releases everything below `tail` to the writer.
   // Release (D): pairs with the control dependency (A) from the kernel's load of data_tail in
-  // __perf_output_begin() to its stores of data, or with AcquireTail() of a writer in user space: what was
-  // read below `tail` has been read before a byte of it is overwritten.
+  // __perf_output_begin() to its stores of data, or with AcquireTail() of a writer in user space. All reads below
+  // `tail` are complete before the writer overwrites these bytes.
   void ReleaseTail(uint64_t tail) const { Tail().store(tail, std::memory_order_release); }
 
-  // data_head again, not before all data that was read so far.
-  // The fence keeps earlier loads (a copy of the data) before this load; it pairs with the smp_wmb() (B): if the
-  // copy saw bytes of a record that was complete, this sees a data_head that covers it. A record that is still
-  // being written shows in no data_head: a caller allows for one.
+  // Loads data_head again, after all earlier reads of data.
+  // The fence keeps earlier loads (a copy of the data) before this load. It pairs with the smp_wmb() (B): if the copy
+  // contains bytes of a complete record, the returned data_head covers that record. A record that is still being
+  // written is not covered by any data_head: the caller must allow for one such record.
   uint64_t HeadAfterReads() const {
     std::atomic_thread_fence(std::memory_order_acquire);
     return Head().load(std::memory_order_relaxed);
@@ -64,13 +64,13 @@ class RingCursor {
 
   // ---------------------------------------------------------------- the writer's side (rings in memory)
 
-  // data_tail, such that every byte below it may be overwritten.
+  // Returns data_tail. All bytes below it may be overwritten.
   // Acquire: pairs with ReleaseTail() of the reader. It stands for the kernel's (A), where a control dependency
   // from the load to the stores is enough.
   uint64_t AcquireTail() const { return Tail().load(std::memory_order_acquire); }
 
-  // data_head, as its owner sees it.
-  // Relaxed: only the writer stores data_head, and this is the writer.
+  // Returns data_head to the writer.
+  // Relaxed: the writer is the only one that stores data_head.
   uint64_t OwnHead() const { return Head().load(std::memory_order_relaxed); }
 
   // Publishes everything below `head`.
@@ -82,7 +82,7 @@ class RingCursor {
   static constexpr size_t kTailOffset = offsetof(perf_event_mmap_page, data_tail);
   static_assert(kHeadOffset == 1024 && kTailOffset == 1032, "the ABI of struct perf_event_mmap_page");
   static_assert(kTailOffset + sizeof(uint64_t) == kRequiredBytes);
-  static_assert(std::atomic_ref<uint64_t>::is_always_lock_free, "the other side takes no lock");
+  static_assert(std::atomic_ref<uint64_t>::is_always_lock_free, "the kernel takes no lock");
 
   std::atomic_ref<uint64_t> Head() const { return std::atomic_ref<uint64_t>(*head_); }
   std::atomic_ref<uint64_t> Tail() const { return std::atomic_ref<uint64_t>(*tail_); }

@@ -5,15 +5,15 @@
 
 namespace perfring::system {
 
-// Blocks every signal of the calling thread for as long as this lives. For system calls that give up when a signal is
+// Blocks all signals of the calling thread while this object exists. It is for system calls that fail when a signal is
 // pending: a CPU profiler sends SIGPROF to the thread every millisecond or more often. A blocked signal is delivered
-// afterwards, or to another thread at once; what kills the process is not held up.
+// afterwards, or to another thread at once. SIGKILL can't be blocked.
 class SignalBlock {
  public:
   SignalBlock() {
     sigset_t all;
     ::sigfillset(&all);
-    // Not pthread_sigmask(), which asks for glibc 2.32: on Linux both set the mask of the calling thread.
+    // pthread_sigmask() would require glibc 2.32. On Linux sigprocmask() sets the mask of the calling thread as well.
     ::sigprocmask(SIG_SETMASK, &all, &before_);  // NOLINT(concurrency-mt-unsafe): see above
   }
   ~SignalBlock() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }  // NOLINT(concurrency-mt-unsafe): see above

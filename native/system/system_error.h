@@ -7,22 +7,22 @@
 
 namespace perfring::system {
 
-// A failure as the kernel counts it: -EACCES, -ENOMEM, … Always negative.
+// A negative errno, as the kernel returns it: -EACCES, -ENOMEM, …
 struct Errno {
   int negative;
 };
 
-// The failure of the system call just made.
+// The errno of the last system call of this thread.
 inline Errno LastErrno() { return Errno{-errno}; }
 
-// The outcome of a call that has no other result: 0 or a negative errno.
+// 0, or the negative errno when `result` is negative. For calls without another result.
 inline int StatusOf(long result) { return result < 0 ? -errno : 0; }
 
-// What a call gave: its value, or the errno it failed with.
+// The result of a call: its value, or the errno of its failure.
 template <typename Value>
 class [[nodiscard]] OrErrno {
  public:
-  // Both conversions are implicit, so that `return value;` and `return LastErrno();` read as they are.
+  // Both conversions are implicit, so that functions can write `return value;` and `return LastErrno();`.
   OrErrno(Value value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   OrErrno(Errno error) : error_(error.negative) {}    // NOLINT(google-explicit-constructor)
 

@@ -7,7 +7,7 @@
 namespace perfring::system {
 namespace {
 
-// cpu_set_t ends at 1,024 CPUs; the kernel takes and fills a longer array of them.
+// One cpu_set_t holds 1,024 CPUs. The kernel accepts a longer array.
 using CpuMask = std::array<cpu_set_t, (kMaxCpu + 1) / CPU_SETSIZE>;
 
 }  // namespace

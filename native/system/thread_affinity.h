@@ -9,10 +9,10 @@
 
 namespace perfring::system {
 
-// No kernel is built for more CPUs (CONFIG_NR_CPUS goes to 8192).
+// The highest CPU number: CONFIG_NR_CPUS is at most 8192.
 inline constexpr int kMaxCpu = 8191;
 
-// sched_setaffinity(2) of the calling thread. Each CPU is from 0 to kMaxCpu. Answers 0 or a negative errno.
+// sched_setaffinity(2) of the calling thread. Each CPU is from 0 to kMaxCpu. Returns 0 or a negative errno.
 int SetThreadAffinity(std::span<const int> cpus);
 
 // sched_getaffinity(2) of the calling thread, in ascending order.

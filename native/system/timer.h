@@ -9,16 +9,16 @@
 
 namespace perfring::system {
 
-// A timer with a descriptor that is readable when it expired: timerfd(2) on CLOCK_MONOTONIC.
+// A timer whose descriptor is readable after it expired: timerfd(2) on CLOCK_MONOTONIC.
 class Timer {
  public:
   static OrErrno<Timer> Open();
 
   int fd() const { return timer_.get(); }
 
-  // Arms; (0, 0) disarms, an interval of 0 is one shot. Answers 0 or a negative errno.
+  // Arms the timer. An interval of 0 makes it expire once; (0, 0) disarms it. Returns 0 or a negative errno.
   int Set(uint64_t first_microseconds, uint64_t interval_microseconds) const;
-  // Whether it expired since the last call.
+  // Returns whether the timer has expired since the last call.
   bool TakeExpiry() const;
 
  private:

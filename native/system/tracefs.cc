@@ -21,8 +21,8 @@ OrErrno<UniqueFd> OpenDirectory(const char* path) {
   return directory;
 }
 
-// A tracefs of our own, attached to no path: it goes with the descriptor.
-// By number, since glibc has wrappers only from 2.36 on.
+// Mounts a tracefs that is attached to no path. It is unmounted when the descriptor is closed.
+// The system calls are made by number, because glibc has wrappers only from 2.36 on.
 OrErrno<UniqueFd> MountDetached() {
   const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC)));
   if (context.get() < 0) {
@@ -70,14 +70,15 @@ OrErrno<int> TracepointId(const std::string& category, const std::string& name) 
   for (const char* const mount : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
     OrErrno<UniqueFd> tracefs = OpenDirectory(mount);
     int status = tracefs.error();
-    // The directory is there without a mount as well, and then it is empty.
+    // The directory exists even when nothing is mounted; then it is empty.
     if (tracefs.ok()) {
       status = StatusOf(::faccessat(tracefs.value().get(), "events", F_OK, 0));
     }
     if (status == 0) {
       return ReadId(tracefs.value().get(), path);
     }
-    // Nothing is mounted here, or the way here is closed, as that into debugfs is for an ordinary user: look elsewhere.
+    // Nothing is mounted here, or the directory can't be entered, as debugfs can't by an ordinary user: try the next
+    // one.
     const bool absent = status == -ENOENT || status == -ENOTDIR || (status == -EACCES && !tracefs.ok());
     if (!absent) {
       return Errno{status};

@@ -7,11 +7,11 @@
 
 namespace perfring::system {
 
-// Whether this can name a tracepoint, or the directory of a category: one path component.
+// Whether `name` is one path component, and so can name a tracepoint or the directory of a category.
 bool IsTracefsName(const std::string& name);
 
-// The id of a tracepoint, for perf_event_attr.config. It is taken from a mounted tracefs, or, where none is
-// visible, from one that is mounted for this call alone and nowhere in the file tree. -ENOENT: no such tracepoint.
+// The id of a tracepoint, for perf_event_attr.config. It is read from a mounted tracefs. If none is visible, a tracefs
+// is mounted for this call only, outside the file tree. -ENOENT: no such tracepoint.
 OrErrno<int> TracepointId(const std::string& category, const std::string& name);
 
 }  // namespace perfring::system

@@ -7,7 +7,7 @@
 
 namespace perfring::system {
 
-// The one owner of a file descriptor.
+// The only owner of a file descriptor.
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -24,10 +24,10 @@ class UniqueFd {
   UniqueFd& operator=(const UniqueFd&) = delete;
   ~UniqueFd() { Reset(); }
 
-  // The descriptor's number, or -1 when there is none.
+  // The descriptor, or -1 when there is none.
   int get() const { return fd_; }
 
-  // Never retried: Linux frees the number even when close(2) reports EINTR.
+  // close(2) is never repeated: Linux frees the descriptor even when it returns EINTR.
   void Reset() {
     if (fd_ >= 0) {
       ::close(std::exchange(fd_, -1));

@@ -1,4 +1,4 @@
-#include "binding/answer.h"
+#include "binding/result.h"
 
 #include <cerrno>
 #include <cstring>
@@ -70,7 +70,7 @@ napi_value ArrayValue(napi_env env, std::span<const napi_value> elements) {
   napi_value array = nullptr;
   napi_create_array_with_length(env, elements.size(), &array);
   for (uint32_t i = 0; i < elements.size(); ++i) {
-    // A setter on Array.prototype could refuse.
+    // napi_set_element() can run a setter on Array.prototype, which may throw.
     if (napi_set_element(env, array, i, elements[i]) != napi_ok) {
       ClearPendingException(env);
       return nullptr;
@@ -79,12 +79,12 @@ napi_value ArrayValue(napi_env env, std::span<const napi_value> elements) {
   return array;
 }
 
-Napi::Value Answer(const Napi::CallbackInfo& info, double number) {
+Napi::Value Result(const Napi::CallbackInfo& info, double number) {
   return {info.Env(), NumberValue(info.Env(), number)};
 }
 
-Napi::Value AnswerObject(const Napi::CallbackInfo& info, napi_value object) {
-  return object == nullptr ? Answer(info, -ENOMEM) : Napi::Value(info.Env(), object);
+Napi::Value ResultObject(const Napi::CallbackInfo& info, napi_value object) {
+  return object == nullptr ? Result(info, -ENOMEM) : Napi::Value(info.Env(), object);
 }
 
 void DefineFunction(napi_env env, napi_value exports, const char* name, napi_callback callback) {
