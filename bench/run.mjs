@@ -34,7 +34,7 @@ function options() {
   return { ...values, rows };
 }
 
-/** Where things stand, on one line of a terminal that the next one overwrites; nothing when stderr is a file. */
+/** Shows the progress on one line of the terminal, which the next call overwrites. Does nothing when stderr is a file. */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
@@ -60,7 +60,7 @@ async function main() {
     quick,
     progress,
     contenders: contenders(built),
-    /** A contender that failed is said so and left out of the rest of its cell; the others go on. */
+    /** Reports a contender that failed and leaves it out of the rest of its cell. The others continue. */
     fault(error) {
       progress('');
       console.error(error.message);

@@ -1,4 +1,4 @@
-// Errors have a stable code: match it, and show the message, which says what to do.
+// Errors have a stable code: compare the code, and show the message, which says what to do.
 import {
   attachBuiltin,
   BUILTIN_PROGRAMS,
@@ -16,9 +16,9 @@ import {
   ProgramRejectedError,
 } from 'perfring';
 
-/** What went wrong, in a line. */
+/** One line about an error. */
 function explain(error: unknown): string {
-  // A program that the verifier refuses: its log says why.
+  // The verifier rejected a program. Its log contains the reason.
   if (error instanceof ProgramRejectedError)
     return `${error.code}: ${error.log.trim().split('\n').length} lines of log`;
   // A system call that failed: code is the errno's name, syscall the call's.
@@ -37,7 +37,7 @@ function attempt(what: () => unknown): void {
   }
 }
 
-// A program that reads a register nobody wrote.
+// A program that reads an uninitialised register.
 const instructions = bpf.assemble([bpf.mov('r0', 'r5'), bpf.exit()]);
 attempt(() => BpfProgram.load({ type: 3, name: 'refused', instructions }));
 attempt(() => PerfEventArray.openPinned('/sys/fs/bpf/no-such-map'));
@@ -45,7 +45,7 @@ attempt(() => PerfMapReader.open(PerfEventArray.create(), { bufferBytes: 1 }));
 
 console.log(BUILTIN_PROGRAMS.map(({ name }) => name).join(', '));
 const array = PerfEventArray.create();
-// A name from a user: checked, with the names there are in the error.
+// A name from a user. If it is unknown, the error lists the names.
 const { name, description } = builtinNamed(DEFAULT_BUILTIN.name);
 attachBuiltin(name, array).close();
 console.log(`${name}: ${description}`);

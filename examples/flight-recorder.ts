@@ -1,4 +1,4 @@
-// The last moments before something happened: rings that overwrite their oldest records, and a look at them.
+// A flight recorder: rings where new records overwrite the oldest ones, and a snapshot of them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { attachBuiltin, FlightRecorder, PerfEventArray } from 'perfring';
 
@@ -8,7 +8,7 @@ async function main(): Promise<void> {
   const program = attachBuiltin('sched_switch', array);
   await pause(500);
 
-  // Producers go on meanwhile; no record in the snapshot is torn, and all CPUs are in one order of time.
+  // Producers continue during the snapshot. No record in it is torn, and the records of all CPUs are in time order.
   const snapshot = recorder.snapshot();
   let last = 0n;
   let ordered = true;

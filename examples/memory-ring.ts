@@ -1,4 +1,4 @@
-// The protocol alone, in plain memory: no privilege, no kernel. A writer and a reader share one ring.
+// A ring in memory, without the kernel and without privileges. A writer and a reader share it.
 import { MemoryRingStorage } from 'perfring';
 
 const storage = new MemoryRingStorage({ dataPageCount: 4, shared: true });

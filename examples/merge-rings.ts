@@ -1,7 +1,7 @@
 // Two rings in memory, as two CPUs would write them, read as one stream in time order, and sent on by message type.
 import { Dispatcher, MemoryRingStorage, PerfRing, RingReader, recordFormat } from 'perfring';
 
-/** A message: when it was sent (u64, nanoseconds), its type (u32), and what it says (u32). */
+/** A message: the time it was sent (u64, nanoseconds), its type (u32) and its content (u32). */
 function message(time: bigint, type: number, value: number): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(16));
   bytes.setBigUint64(0, time, true);
@@ -13,7 +13,7 @@ function message(time: bigint, type: number, value: number): Uint8Array {
 const OPENED = 1;
 const CLOSED = 2;
 
-// MemoryRingStorage makes the memory; PerfRing.initContiguous takes memory that is there. The payload's first field is the time.
+// MemoryRingStorage allocates memory; PerfRing.initContiguous uses existing memory. The payload's first field is the time.
 const storage = new MemoryRingStorage({ dataPageCount: 1, timeInPayload: 0, cpu: 0 });
 const memory = new SharedArrayBuffer(2 * 4096);
 const format = recordFormat();
@@ -35,7 +35,7 @@ dispatcher.onMessage(CLOSED, (record) =>
   console.log(`${record.time}: CPU ${record.cpu} closed ${record.u32(12)}`),
 );
 
-// Nothing is written any more, so nothing needs to be held back for a clock.
+// All records have been written, so the reader need not wait for later ones.
 const reader = new RingReader({ live: false });
 reader.addRing(storage.ring);
 reader.addRing(second);

@@ -1,4 +1,4 @@
-// What an agent exports of its readers: whether the machine allows them, what came, and what was lost.
+// Metrics of an agent: whether this machine supports readers, and how many samples were received and lost.
 import { createServer } from 'node:http';
 import {
   diagnose,

@@ -1,4 +1,4 @@
-// A BPF program of one's own, written with the assembler: it is run 1,000 times, and each run sends its number.
+// A BPF program written with the assembler. It is run 1,000 times, and each run writes a sample with its number.
 import { BpfMap, BpfProgram, bpf, kernel, PerfEventArray, PerfMapReader } from 'perfring';
 
 const BPF_MAP_TYPE_ARRAY = 2;

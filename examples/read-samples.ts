@@ -1,4 +1,4 @@
-// Every thread switch on this machine, for a second: who left which CPU.
+// Prints thread switches of this machine for one second: which thread left which CPU.
 import { attachBuiltin, decoderFor, PerfEventArray, PerfMapReader } from 'perfring';
 
 async function main(): Promise<void> {

@@ -1,6 +1,6 @@
 /** The public surface, in the README's order. */
 
-// First: it explains what happens in a bundle, before another module fails there.
+// This import must be the first: in a bundle it throws an error that explains what to do, before another module fails.
 import './addon/bundled';
 
 export { PerfMapReader } from './perf-array/perf-map-reader';

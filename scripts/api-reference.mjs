@@ -1,9 +1,9 @@
 /**
  * Makes docs/api from the doc comments of what lib/index.ts exports.
  *
- * `node scripts/api-reference.mjs` writes it; `--check` writes nothing, and fails when docs/api is not what would be written.
- * Both fail when a public signature names a type that isn't exported, a public item has no doc comment, a link leads nowhere,
- * or a class or function occurs in no example: in no ```ts block of a doc comment or document, and in no file of examples/.
+ * `node scripts/api-reference.mjs` writes it; `--check` writes nothing and fails when docs/api is out of date. Both fail when
+ * a public signature uses a type that isn't exported, a public item has no doc comment, a link is broken, or a class or
+ * function has no example: neither in a ```ts block of a doc comment or document nor in a file of examples/.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -39,7 +39,7 @@ function installTool() {
   if (result.status !== 0) throw new Error(`npm ci in scripts/api-reference failed\n${result.stderr}`);
 }
 
-/** @returns typedoc's complaints */
+/** @returns the warnings of typedoc */
 function generate(folder) {
   rmSync(folder, { recursive: true, force: true });
   const typedoc = join(TOOL, 'node_modules/typedoc/bin/typedoc');

@@ -1,8 +1,8 @@
 /**
  * Builds the addon: `node scripts/build-addon.mjs [--cmake | --gyp | --asan | --arm64]`.
  *
- * Nothing is downloaded. With cmake, by cmake-js where that is installed (a checkout has it, an installed package does
- * not) and else by cmake itself; without, by npm's own node-gyp and the headers of an installed Node. The result is
+ * Nothing is downloaded. If cmake is installed, cmake-js runs it (in a checkout) or this script does (in an installed package,
+ * which has no cmake-js). Otherwise npm's node-gyp builds the addon with the headers of the installed Node. The result is
  * build/Release/perfring.node, or build-asan/… and build-arm64/….
  */
 
@@ -14,7 +14,7 @@ import { attempt, isMain, runScript, ScriptError } from './shared/script.mjs';
 
 const require = createRequire(import.meta.url);
 
-/** What a build is called by the flags, where it goes, what compiles it, and what CMake is told for it. */
+/** Variant of the build -> its directory, its compiler, and its arguments for CMake. */
 const VARIANTS = {
   release: { directory: 'build', compiler: 'c++', defines: {} },
   asan: { directory: 'build-asan', compiler: 'c++', defines: { PERFRING_SANITIZE: 'ON' } },
@@ -30,7 +30,7 @@ const VARIANTS = {
 };
 
 /**
- * @param {{ variant?: keyof VARIANTS, tool?: 'cmake' | 'gyp' }} [options] the tool is chosen when not given
+ * @param {{ variant?: keyof VARIANTS, tool?: 'cmake' | 'gyp' }} [options] by default the tool that is installed is used
  * @returns {string} the path of the binary
  * @throws ScriptError
  */
@@ -39,7 +39,7 @@ export function buildAddon({ variant = 'release', tool } = {}) {
   if (chosen === 'cmake') buildWithCmake(VARIANTS[variant]);
   else buildWithGyp();
   const binary = join(ROOT, VARIANTS[variant].directory, 'Release', 'perfring.node');
-  if (!existsSync(binary)) throw new ScriptError(`the build succeeded and left no ${binary}`);
+  if (!existsSync(binary)) throw new ScriptError(`the build succeeded but did not create ${binary}`);
   return binary;
 }
 
@@ -52,7 +52,7 @@ function buildWithCmake({ directory, defines, compiler }) {
     return cmakeJs === undefined ? runCmake(directory, defines) : runCmakeJs(cmakeJs, directory, defines);
   };
   let result = build();
-  // node-gyp, or cmake with another generator, has built in this directory.
+  // node-gyp, or cmake with another generator, may have built in this directory before.
   if (result.failed && result.output.includes('Does not match the generator')) {
     rmSync(join(ROOT, directory), { recursive: true, force: true });
     result = build();
@@ -66,8 +66,8 @@ function buildWithCmake({ directory, defines, compiler }) {
 }
 
 /**
- * Removes a build directory that cmake has configured for another checkout: where a checkout is copied or moved, cmake
- * goes on to compile the sources of the first one.
+ * Removes a build directory that cmake has configured for another checkout. After a checkout was copied or moved, cmake
+ * would still compile the sources of the first one.
  */
 function forgetOtherSources(directory) {
   const cache = join(ROOT, directory, 'CMakeCache.txt');
@@ -138,12 +138,12 @@ function buildWithGyp() {
     );
 }
 
-/** An installed package has none: npm would take it for a package to build when it is installed. */
+/** binding.gyp is not in the package under this name: with it, npm would build the addon during the installation. */
 function hasGypFile() {
   return existsSync(join(ROOT, 'binding.gyp'));
 }
 
-/** npm runs its scripts with the path of its own node-gyp; outside of them it is beside npm. */
+/** The path of npm's node-gyp. In scripts that npm runs it is in an environment variable; otherwise it is next to npm. */
 function findNodeGyp() {
   const prefix = join(dirname(process.execPath), '..');
   return [
@@ -153,7 +153,7 @@ function findNodeGyp() {
   ].find((path) => path && existsSync(path));
 }
 
-/** A prefix with include/node of this Node's major version: node-gyp looks for none by itself, and would download. */
+/** A directory with include/node of this Node's major version. Without it node-gyp would download the headers. */
 function findNodeHeaders() {
   const version = new RegExp(`^#define NODE_MAJOR_VERSION ${nodeMajor()}$`, 'm');
   return [process.env.npm_config_nodedir, join(dirname(process.execPath), '..'), '/usr', '/usr/local'].find(
@@ -168,7 +168,7 @@ function nodeMajor() {
   return process.versions.node.split('.')[0];
 }
 
-/** CMakeLists.txt and binding.gyp ask `node`: it is to be this one. */
+/** CMakeLists.txt and binding.gyp call `node`. This makes it the running Node. */
 function runWithThisNode(command, args) {
   const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   return attempt(command, args, { env: { ...process.env, PATH } });

@@ -1,9 +1,9 @@
 /**
- * Bundles the command, as tsc has compiled it, into one file: dist/cli/main.js and everything it loads into
- * dist/bin/perfring.js, the package's `bin`, which is loaded in half the time (docs/decisions.md). Beside it go the
- * licences of the packages that are in it.
+ * Bundles the compiled command, dist/cli/main.js and everything it loads, into one file: dist/bin/perfring.js, the
+ * package's `bin`. One file loads in half the time (docs/decisions.md). The licences of the bundled packages are written
+ * next to it.
  *
- * `node scripts/bundle-command.mjs [DIST]`, after tsc; DIST is where that wrote, dist when not given.
+ * `node scripts/bundle-command.mjs [DIST]`, after tsc; DIST is the output directory of tsc, by default dist.
  *
  * Nothing is minified: `--debug` shows stacks, and lib/ring/specialise.ts copies loops by their source.
  */
@@ -14,11 +14,11 @@ import { build } from 'esbuild';
 import { ROOT } from './shared/programs.mjs';
 import { runScript, ScriptError } from './shared/script.mjs';
 
-/** As deep as dist/addon and dist/cli, whose sources look for the package two directories up. */
+/** At the same depth as dist/addon and dist/cli, because their code looks for the package two directories up. */
 const BUNDLE = 'bin/perfring.js';
 const LICENSES = 'bin/LICENSES.txt';
 
-/** @param dist the directory that tsc has written to */
+/** @param dist the output directory of tsc */
 async function bundleCommand(dist) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
@@ -37,12 +37,12 @@ async function bundleCommand(dist) {
   writeFileSync(join(dist, LICENSES), licensesOf(packagesIn(Object.keys(inputs))));
 }
 
-/** The same wherever it was compiled: each part is labelled with its path. */
+/** Makes the paths in the bundle's comments relative, so that the bundle does not depend on where it was built. */
 function labelled(code, dist) {
   return code.replaceAll(`${relative(ROOT, dist)}/`, 'dist/');
 }
 
-/** esbuild leaves other characters in comments alone, and one of them makes V8 hold the whole file in two bytes a character. */
+/** Removes non-ASCII characters in comments. One of them would make V8 store the whole file with two bytes a character. */
 function asciiOf(code) {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -57,7 +57,7 @@ function licensesOf(directories) {
   const texts = directories.map((directory) => {
     const { name, version } = JSON.parse(readFileSync(join(ROOT, directory, 'package.json'), 'utf8'));
     const file = readdirSync(join(ROOT, directory)).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new ScriptError(`${name} brings no licence, and so can't be bundled`);
+    if (file === undefined) throw new ScriptError(`${name} can't be bundled: it contains no licence file`);
     return `${name} ${version}\n\n${readFileSync(join(ROOT, directory, file), 'utf8').trim()}\n`;
   });
   return `perfring.js holds these packages, each under its licence.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;

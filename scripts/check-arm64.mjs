@@ -1,7 +1,7 @@
 /**
- * Checks what can be checked of arm64 on another machine: the memory barriers of native/system/ring_cursor.h compile
- * to the instructions that they are meant to be, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu;
- * without it the check is skipped, and under CI it fails.
+ * Checks for arm64 that work on another machine: the memory barriers of native/system/ring_cursor.h compile to the expected
+ * instructions, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu. Without it the check is skipped; in CI
+ * it fails.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,8 @@ const OUTPUT = join(ROOT, 'build-arm64', 'check');
 const COMPILER = 'aarch64-linux-gnu-g++';
 
 /**
- * Each access, as a function that disassembles to a few lines, and the instruction that makes it what it is. `ldar`
- * is a load-acquire (`ldapr` its weaker kind), `stlr` a store-release, `dmb ishld` a barrier after loads.
+ * Each access as a small function, and the instruction that its code must contain. `ldar` is a load-acquire (`ldapr` a
+ * weaker one), `stlr` a store-release, `dmb ishld` a barrier after loads.
  */
 const ACCESSES = {
   acquire_head: {
@@ -65,7 +65,7 @@ function checkAccess(name, { code, expected }) {
     .filter((line) => /^\t[a-z]/.test(line));
   const listing = instructions.map((line) => line.trim().replaceAll('\t', ' ')).join('\n');
   if (!expected.test(listing))
-    throw new ScriptError(`${name}: no ${expected} in what the compiler made`, listing);
+    throw new ScriptError(`${name}: the compiled code has no ${expected}`, listing);
   console.log(`check-arm64: ${name}: ${listing.replaceAll('\n', '; ')}`);
 }
 

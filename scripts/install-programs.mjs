@@ -1,5 +1,5 @@
 /**
- * Installs, from Debian's packages and as root, every program that .ci/run calls and this machine lacks:
+ * Installs the programs that .ci/run calls and that are missing, from Debian's packages, as root:
  * `node scripts/install-programs.mjs`.
  */
 

@@ -1,10 +1,10 @@
 /**
- * What the tests notice: `nice node scripts/mutate.mjs [--seed S] [--mutants N] [--seconds N] [--stages near,unit] lib/ring lib/merge`.
+ * Mutation testing: `nice node scripts/mutate.mjs [--seed S] [--mutants N] [--seconds N] [--stages near,unit] lib/ring lib/merge`.
  * Makes small changes to the source, one at a time and chosen by the seed, in a copy of the tree, and runs the tests
  * that depend on the changed file, in stages: `near`, the unit tests of the same folder; `unit`, the other ones;
  * `integration`, as root. In a stage, the quickest file runs first, and the first failure ends the run; properties run
- * a twentieth of their cases, unless PERFRING_PROPERTY_RUNS says otherwise. A change that fails a test, or makes one run
- * without end, is killed. One that survives asks for a test, unless it changes nothing. A mutant takes 3 to 60 seconds.
+ * a twentieth of their cases, unless PERFRING_PROPERTY_RUNS says otherwise. A change is killed when a test fails or does not
+ * end. A change that survives needs a test, unless it has no effect. A mutant takes 3 to 60 seconds.
  * For two CPUs, start it twice, with other folders or another seed. Exit code 1 when a mutant survives.
  */
 
@@ -29,10 +29,10 @@ import { parseArgs } from 'node:util';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { parseSync } = createRequire(import.meta.url)('@swc/core');
-/** Not copied: what is large and not changed is linked. */
+/** Large directories that do not change: they are linked and not copied. */
 const NOT_COPIED = new Set(['.git', 'node_modules']);
 
-/** Operator -> the one that takes its place. */
+/** Operator -> its replacement. */
 const OPERATORS = new Map(
   '< <=, <= <, > >=, >= >, === !==, !== ===, + -, - +, * /, / *, % *, & |, | &, ^ |, << >>, >> <<, >>> >>, && ||, || &&, ?? &&, += -=, -= +=, |= &=, &= |=, ^= |=, ++ --, -- ++'
     .split(', ')
@@ -44,7 +44,7 @@ const CONDITIONS = new Set(['IfStatement', 'WhileStatement', 'DoWhileStatement',
 /** Types, and texts for messages. */
 const SKIPPED = /^(Ts(?!AsExpression|NonNull|Const|Satisfies)|Import|TemplateLiteral|StringLiteral)/;
 
-/** All changes of one file: where, and by what. */
+/** All possible changes of one file: the place, and the new text. */
 function mutantsOf(file) {
   const bytes = readFileSync(join(copy, file));
   const { body, span } = parseSync(bytes.toString(), { syntax: 'typescript', target: 'es2022' });
@@ -89,7 +89,7 @@ function sourcesIn(folder) {
   );
 }
 
-/** The same order from the same seed. */
+/** Shuffles; the same seed gives the same order. */
 function shuffled(list, seed) {
   let state = seed >>> 0;
   const random = (limit) => {
@@ -103,7 +103,7 @@ function shuffled(list, seed) {
   return list;
 }
 
-/** Runs the files in the order of the command line; by itself, jest runs the longest first. */
+/** Makes jest run the files in the order of the command line. By default it runs the longest first. */
 const SEQUENCER = `
 const Sequencer = require(${JSON.stringify(join(ROOT, 'node_modules/@jest/test-sequencer'))}).default;
 const order = process.argv;
@@ -122,7 +122,7 @@ const jest = (...args) => [
   ...args,
 ];
 
-/** The tests that depend on a file, by stage; each stage is run only when the ones before it notice nothing. */
+/** The tests that depend on a file, by stage. A stage runs only when all tests of the earlier stages pass. */
 function testsOf(file) {
   const { stdout } = spawnSync(process.execPath, jest('--listTests', '--findRelatedTests', file), {
     cwd: copy,
@@ -139,8 +139,8 @@ function testsOf(file) {
 }
 
 /**
- * @param seconds after which the run is ended
- * @returns whether the tests pass (undefined: they did not end), and the files that fail
+ * @param seconds the time limit of the run
+ * @returns whether the tests passed (undefined: they reached the time limit), and the files that failed
  */
 async function run(tests, seconds, ...options) {
   const log = join(copy, '.log');
@@ -177,7 +177,7 @@ async function run(tests, seconds, ...options) {
   };
 }
 
-/** Runs the tests on the unchanged tree, which they must pass. @returns path -> how many seconds it takes */
+/** Runs the tests on the unchanged tree, where they must pass. @returns path -> its duration in seconds */
 async function measure(tests) {
   const result = join(copy, '.result.json');
   const { passed, failed } = await run(tests, 3600, '--json', `--outputFile=${result}`);
@@ -209,7 +209,7 @@ async function verdictOn(mutant, lists, seconds) {
   }
 }
 
-/** The line as it was, and what is changed in it. */
+/** A text with the original line and the change. */
 function described({ file, from, to, text }) {
   const source = readFileSync(join(copy, file));
   const before = source.subarray(0, from).toString();
@@ -269,5 +269,5 @@ for (const mutant of chosen) {
 }
 console.table(Object.fromEntries(rows));
 const made = counts.killed + counts.endless + counts.SURVIVED;
-console.log(`${made - counts.SURVIVED} of ${made} noticed; survivors change nothing, or ask for a test`);
+console.log(`${made - counts.SURVIVED} of ${made} killed; a survivor has no effect, or needs a test`);
 process.exitCode = counts.SURVIVED === 0 ? 0 : 1;

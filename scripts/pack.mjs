@@ -1,10 +1,9 @@
 /**
- * What `npm pack` and `npm publish` run first (prepack): compiles lib into dist anew, bundles the command, and
- * builds the addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that installing the package
- * compiles nothing. package.json ("files") says what is packed. Needs an x64 machine with cmake, g++ and
- * g++-aarch64-linux-gnu.
+ * `npm pack` and `npm publish` run this first (prepack). It compiles lib into dist again, bundles the command, and builds the
+ * addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that an installation compiles nothing. "files" in
+ * package.json lists what is packed. Needs an x64 machine with cmake, g++ and g++-aarch64-linux-gnu.
  *
- * It writes to stderr: the stdout of `npm pack` names the tarball.
+ * It writes only to stderr, because `npm pack` prints the tarball's name to stdout.
  */
 
 import { copyFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
@@ -14,16 +13,16 @@ import { setup } from './setup.mjs';
 import { FOR_PACKING, missingPrograms, ROOT } from './shared/programs.mjs';
 import { run, runScript, ScriptError } from './shared/script.mjs';
 
-/** Where binutils for the architecture are, and which build makes the binary. */
+/** Architecture -> the prefix of its binutils, and the variant of the build. */
 const ARCHITECTURES = {
   x64: { variant: 'release', binutils: '' },
   arm64: { variant: 'arm64', binutils: 'aarch64-linux-gnu-' },
 };
 
-/** The glibc that the oldest supported Node was built against: where Node runs, the addon must. */
+/** The glibc that the oldest supported Node needs. The addon must not need a newer one. */
 const OLDEST_GLIBC = '2.28';
 
-/** Compiled elsewhere and moved: dist may hold what an earlier lib had, and must not be half there for who runs it. */
+/** Compiles into another directory and then moves it: dist must have no old files, and must be complete while others use it. */
 function compileTypeScript() {
   const dist = join(ROOT, 'dist');
   const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
@@ -52,13 +51,13 @@ function prebuild(architecture) {
   const libraries = neededLibraries(run(`${binutils}objdump`, ['-p', binary]));
   const foreign = libraries.filter((name) => !/^(libc\.so\.6|ld-linux-.*)$/.test(name));
   if (foreign.length > 0)
-    throw new ScriptError(`${binary} needs ${foreign.join(', ')}: only glibc is to be taken for granted`);
+    throw new ScriptError(`${binary} needs ${foreign.join(', ')}: it may need only libraries of glibc`);
   say(`linux-${architecture}: needs glibc ${floor} or newer, and no other library`);
 }
 
 /**
- * The headers of Node-API, and the licences of their packages. Whoever builds the addon from the installed package needs
- * them, and nobody else: so they are no dependencies of it.
+ * Copies the headers of Node-API and their licences into the package. Only a build of the addon from the installed package
+ * needs them, so they are not dependencies.
  */
 function copyHeaders() {
   const include = join(ROOT, 'prebuilds', 'include');
@@ -74,7 +73,7 @@ function copyHeaders() {
   }
 }
 
-/** The newest version of glibc that a symbol is asked of: `… (GLIBC_2.17) read`. */
+/** The newest version of glibc that the binary's symbols need: `… (GLIBC_2.17) read`. */
 function glibcFloor(symbols) {
   const versions = [...symbols.matchAll(/\bGLIBC_(\d+(?:\.\d+)+)/g)].map(([, version]) => version);
   if (versions.length === 0) throw new ScriptError('objdump shows no symbol of glibc', symbols);

@@ -20,7 +20,7 @@ if (file === undefined || args.length === 0) {
 }
 writeFileSync(file, svg(`$ sudo npx perfring ${args.join(' ')}`, terminalText()));
 
-/** What the command wrote, both streams, as a terminal gets it. */
+/** The output of the command (stdout and stderr) as a terminal gets it. */
 function terminalText() {
   const command = [process.execPath, join(ROOT, 'dist/bin/perfring.js'), ...args]
     .map((word) => `'${word}'`)
@@ -55,7 +55,7 @@ ${texts.join('\n')}
 `;
 }
 
-/** A line with SGR sequences as spans; what only moves the cursor is left out. */
+/** A line with SGR sequences as SVG spans. Sequences that move the cursor are left out. */
 function spans(line) {
   const last = line.slice(line.lastIndexOf('\r') + 1);
   const [first = '', ...styled] = last.split('\u001b[');

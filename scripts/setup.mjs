@@ -1,9 +1,9 @@
 /**
- * Does what a fresh clone needs before anything else runs, and nothing the second time: dependencies, the addon,
- * and the compiled TypeScript. Uses no dependency, since it runs before there are any.
+ * Prepares a fresh clone: installs the dependencies, builds the addon and compiles the TypeScript. Steps that are up to date
+ * are skipped. It imports no dependency, because it runs before they are installed.
  *
- * `node scripts/setup.mjs`, or setup() from another script. It writes to stderr, one line for each step that it
- * really does: the stdout of `npm start` carries samples alone.
+ * `node scripts/setup.mjs`, or setup() from another script. It writes one line to stderr for each step that it runs. Only
+ * samples go to the stdout of `npm start`.
  */
 
 import { createHash } from 'node:crypto';
@@ -23,7 +23,7 @@ export function setup() {
   });
   const bundle = join(ROOT, 'dist/bin/perfring.js');
   step('typescript', 'compiling the TypeScript', typescriptInputs(), bundle, () => {
-    // Else what was renamed in lib would stay in dist under its old name.
+    // Without this, files that were renamed in lib would stay in dist under their old names.
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], 'the TypeScript does not compile');
@@ -31,7 +31,7 @@ export function setup() {
   });
 }
 
-/** setup() for scripts: a failure is told on stderr and ends the process with 1. */
+/** setup() for scripts: after a failure it writes the message to stderr and ends the process with exit code 1. */
 export function setupOrExit() {
   try {
     setup();
@@ -45,19 +45,19 @@ export function setupOrExit() {
 function installDependencies() {
   if (dependenciesAreInstalled()) return;
   say('installing the dependencies (npm ci)');
-  // Also where NODE_ENV or npm's own settings leave out what only the build needs.
+  // Includes the development dependencies even if NODE_ENV or npm's settings exclude them.
   const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const clean = attempt('npm', ['ci', ...quiet]);
   if (!clean.failed) return;
-  // npm ci insists on a lock that names the optional packages of every platform, and a registry that does not have
-  // them all makes none such. npm install takes the versions of the same lock, and is content.
+  // npm ci fails when the lock file does not list the optional packages of every platform, which happens when the registry
+  // lacks some of them. npm install uses the same versions and accepts such a lock file.
   if (!clean.output.includes('EUSAGE')) throw new ScriptError('npm ci failed', clean.output);
   run('npm', ['install', '--no-save', ...quiet], 'npm install failed');
 }
 
 /**
- * Whether node_modules holds what package-lock.json asks for: npm keeps a copy of what it installed there.
- * Optional packages may be missing, being for other machines.
+ * Whether node_modules contains the packages of package-lock.json. npm writes the list of installed packages to a file there.
+ * Optional packages for other machines may be missing.
  */
 function dependenciesAreInstalled() {
   const installedLock = join(ROOT, 'node_modules/.package-lock.json');
@@ -71,7 +71,7 @@ function dependenciesAreInstalled() {
   });
 }
 
-/** The binary is of Node-API, so that one serves every version of Node; the headers come with the dependencies. */
+/** Builds the addon. It uses Node-API, so one binary works in every version of Node. The headers are a dependency. */
 function addonInputs() {
   return [
     ...filesUnder('native'),
@@ -90,8 +90,8 @@ function typescriptInputs() {
 }
 
 /**
- * Does a step when its inputs have changed since it was last done, or its output is gone. `npm run build:ts` takes the stamp
- * away: what it compiles may be changed back before the next set-up.
+ * Runs a step when its inputs have changed since it was last run, or its output is missing. `npm run build:ts` removes the
+ * stamp, because the sources it compiled may be changed back before the next set-up.
  */
 function step(name, description, inputs, output, action) {
   const stamp = join(STAMPS, name);

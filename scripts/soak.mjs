@@ -1,7 +1,7 @@
 /**
- * A long read, as root: `node scripts/soak.mjs [--records N] [--order cpu|time]`. Floods on every CPU, a hundred million
- * samples read by default and every byte of each compared; then what was received, lost and emitted, how long it took,
- * and memory from the first twentieth to the last. Exit code 1 when anything was wrong.
+ * A long read, as root: `node scripts/soak.mjs [--records N] [--order cpu|time]`. Producers write samples on every CPU as
+ * fast as they can. The reader reads a hundred million of them by default and compares every byte. Then it prints how many
+ * were received, lost and emitted, the duration, and the memory at the beginning and the end. Exit code 1 on any error.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 /**
  * `npm start`: the set-up, then samples of the default built-in program for a few seconds. Arguments go to collect:
  * `npm start -- --builtin sys_enter --duration 10s`.
- * Without the privilege to collect it shows what `doctor` says, and the one command to run instead; exit code 1.
+ * Without the privilege to collect it prints the output of `doctor` and the command to run instead; exit code 1.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -19,7 +19,7 @@ const require = createRequire(import.meta.url);
 const { diagnose } = require(join(ROOT, 'dist/index.js'));
 
 if (diagnose().ready) {
-  // The command in this process, which is then the one that signals and terminals know.
+  // The command runs in this process, so that signals and the terminal reach it directly.
   process.argv = [process.execPath, MAIN, ...COLLECT];
   require(MAIN);
 } else {

@@ -1,7 +1,7 @@
 /**
  * Runs test/kernels in small machines with Debian's kernels, as root or not: `node scripts/test-kernels.mjs [NAME…]`,
- * all of them when none is named. They are emulated, not virtualised, since many hosts can't; they have two CPUs, no disk and no
- * network. What runs there is this checkout's dist and addon.
+ * by default all of them. The machines are emulated and not virtualised, because many hosts can't virtualise. They have two
+ * CPUs, no disk and no network. They run the dist and the addon of this checkout.
  *
  * Kernels, and the arm64 system's libraries, are downloaded by apt-get from the Debian release of this machine, and
  * arm64's Node by npm; they stay in the system's folder for temporary files. Needs FOR_KERNELS of shared/programs.mjs,
@@ -56,16 +56,16 @@ const MACHINES = {
   '6.12-arm64': { kernel: '6.12', architecture: 'arm64' },
 };
 
-/** What Node and the addon load, beside Node itself. */
+/** The libraries that Node and the addon load. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1'];
 
-/** A machine that has not ended by itself is stopped then. It takes a tenth of it on a quiet machine. */
+/** The time limit of a machine. On a host without other load it needs a tenth of it. */
 const LONGEST_SECONDS = 600;
 
 const BEGIN = 'perfring-checks-begin';
 const END = 'perfring-checks-end';
 
-/** The machine's first process: mounts what a system has, runs the checks and switches the machine off. */
+/** The first process of the machine (init): mounts the file systems, runs the checks and switches the machine off. */
 const INIT = `#!/bin/sh
 export PATH=/usr/local/bin:/bin HOME=/root TERM=dumb
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp
@@ -136,7 +136,7 @@ class Packages {
   }
 }
 
-/** Other users can't write there, so that what is unpacked and run is what was downloaded. */
+/** A directory that only this user can write to, so that nobody else can change the downloaded files before they run. */
 function ownCache() {
   const directory = join(tmpdir(), `perfring-kernels-${process.getuid()}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -194,7 +194,7 @@ function programPath(name) {
   return realpathSync(run('sh', ['-c', `command -v ${name}`]).trim());
 }
 
-/** A program of this machine, and every library that ldd names, each where it is here. */
+/** A program of this host and every library that ldd lists, under the same paths as here. */
 function copyWithLibraries(root, program, place) {
   copyFileSync(program, join(root, place));
   chmodSync(join(root, place), 0o755);

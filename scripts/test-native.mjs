@@ -7,7 +7,7 @@
  * - uv: the poller compiles with the real uv.h, so what native/binding/uv_abi.h declares is true
  * - tidy: clang-tidy finds nothing in native
  *
- * What a check needs and this machine lacks is told; under CI it is a failure.
+ * A check whose tools are missing is skipped, and the message says what is missing. In CI it fails.
  */
 
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -46,7 +46,7 @@ const BINDING_DEFINES = [
 
 const CHECKS = { sanitizers, threads, uv, tidy };
 
-/** What a machine lacks for a check. */
+/** Something that a check needs is missing on this machine. */
 class Missing extends ScriptError {}
 
 function sanitizers() {
@@ -57,19 +57,19 @@ function sanitizers() {
 }
 
 function threads() {
-  // It does not understand fences (-Wtsan), and the tests with one have but one thread.
+  // ThreadSanitizer does not support fences (-Wtsan). The tests that use one have only one thread.
   const flags = ['-fsanitize=thread', '-Wno-tsan', '-pthread'];
   const programs = [
     compile('native-tests-tsan', testSources(), flags),
     compile('native-threads', ['test/native/ring_cursor_threads.cc'], flags),
   ];
-  // Without address randomisation: this ThreadSanitizer knows fewer layouts than kernels make.
+  // Without address randomisation: ThreadSanitizer does not support all address layouts of newer kernels.
   for (const program of programs) runShown('setarch', ['-R', program]);
 }
 
 function testSources() {
   return [...sourcesIn('native/system'), ...sourcesIn('test/native')].filter(
-    // The addon's alone: it would hide glibc's own here.
+    // This file is only for the addon. In a test program it would hide glibc's own symbols.
     (file) => !file.endsWith('glibc_floor.cc') && !file.endsWith('_threads.cc'),
   );
 }
@@ -123,7 +123,7 @@ function compile(name, sources, flags) {
   return program;
 }
 
-/** Runs as many commands at a time as there are CPUs; one that fails makes the whole fail, at the end. */
+/** Runs as many commands at a time as there are CPUs. If one fails, the others still run, and then an error is thrown. */
 function inParallel(commands) {
   const lines = commands.map((words) => words.join(' ')).join('\n');
   runShown('xargs', ['-P', String(availableParallelism()), '-I', '{}', 'sh', '-c', '{}'], lines);

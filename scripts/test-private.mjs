@@ -12,7 +12,7 @@ import { setup } from './setup.mjs';
 import { ROOT } from './shared/programs.mjs';
 import { run, runScript } from './shared/script.mjs';
 
-/** Who owns nothing else on this machine. */
+/** A user id that owns no other files on this machine. */
 const USER = 65_534;
 
 const TESTS = [
@@ -22,7 +22,7 @@ const TESTS = [
   'test/unit/(addon|scripts|build-files)',
 ];
 
-/** What isn't of use in the copy, or is large. */
+/** Files that the copy does not need, or that are large. */
 const LEFT_OUT = /^(\.git|build-.*|prebuilds|coverage|bench)$/;
 
 function testIn(checkout, title, command, environment) {
@@ -64,7 +64,7 @@ await runScript('test-private', () => {
       '--bounding-set=-all',
     ];
     const user = testIn(checkout, 'as an ordinary user', identity, { HOME: home, CI: '' });
-    // What needs privilege is skipped, as it should be: those tests ran as root, and count there.
+    // Tests that need privilege are skipped here. They ran as root before, so the skips are not counted.
     console.log(user.line.replace(/\d+ skipped/, '0 skipped'));
     process.exitCode = root.passed && user.passed ? 0 : 1;
   } finally {

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 const subjects = fileURLToPath(new URL('../subjects', import.meta.url));
 const node = (program) => [process.execPath, join(subjects, program)];
 
-/** The one that ratios are against: what nearly every C program on this ring runs. */
+/** The contender that ratios are relative to: libbpf, which most C programs use to read these rings. */
 export const BASE = 'libbpf sample_cb';
 
 /**
- * Who takes part in which row, ours first. `variant` goes into the question; a peer that was not built is left out.
+ * The contenders of each row, perfring's first. `variant` is sent to the subject. A peer that was not built is left out.
  * @param {ReturnType<import('./build.mjs').buildAll>} built
  */
 export function contenders(built) {

@@ -12,8 +12,8 @@ export function allowedCpus() {
 }
 
 /**
- * Who runs where: the readers on the last CPU, the producer on the one before, the driver, which sleeps while
- * anything is timed, on the first. The driver pins itself.
+ * Which CPU each process runs on: the readers on the last one, the producer on the one before, and the driver on the first.
+ * The driver sleeps while something is measured. It pins itself.
  */
 export function assignCpus() {
   const cpus = allowedCpus();
@@ -23,7 +23,7 @@ export function assignCpus() {
   return { reader, producer, driver: cpus[0] };
 }
 
-/** What a reader of the figures needs to know of the machine. */
+/** The facts about the machine that are printed with the figures. */
 export function describeMachine() {
   const cpuinfo = readFileSync('/proc/cpuinfo', 'utf8');
   return {

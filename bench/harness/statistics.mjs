@@ -7,7 +7,7 @@ export function quantile(numbers, q) {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** What a cell of the table shows: the median and the middle half of the rounds. */
+/** The figures of a table cell: the median and the quartiles of the rounds. */
 export function summary(numbers) {
   return {
     median: quantile(numbers, 0.5),

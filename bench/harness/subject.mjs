@@ -24,7 +24,7 @@ export class Subject {
     return this.#child.pid;
   }
 
-  /** Sends one line and answers the next line that comes back. */
+  /** Sends one line and returns the next line of the program's output. */
   ask(question) {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {

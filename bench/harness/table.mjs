@@ -16,7 +16,7 @@ export function spread(summary, digits) {
   return `${fixed(median, digits)} (${fixed(lowerQuartile, digits)}-${fixed(upperQuartile, digits)})`;
 }
 
-/** A number for people: thousands apart, so many digits after the point. */
+/** A number with a thousands separator and a given number of decimals. */
 export function fixed(number, digits = 0) {
   if (!Number.isFinite(number)) return '-';
   return number.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });

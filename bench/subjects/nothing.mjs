@@ -1,2 +1,2 @@
-// The floor of the start row: Node.js, one line, nothing of ours.
+// The baseline of the start row: Node.js prints one line and loads nothing of perfring.
 console.log(JSON.stringify({ first: Number(process.hrtime.bigint()) }));

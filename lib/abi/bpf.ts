@@ -1,6 +1,6 @@
 /**
- * The kernel's numbers for bpf(2), under the kernel's names. test/integration/abi proves each of them against
- * the compiled header.
+ * The kernel's numbers for bpf(2), under the kernel's names. test/integration/abi compares each of them with the
+ * kernel's header.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf_common.h
@@ -19,13 +19,13 @@ export const BPF_MAP_TYPE_USER_RINGBUF = 31;
 
 // ---------------------------------------------------------------------- flags of maps and their elements
 
-/** Update: create or replace. */
+/** Flag of BPF_MAP_UPDATE_ELEM: create the element or replace it. */
 export const BPF_ANY = 0;
-/** A descriptor that user space may only read through. */
+/** Opens a map's descriptor for reading only. Programs can still write to the map. */
 export const BPF_F_RDONLY = 1 << 3;
-/** Slots of a perf event array outlive the map descriptor that put them in. */
+/** The slots of a perf event array stay filled when the descriptor that filled them is closed. */
 export const BPF_F_PRESERVE_ELEMS = 1 << 11;
-/** Names of maps and programs, the ending NUL included. */
+/** Bytes for the name of a map or program, the final NUL included. */
 export const BPF_OBJ_NAME_LEN = 16;
 
 // ---------------------------------------------------------------------- records of a ring buffer map
@@ -50,7 +50,7 @@ export const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
 
 export const BPF_PERF_EVENT = 41;
 
-/** BPF_PROG_TEST_RUN: run once on the CPU named. Raw tracepoint programs only. */
+/** Flag of BPF_PROG_TEST_RUN: run once, on the given CPU. Only for raw tracepoint programs. */
 export const BPF_F_TEST_RUN_ON_CPU = 1 << 0;
 
 // ---------------------------------------------------------------------- enum bpf_func_id, and flags of helpers
@@ -64,7 +64,10 @@ export const BPF_FUNC_get_current_comm = 16;
 export const BPF_FUNC_perf_event_output = 25;
 export const BPF_FUNC_perf_event_read_value = 55;
 export const BPF_FUNC_probe_read_kernel_str = 115;
-/** struct bpf_pidns_info { __u32 pid; __u32 tgid; } of the running thread, in the namespace given. Linux 5.7 and later. */
+/**
+ * Writes struct bpf_pidns_info { __u32 pid; __u32 tgid; } of the running thread in a PID namespace. Linux 5.7 and
+ * later.
+ */
 export const BPF_FUNC_get_ns_current_pid_tgid = 120;
 export const BPF_FUNC_ringbuf_output = 130;
 export const BPF_FUNC_ringbuf_reserve = 131;
@@ -76,7 +79,10 @@ export const BPF_RB_NO_WAKEUP = 1 << 0;
 /** flags of bpf_ringbuf_output, submit and discard: wakes, also a reader that has not caught up. */
 export const BPF_RB_FORCE_WAKEUP = 1 << 1;
 
-/** flags of bpf_perf_event_output and bpf_perf_event_read_value: the slot of the CPU that runs the program. A 64-bit value: load it with mov32. */
+/**
+ * Flag of bpf_perf_event_output and bpf_perf_event_read_value: use the slot of the CPU that runs the program. The flags
+ * are 64 bits wide, so load this with mov32, which does not sign-extend.
+ */
 export const BPF_F_CURRENT_CPU = 0xffff_ffff;
 
 // ---------------------------------------------------------------------- opcodes: class, size, mode, operation, source
@@ -133,7 +139,9 @@ export const BPF_JSLE = 0xd0;
 
 /** src_reg of a 64-bit immediate load: imm is a map's descriptor, and the register gets the map. */
 export const BPF_PSEUDO_MAP_FD = 1;
-/** src_reg of a 64-bit immediate load: imm is an array map's descriptor, and the register points into its first value. */
+/**
+ * src_reg of a 64-bit immediate load: imm is an array map's descriptor, and the register points into its first value.
+ */
 export const BPF_PSEUDO_MAP_VALUE = 2;
 
 // ---------------------------------------------------------------------- struct bpf_insn

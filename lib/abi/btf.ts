@@ -1,6 +1,6 @@
 /**
  * The kernel's numbers for BTF, the type information of BPF objects and of the kernel, under the kernel's names.
- * test/integration/abi proves each of them against the compiled header.
+ * test/integration/abi compares each of them with the kernel's header.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/btf.h
  */
@@ -40,7 +40,7 @@ export const BTF_INT_SIGNED = 1 << 0;
 export const BTF_INT_CHAR = 1 << 1;
 export const BTF_INT_BOOL = 1 << 2;
 
-/** sizeof(struct btf_type), in words of 4 bytes as all that follows: name_off, info, size or type. */
+/** sizeof(struct btf_type) in words of 4 bytes, as the other sizes below: name_off, info, size or type. */
 export const BTF_TYPE_WORDS = 3;
 /** sizeof(struct btf_array): type, index_type, nelems. */
 export const BTF_ARRAY_WORDS = 3;

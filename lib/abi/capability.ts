@@ -1,5 +1,5 @@
 /**
- * The kernel's capabilities, under the kernel's names; the index is the bit.
+ * The kernel's capabilities, under the kernel's names. The index of a name is its bit in a capability set.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/capability.h
  */

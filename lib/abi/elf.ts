@@ -1,6 +1,6 @@
 /**
- * The numbers of ELF, as far as BPF objects need them, under the names of <elf.h>. test/integration/abi proves each of
- * them against the compiled header.
+ * The numbers of ELF that reading BPF objects needs, under the names of <elf.h>. test/integration/abi compares each of
+ * them with that header.
  *
  * @see https://man7.org/linux/man-pages/man5/elf.5.html
  */
@@ -14,7 +14,7 @@ export const ELFDATA2LSB = 1;
 export const ELFDATA2MSB = 2;
 export const EM_BPF = 247;
 
-/** sizeof(Elf64_Ehdr), and where its fields lie. */
+/** sizeof(Elf64_Ehdr), and the offsets of its fields in bytes. */
 export const EHDR_BYTES = 64;
 export const EHDR_MACHINE = 18;
 export const EHDR_SHOFF = 40;
@@ -22,7 +22,7 @@ export const EHDR_SHENTSIZE = 58;
 export const EHDR_SHNUM = 60;
 export const EHDR_SHSTRNDX = 62;
 
-/** sizeof(Elf64_Shdr), and where its fields lie. */
+/** sizeof(Elf64_Shdr), and the offsets of its fields in bytes. */
 export const SHDR_BYTES = 64;
 export const SHDR_NAME = 0;
 export const SHDR_TYPE = 4;
@@ -37,7 +37,7 @@ export const SHT_NOBITS = 8;
 export const SHF_EXECINSTR = 1 << 2;
 export const SHF_COMPRESSED = 1 << 11;
 
-/** sizeof(Elf64_Sym), and where its fields lie. */
+/** sizeof(Elf64_Sym), and the offsets of its fields in bytes. */
 export const SYM_BYTES = 24;
 export const SYM_NAME = 0;
 export const SYM_INFO = 4;

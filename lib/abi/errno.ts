@@ -1,5 +1,5 @@
 /**
- * errno: numbers, names, and the error a failed system call becomes.
+ * The numbers and names of errno, and the error for a failed system call.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/asm-generic/errno.h
  */
@@ -7,20 +7,22 @@
 import { constants } from 'node:os';
 import { PerfSystemError } from '../errors';
 
-/** Not in node's list: ENOTSUPP of include/linux/errno.h, which <errno.h> does not have either; ELIBACC of <errno.h>. */
-const NOT_OF_NODE: Readonly<Record<string, number>> = { ENOTSUPP: 524, ELIBACC: 79 };
+/** Errnos missing in `os.constants.errno` of node: ENOTSUPP of include/linux/errno.h, and ELIBACC of <errno.h>. */
+const MISSING_IN_NODE: Readonly<Record<string, number>> = { ENOTSUPP: 524, ELIBACC: 79 };
 
-/** Second names of one number, which <errno.h> has as well: the kernel says the other. */
+/** Second names that <errno.h> has for a number. Messages use the kernel's name: EAGAIN, EOPNOTSUPP. */
 const ALIASES = new Set(['EWOULDBLOCK', 'ENOTSUP']);
 
-const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries({ ...constants.errno, ...NOT_OF_NODE }));
+const NUMBERS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ ...constants.errno, ...MISSING_IN_NODE }),
+);
 const NAMES: ReadonlyMap<number, string> = new Map(
   [...NUMBERS].filter(([name]) => !ALIASES.has(name)).map(([name, number]) => [number, name]),
 );
 
 /**
- * @param number an errno, of either sign
- * @returns its name, `EACCES`; or `errno 4000` for a number without one
+ * @param number an errno, positive or negative
+ * @returns its name, such as `EACCES`; `errno 4000` for a number without a name
  */
 export function errnoName(number: number): string {
   const errno = Math.abs(number);
@@ -28,8 +30,9 @@ export function errnoName(number: number): string {
 }
 
 /**
- * @param name `EACCES`
+ * @param name such as `EACCES`
  * @returns its positive number
+ * @throws TypeError for an unknown name
  */
 export function errnoNumber(name: string): number {
   const number = NUMBERS.get(name);
@@ -37,16 +40,16 @@ export function errnoNumber(name: string): number {
   return number;
 }
 
-/** Whether what native answered is the error of that name. */
-export function isErrno(answer: unknown, name: string): boolean {
-  return answer === -errnoNumber(name);
+/** Whether the result of a native call is the negative errno of that name. */
+export function isErrno(result: unknown, name: string): boolean {
+  return result === -errnoNumber(name);
 }
 
 /**
- * The error of a failed system call.
- * @param errno the negative errno that native answered
+ * The error for a failed system call.
+ * @param errno the negative errno that the native function returned
  * @param syscall the call, with its command where it has one: `bpf(BPF_MAP_CREATE)`
- * @param explanation what was tried, with the values, and what to do; follows `SYSCALL ERRNO: `
+ * @param explanation what was tried, with the values, and what to do; the message is `SYSCALL ERRNO: EXPLANATION`
  */
 export function systemError(
   errno: number,

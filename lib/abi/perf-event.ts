@@ -1,6 +1,6 @@
 /**
  * The kernel's numbers for perf events and their rings, under the kernel's names, and the encoder of
- * struct perf_event_attr. test/integration/abi proves each of them against the compiled header.
+ * struct perf_event_attr. test/integration/abi compares each number with the kernel's header.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h
  */
@@ -18,7 +18,7 @@ export const PERF_TYPE_HW_CACHE = 3;
 export const PERF_TYPE_RAW = 4;
 export const PERF_TYPE_BREAKPOINT = 5;
 
-/** Nanoseconds of a CPU, by a timer of its own: what samplers use where there is no PMU. */
+/** Nanoseconds of a CPU's clock, counted by a timer for each CPU. Profilers use it where there is no PMU. */
 export const PERF_COUNT_SW_CPU_CLOCK = 0;
 /** Nanoseconds that the task ran. */
 export const PERF_COUNT_SW_TASK_CLOCK = 1;
@@ -29,7 +29,7 @@ export const PERF_COUNT_SW_PAGE_FAULTS_MIN = 5;
 export const PERF_COUNT_SW_PAGE_FAULTS_MAJ = 6;
 export const PERF_COUNT_SW_ALIGNMENT_FAULTS = 7;
 export const PERF_COUNT_SW_EMULATION_FAULTS = 8;
-/** Counts nothing: an event that only carries side-band records. */
+/** Counts nothing. For an event that only writes side-band records. */
 export const PERF_COUNT_SW_DUMMY = 9;
 /** The event that bpf_perf_event_output writes to. */
 export const PERF_COUNT_SW_BPF_OUTPUT = 10;
@@ -69,7 +69,7 @@ export const PERF_FORMAT_TOTAL_TIME_ENABLED = 1 << 0;
 export const PERF_FORMAT_TOTAL_TIME_RUNNING = 1 << 1;
 export const PERF_FORMAT_ID = 1 << 2;
 export const PERF_FORMAT_GROUP = 1 << 3;
-/** Linux 6.0 and later; perf_event_open answers EINVAL before. */
+/** Linux 6.0 and later; before, perf_event_open fails with EINVAL. */
 export const PERF_FORMAT_LOST = 1 << 4;
 
 // ---------------------------------------------------------------------- enum perf_event_type
@@ -120,7 +120,8 @@ export const PERF_SAMPLE_BRANCH_PRIV_SAVE = 1 << 18;
 /** Linux 6.8 and later: the counters of each branch. */
 export const PERF_SAMPLE_BRANCH_COUNTERS = 1 << 19;
 
-// ---------------------------------------------------------------------- type, spec, new_type and priv of struct perf_branch_entry
+// ---------------------------------------------------------------------- type, spec, new_type and priv of struct
+// perf_branch_entry
 
 export const PERF_BR_UNKNOWN = 0;
 export const PERF_BR_COND = 1;
@@ -175,7 +176,7 @@ export const PERF_TXN_CONFLICT = 1 << 5;
 export const PERF_TXN_CAPACITY_WRITE = 1 << 6;
 export const PERF_TXN_CAPACITY_READ = 1 << 7;
 export const PERF_TXN_ABORT_MASK = 0xffff_ffff_0000_0000n;
-/** Bits from here on are the code of the abort. */
+/** The abort code begins at this bit. */
 export const PERF_TXN_ABORT_SHIFT = 32;
 
 // ---------------------------------------------------------------------- header.misc
@@ -192,15 +193,15 @@ export const PERF_RECORD_MISC_PROC_MAP_PARSE_TIMEOUT = 1 << 12;
 export const PERF_RECORD_MISC_MMAP_DATA = 1 << 13;
 /** COMM: the name changed by execve(2). */
 export const PERF_RECORD_MISC_COMM_EXEC = 1 << 13;
-/** FORK: written by perf alone, not by the kernel. */
+/** FORK: set only by the perf tool, never by the kernel. */
 export const PERF_RECORD_MISC_FORK_EXEC = 1 << 13;
 /** SWITCH, SWITCH_CPU_WIDE: the thread leaves the CPU. */
 export const PERF_RECORD_MISC_SWITCH_OUT = 1 << 13;
 /** SAMPLE: PERF_SAMPLE_IP is the instruction that caused the event. */
 export const PERF_RECORD_MISC_EXACT_IP = 1 << 14;
-/** SWITCH, SWITCH_CPU_WIDE: the thread could have run on. */
+/** SWITCH, SWITCH_CPU_WIDE: the thread was preempted; it was still runnable. */
 export const PERF_RECORD_MISC_SWITCH_OUT_PREEMPT = 1 << 14;
-/** MMAP2: has the build id of the file in place of its inode. */
+/** MMAP2: the record has the build id of the file in place of its inode. */
 export const PERF_RECORD_MISC_MMAP_BUILD_ID = 1 << 14;
 
 // ---------------------------------------------------------------------- indexes of PERF_RECORD_NAMESPACES
@@ -213,7 +214,8 @@ export const USER_NS_INDEX = 4;
 export const MNT_NS_INDEX = 5;
 export const CGROUP_NS_INDEX = 6;
 
-// ---------------------------------------------------------------------- enum perf_record_ksymbol_type, flags, enum perf_bpf_event_type
+// ---------------------------------------------------------------------- enum perf_record_ksymbol_type, flags, enum
+// perf_bpf_event_type
 
 export const PERF_RECORD_KSYMBOL_TYPE_UNKNOWN = 0;
 export const PERF_RECORD_KSYMBOL_TYPE_BPF = 1;
@@ -225,7 +227,7 @@ export const PERF_BPF_EVENT_PROG_UNLOAD = 2;
 
 // ---------------------------------------------------------------------- enum perf_callchain_context
 
-// Not addresses: markers in a call chain. The entries after one are of its context.
+// Markers in a call chain, not addresses. The entries after a marker belong to its context.
 
 export const PERF_CONTEXT_HV = 0xffff_ffff_ffff_ffe0n;
 export const PERF_CONTEXT_KERNEL = 0xffff_ffff_ffff_ff80n;
@@ -233,7 +235,7 @@ export const PERF_CONTEXT_USER = 0xffff_ffff_ffff_fe00n;
 export const PERF_CONTEXT_GUEST = 0xffff_ffff_ffff_f800n;
 export const PERF_CONTEXT_GUEST_KERNEL = 0xffff_ffff_ffff_f780n;
 export const PERF_CONTEXT_GUEST_USER = 0xffff_ffff_ffff_f600n;
-/** From here on every value is a marker. */
+/** This value and all higher ones are markers. */
 export const PERF_CONTEXT_MAX = 0xffff_ffff_ffff_f001n;
 
 // ---------------------------------------------------------------------- flags of PERF_RECORD_AUX
@@ -335,11 +337,11 @@ export const CLOCK_MONOTONIC = 1;
 
 // ---------------------------------------------------------------------- offsets of struct perf_event_mmap_page
 
-/** u64: where the kernel writes next; free-running. */
+/** u64: the position where the kernel writes next; grows without wrapping at the ring's size. */
 export const MMAP_PAGE_DATA_HEAD = 1024;
-/** u64: where the reader is; free-running. */
+/** u64: the reader's position; grows without wrapping at the ring's size. */
 export const MMAP_PAGE_DATA_TAIL = 1032;
-/** u64: where the data area begins; 0 before Linux 4.1, which means after one page. */
+/** u64: offset of the data area in the mapping, in bytes; 0 before Linux 4.1, where the data begins after one page. */
 export const MMAP_PAGE_DATA_OFFSET = 1040;
 /** u64: bytes of the data area; 0 before Linux 4.1. */
 export const MMAP_PAGE_DATA_SIZE = 1048;
@@ -357,7 +359,7 @@ export const HEADER_BYTES = 8;
 
 // ---------------------------------------------------------------------- struct perf_event_attr
 
-/** sizeof the struct since Linux 4.1, which has every field below; any later kernel takes it. */
+/** sizeof(struct perf_event_attr) since Linux 4.1. It has every field below, and later kernels accept it. */
 export const PERF_ATTR_SIZE_VER5 = 112;
 
 /** The one-bit fields of struct perf_event_attr -> bit number in the u64 at offset 40. */
@@ -377,7 +379,7 @@ export const ATTR_FLAG_BITS = {
   enable_on_exec: 12,
   task: 13,
   watermark: 14,
-  // 15 and 16 are precise_ip, which no software event takes.
+  // Bits 15 and 16 are precise_ip, which software events do not support.
   mmap_data: 17,
   sample_id_all: 18,
   exclude_host: 19,
@@ -404,7 +406,7 @@ export const ATTR_FLAG_BITS = {
 /** The names of the bits of struct perf_event_attr. */
 export type AttrFlag = keyof typeof ATTR_FLAG_BITS;
 
-/** The fields of struct perf_event_attr that are whole words -> [offset, bytes]. */
+/** The fields of struct perf_event_attr that are not single bits -> [offset, size], in bytes. */
 export const ATTR_WORDS = {
   type: [0, 4],
   config: [8, 8],
@@ -426,32 +428,32 @@ export const ATTR_WORDS = {
   sample_max_stack: [108, 2],
 } as const;
 
-/** The names of the fields of struct perf_event_attr that are whole words; those of a union by each of its names. */
+/** The names of the fields of struct perf_event_attr that are not single bits. Each member of a union has its name. */
 export type AttrWord = keyof typeof ATTR_WORDS;
 
 const ATTR_SIZE_OFFSET = 4;
 const ATTR_FLAGS_OFFSET = 40;
 
-/** Pairs that share their bytes: only one of each may be given. */
+/** Members of unions: only one of each pair may be given. */
 const ATTR_UNIONS = [
   ['sample_period', 'sample_freq'],
   ['wakeup_events', 'wakeup_watermark'],
 ] as const;
 
 /**
- * struct perf_event_attr by the kernel's field names; what is not given is 0. Words take a safe integer or a
- * bigint; `clockid` alone may be negative.
+ * struct perf_event_attr by the kernel's field names. A field that is not given is 0 or false. A number must be a safe
+ * integer; only `clockid` may be negative.
  */
 export type PerfEventAttr = { readonly type: number; readonly config: number | bigint } & {
   readonly [Word in Exclude<AttrWord, 'type' | 'config'>]?: number | bigint;
 } & { readonly [Flag in AttrFlag]?: boolean };
 
 /**
- * The bytes of struct perf_event_attr for perf_event_open(2), {@link PERF_ATTR_SIZE_VER5} of them, `size` set.
- * @param given `wakeup_watermark` needs `watermark: true`, `wakeup_events` needs it absent or false: the kernel
- *   would read the one as the other; likewise `sample_freq` needs `freq: true`
+ * The bytes of struct perf_event_attr for perf_event_open(2). There are {@link PERF_ATTR_SIZE_VER5}, and `size` is set.
+ * @param given `wakeup_watermark` needs `watermark: true`; with `wakeup_events`, `watermark` must be false or absent:
+ *   otherwise the kernel would read one as the other. Likewise `sample_freq` needs `freq: true`
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown field, a value that does not fit its field, or
- *   two fields that share their bytes
+ *   two members of one union
  * @see perf_copy_attr() in https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
 export function encodePerfEventAttr(given: PerfEventAttr): Uint8Array {
@@ -487,14 +489,14 @@ function isWord(name: string): name is AttrWord {
 function checkUnions(attr: PerfEventAttr): void {
   for (const [one, other] of ATTR_UNIONS) {
     if (attr[one] !== undefined && attr[other] !== undefined) {
-      throw invalid(`${one} and ${other} share their bytes: give one of them`);
+      throw invalid(`${one} and ${other} share their bytes: give only one of them`);
     }
   }
   if ((attr.wakeup_watermark !== undefined) !== (attr.watermark === true)) {
-    throw invalid('wakeup_watermark and watermark: true go together');
+    throw invalid('wakeup_watermark needs watermark: true, and watermark: true needs wakeup_watermark');
   }
   if ((attr.sample_freq !== undefined) !== (attr.freq === true)) {
-    throw invalid('sample_freq and freq: true go together');
+    throw invalid('sample_freq needs freq: true, and freq: true needs sample_freq');
   }
 }
 

@@ -6,11 +6,11 @@ const AT_SECURE = 23n;
 const ENTRY_WORDS = 2;
 
 /**
- * Whether this process has privileges that come with its file, setuid or file capabilities, and not from who started it.
- * Then the environment is that of someone with less privilege, and must not choose what code is loaded: node ignores
- * NODE_OPTIONS there, and the dynamic linker LD_PRELOAD.
+ * Whether this process got privileges from its executable file (setuid or file capabilities). The user who started it
+ * and set its environment may have less privilege, so the environment must not choose which code is loaded. For the
+ * same reason node ignores NODE_OPTIONS, and the dynamic linker LD_PRELOAD.
  *
- * True as well where /proc does not tell: to such a process of an ordinary user it doesn't, for its /proc/self is root's.
+ * Also true when the file can't be read: in a process with such privileges /proc/self belongs to root.
  *
  * @see AT_SECURE in https://man7.org/linux/man-pages/man3/getauxval.3.html
  */
@@ -22,7 +22,7 @@ export function gotPrivilegesByFile(path = '/proc/self/auxv'): boolean {
       if (words[at] === AT_SECURE) return words[at + 1] !== 0n;
     }
   } catch {
-    // Not there, not ours to read, or no whole number of words.
+    // The file is missing or not readable, or its length is no multiple of a word.
   }
   return true;
 }

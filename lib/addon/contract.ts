@@ -1,17 +1,17 @@
 /**
- * The typed door between TypeScript and the C++ addon: everything native offers, and nothing else.
+ * The types of the C++ addon's functions: all of them, and nothing else.
  *
- * Rules that hold for every function:
- * - Native is mechanism. It keeps no policy, formats no message and throws nothing: a call answers with its
- *   result, or with a **negative errno** (`-13` is EACCES). An argument of the wrong type, range or state
- *   (a closed handle included) answers {@link BAD_ARGUMENT} and nothing is done.
- * - Handles are opaque, tagged externals. A handle of another kind, or from another environment, is a bad
- *   argument. A handle that nobody closes is closed by the garbage collector, which is a net and not a plan.
- *   Every `…Close` is idempotent and answers 0.
- * - No handle hands out its file descriptor for closing: descriptors are owned in C++ only.
+ * Rules for every function:
+ * - It makes no decision, formats no message and never throws. It returns its result, or a **negative errno** (`-13`
+ *   is EACCES). For an argument of the wrong type, range or state (a closed handle included) it does nothing and
+ *   returns {@link BAD_ARGUMENT}.
+ * - Handles are opaque externals with a type tag. A handle of another kind, or from another environment, is a bad
+ *   argument. The garbage collector closes handles that were not closed, but don't rely on it: it may be late.
+ *   Every `…Close` is idempotent and returns 0.
+ * - C++ owns the file descriptors. A descriptor's number may be used, but never closed, in JavaScript.
  */
 
-/** What every native function answers for an argument it does not take. Below any errno (they end at 4095). */
+/** What every native function returns for an invalid argument. Lower than every negative errno (at least -4095). */
 export const BAD_ARGUMENT = -100_000;
 
 declare const handleKind: unique symbol;
@@ -21,7 +21,7 @@ interface Handle<Kind extends string> {
 
 /** A perf event: the descriptor of perf_event_open(2). */
 export type PerfEventHandle = Handle<'perf-event'>;
-/** A mapped ring: the mmap of a perf event, and the one ArrayBuffer over it. */
+/** A mapped ring: the mapping of a perf event, and the only ArrayBuffer over it. */
 export type MappedRingHandle = Handle<'mapped-ring'>;
 /** The mapping of a BPF ring buffer map, and the one ArrayBuffer over it. */
 export type BpfRingHandle = Handle<'bpf-ring'>;
@@ -46,11 +46,11 @@ export const WAKE_EVENTS = 1;
 export const WAKE_TIMER = 2;
 
 /**
- * Called on the event loop when the poller woke.
- * @param reasons WAKE_EVENTS or WAKE_TIMER; when both are due, a call each. Readiness of a perf event is consumed by
- *   polling, so on WAKE_EVENTS look at every ring's head: no list of ready rings could be trusted.
- * @param hungUp tokens of events that hung up (their process ended, or they lost their mapping). They were
- *   taken out of the set already. `undefined` when there are none.
+ * Called by the event loop when an event became ready or the timer expired.
+ * @param reasons WAKE_EVENTS or WAKE_TIMER; when both are due, there are two calls. On WAKE_EVENTS look at the head of
+ *   every ring: polling consumes the readiness of a perf event, so a list of ready rings would be incomplete.
+ * @param hungUp tokens of events that hung up (their process ended, or their ring was unmapped). They are no longer
+ *   polled. `undefined` when there are none.
  */
 export type WakeCallback = (reasons: number, hungUp: number[] | undefined) => void;
 
@@ -80,8 +80,8 @@ export interface NativeAddon {
   // ------------------------------------------------------------------ perf events: perf_event_open(2)
 
   /**
-   * @param attr bytes of struct perf_event_attr; attr.size (u32 at 4) must not exceed their number
-   * @param groupFd -1, or a descriptor (not owned)
+   * @param attr bytes of struct perf_event_attr; attr.size (u32 at 4) must not be more than `attr.length`
+   * @param groupFd -1, or the descriptor of the group's leader; it stays the caller's
    * @param flags PERF_FLAG_*; PERF_FLAG_FD_CLOEXEC is always added
    */
   perfEventOpen(
@@ -91,75 +91,81 @@ export interface NativeAddon {
     groupFd: number,
     flags: number,
   ): OrErrno<PerfEventHandle>;
-  /** The descriptor's number, for messages and for `poll`-like use by others. Never close it. */
+  /** The descriptor's number, for messages and for polling it. Never close it. */
   perfEventFd(event: PerfEventHandle): number;
   /** PERF_EVENT_IOC_ENABLE or PERF_EVENT_IOC_DISABLE. */
   perfEventEnable(event: PerfEventHandle, enabled: boolean): number;
-  /** PERF_EVENT_IOC_RESET: the counter is 0 again; its times and its count of lost samples go on. */
+  /** PERF_EVENT_IOC_RESET: sets the counter to 0. Its times and its count of lost samples stay. */
   perfEventReset(event: PerfEventHandle): number;
-  /** PERF_EVENT_IOC_ID: the id that samples carry, unique to the event. */
+  /** PERF_EVENT_IOC_ID: the event's unique id, as in its samples. */
   perfEventId(event: PerfEventHandle): number;
-  /** PERF_EVENT_IOC_PAUSE_OUTPUT. Not synchronous: a producer that has begun ends its record. */
+  /** PERF_EVENT_IOC_PAUSE_OUTPUT. Not synchronous: a record that is being written is completed. */
   perfEventPauseOutput(event: PerfEventHandle, paused: boolean): number;
-  /** PERF_EVENT_IOC_SET_OUTPUT; `null` detaches. */
+  /** PERF_EVENT_IOC_SET_OUTPUT; `null` ends the redirection. */
   perfEventSetOutput(event: PerfEventHandle, target: PerfEventHandle | null): number;
   /** PERF_EVENT_IOC_SET_BPF. */
   perfEventSetBpf(event: PerfEventHandle, program: BpfProgramHandle): number;
-  /** read(2) into `target`: 64-bit words as read_format asks. Answers the number of words read. */
+  /** read(2) into `target`: 64-bit words, laid out as attr.read_format says. Returns the number of words. */
   perfEventRead(event: PerfEventHandle, target: BigUint64Array): number;
   perfEventClose(event: PerfEventHandle): number;
 
   // ------------------------------------------------------------------ mapped rings: mmap(2)
 
   /**
-   * Maps 1 + dataPageCount pages of the event, MAP_SHARED. The mapping holds a reference to the event, and
-   * lives until ringClose.
+   * Maps 1 + dataPageCount pages of the event, MAP_SHARED. The mapping keeps the event alive until ringClose.
    * @param dataPageCount a power of two
-   * @param writable false for overwrite mode (the kernel then never waits for data_tail)
+   * @param writable false for overwrite mode, where the kernel overwrites old records and ignores data_tail
    */
   ringMap(event: PerfEventHandle, dataPageCount: number, writable: boolean): OrErrno<MappedRingHandle>;
   /**
    * The external ArrayBuffer over the whole mapping (metadata page and data); the same object at every call.
-   * -95 (EOPNOTSUPP) where the runtime refuses external buffers (napi_no_external_buffers_allowed) or when
-   * the environment variable PERFRING_NO_EXTERNAL_BUFFERS was set as the addon was loaded: use ringCopyPublished.
-   * **A store into a data page is SIGBUS.** Never let it, or a view of it, leave the library.
+   * -95 (EOPNOTSUPP) where the runtime does not allow external buffers (napi_no_external_buffers_allowed), or when the
+   * environment variable PERFRING_NO_EXTERNAL_BUFFERS was set when the addon was loaded: then use ringCopyPublished.
+   * **A store into a data page raises SIGBUS.** Never pass the ArrayBuffer or a view of it to a user of the library.
    */
   ringBuffer(ring: MappedRingHandle): OrErrno<ArrayBuffer>;
-  /** data_head - data_tail in 64 bits, after an acquire of data_head. More than the capacity: corrupt. */
+  /** data_head - data_tail in bytes, after an acquire of data_head. More than the capacity: the ring is corrupt. */
   ringAvailable(ring: MappedRingHandle): number;
-  /** Gives `bytes` back to the kernel: data_tail += bytes, released. At most what is available. */
+  /** Releases `bytes` to the kernel: data_tail += bytes. BAD_ARGUMENT for more than is available. */
   ringConsume(ring: MappedRingHandle, bytes: number): number;
-  /** data_tail % capacity. */
+  /** The offset of the next record in the data area: data_tail % capacity. */
   ringReadOffset(ring: MappedRingHandle): number;
-  /** data_tail = data_head, released; answers the bytes skipped. */
+  /** Releases everything published: data_tail = data_head. Returns the number of bytes skipped. */
   ringSkipToHead(ring: MappedRingHandle): number;
-  /** Copies what is published (acquired) to the same offsets of `target`, laid out like the mapping. Answers like ringAvailable. */
+  /**
+   * Copies the published bytes to the same offsets in `target`, which is at least as long as the mapping. Returns what
+   * ringAvailable returns.
+   */
   ringCopyPublished(ring: MappedRingHandle, target: Uint8Array): number;
   /**
-   * Overwrite mode: copies the whole data area, newest record first, into `target` (its length = capacity):
-   * reads data_head h1, copies capacity bytes from h1 upward (wrapping), fences, reads data_head h2 again.
-   * Answers h1 - h2: how many bytes the kernel wrote meanwhile, at the end of the copy.
-   * @param position of one word, which becomes h1: 0 at first, and lower by each record's size (modulo 2^64)
+   * Overwrite mode: copies the whole data area, newest record first, into `target`, which is as long as the capacity.
+   * It reads data_head (h1), copies capacity bytes upward from h1 (wrapping), and reads data_head again (h2). Returns
+   * h1 - h2: how many bytes the kernel wrote meanwhile. That many at the end of the copy may be overwritten.
+   * @param position an array of length 1 that gets h1; data_head starts at 0 and decreases by each record's size
+   *   (modulo 2^64)
    */
   ringSnapshot(ring: MappedRingHandle, target: Uint8Array, position: BigUint64Array): number;
   /**
-   * Detaches the ArrayBuffer (every view is then length 0) and unmaps: the kernel has the memory back when this returns.
-   * But when the ArrayBuffer was detached elsewhere before, by transfer() or structuredClone(), what took the memory can
-   * be read on, and the mapping lives until that is collected.
+   * Detaches the ArrayBuffer (every view then has length 0) and unmaps the memory before it returns. If the ArrayBuffer
+   * was already detached by transfer() or structuredClone(), the new ArrayBuffer stays readable, and the memory is
+   * unmapped when that one is collected.
    */
   ringClose(ring: MappedRingHandle): number;
 
   // ------------------------------------------------------------------ cursors of rings in memory
-  // For a ring over an ArrayBuffer or SharedArrayBuffer: the same protocol on data_head and data_tail of a
-  // metadata page that the view shows. BAD_ARGUMENT when the view is too short, unaligned or detached.
+  // For a ring in an ArrayBuffer or SharedArrayBuffer: the same protocol on data_head and data_tail of the metadata
+  // page in the view. BAD_ARGUMENT when the view is too short, unaligned or detached.
 
   cursorAvailable(metadata: RingMetadata): number;
   cursorConsume(metadata: RingMetadata, bytes: number): number;
   cursorReadOffset(metadata: RingMetadata, capacityBytes: number): number;
   cursorSkipToHead(metadata: RingMetadata): number;
-  /** capacity - (data_head - data_tail), after an acquire of data_tail. Negative: corrupt. */
+  /**
+   * Bytes that can be written: capacity - (data_head - data_tail), after an acquire of data_tail. Negative: the ring is
+   * corrupt.
+   */
   cursorFree(metadata: RingMetadata, capacityBytes: number): number;
-  /** Publishes `bytes`: data_head += bytes, released. */
+  /** Publishes `bytes` bytes with a store-release: data_head += bytes. */
   cursorPublish(metadata: RingMetadata, bytes: number): number;
   cursorWriteOffset(metadata: RingMetadata, capacityBytes: number): number;
 
@@ -186,22 +192,25 @@ export interface NativeAddon {
 
   pollerOpen(onWake: WakeCallback): OrErrno<PollerHandle>;
   /**
-   * Adds a mapped ring's event under a token (0 <= token < 2^31). Map first: an unmapped event hangs up at once.
-   * What the ring held before is not signalled by the kernel, so one wake (WAKE_EVENTS) follows in any case.
+   * Adds the event of a mapped ring under a token (0 <= token < 2^31). Map the ring first: an event without a mapping
+   * hangs up at once. The kernel does not signal records that were written before, so one wake (WAKE_EVENTS) always
+   * follows.
    *
    * Or adds a ring buffer map, edge-triggered: a wake for each time that the kernel wakes its readers.
    */
   pollerAdd(poller: PollerHandle, watched: PerfEventHandle | BpfMapHandle, token: number): number;
   pollerRemove(poller: PollerHandle, watched: PerfEventHandle | BpfMapHandle): number;
-  /** Arms the timer: first expiry and interval in microseconds; (0, 0) disarms, interval 0 is one shot. */
+  /**
+   * Arms the timer with the first expiry and the interval. An interval of 0 makes it expire once; (0, 0) disarms it.
+   */
   pollerSetTimer(poller: PollerHandle, firstMicroseconds: number, intervalMicroseconds: number): number;
   /**
-   * Whether the poller keeps the process alive, and with it its callback (it does at first). While it does not, the
-   * callback is held weakly: whoever wants to be called keeps it reachable. So a poller that nobody can reach any more
-   * is closed, though its callback leads to it.
+   * Sets whether the poller keeps the process and its callback alive; at first it does. With false it holds the
+   * callback weakly, so the caller must keep it reachable. Then an unreachable poller is collected and closed, even if
+   * its callback refers to it.
    */
   pollerSetRef(poller: PollerHandle, keepAlive: boolean): number;
-  /** Stops polling and closes. No callback comes after it, even when called inside one. */
+  /** Stops polling and closes. The callback is not called afterwards. May be called from the callback. */
   pollerClose(poller: PollerHandle): number;
 
   // ------------------------------------------------------------------ bpf(2)
@@ -214,23 +223,25 @@ export interface NativeAddon {
     flags: number,
     name: string,
   ): OrErrno<BpfMapHandle>;
-  /** BPF_OBJ_GET. A pinned program or link answers a handle too: check bpfMapInfo, which then fails. @param fileFlags 0 or BPF_F_RDONLY */
+  /**
+   * BPF_OBJ_GET. Also succeeds for a pinned program or link; then bpfMapInfo fails. @param fileFlags 0 or BPF_F_RDONLY
+   */
   bpfMapOpenPinned(path: string, fileFlags: number): OrErrno<BpfMapHandle>;
   bpfMapOpenId(id: number, openFlags: number): OrErrno<BpfMapHandle>;
-  /** Duplicates the descriptor (F_DUPFD_CLOEXEC): the caller keeps its own. */
+  /** Duplicates the descriptor (F_DUPFD_CLOEXEC). `fd` stays open and belongs to the caller. */
   bpfMapOpenFd(fd: number): OrErrno<BpfMapHandle>;
-  /** BPF_OBJ_GET_INFO_BY_FD. -22 (EINVAL) when the descriptor is no map. */
+  /** BPF_OBJ_GET_INFO_BY_FD. -22 (EINVAL) when the descriptor is not a map. */
   bpfMapInfo(map: BpfMapHandle): OrErrno<BpfMapInfo>;
   /** The descriptor's number, for an instruction that loads the map. Never close it. */
   bpfMapFd(map: BpfMapHandle): number;
-  /** BPF_MAP_UPDATE_ELEM of a perf event array: slot `index` = the event. */
+  /** BPF_MAP_UPDATE_ELEM of a perf event array: puts the event into slot `index`. */
   bpfMapSetEvent(map: BpfMapHandle, index: number, event: PerfEventHandle): number;
-  /** As bpfMapLookup of lengths. */
+  /** BPF_MAP_UPDATE_ELEM. The lengths of key and value are as for bpfMapLookup. */
   bpfMapUpdate(map: BpfMapHandle, key: Uint8Array, value: Uint8Array, flags: number): number;
   /**
-   * Copies the value into `value`, which is as long as the map's value (for a per-CPU map: in multiples of 8 bytes, times
-   * the possible CPUs). -14 (EFAULT) where the kernel's value is longer than /sys/devices/system/cpu/possible says; where
-   * that can't be read, no length of a per-CPU map's value is taken.
+   * BPF_MAP_LOOKUP_ELEM: copies the map's value into `value`, which must have the same length. For a per-CPU map that
+   * is valueSize, rounded up to a multiple of 8, times the number of possible CPUs. -14 (EFAULT) when the kernel has
+   * more CPUs than /sys/devices/system/cpu/possible lists. If that file can't be read, BAD_ARGUMENT for a per-CPU map.
    */
   bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
@@ -255,15 +266,15 @@ export interface NativeAddon {
   // ------------------------------------------------------------------ BPF ring buffers: mmap(2) of a map
 
   /**
-   * Maps a BPF_MAP_TYPE_RINGBUF: its consumer's page, and read-only its producer's page and its data, twice in a row. The
-   * mapping holds a reference to the map, and lives until bpfRingClose.
+   * Maps a BPF_MAP_TYPE_RINGBUF: its consumer's page, and read-only its producer's page and its data, twice in a row.
+   * The mapping holds a reference to the map, and lives until bpfRingClose.
    * @returns -22 (EINVAL) for a map of another type, -27 (EFBIG) for one of more than 512 MiB
    */
   bpfRingMap(map: BpfMapHandle): OrErrno<BpfRingHandle>;
   /**
-   * The external ArrayBuffer over the read-only part: the producer's page, then the data, twice; the same object at every
-   * call. -95 (EOPNOTSUPP) as {@link ringBuffer}: use bpfRingCopy.
-   * **A store into it is SIGSEGV.** Never let it, or a view of it, leave the library.
+   * The external ArrayBuffer over the read-only part: the producer's page, then the data, twice; the same object at
+   * every call. -95 (EOPNOTSUPP) as {@link ringBuffer}: use bpfRingCopy. **A store into it is SIGSEGV.** Never let it,
+   * or a view of it, leave the library.
    */
   bpfRingBuffer(ring: BpfRingHandle): OrErrno<ArrayBuffer>;
   /** producer_pos - consumer_pos in 64 bits, after an acquire of producer_pos. More than the capacity: corrupt. */
@@ -278,11 +289,17 @@ export interface NativeAddon {
    *   not committed yet, or consumer_pos was moved; -71 (EPROTO) when its header could not be
    */
   bpfRingCommitted(ring: BpfRingHandle, consumer: number, from: number, limit: number): number;
-  /** Gives `bytes` back to the producers: consumer_pos += bytes, released, and a full barrier. At most what is available. */
+  /**
+   * Gives `bytes` back to the producers: consumer_pos += bytes, released, and a full barrier. At most what is
+   * available.
+   */
   bpfRingConsume(ring: BpfRingHandle, bytes: number): number;
   /** consumer_pos = producer_pos, released; answers the bytes skipped. */
   bpfRingSkipToProducer(ring: BpfRingHandle): number;
-  /** Copies bytes of the ring, from `from` bytes after consumer_pos on, into `target`: laid out like bpfRingBuffer, and as long. */
+  /**
+   * Copies bytes of the ring, from `from` bytes after consumer_pos on, into `target`: laid out like bpfRingBuffer, and
+   * as long.
+   */
   bpfRingCopy(ring: BpfRingHandle, from: number, bytes: number, target: Uint8Array): number;
   /** Detaches the ArrayBuffer and unmaps, as {@link ringClose}. */
   bpfRingClose(ring: BpfRingHandle): number;
@@ -290,7 +307,7 @@ export interface NativeAddon {
   /**
    * BPF_PROG_LOAD.
    * @param instructions struct bpf_insn, 8 bytes each
-   * @param log where the verifier writes (NUL-terminated text); an empty array asks for no log
+   * @param log gets the verifier's text, NUL-terminated; an empty array turns the log off
    */
   bpfProgramLoad(
     type: number,
@@ -301,11 +318,12 @@ export interface NativeAddon {
   ): OrErrno<BpfProgramHandle>;
   bpfProgramFd(program: BpfProgramHandle): number;
   /**
-   * BPF_PROG_TEST_RUN. Blocks until it ran `repeat` times.
+   * BPF_PROG_TEST_RUN. Blocks until the program has run `repeat` times.
    * @param dataIn packet bytes (at least 14) for a tc program; empty for none
    * @param contextIn ctx_in; empty for none
    * @param flags BPF_F_TEST_RUN_ON_CPU, with `cpu`
-   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) when only a part ran. Signals of the thread wait meanwhile
+   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) when some of the runs are missing. Signals of the thread are
+   *   delayed until the call returns
    */
   bpfProgramTestRun(
     program: BpfProgramHandle,
@@ -316,7 +334,7 @@ export interface NativeAddon {
     cpu: number,
   ): OrErrno<BpfTestRunResult>;
   bpfProgramClose(program: BpfProgramHandle): number;
-  /** BPF_RAW_TRACEPOINT_OPEN. Closing the link detaches. */
+  /** BPF_RAW_TRACEPOINT_OPEN. Closing the link detaches the program. */
   bpfRawTracepointOpen(program: BpfProgramHandle, name: string): OrErrno<BpfLinkHandle>;
   /**
    * BPF_LINK_CREATE. Closing the link detaches.
@@ -328,8 +346,9 @@ export interface NativeAddon {
   bpfLinkClose(link: BpfLinkHandle): number;
 
   // ------------------------------------------------------------------ objects of libbpf.so.1
-  // Status -79 (ELIBACC): there is no libbpf.so.1 that has all that is needed, and `log` is what dlopen(3) says. Statuses from
-  // -4000 down are libbpf's own. Programs and maps are named by their index in bpfObjectPrograms and bpfObjectMaps.
+  // Status -79 (ELIBACC): there is no libbpf.so.1 that has all that is needed, and `log` is what dlopen(3) says.
+  // Statuses from -4000 down are libbpf's own. Programs and maps are named by their index in bpfObjectPrograms and
+  // bpfObjectMaps.
 
   /** The value: `v1.1.2`. The first call loads the library, which then stays loaded. */
   libbpfVersion(): LibbpfAnswer<string>;
@@ -345,7 +364,10 @@ export interface NativeAddon {
     btfPath: string,
     pinRoot: string,
   ): LibbpfAnswer<BpfObjectHandle> | number;
-  /** The object's BTF, with the offsets of global variables, which the file does not have; empty for none. Before the load. */
+  /**
+   * The object's BTF, with the offsets of global variables, which the file does not have; empty for none. Before the
+   * load.
+   */
   bpfObjectBtf(object: BpfObjectHandle): OrErrno<Uint8Array>;
   /** Before the load. */
   bpfObjectPrograms(object: BpfObjectHandle): OrErrno<BpfObjectProgramInfo[]>;
@@ -368,8 +390,8 @@ export interface NativeAddon {
   /** @param value as long as what bpfObjectInitialValue returns; -22 (EINVAL) for another length */
   bpfObjectSetInitialValue(object: BpfObjectHandle, map: number, value: Uint8Array): number;
   /**
-   * Loads on a thread of the pool. Answers at once; until `onLoaded` is called every other use of the object but closing is
-   * a bad argument. An object can be loaded once.
+   * Loads on a thread of the pool. Answers at once; until `onLoaded` is called every other use of the object but
+   * closing is a bad argument. An object can be loaded once.
    * @param onLoaded `status` -125 (ECANCELED) after bpfObjectCancelLoad
    */
   bpfObjectLoad(object: BpfObjectHandle, onLoaded: (status: number, log: string) => void): number;
@@ -432,47 +454,50 @@ export interface NativeAddon {
   /** sysconf(_SC_PAGESIZE). */
   pageSize(): number;
   /**
-   * Id of a tracepoint (events/CATEGORY/NAME/id of tracefs), by a mounted tracefs or, where none is visible,
-   * by fsopen("tracefs"), fsconfig, fsmount and openat.
+   * The id of a tracepoint, from events/CATEGORY/NAME/id in a mounted tracefs. If none is visible, a tracefs is mounted
+   * for this call only, outside the file tree (fsopen("tracefs"), fsconfig, fsmount, openat).
    */
   tracepointId(category: string, name: string): number;
   /** sched_setaffinity of the calling thread. */
   setThreadAffinity(cpus: number[]): number;
   /** sched_getaffinity of the calling thread. */
   getThreadAffinity(): OrErrno<number[]>;
-  /** How many handles of each kind this environment holds open: the ledger of tests. */
+  /** How many handles of each kind are open in this environment. Tests use it to find leaks. */
   openHandles(): OpenHandles;
 }
 
 /**
- * What the kernel says of a map: struct bpf_map_info.
+ * The kernel's description of a map: fields of struct bpf_map_info.
  * @see struct bpf_map_info in https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
  */
 export interface BpfMapInfo {
   /** BPF_MAP_TYPE_* */
   readonly type: number;
-  /** Unique while the map lives; bpftool shows it. */
+  /** Unique while the map exists; `bpftool map` shows it. */
   readonly id: number;
-  /** Bytes. */
+  /** In bytes. */
   readonly keySize: number;
-  /** Bytes; of a per-CPU map those of one CPU. */
+  /** In bytes; for a per-CPU map, the size of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
-  /** BPF_F_* of its creation. */
+  /** BPF_F_* that the map was created with. */
   readonly flags: number;
   /** Empty for a map without a name. */
   readonly name: string;
 }
 
-/** What came of {@link BpfProgram.testRun}. */
+/** The result of {@link BpfProgram.testRun}. */
 export interface BpfTestRunResult {
-  /** r0 of the last run: an unsigned 32-bit number. */
+  /** r0 of the last run, an unsigned 32-bit number. */
   readonly returnValue: number;
-  /** Of one run, on average; 0 for raw tracepoint programs, which the kernel does not time. */
+  /** The average time of one run; 0 for raw tracepoint programs, which the kernel does not time. */
   readonly durationNanoseconds: number;
 }
 
-/** What a call of libbpf gave: `status` is 0 or a negative errno, `log` what the library said, at the end at most 256 KiB. */
+/**
+ * What a call of libbpf gave: `status` is 0 or a negative errno, `log` what the library said, at the end at most 256
+ * KiB.
+ */
 export interface LibbpfAnswer<Value> {
   readonly status: number;
   readonly log: string;
@@ -498,9 +523,9 @@ export interface BpfObjectMapInfo {
   readonly name: string;
   /** BPF_MAP_TYPE_* */
   readonly type: number;
-  /** Bytes. */
+  /** In bytes. */
   readonly keySize: number;
-  /** Bytes; of a per-CPU map those of one CPU. */
+  /** In bytes; for a per-CPU map, the size of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
   /** BPF_F_* */
@@ -516,7 +541,7 @@ export interface BpfObjectMapInfo {
 
 export interface OpenHandles {
   readonly perfEvents: number;
-  /** Mappings still mapped: of open rings, and of closed ones whose ArrayBuffer was transferred and is reachable. */
+  /** Mappings of open rings, and of closed rings whose ArrayBuffer was transferred and has not been collected. */
   readonly mappings: number;
   readonly pollers: number;
   readonly bpfMaps: number;

@@ -1,6 +1,6 @@
 /**
- * Loads the addon on first use, so that whoever needs no native function (`--help`, many tests) needs no build.
- * This is the only importer of `bindings`.
+ * Loads the addon on first use, so that code that calls no native function (`--help`, many tests) works without a
+ * build. This is the only module that imports `bindings`.
  */
 
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -10,19 +10,19 @@ import { gotPrivilegesByFile } from './auxiliary-vector';
 import { BUNDLED_REMEDY, bundledMessage } from './bundled';
 import type { NativeAddon } from './contract';
 
-/** Two levels up, from lib/addon and from dist/addon alike. */
+/** Two levels up from both lib/addon and dist/addon. */
 const PACKAGE_ROOT = join(__dirname, '..', '..');
 
 let loaded: NativeAddon | undefined;
-/** What {@link withAddon} put in place of the addon. */
+/** The addon or error that {@link withAddon} set. */
 let replacement: NativeAddon | Error | undefined;
 
 /**
- * The addon. The first call loads it: from the path in the environment variable PERFRING_ADDON (a build with
- * sanitizers, say), and then from nowhere else, but not in a process that got privileges by its file (setuid,
- * capabilities): there the variable is ignored; or from what was built here (build/Release); or from what came with
- * the package (prebuilds/linux-ARCH). In a bundle only PERFRING_ADDON counts.
- * @throws PerfRingError ERR_PERF_ADDON_MISSING when none of them loads; `cause` has the reason
+ * Returns the addon. The first call loads it. If the environment variable PERFRING_ADDON is set, only that path is
+ * tried (for example a build with sanitizers). Otherwise it is build/Release, where a local build puts it, and then
+ * prebuilds/linux-ARCH, which comes with the package. PERFRING_ADDON is ignored in a process that got privileges from
+ * its file (setuid, capabilities). In a bundle only PERFRING_ADDON is tried.
+ * @throws PerfRingError ERR_PERF_ADDON_MISSING when the addon can't be loaded; `cause` is the reason
  */
 export function addon(): NativeAddon {
   if (replacement instanceof Error) throw replacement;
@@ -32,8 +32,8 @@ export function addon(): NativeAddon {
 }
 
 /**
- * Runs a function with another addon, or with an error that loading it throws: the door for tests. What the function opens
- * keeps that addon. It is in place only until the function returns, so the function must be synchronous.
+ * For tests: calls `run` with another addon, or with an error that {@link addon} throws. Objects that `run` opens keep
+ * that addon. It is set only until `run` returns, so `run` must be synchronous.
  * @internal
  */
 export function withAddon<Result>(given: NativeAddon | Error, run: () => Result): Result {
@@ -46,7 +46,7 @@ export function withAddon<Result>(given: NativeAddon | Error, run: () => Result)
   }
 }
 
-/** Whether {@link addon} answers. It is loaded if so. */
+/** Whether the addon can be loaded. If so, it is loaded. */
 export function addonAvailable(): boolean {
   try {
     addon();
@@ -63,11 +63,11 @@ function load(): NativeAddon {
       return bindings({
         bindings: basename(path),
         module_root: dirname(path),
-        // This path alone: left to itself, `bindings` would prefer a debug build without a word.
+        // Only this path: by default `bindings` would silently prefer a debug build.
         try: [['module_root', 'bindings']],
       });
     } catch (error) {
-      // A file that does not load says more than one that is not there.
+      // Report why an existing file did not load, rather than that another does not exist.
       if (cause === undefined || isNotFound(cause)) cause = error;
     }
   }
@@ -84,13 +84,16 @@ function candidates(): string[] {
   ];
 }
 
-/** What PERFRING_ADDON names, where who sets the environment may choose what code this process runs. */
+/** The path in PERFRING_ADDON; undefined when it is not set, and in a process whose environment is not trusted. */
 function chosenPath(): string | undefined {
   const { PERFRING_ADDON: chosen } = process.env;
   return chosen && !gotPrivilegesByFile() ? chosen : undefined;
 }
 
-/** `bindings` says so by a list of all it tried; what dlopen(3) says of a file comes as it is. */
+/**
+ * Whether `bindings` found no file. Then its message lists the paths it tried; errors of dlopen(3) are passed on as
+ * they are.
+ */
 function isNotFound(cause: unknown): boolean {
   return messageOf(cause).startsWith('Could not locate the bindings file');
 }
@@ -104,7 +107,7 @@ function missingMessage(cause: unknown): string {
   return `cannot load the native addon for linux-${process.arch}: ${reason}${musl}; build it with: ${buildCommand()}`;
 }
 
-/** What helps where the addon does not load: a command, or for a bundled application what to change. */
+/** What to do when the addon can't be loaded: a command, or for a bundled application what to change. */
 export function addonRemedy(): string {
   return isBundled() ? BUNDLED_REMEDY : buildCommand();
 }
@@ -115,19 +118,22 @@ function buildCommand(): string {
   return isMusl() ? `apk add g++ make cmake && ${build}` : build;
 }
 
-/** Whether this code lies in somebody else's bundle: then the folders around it are not the package's. */
+/** Whether this code is part of another application's bundle. Then the directories around it are not the package's. */
 function isBundled(): boolean {
   return !/\/((lib|dist)\/addon\/load\.[jt]s|dist\/bin\/perfring\.js)$/.test(__filename);
 }
 
-/** Node's report names the glibc that it runs with, if it does. It takes milliseconds: only for errors. */
+/**
+ * Whether Node runs with musl: its report has no version of glibc then. The report takes milliseconds, so call this
+ * only for errors.
+ */
 function isMusl(): boolean {
   const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
   return header.glibcVersionRuntime === undefined;
 }
 
 function messageOf(cause: unknown): string {
-  // Not `instanceof Error`: under jest the error is of another realm.
+  // Not `instanceof Error`: in jest the error can come from another realm.
   return typeof cause === 'object' && cause !== null && 'message' in cause
     ? String(cause.message)
     : String(cause);

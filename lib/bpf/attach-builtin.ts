@@ -13,20 +13,20 @@ import {
   checkBuiltinOptions,
 } from './programs/builtin-program';
 
-/** A built-in program that runs. */
+/** A built-in program that is attached and running. */
 export interface AttachedProgram<Builtin = BuiltinNamed<BuiltinName>> extends Attachment {
-  /** What it is, and the layout of its samples. */
+  /** Its description, with the layout of its samples. */
   readonly builtin: Builtin;
 }
 
 /**
  * Loads a built-in program that writes to the array, and attaches it.
- * @param name `sched_switch`, … of {@link BUILTIN_PROGRAMS}
- * @param array to be kept open while the program runs, with events in its slots
- * @returns to be kept, too: once it is garbage, the program is detached
+ * @param name the name of one of {@link BUILTIN_PROGRAMS}, such as `sched_switch`
+ * @param array keep it open while the program runs; a reader of it puts events into its slots
+ * @returns the attachment. Keep a reference to it: when it is garbage-collected, the program is detached
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_INVALID_OPTION;
  *   ERR_PERF_NO_SUCH_PROCESS
- * @throws what {@link BpfProgram.load} and its attach methods throw; nothing is left behind then
+ * @throws the errors of {@link BpfProgram.load} and its attach methods; then nothing stays loaded
  */
 export function attachBuiltin<Name extends BuiltinName>(
   name: Name,
@@ -49,12 +49,12 @@ export function attachBuiltin<Name extends BuiltinName>(
       [Symbol.dispose]: () => attachment.close(),
     });
   } finally {
-    // Attached, the program lives by what it is attached to: its own descriptor is not needed any more.
+    // The attachment keeps the program alive, so its descriptor is not needed any more.
     program.close();
   }
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, with the names there are */
+/** The built-in program of that name. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; the message lists the names */
 export function builtinNamed<Name extends BuiltinName>(name: Name): BuiltinNamed<Name>;
 export function builtinNamed(name: string): BuiltinNamed<BuiltinName>;
 export function builtinNamed(name: string): BuiltinNamed<BuiltinName> {
@@ -75,7 +75,7 @@ function loadBuiltin(
   return BpfProgram.load({
     type: isRaw ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_TRACEPOINT,
     instructions: builtin.build(array, options),
-    // 15 characters are all the kernel keeps.
+    // The kernel keeps at most 15 characters.
     name: builtin.name.slice(0, 15),
   });
 }

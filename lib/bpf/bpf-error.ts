@@ -4,11 +4,11 @@ import { failedCall } from '../host/failed-call';
 import { named } from '../input/shown';
 
 /**
- * The error of a failed bpf(2), or of another call that makes up a BPF attachment.
- * @param answer what native returned: a negative errno or BAD_ARGUMENT
+ * The error for a failed bpf(2) call, or for another call that attaches a program.
+ * @param result the result of the native function: a negative errno or BAD_ARGUMENT
  * @param syscall the call: `bpf(BPF_MAP_CREATE)`
- * @param what was tried, with its values: `creating the map "counts"`
- * @param advice what an errno means for this call and what to do, before the table of {@link failedCall}
+ * @param what the operation, with its values: `creating the map "counts"`
+ * @param advice the errno's name -> what it means for this call and what to do; it takes precedence over the general advice
  */
 export function bpfError(
   answer: number,

@@ -2,25 +2,25 @@ import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
 import { pinError } from './bpf-error';
 
 /**
- * An attached program. It runs until this is closed. Keep a reference to it as long as the program is to run: an
- * attachment that nothing refers to is garbage, and collecting it detaches the program.
+ * An attached program. It runs until the attachment is closed. Keep a reference to it as long as the program should run:
+ * when the attachment is garbage-collected, the program is detached.
  */
 export interface Attachment {
   /** Whether {@link close} was called. */
   readonly closed: boolean;
-  /** Detaches. Idempotent. A run of the program that has begun on another CPU still ends. */
+  /** Detaches the program. Idempotent. A run that has begun on another CPU continues to its end. */
   close(): void;
-  /** As {@link close}: for `using`. */
+  /** Calls {@link close}, for `using`. */
   [Symbol.dispose](): void;
 }
 
-/** A BPF link: the program is attached while its descriptor is open. */
+/** A BPF link. The program is attached while the link's descriptor is open. */
 export class BpfLink implements Attachment {
   readonly #native: NativeAddon;
   readonly #handle: BpfLinkHandle;
   #closed = false;
 
-  /** Made by {@link BpfProgram.attachRawTracepoint}. */
+  /** {@link BpfProgram.attachRawTracepoint} creates it. */
   constructor(native: NativeAddon, handle: BpfLinkHandle) {
     this.#native = native;
     this.#handle = handle;

@@ -23,9 +23,9 @@ import { mapEntries } from './map-entries';
 export interface BpfMapOptions {
   /** BPF_MAP_TYPE_* */
   readonly type: number;
-  /** bytes */
+  /** In bytes. */
   readonly keySize: number;
-  /** bytes */
+  /** In bytes; for a per-CPU map, the size of one CPU's value. */
   readonly valueSize: number;
   /** Of a ring buffer map its size in bytes: a power of two, and whole pages. */
   readonly maxEntries: number;
@@ -37,11 +37,11 @@ export interface BpfMapOptions {
 
 /** Options of {@link BpfMap.openPinned} and {@link BpfMap.openById}. */
 export interface BpfMapOpenOptions {
-  /** Opens with BPF_F_RDONLY: lookups and info work, changes answer EPERM. The pin needs only read permission. */
+  /** Opens the map with BPF_F_RDONLY: changes fail with EPERM. A pin then needs only read permission. */
   readonly readOnly?: boolean;
 }
 
-/** Values of these hold one part for each possible CPU, each rounded up to 8 bytes. */
+/** Elements of these maps have one value for each possible CPU, each rounded up to a multiple of 8 bytes. */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([
   BPF_MAP_TYPE_PERCPU_ARRAY,
   BPF_MAP_TYPE_PERCPU_HASH,
@@ -49,8 +49,8 @@ const PER_CPU_TYPES: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * A BPF map, by a descriptor of its own. Keys and values are bytes in the machine's order. Every method but
- * `close` throws ERR_PERF_CLOSED after it.
+ * A BPF map. Keys and values are bytes in the byte order of the machine. After `close` every method throws
+ * ERR_PERF_CLOSED, except `close` itself.
  *
  * @see https://man7.org/linux/man-pages/man2/bpf.2.html
  */
@@ -89,7 +89,7 @@ export class BpfMap {
     const handle = native.bpfMapCreate(type, keySize, valueSize, maxEntries, flags, name);
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_MAP_CREATE)', what, {
-        EINVAL: 'the kernel takes no map of that shape',
+        EINVAL: 'the kernel supports no map with this type, these sizes and these flags',
         E2BIG: 'the map would be too large',
       });
     }
@@ -98,7 +98,7 @@ export class BpfMap {
 
   /**
    * Opens a map that was pinned in a bpf file system.
-   * @throws PerfSystemError of bpf(BPF_OBJ_GET), ENOENT or EACCES for instance
+   * @throws PerfSystemError of bpf(BPF_OBJ_GET), for instance ENOENT or EACCES
    * @throws PerfRingError ERR_PERF_MAP_TYPE when something else is pinned there
    */
   static openPinned(path: string, options: BpfMapOpenOptions = {}): BpfMap {
@@ -108,7 +108,7 @@ export class BpfMap {
       throw bpfError(handle, 'bpf(BPF_OBJ_GET)', `opening the map pinned at ${named(path)}`, {
         ENOENT: 'nothing is pinned there; list the pinned maps: bpftool --bpffs map list',
         EACCES: 'its file permissions forbid it, or it is not in a bpf file system',
-        EINVAL: 'that is no BPF object; maps are pinned in a bpf file system, as a rule /sys/fs/bpf',
+        EINVAL: 'it is not a BPF object; maps are pinned in a bpf file system, usually /sys/fs/bpf',
         EPERM: permissionAdvice(['CAP_BPF']),
       });
     }
@@ -116,7 +116,7 @@ export class BpfMap {
   }
 
   /**
-   * Opens a map by the number that bpftool shows. Needs CAP_SYS_ADMIN.
+   * Opens a map by its id, which `bpftool map list` shows. Needs CAP_SYS_ADMIN.
    * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the number
    */
   static openById(id: number, options: BpfMapOpenOptions = {}): BpfMap {
@@ -132,9 +132,9 @@ export class BpfMap {
   }
 
   /**
-   * Duplicates a descriptor of a map; the caller keeps its own. Both are the same open file of the map.
+   * Opens a map by a descriptor, which is duplicated and stays the caller's. Both descriptors refer to the same open file.
    * @throws PerfSystemError EBADF when the descriptor is not open
-   * @throws PerfRingError ERR_PERF_MAP_TYPE when it is no map
+   * @throws PerfRingError ERR_PERF_MAP_TYPE when it is not a map
    */
   static openByFd(fd: number): BpfMap {
     const native = addon();
@@ -157,14 +157,14 @@ export class BpfMap {
     return BpfMap.#adopt(native, handle, what);
   }
 
-  /** A handle becomes a map only when the kernel says that it is one. */
+  /** Makes a BpfMap of a handle after checking that it is a map: bpf(BPF_OBJ_GET) also opens programs and links. */
   static #adopt(native: NativeAddon, handle: BpfMapHandle, what: string): BpfMap {
     const info = native.bpfMapInfo(handle);
     if (typeof info !== 'number') return new BpfMap(native, handle, info);
     native.bpfMapClose(handle);
     if (!isErrno(info, 'EINVAL'))
-      throw bpfError(info, 'bpf(BPF_OBJ_GET_INFO_BY_FD)', `asking what ${what} is`);
-    throw new PerfRingError('ERR_PERF_MAP_TYPE', `${what} is no BPF map; see: bpftool map list`);
+      throw bpfError(info, 'bpf(BPF_OBJ_GET_INFO_BY_FD)', `reading the description of ${what}`);
+    throw new PerfRingError('ERR_PERF_MAP_TYPE', `${what} is not a BPF map; list the maps: bpftool map list`);
   }
 
   /** The handle, for native calls that take a map. @internal */
@@ -185,8 +185,8 @@ export class BpfMap {
   }
 
   /**
-   * Bytes of one value as lookups and updates see it: for a per-CPU map the parts of all possible CPUs.
-   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map where /sys does not tell which CPUs are possible
+   * The length of a value in lookups and updates, in bytes: for a per-CPU map, the values of all possible CPUs together.
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map when /sys can't be read for the number of possible CPUs
    */
   get valueBytes(): number {
     this.#valueBytes ??= PER_CPU_TYPES.has(this.info.type)
@@ -196,8 +196,9 @@ export class BpfMap {
   }
 
   /**
-   * @param value where the bytes go, `valueBytes` long; a new array when it is left out
-   * @returns the array with the value; `null` when the key is not there
+   * Reads the value of a key.
+   * @param value the array that gets the value, `valueBytes` long; by default a new one
+   * @returns `value`; `null` when the map does not contain the key
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
    * @throws PerfSystemError of bpf(BPF_MAP_LOOKUP_ELEM): EFAULT when the values are longer than `valueBytes`
    */
@@ -214,10 +215,12 @@ export class BpfMap {
   }
 
   /**
-   * @param flags BPF_ANY, …
+   * Sets the value of a key.
+   * @param value `valueBytes` bytes
+   * @param flags BPF_ANY, BPF_NOEXIST or BPF_EXIST of linux/bpf.h
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
-   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past its end, EFAULT
-   *   when the values are longer than `valueBytes`
+   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past the end or a full
+   *   map, EFAULT when the values are longer than `valueBytes`
    */
   update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
     this.#checkKey(key);
@@ -232,7 +235,8 @@ export class BpfMap {
   }
 
   /**
-   * @returns whether the key was there
+   * Deletes a key.
+   * @returns whether the map contained the key
    * @throws PerfSystemError of bpf(BPF_MAP_DELETE_ELEM)
    */
   delete(key: Uint8Array): boolean {
@@ -241,7 +245,7 @@ export class BpfMap {
     if (answer === 0) return true;
     if (isErrno(answer, 'ENOENT')) return false;
     throw bpfError(answer, 'bpf(BPF_MAP_DELETE_ELEM)', `deleting a key of map ${this.#title}`, {
-      EINVAL: 'maps of this type keep all their keys',
+      EINVAL: 'keys of this type of map cannot be deleted',
       EPERM: 'the map, or this descriptor of it, is read-only',
     });
   }
@@ -277,7 +281,8 @@ export class BpfMap {
   }
 
   /**
-   * Pins the map: it lives on under this path after every descriptor is closed, until the file is removed.
+   * Pins the map at a path in a bpf file system. The pin keeps the map after every descriptor is closed, until the file is
+   * removed.
    * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
    */
   pin(path: string): void {
@@ -287,14 +292,14 @@ export class BpfMap {
     throw pinError(answer, `map ${this.#title}`, path);
   }
 
-  /** Closes the descriptor. Idempotent. The map lives on while a program, a pin or another descriptor holds it. */
+  /** Closes the descriptor. Idempotent. The kernel keeps the map while a program, a pin or another descriptor uses it. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.bpfMapClose(this.#handle);
   }
 
-  /** As {@link close}: for `using`. */
+  /** Calls {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -303,9 +308,9 @@ export class BpfMap {
     return this.info.name === '' ? `${this.info.id}` : `${this.info.id} "${this.info.name}"`;
   }
 
-  /** What EFAULT means: native lets the kernel have just as many bytes as it counts CPUs in /sys. */
+  /** What EFAULT means: the kernel has more CPUs than the native code counted in /sys for the length of its buffer. */
   #tooLong(): string {
-    return `the kernel's values are longer than ${this.valueBytes} bytes: more CPUs are possible than /sys/devices/system/cpu/possible says to this process; run it where that file is the kernel's own`;
+    return `the kernel's values are longer than ${this.valueBytes} bytes: more CPUs are possible than this process sees in /sys/devices/system/cpu/possible; run it where that file is the kernel's own (outside the container)`;
   }
 
   #checkOpen(): void {
@@ -358,12 +363,12 @@ function checkRingBufferShape(
   );
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what the kernel does not take as the name of a map or program */
+/** Checks a name for a map or program. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the kernel would refuse it */
 export function checkObjectName(name: string): void {
   checkString(name, 'name');
   if (/^[A-Za-z0-9_.]*$/.test(name) && name.length < BPF_OBJ_NAME_LEN) return;
   throw new PerfRingError(
     'ERR_PERF_INVALID_ARGUMENT',
-    `"${named(name)}" is no name for the kernel: up to ${BPF_OBJ_NAME_LEN - 1} letters, digits, _ or .`,
+    `"${named(name)}" is not a valid name of a map or program: it may have up to ${BPF_OBJ_NAME_LEN - 1} letters, digits, _ or .`,
   );
 }

@@ -23,9 +23,9 @@ import { TracepointLink } from './tracepoint-link';
 export interface BpfProgramOptions {
   /** BPF_PROG_TYPE_* */
   readonly type: number;
-  /** The bytes that `bpf.assemble()` returns, or of a compiler: struct bpf_insn, 8 bytes each. */
+  /** The instructions, from `bpf.assemble()` or a compiler: struct bpf_insn, 8 bytes each. */
   readonly instructions: Uint8Array;
-  /** 'GPL' by default: bpf_perf_event_output and most tracing helpers ask for a compatible one. */
+  /** 'GPL' by default: bpf_perf_event_output and most tracing helpers need a GPL-compatible licence. */
   readonly license?: string;
   /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
   readonly name?: string;
@@ -37,19 +37,19 @@ export interface TestRunOptions {
   readonly dataIn?: Uint8Array;
   /** The context, for programs that take one (a raw tracepoint's arguments, 8 bytes each); none by default. */
   readonly contextIn?: Uint8Array;
-  /** How many times to run; once when left out. Raw tracepoint programs take no number. */
+  /** How many times to run; once by default. Leave it out for raw tracepoint programs. */
   readonly repeat?: number;
   /** The CPU to run on, for raw tracepoint programs; others run on the CPU of the calling thread. */
   readonly cpu?: number;
 }
 
-/** The log grows by fours from here until the verifier's text fits; the kernel takes 1 GiB, this is plenty. */
+/** The size of the log buffer begins here and is multiplied by four until the verifier's text fits, or up to the largest. */
 const FIRST_LOG_BYTES = 64 * 1024;
 const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 
 const NONE = new Uint8Array(0);
 
-/** A loaded, verified BPF program. Every method but `close` throws ERR_PERF_CLOSED after it. */
+/** A loaded, verified BPF program. After `close` every method throws ERR_PERF_CLOSED, except `close` itself. */
 export class BpfProgram {
   readonly name: string;
   readonly #native: NativeAddon;
@@ -64,17 +64,17 @@ export class BpfProgram {
   }
 
   /**
-   * Has the kernel verify and load a program.
-   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED with the verifier's `log`, its last lines in the message
-   * @throws PerfRingError ERR_PERF_PROGRAM_INVALID when the bytes are no whole number of instructions, or none
-   * @throws PerfSystemError of bpf(BPF_PROG_LOAD), EPERM without CAP_BPF and CAP_PERFMON (for a tc
-   *   program CAP_NET_ADMIN); EAGAIN, ENOMEM and others that say nothing of the program
+   * Loads a program; the kernel verifies it.
+   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED. `log` is the verifier's text; the message has its last lines
+   * @throws PerfRingError ERR_PERF_PROGRAM_INVALID when the number of bytes is 0 or no multiple of 8
+   * @throws PerfSystemError of bpf(BPF_PROG_LOAD): EPERM without CAP_BPF and CAP_PERFMON (for a tc program CAP_BPF and
+   *   CAP_NET_ADMIN); EAGAIN, ENOMEM and others that do not depend on the program
    */
   static load(options: BpfProgramOptions): BpfProgram {
     return BpfProgram.loadWith(addon(), options);
   }
 
-  /** As {@link load}, for an object that keeps the addon it was opened with. @internal */
+  /** Like {@link load}, with a given addon: an object uses the same addon from open to close. @internal */
   static loadWith(native: NativeAddon, options: BpfProgramOptions): BpfProgram {
     const {
       type,
@@ -91,7 +91,7 @@ export class BpfProgram {
         `instructions are ${BPF_INSN_BYTES} bytes each, got ${bytes} bytes`,
       );
     }
-    // Without a log first: writing one makes verification slower, and most programs are good.
+    // The first attempt has no log, because a log makes verification slower and most programs are accepted.
     const answer = native.bpfProgramLoad(type, instructions, license, name, NONE);
     if (typeof answer !== 'number') return new BpfProgram(native, answer, name);
     if (!isOfVerifier(answer)) throw loadError(answer, '', type, bytes / BPF_INSN_BYTES, name);
@@ -103,7 +103,8 @@ export class BpfProgram {
       if (!isErrno(again, 'ENOSPC')) break;
     }
     if (typeof again !== 'number') return new BpfProgram(native, again, name);
-    // A log that is still too short is one of this failure as well; that of another failure says nothing of this one.
+    // A log that is still too short explains the same failure. If the second attempt failed for another reason, its log
+    // does not explain the first failure.
     const text = again === answer || isErrno(again, 'ENOSPC') ? textOf(log) : '';
     throw loadError(answer, text, type, bytes / BPF_INSN_BYTES, name);
   }
@@ -132,9 +133,8 @@ export class BpfProgram {
   }
 
   /**
-   * Runs the program now, on this thread; returns when it ran `repeat` times.
-   * Signals of this thread wait meanwhile.
-   * @throws PerfSystemError of bpf(BPF_PROG_TEST_RUN): EINTR when a part of the runs is done
+   * Runs the program on this thread and returns after `repeat` runs. Signals of this thread are delayed until then.
+   * @throws PerfSystemError of bpf(BPF_PROG_TEST_RUN): EINTR when only some of the runs are done
    */
   testRun(options: TestRunOptions = {}): BpfTestRunResult {
     const {
@@ -148,17 +148,17 @@ export class BpfProgram {
     if (typeof result !== 'number') return result;
     throw bpfError(result, 'bpf(BPF_PROG_TEST_RUN)', `running ${this.#title}`, {
       EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
-      EINVAL: 'programs of this type take no such dataIn, contextIn, repeat or cpu',
-      ENXIO: `CPU ${shown(cpu)} is offline, or there is none`,
-      ENOTSUPP: 'programs of this type cannot be run so',
-      EINTR: 'it was interrupted; a part of the runs is done',
+      EINVAL: 'programs of this type do not accept this dataIn, contextIn, repeat or cpu',
+      ENXIO: `CPU ${shown(cpu)} is offline or does not exist`,
+      ENOTSUPP: 'programs of this type do not support test runs',
+      EINTR: 'it was interrupted; only some of the runs are done',
     });
   }
 
   /**
-   * Attaches to a raw tracepoint, on every CPU. Needs no tracefs.
-   * @param name `sched_switch`, without its category
-   * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has none of that name
+   * Attaches the program to a raw tracepoint, on every CPU. Needs no tracefs.
+   * @param name without its category: `sched_switch`
+   * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has no tracepoint of that name
    * @throws PerfSystemError of bpf(BPF_RAW_TRACEPOINT_OPEN), EPERM without CAP_PERFMON
    */
   attachRawTracepoint(name: string): Attachment {
@@ -173,27 +173,27 @@ export class BpfProgram {
     throw bpfError(link, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', `attaching ${this.#title} to ${named(name)}`, {
       EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
       EINVAL:
-        'the program is of another type than BPF_PROG_TYPE_RAW_TRACEPOINT, or reads more arguments than it has',
+        'the program is not of type BPF_PROG_TYPE_RAW_TRACEPOINT, or it reads more arguments than the tracepoint has',
     });
   }
 
   /**
-   * Attaches to a tracepoint, on every CPU. Needs tracefs, mounted or, with CAP_SYS_ADMIN, to be had unmounted.
-   * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has none of that name
-   * @throws PerfSystemError of the call that failed, with what to do
+   * Attaches the program to a tracepoint, on every CPU. Needs a mounted tracefs that this user can read, or CAP_SYS_ADMIN.
+   * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has no tracepoint of that name
+   * @throws PerfSystemError of the call that failed; its message says what to do
    */
   attachTracepoint(category: string, name: string): Attachment {
     return TracepointLink.attach(this.#native, this.handle, category, name);
   }
 
-  /** Closes the descriptor. Idempotent. The program lives on while it is attached. */
+  /** Closes the descriptor. Idempotent. The kernel keeps the program while it is attached. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.bpfProgramClose(this.#handle);
   }
 
-  /** As {@link close}: for `using`. */
+  /** Calls {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -207,10 +207,10 @@ function titleOf(name: string): string {
   return name === '' ? 'a program without a name' : `program "${name}"`;
 }
 
-/** What bpf(BPF_PROG_LOAD) answers to good programs, too: permission, interruption, want of memory or descriptors. */
+/** Errnos of bpf(BPF_PROG_LOAD) that do not depend on the program: no permission, interrupted, out of memory or files. */
 const NOT_OF_VERIFIER = ['EPERM', 'ENOSYS', 'EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE'] as const;
 
-/** Whether a failure may be the verifier's, whose log explains it. */
+/** Whether the verifier may have caused the failure, so that its log explains it. */
 function isOfVerifier(errno: number): boolean {
   return errno !== BAD_ARGUMENT && !NOT_OF_VERIFIER.some((name) => isErrno(errno, name));
 }
@@ -224,9 +224,9 @@ function loadError(errno: number, text: string, type: number, count: number, nam
   const what = `loading ${titleOf(name)} (type ${shown(type)}, ${count} instructions)`;
   const systemError = bpfError(errno, 'bpf(BPF_PROG_LOAD)', what, {
     EPERM: permissionAdvice(['CAP_BPF', type === BPF_PROG_TYPE_SCHED_CLS ? 'CAP_NET_ADMIN' : 'CAP_PERFMON']),
-    EINVAL: 'the kernel knows no such program type, or its licence is not compatible',
+    EINVAL: 'the kernel does not know this program type, or the licence is not GPL-compatible',
     E2BIG: 'too many instructions',
-    EAGAIN: 'the kernel was interrupted again and again while it verified the program; load it again',
+    EAGAIN: 'the kernel was interrupted each time it verified the program; load it again',
   });
   return text.trim() === ''
     ? systemError

@@ -1,6 +1,6 @@
 /**
- * A readable assembler for eBPF: helpers that make instructions, and {@link assemble}, which makes the bytes of
- * BPF_PROG_LOAD of them.
+ * An assembler for eBPF: functions that make instructions, and {@link assemble}, which turns them into the bytes that
+ * BPF_PROG_LOAD takes.
  *
  * ```ts
  * assemble([
@@ -14,8 +14,8 @@
  * ]);
  * ```
  *
- * Registers: r0 is the result, r1 to r5 are arguments and do not survive a call, r6 to r9 survive, r10 points
- * past the end of a 512-byte stack and is read-only. `base` and `offset` of a memory access count in bytes.
+ * Registers: r0 is the result; r1 to r5 are the arguments of a call, which overwrites them; a call keeps r6 to r9; r10 is
+ * read-only and points to the end of the 512-byte stack. The `offset` of a memory access is in bytes from `base`.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/bpf/standardization/instruction-set.rst
  */
@@ -25,7 +25,7 @@ import { PerfRingError } from '../errors';
 import { checkString, plainList } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 
-/** r0: result; r1 to r5: arguments of calls, lost by a call; r6 to r9: kept; r10: the end of the stack, only read. */
+/** r0: result; r1 to r5: arguments of a call, which overwrites them; r6 to r9: kept by calls; r10: end of the stack. */
 export type Register = 'r0' | 'r1' | 'r2' | 'r3' | 'r4' | 'r5' | 'r6' | 'r7' | 'r8' | 'r9' | 'r10';
 
 /** A register, or an immediate value that fits a signed 32-bit field (it is sign-extended to 64 bits). */
@@ -34,10 +34,10 @@ export type Operand = Register | number;
 /** The width of a memory access. */
 export type Width = 'u8' | 'u16' | 'u32' | 'u64';
 
-/** How a jump compares: as unsigned numbers, signed ones with an `s`; `&` is true when the two share a bit. */
+/** The comparison of a jump: unsigned, or signed with an `s`; `&` is true when a bit is set in both operands. */
 export type Comparison = '==' | '!=' | '>' | '>=' | '<' | '<=' | 's>' | 's>=' | 's<' | 's<=' | '&';
 
-/** One instruction, or a label between two of them. Opaque: made by the helpers below, read by {@link assemble}. */
+/** An instruction or a label. Opaque: the functions below make it, {@link assemble} reads it. */
 export type Line = Instruction | Label;
 
 /** A place to jump to, made by {@link label}. */
@@ -46,11 +46,11 @@ export interface Label {
 }
 
 /**
- * One instruction, made by the helpers: the fields of struct bpf_insn before they are put into bytes.
+ * One instruction: the fields of struct bpf_insn. The functions below make it.
  * @see struct bpf_insn in https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
  */
 export interface Instruction {
-  /** As error messages show it. */
+  /** The text of the instruction in error messages. */
   readonly text: string;
   readonly code: number;
   readonly destination: Register;
@@ -64,7 +64,7 @@ export interface Instruction {
 /** MAX_BPF_STACK of the kernel. */
 const STACK_BYTES = 512;
 
-/** A program may have no more; unprivileged ones end at 4,096. BPF_COMPLEXITY_LIMIT_INSNS of the kernel. */
+/** BPF_COMPLEXITY_LIMIT_INSNS of the kernel: the most instructions of a program; unprivileged ones may have 4,096. */
 const MAX_INSTRUCTIONS = 1_000_000;
 
 const WIDTHS: ReadonlyMap<unknown, number> = new Map(
@@ -92,7 +92,7 @@ const COMPARISONS: ReadonlyMap<unknown, number> = new Map(
   } satisfies Record<Comparison, number>),
 );
 
-/** Every line that the helpers made: {@link assemble} takes no others. */
+/** Every line that the functions below made. {@link assemble} refuses all others. */
 const made = new WeakSet<object>();
 
 function line<Made extends Line>(value: Made): Made {
@@ -103,14 +103,14 @@ function line<Made extends Line>(value: Made): Made {
 function widthCode(width: Width): number {
   const code = WIDTHS.get(width);
   if (code === undefined)
-    throw invalid(`${named(width)} is no width; they are ${[...WIDTHS.keys()].join(', ')}`);
+    throw invalid(`${named(width)} is not a width; use ${[...WIDTHS.keys()].join(', ')}`);
   return code;
 }
 
 function comparisonCode(comparison: Comparison): number {
   const code = COMPARISONS.get(comparison);
   if (code === undefined) {
-    throw invalid(`${named(comparison)} is no comparison; they are ${[...COMPARISONS.keys()].join(' ')}`);
+    throw invalid(`${named(comparison)} is not a comparison; use ${[...COMPARISONS.keys()].join(' ')}`);
   }
   return code;
 }
@@ -121,7 +121,7 @@ const IS_32_BIT_CLASS: ReadonlySet<number> = new Set([abi.BPF_ALU, abi.BPF_JMP32
 
 /** destination = value */
 export const mov = arithmetic('mov', abi.BPF_ALU64, abi.BPF_MOV);
-/** The low 32 bits of destination = value; the high 32 become 0. The way to load BPF_F_CURRENT_CPU. */
+/** The low 32 bits of destination = value; the high 32 bits = 0. Use it to load BPF_F_CURRENT_CPU. */
 export const mov32 = arithmetic('mov32', abi.BPF_ALU, abi.BPF_MOV);
 /** destination += value, in 64 bits. */
 export const add = arithmetic('add', abi.BPF_ALU64, abi.BPF_ADD);
@@ -129,19 +129,19 @@ export const add = arithmetic('add', abi.BPF_ALU64, abi.BPF_ADD);
 export const sub = arithmetic('sub', abi.BPF_ALU64, abi.BPF_SUB);
 /** destination *= value, in 64 bits. */
 export const mul = arithmetic('mul', abi.BPF_ALU64, abi.BPF_MUL);
-/** Unsigned; a divisor of 0 gives 0. */
+/** destination /= value, unsigned, in 64 bits; division by 0 gives 0. */
 export const div = arithmetic('div', abi.BPF_ALU64, abi.BPF_DIV);
-/** Unsigned remainder; a divisor of 0 leaves destination as it is. */
+/** destination %= value, unsigned, in 64 bits; a value of 0 leaves destination unchanged. */
 export const mod = arithmetic('mod', abi.BPF_ALU64, abi.BPF_MOD);
-/** destination = the bits that both have. */
+/** destination &= value, in 64 bits. */
 export const and = arithmetic('and', abi.BPF_ALU64, abi.BPF_AND);
-/** destination = the bits that either has. */
+/** destination |= value, in 64 bits. */
 export const or = arithmetic('or', abi.BPF_ALU64, abi.BPF_OR);
-/** destination = the bits that one of the two has. */
+/** destination ^= value, in 64 bits. */
 export const xor = arithmetic('xor', abi.BPF_ALU64, abi.BPF_XOR);
-/** destination <<= value, in 64 bits: 0 to 63. Zeroes come in from the right. */
+/** destination <<= value, in 64 bits; value is from 0 to 63. */
 export const shiftLeft = arithmetic('shiftLeft', abi.BPF_ALU64, abi.BPF_LSH);
-/** Zeroes come in from the left. */
+/** destination >>>= value, unsigned, in 64 bits; value is from 0 to 63. */
 export const shiftRight = arithmetic('shiftRight', abi.BPF_ALU64, abi.BPF_RSH);
 
 function arithmetic(name: string, instructionClass: number, operation: number) {
@@ -163,7 +163,7 @@ export function loadImmediate64(destination: Register, value: bigint): Line {
   return wideLoad(`loadImmediate64 ${named(destination)}, ${shown(value)}`, destination, 0, value);
 }
 
-/** destination = the map behind a descriptor, as helpers take it. */
+/** destination = the map of a descriptor, as the kernel's helpers take it. */
 export function loadMapFd(destination: Register, mapFd: number): Line {
   return wideLoad(
     `loadMapFd ${named(destination)}, ${shown(mapFd)}`,
@@ -173,7 +173,7 @@ export function loadMapFd(destination: Register, mapFd: number): Line {
   );
 }
 
-/** destination = the address of the first value of the array map behind a descriptor: no lookup, no null check. */
+/** destination = the address of the first value of an array map, without a lookup and a null check. */
 export function loadMapValue(destination: Register, mapFd: number): Line {
   return wideLoad(
     `loadMapValue ${named(destination)}, ${shown(mapFd)}`,
@@ -184,7 +184,7 @@ export function loadMapValue(destination: Register, mapFd: number): Line {
 }
 
 function wideLoad(text: string, destination: Register, source: 0 | 1 | 2, value: number | bigint): Line {
-  // A descriptor goes into the low word only; the high one is an offset into the value, 0.
+  // The low word is the descriptor. The high word is an offset into the value; it is always 0 here.
   const immediate = typeof value === 'bigint' ? value : toWide(value, text);
   return line({
     text,
@@ -198,7 +198,7 @@ function wideLoad(text: string, destination: Register, source: 0 | 1 | 2, value:
 
 function toWide(fd: number, text: string): bigint {
   if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fff_ffff)
-    throw invalid(`${text}: that is no file descriptor`);
+    throw invalid(`${text}: a file descriptor is an integer from 0 to 2147483647`);
   return BigInt(fd);
 }
 
@@ -229,7 +229,7 @@ export function store(width: Width, base: Register, offset: number, value: Opera
   });
 }
 
-/** Zeroes on the stack: `bytes` from r10 + offset on, both multiples of 8. Helpers read no uninitialised stack. */
+/** Writes `bytes` zero bytes from r10 + offset on; both are multiples of 8. Helpers must not read uninitialised stack. */
 export function zeroStack(offset: number, bytes: number): Line[] {
   const areWords = [offset, bytes].every((number) => Number.isInteger(number) && number % 8 === 0);
   if (!areWords || offset < -STACK_BYTES || bytes < 0 || offset + bytes > 0) {
@@ -240,7 +240,7 @@ export function zeroStack(offset: number, bytes: number): Line[] {
   return Array.from({ length: bytes / 8 }, (_, index) => store('u64', 'r10', offset + index * 8, 0));
 }
 
-/** The value at base + offset += value, as one step for every CPU. */
+/** The value at base + offset += value, atomically. */
 export function atomicAdd(width: 'u32' | 'u64', base: Register, offset: number, value: Register): Line {
   return line({
     text: `atomicAdd ${named(width)} ${named(base)}, ${shown(offset)}, ${named(value)}`,
@@ -264,23 +264,23 @@ export function exit(): Line {
   return control('exit', abi.BPF_JMP | abi.BPF_EXIT, 'r0', 0, 0);
 }
 
-/** A place to jump to: in front of the next instruction. */
+/** A label for jumps, in front of the next instruction. */
 export function label(name: string): Line {
   checkString(name, 'a label');
   return line({ label: name });
 }
 
-/** Goes on at a label, which stands before or behind. */
+/** Jumps to a label, forward or backward. */
 export function jump(target: string): Line {
   return control(`jump ${named(target)}`, abi.BPF_JMP | abi.BPF_JA, 'r0', 0, 0, target);
 }
 
-/** Jumps when the 64 bits of left compare so with right. */
+/** Jumps to `target` when the comparison of left and right, in 64 bits, is true. */
 export function jumpIf(left: Register, comparison: Comparison, right: Operand, target: string): Line {
   return conditional('jumpIf', abi.BPF_JMP, left, comparison, right, target);
 }
 
-/** Jumps when the low 32 bits of left compare so with those of right. Linux 5.1 and later. */
+/** Jumps to `target` when the comparison of the low 32 bits of left and right is true. Linux 5.1 and later. */
 export function jumpIf32(left: Register, comparison: Comparison, right: Operand, target: string): Line {
   return conditional('jumpIf32', abi.BPF_JMP32, left, comparison, right, target);
 }
@@ -314,9 +314,9 @@ function control(
 // ---------------------------------------------------------------------- bytes
 
 /**
- * The bytes of the program, struct bpf_insn after struct bpf_insn.
- * @throws PerfRingError ERR_PERF_PROGRAM_INVALID, naming the instruction, for: no instruction at all, or more than
- *   a million; a label that is unknown, doubled or behind the last instruction; a register, offset, immediate or
+ * The bytes of the program: one struct bpf_insn of 8 bytes for each instruction, two for a 64-bit immediate.
+ * @throws PerfRingError ERR_PERF_PROGRAM_INVALID, with the instruction in the message, for: no instructions or more than
+ *   a million; a label that is unknown, defined twice or after the last instruction; a register, offset, immediate or
  *   jump distance that does not fit its field
  */
 export function assemble(lines: readonly Line[]): Uint8Array {
@@ -340,12 +340,14 @@ export function assemble(lines: readonly Line[]): Uint8Array {
   return bytes;
 }
 
-/** Labels take no room, so there may be as many again. */
+/** Checks the lines. There may be as many labels as instructions, since labels take no space in the program. */
 function linesOf(lines: readonly Line[]): Line[] {
   const program = plainList(lines, 'lines', 2 * MAX_INSTRUCTIONS, 'ERR_PERF_PROGRAM_INVALID');
   for (const [index, line] of program.entries()) {
     if (typeof line === 'object' && line !== null && made.has(line)) continue;
-    throw invalid(`line ${index} is none of mov(), load(), label() and their like, but ${shown(line)}`);
+    throw invalid(
+      `line ${index} must be the result of mov(), load(), label() or another function of this module, got ${shown(line)}`,
+    );
   }
   return program;
 }
@@ -362,7 +364,7 @@ function placeLabels(lines: readonly Line[]): { labels: ReadonlyMap<string, numb
       slots += slotsOf(line);
       continue;
     }
-    if (labels.has(line.label)) throw invalid(`label ${named(line.label)} is there twice`);
+    if (labels.has(line.label)) throw invalid(`label ${named(line.label)} is defined twice`);
     labels.set(line.label, slots);
   }
   return { labels, slots };
@@ -376,8 +378,8 @@ function jumpDistance(
   where: string,
 ): number {
   const place = labels.get(target);
-  if (place === undefined) throw invalid(`${where}: no label is named ${named(target)}`);
-  if (place === slots) throw invalid(`${where}: label ${named(target)} is behind the last instruction`);
+  if (place === undefined) throw invalid(`${where}: there is no label ${named(target)}`);
+  if (place === slots) throw invalid(`${where}: label ${named(target)} is after the last instruction`);
   return place - next;
 }
 
@@ -403,7 +405,7 @@ function writeInstruction(
     ) {
       throw invalid(`${where}: ${line.immediate} does not fit 64 bits`);
     }
-    // The high half is the immediate of a second slot that is otherwise zero.
+    // The high half is the immediate of a second bpf_insn, whose other fields are zero.
     view.setInt32(at + abi.BPF_INSN_IMM, Number(BigInt.asIntN(32, line.immediate)), true);
     const high = Number(BigInt.asIntN(32, line.immediate >> 32n));
     view.setInt32(at + abi.BPF_INSN_BYTES + abi.BPF_INSN_IMM, high, true);
@@ -414,20 +416,20 @@ function writeInstruction(
 
 function registerNumber(register: Register, where: string): number {
   const number = typeof register === 'string' && /^r(\d|10)$/.test(register) ? Number(register.slice(1)) : -1;
-  if (number < 0) throw invalid(`${where}: ${named(register)} is no register; they are r0 to r10`);
+  if (number < 0) throw invalid(`${where}: ${named(register)} is not a register; they are r0 to r10`);
   return number;
 }
 
 /**
- * 2^31 to 2^32 - 1 only where 32 bits are all there is: anywhere else the sign-extended value would be another
- * one, and BPF_F_CURRENT_CPU as a 64-bit -1 fails at run time with EINVAL.
+ * Checks a 32-bit immediate. Values from 2^31 to 2^32 - 1 are allowed only in 32-bit instructions: in 64-bit ones the
+ * kernel sign-extends them to another value. BPF_F_CURRENT_CPU would become -1 and fail at run time with EINVAL.
  */
 function immediate32(code: number, immediate: number, where: string): number {
   const is32Bit = IS_32_BIT_CLASS.has(code & 0x07) || (code & 0x1f) === (abi.BPF_ST | abi.BPF_W);
   const highest = is32Bit ? 0xffff_ffff : 0x7fff_ffff;
   if (!Number.isInteger(immediate) || immediate < -0x8000_0000 || immediate > highest) {
     throw invalid(
-      `${where}: immediate ${shown(immediate)} is outside -2147483648 to ${highest}; see loadImmediate64`,
+      `${where}: immediate ${shown(immediate)} is outside -2147483648 to ${highest}; use loadImmediate64 for larger values`,
     );
   }
   return immediate | 0;

@@ -12,8 +12,8 @@ import { BpfMap } from './bpf-map';
 /** Options of {@link PerfEventArray.create}. */
 export interface PerfEventArrayOptions {
   /**
-   * Slots; by default one for each CPU number up to the highest possible one. Programs on a CPU without a slot can write
-   * nothing, and no reader reads that CPU.
+   * The number of slots; by default one for each CPU number up to the highest possible one. On a CPU without a slot
+   * programs can't write samples.
    */
   readonly maxEntries?: number;
   /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
@@ -21,19 +21,19 @@ export interface PerfEventArrayOptions {
 }
 
 /**
- * A BPF_MAP_TYPE_PERF_EVENT_ARRAY: slot = CPU number, value = the perf event that takes the samples of programs
- * running on that CPU.
+ * A BPF_MAP_TYPE_PERF_EVENT_ARRAY. The slot of a CPU contains the perf event that gets the samples of programs running on
+ * that CPU.
  *
- * The kernel ties a slot to the open file of the map through which it was filled, and empties it when that file is
- * released. So one array object keeps one descriptor from open to close, and fills through it. Filling a slot that
- * another reader had filled takes it over, and neither the kernel nor this class can tell: slots cannot be read.
+ * A slot belongs to the open file of the map through which it was filled; when that file is released, the kernel empties
+ * the slot. So one object keeps one descriptor from open to close, and fills slots only through it. Filling a slot takes
+ * it from another reader that had filled it. Neither the kernel nor this class reports that, because slots can't be read.
  *
  * @see perf_event_fd_array_release() in https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/arraymap.c
  */
 export class PerfEventArray {
   readonly #native: NativeAddon;
   readonly #map: BpfMap;
-  /** Closing the descriptor does not empty the slots: the map preserves them, or somebody else shares its open file. */
+  /** True when closing the descriptor does not empty the slots: the map preserves them, or the open file is shared. */
   readonly #outlivesClose: boolean;
   readonly #filled = new Set<number>();
 
@@ -44,7 +44,7 @@ export class PerfEventArray {
   }
 
   /**
-   * Creates an array with a slot for each CPU. It lives while a descriptor, a program or a pin holds it.
+   * Creates an array with a slot for each CPU. The kernel keeps it while a descriptor, a program or a pin uses it.
    * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
    * @throws PerfSystemError EPERM without CAP_BPF
    */
@@ -64,7 +64,7 @@ export class PerfEventArray {
   }
 
   /**
-   * Opens an array by the number that bpftool shows. Needs CAP_SYS_ADMIN.
+   * Opens an array by its id, which `bpftool map list` shows. Needs CAP_SYS_ADMIN.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
@@ -73,8 +73,8 @@ export class PerfEventArray {
   }
 
   /**
-   * Duplicates a descriptor of an array; the caller keeps its own. It is the same open file, so the slots filled here are emptied one by one
-   * on close.
+   * Opens an array by a descriptor, which is duplicated and stays the caller's. Both descriptors refer to the same open
+   * file, so `close` empties the slots that were filled through this object.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openByFd}
    */
@@ -92,12 +92,12 @@ export class PerfEventArray {
     }
   }
 
-  /** Whether a value is one, and no look-alike. */
+  /** Whether a value is a PerfEventArray, and not an object with the same properties. */
   static is(value: unknown): value is PerfEventArray {
     return typeof value === 'object' && value !== null && #map in value;
   }
 
-  /** The map, as the kernel described it when it was opened. */
+  /** The kernel's description of the map when it was opened. */
   get info(): BpfMapInfo {
     return this.#map.info;
   }
@@ -113,10 +113,10 @@ export class PerfEventArray {
   }
 
   /**
-   * Programs on that CPU write to the event from now on; the slot's event before, if any, gets nothing more. Map the
-   * event's ring first: output to an event without one is refused.
-   * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU, such as `storage.event`: the kernel takes any event, and
-   *   the program then fails
+   * Puts an event into the slot of a CPU. From now on programs on that CPU write to it; an event that was in the slot gets
+   * no more samples. Map the event's ring first: without a ring the kernel refuses samples.
+   * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU, such as `storage.event`. The kernel accepts any event here,
+   *   but with another one bpf_perf_event_output fails
    * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
    * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM)
    */
@@ -144,8 +144,8 @@ export class PerfEventArray {
   }
 
   /**
-   * Empties the slot, whoever filled it.
-   * @returns whether an event was in it
+   * Empties the slot of a CPU, also when another reader filled it.
+   * @returns whether an event was in the slot
    * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
    * @throws PerfSystemError of bpf(BPF_MAP_DELETE_ELEM)
    */
@@ -156,19 +156,19 @@ export class PerfEventArray {
     return wasFilled;
   }
 
-  /** See {@link BpfMap.pin}. The slots filled here are emptied on close all the same. */
+  /** Like {@link BpfMap.pin}. `close` still empties the slots that were filled through this object. */
   pin(path: string): void {
     this.#map.pin(path);
   }
 
   /**
-   * Empties the slots that were filled through this object and closes the descriptor. Idempotent; every step is
-   * attempted, then the first failure thrown.
+   * Empties the slots that were filled through this object and closes the descriptor. Idempotent. It tries every step and
+   * then throws the first error.
    */
   close(): void {
     if (this.#map.closed) return;
     let failure: { readonly error: unknown } | undefined;
-    // Where the kernel empties them itself it leaves alone what another reader has put in since; clear() would not.
+    // When the kernel empties the slots, it keeps events that another reader has put in since. clear() would remove them.
     if (this.#outlivesClose) {
       for (const cpu of [...this.#filled]) {
         try {
@@ -182,7 +182,7 @@ export class PerfEventArray {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** As {@link close}: for `using`. */
+  /** Calls {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -196,7 +196,7 @@ export class PerfEventArray {
   }
 }
 
-/** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for anything else */
+/** Checks that a value is a PerfEventArray. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function checkArray(value: unknown): void {
   if (PerfEventArray.is(value)) return;
   throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `array must be a PerfEventArray, got ${shown(value)}`);
@@ -206,7 +206,7 @@ function slotsNeeded(): number {
   return Math.max(...possibleCpus()) + 1;
 }
 
-/** Checked before anything is put in: array and hash maps would take an event's descriptor as plain data. */
+/** Checks the map's type and sizes. An array or hash map would store an event's descriptor as plain data. */
 function checkShape(info: BpfMapInfo, what: string): void {
   if (info.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
     throw new PerfRingError(
@@ -217,7 +217,7 @@ function checkShape(info: BpfMapInfo, what: string): void {
   if (info.keySize !== 4 || info.valueSize !== 4) {
     throw new PerfRingError(
       'ERR_PERF_MAP_TYPE',
-      `${what} has keys of ${info.keySize} and values of ${info.valueSize} bytes; a perf event array of this library has 4 and 4`,
+      `${what} has keys of ${info.keySize} and values of ${info.valueSize} bytes; perfring needs 4 bytes for both`,
     );
   }
 }

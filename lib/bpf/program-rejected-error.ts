@@ -1,24 +1,24 @@
 import { PerfRingError } from '../errors';
 import { lockdown } from '../host/lockdown';
 
-/** Lines of the verifier's log that go into the message: the last ones say why. */
+/** How many of the last lines of the verifier's log are in the message; they contain the reason. */
 const MESSAGE_LINES = 4;
 
-/** ERR_PERF_PROGRAM_REJECTED: the verifier refused a program. */
+/** ERR_PERF_PROGRAM_REJECTED: the verifier rejected a program. */
 export class ProgramRejectedError extends PerfRingError {
   /** The verifier's whole log. */
   readonly log: string;
 
   constructor(program: string, log: string, options?: ErrorOptions) {
     const hint = isRefusedByLockdown(log)
-      ? '; kernel lockdown (confidentiality) lets no program read kernel memory'
+      ? '; kernel lockdown (confidentiality) does not allow programs to read kernel memory'
       : '';
-    super('ERR_PERF_PROGRAM_REJECTED', `the verifier refused ${program}: ${lastLines(log)}${hint}`, options);
+    super('ERR_PERF_PROGRAM_REJECTED', `the verifier rejected ${program}: ${lastLines(log)}${hint}`, options);
     this.log = log;
   }
 }
 
-/** Then the kernel has no helpers that read kernel memory, and the log says just that. */
+/** Whether lockdown is the reason: it removes the helpers that read kernel memory, and the log says only that they are missing. */
 function isRefusedByLockdown(log: string): boolean {
   return /(?:cannot use helper|unknown func) bpf_probe_read/.test(log) && lockdown() === 'confidentiality';
 }

@@ -21,21 +21,21 @@ import {
 const VALUE = -24;
 const VALUE_BYTES = 24;
 const VALUE_ENABLED = VALUE + 8;
-/** What the program returns when no event is in the slot: twice ENOENT. */
+/** The program's result when no event is in the slot: ENOENT (2) times 2. */
 const EMPTY = 2 * 2;
-/** Of 32 bits; when that much passes between two questions, nobody can say. */
+/** The program returns 32 bits of the time. When more time passes between two reads, the comparison decides nothing. */
 const LONGEST_NANOSECONDS = 2n ** 31n;
-/** Usual is a tenth of it, unless this thread or the CPU was busy with something else in between. */
+/** A match counts only when the two reads are closer than this. Usually a tenth of it passes between them. */
 const CERTAIN_NANOSECONDS = 200_000n;
-const MOST_QUESTIONS = 4;
+const MOST_ATTEMPTS = 4;
 
-/** What lies in a slot: the event that was asked about, another one, none; or nobody can tell. */
+/** What is in a slot: the expected event, another event, or none; `unknown` when the kernel can't be asked. */
 export type SlotState = 'ours' | 'other' | 'empty' | 'unknown';
 
 /**
- * Tells whether an event still lies in a slot of a perf event array. Slots cannot be read, and the kernel tells nobody
- * that another reader has taken one. But a program may ask the event in a slot for how many nanoseconds it has been
- * enabled, and whoever holds an event may ask it the same: no two events answer alike.
+ * Finds out whether an event is still in a slot of a perf event array. Slots can't be read, and the kernel does not report
+ * when another reader takes one. But a BPF program can read how many nanoseconds the event in a slot has been enabled, and
+ * the owner of an event can read the same by read(2). The time differs between events, so equal times mean the same event.
  *
  * @see bpf_perf_event_read_value() in https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c
  */
@@ -46,10 +46,10 @@ export class SlotProbe {
     this.#program = program;
   }
 
-  /** @returns undefined where no such program can be loaded: nobody can tell then */
+  /** @returns undefined when the program can't be loaded; then the state of a slot is unknown */
   static open(native: NativeAddon, array: { readonly fd: number }): SlotProbe | undefined {
     try {
-      const instructions = assemble(askTheSlot(array.fd));
+      const instructions = assemble(slotProgram(array.fd));
       const program = BpfProgram.loadWith(native, {
         type: BPF_PROG_TYPE_RAW_TRACEPOINT,
         instructions,
@@ -62,25 +62,25 @@ export class SlotProbe {
   }
 
   /**
-   * @param enabledNanoseconds asks the event that should be in the slot; undefined where it does not know
+   * @param enabledNanoseconds reads how long the event that should be in the slot has been enabled; undefined if unknown
    * @returns what is in the slot of that CPU
    */
   stateOf(cpu: number, enabledNanoseconds: () => bigint | undefined): SlotState {
-    let denied = 0;
-    for (let asked = 0; asked < MOST_QUESTIONS; asked++) {
+    let mismatches = 0;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const before = enabledNanoseconds();
-      const answer = this.#ask(cpu);
+      const result = this.#readSlot(cpu);
       const after = enabledNanoseconds();
       if (before === undefined || after === undefined) return 'unknown';
-      if (answer === EMPTY) return 'empty';
-      if (answer % 2 === 0) return 'unknown';
+      if (result === EMPTY) return 'empty';
+      if (result % 2 === 0) return 'unknown';
       const between = after - before;
-      // The answer has the low 32 bits, the lowest of them set.
+      // The result is the low 32 bits of the time, with the lowest bit set.
       const isBetween =
-        between >= LONGEST_NANOSECONDS || BigInt.asUintN(32, BigInt(answer) - before) <= between + 1n;
-      // To leave a slot by mistake would be worse than to ask once more.
-      if (!isBetween && ++denied === 2) return 'other';
-      // Of two events that were opened one just after the other both may fit into a long time.
+        between >= LONGEST_NANOSECONDS || BigInt.asUintN(32, BigInt(result) - before) <= between + 1n;
+      // One mismatch is not enough: giving up a slot by mistake is worse than one more attempt.
+      if (!isBetween && ++mismatches === 2) return 'other';
+      // When the two reads are far apart, the time of another event that was opened shortly before or after fits as well.
       if (isBetween && between < CERTAIN_NANOSECONDS) return 'ours';
     }
     return 'unknown';
@@ -90,8 +90,8 @@ export class SlotProbe {
     this.#program.close();
   }
 
-  /** 0 where the kernel does not run the program on that CPU: it is offline, or the kernel is older than 5.10. */
-  #ask(cpu: number): number {
+  /** Runs the program on a CPU. 0 when the kernel can't: the CPU is offline, or the kernel is older than 5.10. */
+  #readSlot(cpu: number): number {
     try {
       return this.#program.testRun({ cpu }).returnValue;
     } catch {
@@ -100,8 +100,8 @@ export class SlotProbe {
   }
 }
 
-/** Answers the low 32 bits of the time, the lowest of them set; or twice the errno. */
-function askTheSlot(arrayFd: number): Line[] {
+/** The program: it returns the low 32 bits of the enabled time with the lowest bit set (odd), or the errno times 2 (even). */
+function slotProgram(arrayFd: number): Line[] {
   return [
     loadMapFd('r1', arrayFd),
     mov32('r2', BPF_F_CURRENT_CPU | 0),

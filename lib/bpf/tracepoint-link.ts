@@ -15,8 +15,8 @@ import type { Attachment } from './bpf-link';
 import { bpfError } from './bpf-error';
 
 /**
- * A program on a tracepoint: one perf event of the tracepoint carries it, and it runs on every CPU whichever CPU
- * the event was opened on. Closing the event detaches.
+ * A program attached to a tracepoint through one perf event of that tracepoint. It runs on every CPU, although the event
+ * was opened on one. Closing the event detaches the program.
  *
  * @see perf_event_attach_bpf_prog() in https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c
  */
@@ -86,19 +86,19 @@ function openTracepoint(native: NativeAddon, category: string, name: string): Pe
 
 function unreadableId(errno: number, category: string, name: string): Error {
   const what = `the id of the tracepoint ${named(category)}/${named(name)}`;
-  // A name with a slash, say, is no name of a tracepoint either.
+  // BAD_ARGUMENT: the name can't be that of a tracepoint, for example because it contains a slash.
   if (isErrno(errno, 'ENOENT') || errno === BAD_ARGUMENT) {
     return new PerfRingError(
       'ERR_PERF_TRACEPOINT_UNKNOWN',
-      `the kernel has no tracepoint ${named(category)}/${named(name)}; they are the directories of events/ in tracefs`,
+      `the kernel has no tracepoint ${named(category)}/${named(name)}; list them: ls /sys/kernel/tracing/events/*`,
     );
   }
   const why =
     mountOf('tracefs') === null
       ? 'tracefs is not mounted here'
-      : 'tracefs lets root and its group read alone';
-  const advice = `${why}; run as root, or have root do: ${tracefsCommand()}`;
-  // ENOSYS, ENODEV: tracefs is not mounted, and the kernel mounts none for one call (before 5.2, or without tracefs).
+      : 'only root and its group may read tracefs';
+  const advice = `${why}; run as root, or run as root once: ${tracefsCommand()}`;
+  // ENOSYS, ENODEV: tracefs is not mounted, and the kernel can't mount it for this call (before 5.2, or without tracefs).
   return bpfError(errno, 'open', `reading ${what}`, {
     EACCES: advice,
     EPERM: advice,
@@ -110,9 +110,9 @@ function unreadableId(errno: number, category: string, name: string): Error {
 function check(answer: number, syscall: string, category: string, name: string): void {
   if (answer >= 0) return;
   throw bpfError(answer, syscall, `attaching to the tracepoint ${named(category)}/${named(name)}`, {
-    EINVAL: 'only a program of type BPF_PROG_TYPE_TRACEPOINT attaches to it',
+    EINVAL: 'only a program of type BPF_PROG_TYPE_TRACEPOINT can be attached to it',
     EACCES: 'the program reads past the fields of this tracepoint',
     EPERM: permissionAdvice(['CAP_BPF', 'CAP_PERFMON']),
-    EEXIST: 'the program is attached to it already',
+    EEXIST: 'the program is already attached to it',
   });
 }

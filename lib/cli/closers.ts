@@ -1,4 +1,4 @@
-/** Closes what was opened, in reverse order. Every step is tried; then the first failure is thrown. */
+/** A list of steps that close resources. {@link close} runs all of them, last one first, and then throws the first error. */
 export class Closers {
   readonly #steps: (() => unknown)[] = [];
 

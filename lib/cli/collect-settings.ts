@@ -16,7 +16,7 @@ import { usageError } from './failure';
 import { FORMAT_NAMES, type FormatName } from './formats/formats';
 import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
 
-/** The options of `collect` as typed, under commander's names. */
+/** The options of `collect` as the user typed them, under commander's names. */
 export interface CollectArguments {
   readonly builtin?: string;
   readonly mapPin?: string;
@@ -39,7 +39,7 @@ export interface CollectArguments {
   readonly quiet?: true;
 }
 
-/** Where the samples come from. */
+/** The source of the samples: a built-in program, or an existing map by its pin or its id. */
 export type Source =
   | {
       readonly kind: 'builtin';
@@ -49,29 +49,29 @@ export type Source =
   | { readonly kind: 'pin'; readonly path: string }
   | { readonly kind: 'id'; readonly id: number };
 
-/** How samples are delivered: as they come, or on demand from rings that overwrite themselves. */
+/** How samples are delivered: as a stream, or as snapshots of rings where new samples overwrite old ones. */
 export type Delivery =
   | { readonly kind: 'stream'; readonly options: PerfMapReaderOptions }
   | { readonly kind: 'flight'; readonly options: FlightRecorderOptions };
 
-/** What `collect` is to do. */
+/** The checked options of `collect`. */
 export interface CollectSettings {
   readonly source: Source;
   readonly delivery: Delivery;
   readonly format: FormatName;
-  /** A file in place of stdout. */
+  /** The output file; undefined for stdout. */
   readonly output: { readonly path: string; readonly force: boolean } | undefined;
   readonly durationMilliseconds: number | undefined;
-  /** Exactly so many samples. */
+  /** Stop after exactly this number of samples. */
   readonly count: number | undefined;
   readonly quiet: boolean;
 }
 
-/** The longest a timer of Node runs. */
+/** The longest timeout of a timer in Node. */
 const LONGEST_DURATION_MICROSECONDS = (2 ** 31 - 1) * 1000;
 
 /**
- * Checks everything that can be checked before anything is opened.
+ * Checks the options before anything is opened.
  * @throws CommandError (usage); ERR_PERF_INVALID_ARGUMENT for a CPU list
  */
 export function collectSettings(given: CollectArguments): CollectSettings {
@@ -88,7 +88,7 @@ export function collectSettings(given: CollectArguments): CollectSettings {
   };
 }
 
-/** Options that exclude each other. */
+/** Pairs of options that can't be given together, with the reason. */
 const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArguments, string?])[] = [
   ['builtin', 'mapPin'],
   ['builtin', 'mapId'],
@@ -99,11 +99,11 @@ const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArgum
   ['mapId', 'syscall', 'only built-in programs filter'],
   ['mapPin', 'includeSelf', 'only built-in programs filter'],
   ['mapId', 'includeSelf', 'only built-in programs filter'],
-  ['bufferBytes', 'memory', 'the one is the size of each ring, the other of all together'],
-  ['overwrite', 'order', 'snapshots are in order of time'],
+  ['bufferBytes', 'memory', 'the first is the size of each ring, the second of all rings together'],
+  ['overwrite', 'order', 'snapshots are in time order'],
   ['overwrite', 'wakeup', 'nothing is read until SIGUSR2'],
   ['overwrite', 'latency', 'nothing is read until SIGUSR2'],
-  ['overwrite', 'count', 'a snapshot is written whole'],
+  ['overwrite', 'count', 'a snapshot is always written completely'],
 ];
 
 function checkExclusions(given: CollectArguments): void {
@@ -136,7 +136,7 @@ function sourceOf(given: CollectArguments): Source {
   return { kind: 'builtin', program, options: filtersOf(given, program) };
 }
 
-/** The highest process id and system call number that the kernel can have. */
+/** The highest possible process id and system call number. */
 const HIGHEST_NUMBER = 0x7fff_ffff;
 
 function filtersOf(given: CollectArguments, program: BuiltinProgram): BuiltinOptions {
@@ -157,13 +157,13 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
     ...(given.cpus === undefined ? {} : { cpus: cpusOf(given.cpus) }),
     ...(given.bufferBytes === undefined ? {} : { bufferBytes: bufferBytesOf(given.bufferBytes) }),
     ...(given.memory === undefined ? {} : { memoryBytes: parseSize(given.memory, '--memory') }),
-    // The payload of another program's samples is not known, so the kernel adds process and thread.
+    // The layout of another program's samples is unknown, so the kernel is asked to add process and thread.
     ...(source.kind === 'builtin' ? {} : { attributes: { sample_type: kernel.PERF_SAMPLE_TID } }),
   };
   if (given.overwrite !== undefined) return { kind: 'flight', options: { ...common, ...marginOf(source) } };
   const wakeup = wakeupOf(given.wakeup ?? 'moderated');
   if (given.latency !== undefined && wakeup !== 'moderated') {
-    throw usageError('--latency is for --wakeup moderated: the others wake by what lies in the ring');
+    throw usageError('--latency needs --wakeup moderated: with events:N and bytes:N the kernel decides when to wake');
   }
   return {
     kind: 'stream',
@@ -176,7 +176,7 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
   };
 }
 
-/** Samples of built-in programs contain their time, so the kernel need not add it. */
+/** Samples of built-in programs contain their time, so the kernel does not have to add it. */
 function orderOf(
   order: string | undefined,
   source: Source,
@@ -187,10 +187,13 @@ function orderOf(
   return time === undefined ? { order: 'time' } : { order: 'time', timeInPayload: time.offset };
 }
 
-/** Bytes of a record around its payload, and some to spare. */
+/** An upper limit for the bytes of a record in addition to its payload. */
 const RECORD_OVERHEAD_BYTES = 64;
 
-/** A snapshot leaves out as much as one largest record at its oldest end: less where the largest sample is known. */
+/**
+ * A snapshot leaves out as many bytes at its oldest end as the largest record has. For built-in programs the largest sample
+ * is known, so fewer bytes are left out.
+ */
 function marginOf(source: Source): Pick<FlightRecorderOptions, 'largestRecordBytes'> {
   if (source.kind !== 'builtin') return {};
   return { largestRecordBytes: source.program.layout.size + RECORD_OVERHEAD_BYTES };
@@ -243,7 +246,7 @@ function latencyOf(text: string): number {
   return microseconds;
 }
 
-/** Names of stdout. /dev/stdout is a symbolic link, which would not be followed. */
+/** Names of stdout. /dev/stdout is a symbolic link, and symbolic links are not followed. */
 const STDOUT_NAMES: readonly string[] = ['-', '/dev/stdout'];
 
 function outputOf(given: CollectArguments): CollectSettings['output'] {

@@ -13,13 +13,13 @@ import { StopRequest } from './stop-request';
 import { StreamCollection } from './stream-collection';
 import { styleFor } from './style';
 
-/** After a stop signal, output that takes nothing for this long is abandoned. */
+/** After a stop signal, the output is abandoned when it accepts no bytes for this long. */
 const STUCK_MILLISECONDS = 5000;
 
 /**
- * Runs a collection to its end: samples go to stdout or a file, everything else to stderr. Closes what was opened,
- * however it ends.
- * @throws CommandError, and what the library throws
+ * Runs a collection to its end. Samples go to stdout or a file, everything else to stderr. All resources are closed at the
+ * end, also after an error.
+ * @throws CommandError, and the errors of the library
  */
 export async function collect(settings: CollectSettings): Promise<void> {
   const { source, delivery, quiet } = settings;
@@ -38,7 +38,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
     const array = openArray(source);
     closers.add(() => array.close());
     const file = openFile(settings.output);
-    // If a later step fails, an existing file stays as it was.
+    // If a later step fails, an existing file stays unchanged.
     closers.add(() => (output === undefined ? file?.discard() : undefined));
     const note = takeoverNote(source, array);
     if (note !== undefined) process.stderr.write(`perfring: ${note}\n`);
@@ -58,7 +58,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
         layoutOf(source),
         zero,
         styleFor({ isTTY: isTerminal }),
-        // A terminal that does not know its width has 0 columns.
+        // A terminal of unknown width has 0 columns.
         (isTerminal && process.stdout.columns) || undefined,
       ),
       output,
@@ -70,7 +70,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
     });
     await output.end();
   } catch (error) {
-    // The reader of the pipe has gone away, as `| head` does: a normal end.
+    // The reader of the pipe has closed it, as `| head` does. That is a normal end.
     if (output?.isClosed !== true) throw error;
   } finally {
     await closers.close();
@@ -88,7 +88,10 @@ function openFile(output: CollectSettings['output']): OutputFile | undefined {
   return output === undefined ? undefined : OutputFile.open(output.path, output.force);
 }
 
-/** A pager that is not scrolled blocks the output. After a signal the user does not want to wait for it. */
+/**
+ * After a stop signal, gives up output that accepts no bytes. A pager blocks the output until the user scrolls, and a user
+ * who has stopped the command should not have to.
+ */
 function abandonWhenStuck(output: SampleOutput, stop: StopRequest): void {
   void stop.signalled.then(() => {
     let taken = output.bytesWritten;
@@ -97,7 +100,7 @@ function abandonWhenStuck(output: SampleOutput, stop: StopRequest): void {
         clearInterval(timer);
         const seconds = STUCK_MILLISECONDS / 1000;
         output.abandon(
-          new CommandError(`nothing was taken for ${seconds} s: the last samples are not written`),
+          new CommandError(`the output accepted nothing for ${seconds} s: the last samples were not written`),
         );
       }
       taken = output.bytesWritten;

@@ -3,27 +3,27 @@ import type { SampleOutput } from './sample-output';
 import type { StopRequest } from './stop-request';
 import type { Style } from './style';
 
-/** What a collection runs with. */
+/** The parameters of {@link Collection.run}. */
 export interface CollectionRun {
   readonly format: RecordFormat;
   readonly output: Pick<SampleOutput, 'write'>;
   readonly stop: StopRequest;
-  /** Exactly so many samples; without end when left out. */
+  /** Stop after exactly this number of samples; undefined for no limit. */
   readonly count: number | undefined;
-  /** Ends the program that writes the samples, where it is ours. */
+  /** Detaches the built-in program that writes the samples; does nothing when the samples come from another program. */
   readonly stopProducer: () => void;
-  /** Whether stderr may show more than the summary. */
+  /** Write no messages and no status line to stderr. */
   readonly quiet: boolean;
-  /** Samples and status go to one terminal. */
+  /** Whether samples and the status line go to the same terminal. */
   readonly sharesTerminal: boolean;
 }
 
-/** Rings on an array, and how what comes into them gets out. */
+/** Rings of an array, and the loop that writes their samples to the output. */
 export interface Collection {
-  /** Resolves when it was asked to stop, and everything has been handed to the output. */
+  /** Resolves after a stop was requested and everything has been written to the output. */
   run(run: CollectionRun): Promise<void>;
-  /** For the end: what came and what was lost. */
+  /** The text for the end: how many samples were received and lost. */
   summary(style: Style): Promise<string>;
-  /** Takes the rings out of the array and frees them; idempotent. */
+  /** Removes the events from the array and frees the rings. Idempotent. */
   close(): Promise<void>;
 }

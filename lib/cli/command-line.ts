@@ -7,7 +7,7 @@ import { type CommandError, EXIT_OK, usageError } from './failure';
 import type { GenArguments } from './gen';
 import { print } from './print';
 
-/** What the commands do. */
+/** The functions that run the commands. */
 export interface Commands {
   collect(given: CollectArguments): void | Promise<void>;
   doctor(given: { readonly json?: true }): void | Promise<void>;
@@ -15,9 +15,9 @@ export interface Commands {
 }
 
 /**
- * Parses the arguments and runs the command they name.
- * @param args without node and the script
- * @throws CommandError (usage) for invalid arguments; what the command throws
+ * Parses the arguments and runs the command.
+ * @param args the arguments after node and the script
+ * @throws CommandError (usage) for invalid arguments; the errors of the command
  */
 export async function runCommandLine(args: readonly string[], commands: Commands): Promise<void> {
   const printed: string[] = [];
@@ -39,7 +39,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
     .option('--debug', 'stack traces with errors')
     .helpCommand('help [command]', 'print the help of a command')
     .exitOverride()
-    // Errors are thrown; the caller writes them as one line.
+    // Errors are thrown. The caller writes them to stderr on one line.
     .configureOutput({ writeOut, writeErr: () => undefined })
     .addHelpText('after', EXAMPLES);
   addCollect(program).action((given: CollectArguments) => commands.collect(given));
@@ -49,10 +49,10 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
   return program;
 }
 
-/** An option with a value is given once: commander would take the last value and drop the others. */
+/** Refuses an option with a value that is given twice. Commander would silently use the last value. */
 function refuseRepeatedValues(command: Command): void {
   for (const option of command.options) {
-    // A flag that is given twice means what it means once.
+    // Flags may be repeated.
     if (option.isBoolean()) continue;
     option.argParser((value: string, previous: string | undefined) => {
       if (previous === undefined) return value;
@@ -66,24 +66,24 @@ function addCollect(program: Command): Command {
     .command('collect')
     .description('Write samples to stdout as they come, and a summary to stderr at the end.')
     .optionsGroup('What is sampled:')
-    .option('-b, --builtin <name>', `a program of those below (default: ${DEFAULT_BUILTIN.name})`)
+    .option('-b, --builtin <name>', `one of the programs below (default: ${DEFAULT_BUILTIN.name})`)
     .option('--pid <pid>', 'only this process (built-in programs)')
     .option('--syscall <number>', 'only this system call (sys_enter)')
-    .option('--include-self', 'perfring itself as well (built-in programs)')
-    .option('--map-pin <path>', 'in place of a program: the array pinned there')
-    .option('--map-id <id>', 'in place of a program: the array with this id')
+    .option('--include-self', 'include perfring itself (built-in programs)')
+    .option('--map-pin <path>', 'instead of a program: the array pinned at this path')
+    .option('--map-id <id>', 'instead of a program: the array with this id')
     .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
     .optionsGroup('How much:')
-    .option('-d, --duration <time>', 'stop after that time, like 5s, 500ms or 2m')
+    .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
     .option('-n, --count <n>', 'stop after exactly n samples')
     .optionsGroup('What comes out:')
     .option('-f, --format <name>', 'table, ndjson or raw (default: table)')
-    .option('-o, --output <file>', 'a new file in place of stdout')
-    .option('--force', 'overwrite the file when it is there')
-    .option('-q, --quiet', 'neither status line nor summary')
+    .option('-o, --output <file>', 'write to a new file instead of stdout')
+    .option('--force', 'overwrite the file if it exists')
+    .option('-q, --quiet', 'no status line and no summary')
     .optionsGroup('Rings:')
-    .option('--buffer-bytes <size>', 'of each ring, like 64K or 1M (default: 512K)')
-    .option('--memory <size>', 'of all rings together, in its place')
+    .option('--buffer-bytes <size>', 'size of each ring, like 64K or 1M (default: 512K)')
+    .option('--memory <size>', 'or the size of all rings together')
     .option('--order <order>', 'time, or cpu: ring by ring (default: time)')
     .option('--wakeup <mode>', 'moderated, events:N, bytes:N (default: moderated)')
     .option('--latency <time>', 'longest wait under load (default: 1ms)')
@@ -98,9 +98,9 @@ function addDoctor(program: Command): Command {
   return program
     .command('doctor')
     .description(
-      'Show what this machine has and lacks for collect, and how to fix it; exit code 0 if it works.',
+      'Check whether collect works on this machine, and how to fix what is missing; exit code 0 if it works.',
     )
-    .option('--json', 'the same for programs')
+    .option('--json', 'write JSON, for programs')
     .option('--debug', 'stack traces with errors')
     .addHelpOption(helpOption());
 }
@@ -115,16 +115,16 @@ function addGen(program: Command): Command {
     .addHelpOption(helpOption());
 }
 
-/** Among the options that were added last. */
+/** The option --help, in the last group of options. */
 function helpOption(): Option {
   return new Option('-h, --help', 'print this').helpGroup('Help:');
 }
 
 const EXAMPLES = `
 Examples:
-  perfring doctor                              does it work on this machine?
-  sudo perfring collect                        which threads leave a CPU, live
-  sudo perfring collect -b sched_process_exec  which programs are started
+  perfring doctor                              check whether it works here
+  sudo perfring collect                        show thread switches, live
+  sudo perfring collect -b sched_process_exec  show programs that start
 
 Each command has its own help: perfring collect --help`;
 
@@ -132,7 +132,7 @@ function collectHelp(): string {
   const width = Math.max(...BUILTIN_PROGRAMS.map(({ name }) => name.length));
   const programs = BUILTIN_PROGRAMS.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
   return `
-Built-in programs, a sample each time:
+Built-in programs write a sample each time that:
 ${programs.join('\n')}
 
 Examples:
@@ -142,12 +142,12 @@ Examples:
   sudo perfring collect --map-pin /sys/fs/bpf/events -f raw -o samples.raw
   sudo perfring collect --overwrite --memory 64M -o flight.txt
 
-Moderated: each sample wakes perfring at low rates, a timer under load. With
---overwrite the rings keep the newest samples and nobody reads them: kill -USR2
-writes a snapshot, and so does the end.
+Moderated: at low rates each sample wakes perfring; under load a timer does.
+With --overwrite the rings keep only the newest samples. kill -USR2 writes a
+snapshot of them; another one is written at the end.
 
-Ctrl-C ends it: what lies in the rings is written first. A second one ends it at
-once.`;
+Ctrl-C stops after writing the samples that are in the rings. A second Ctrl-C
+stops at once.`;
 }
 
 function packageVersion(): string {
@@ -155,7 +155,7 @@ function packageVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-/** `error: unknown option '--fromat'\n(Did you mean --format?)` on one line, with where to look. */
+/** Makes one line of commander's message, such as `error: unknown option '--fromat'\n(Did you mean --format?)`, and adds how to get help. */
 function asUsageError(error: CommanderError, args: readonly string[]): CommandError {
   if (error.code === 'commander.help') {
     const [first, unknown] = args;

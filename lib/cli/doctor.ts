@@ -3,7 +3,7 @@ import { EXIT_FAILURE, EXIT_OK } from './failure';
 import { print } from './print';
 import { type Style, styleFor } from './style';
 
-/** Shows what this machine has and lacks. @returns the exit code: 0 only when `collect` works */
+/** Prints the checks of this machine. @returns the exit code: 0 only when `collect` works */
 export async function doctor(options: { readonly json?: true }): Promise<number> {
   const diagnosis = diagnose();
   await print(options.json === true ? jsonOf(diagnosis) : diagnosisText(diagnosis, styleFor(process.stdout)));
@@ -14,13 +14,13 @@ function jsonOf(diagnosis: Diagnosis): string {
   return `${JSON.stringify(diagnosis, undefined, 2)}\n`;
 }
 
-/** A line for each check; below what is missing, the command that fixes it; at the end the verdict. */
+/** One line for each check, followed by the command that fixes it if there is one; at the end, whether `collect` works. */
 export function diagnosisText({ checks, ready }: Diagnosis, style: Style): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap((check) => linesOf(check, width, style));
   const verdict = ready
     ? style.good('collect works here')
-    : style.bad('collect does not work here: fix what is marked ✗, from the top');
+    : style.bad('collect does not work here: fix the lines marked ✗, beginning with the first');
   return `${[...lines, '', verdict].join('\n')}\n`;
 }
 

@@ -1,4 +1,4 @@
-/** How the command fails: one line on stderr that says what to do, and an exit code. */
+/** The command's error messages (one line on stderr that says what to do) and exit codes. */
 
 export const EXIT_OK = 0;
 /** Something did not work. */
@@ -6,7 +6,7 @@ export const EXIT_FAILURE = 1;
 /** Invalid arguments. */
 const EXIT_USAGE = 2;
 
-/** A failure of the command itself; errors of the library are passed on as they are. */
+/** An error of the command itself. Errors of the library are passed on unchanged. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   constructor(
@@ -23,7 +23,7 @@ export function usageError(message: string): CommandError {
   return new CommandError(message, EXIT_USAGE);
 }
 
-/** The library's codes for invalid options, which came from the command line here. */
+/** Codes of the library for invalid options. Here the options come from the command line, so the exit code is 2. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'ERR_PERF_INVALID_ARGUMENT',
   'ERR_PERF_INVALID_OPTION',
@@ -38,14 +38,14 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /**
- * What is written of an error, with its newline.
- * @param debug with the stack, those of its causes, and the verifier's log
+ * The text for an error, with a newline at the end.
+ * @param debug adds the stack, the stacks of its causes, and the verifier's log
  */
 export function failureText(error: unknown, debug: boolean): string {
   return `perfring: ${messageOf(error)}${debug ? `\n${details(error)}` : ''}\n`;
 }
 
-/** Errno's name or ERR_PERF_*, where the error has one. */
+/** The errno's name or ERR_PERF_*; undefined for an error without a code. */
 export function codeOf(error: unknown): string | undefined {
   const code = property(error, 'code');
   return typeof code === 'string' ? code : undefined;
@@ -59,7 +59,7 @@ function messageOf(error: unknown): string {
   return USAGE_CODES.has(codeOf(error) ?? '') ? withFlags(message) : message;
 }
 
-/** The library's options that only it can check, as the command line has them. */
+/** Options that only the library can check -> their names on the command line. */
 const FLAGS: Readonly<Record<string, string>> = {
   bufferBytes: '--buffer-bytes',
   memoryBytes: '--memory',
@@ -73,7 +73,7 @@ function withFlags(message: string): string {
   );
 }
 
-/** A system call of the library was denied. The command's own messages say what to do without doctor. */
+/** Whether a system call of the library was denied. The command's own errors already say what to do. */
 function isPermission(error: unknown): boolean {
   if (error instanceof CommandError) return false;
   const code = codeOf(error);

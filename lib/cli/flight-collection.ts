@@ -7,7 +7,7 @@ import {
 import type { Collection, CollectionRun } from './collection';
 import { formatCount } from './quantities';
 
-/** What is asked of a recorder. */
+/** The part of a FlightRecorder that is used here. */
 export type SnapshotRecorder = {
   snapshot(): Pick<FlightSnapshot, 'visit'>;
   close(): void;
@@ -15,26 +15,26 @@ export type SnapshotRecorder = {
 
 const SNAPSHOT_SIGNAL = 'SIGUSR2';
 
-/** Text gathered in one piece; a snapshot of large rings is longer than a string can be. */
+/** The payload bytes in one piece of text. A snapshot of large rings would be longer than the longest string. */
 const PIECE_LENGTH = 2 ** 20;
 
-/** The longest interval of Node: something has to keep the process while it waits for a signal. */
+/** The longest interval of Node. A running interval keeps the process alive while it waits for a signal. */
 const FOREVER_MILLISECONDS = 2 ** 31 - 1;
 
-/** Samples on demand: rings that overwrite themselves, written out at SIGUSR2 and at the end. */
+/** The flight recorder: writes a snapshot of the rings at SIGUSR2 and at the end. New samples overwrite old ones. */
 export class FlightCollection implements Collection {
   readonly #recorder: SnapshotRecorder;
   #snapshots = 0;
   #samples = 0;
-  #asked = false;
-  #answer: (() => void) | undefined;
+  #isRequested = false;
+  #wake: (() => void) | undefined;
 
   constructor(recorder: SnapshotRecorder) {
     this.#recorder = recorder;
-    process.on(SNAPSHOT_SIGNAL, this.#ask);
+    process.on(SNAPSHOT_SIGNAL, this.#request);
   }
 
-  /** @throws what {@link FlightRecorder.open} throws */
+  /** @throws the errors of {@link FlightRecorder.open} */
   static open(array: PerfEventArray, options: FlightRecorderOptions): FlightCollection {
     return new FlightCollection(FlightRecorder.open(array, options));
   }
@@ -49,7 +49,7 @@ export class FlightCollection implements Collection {
     let stopped = false;
     void run.stop.requested.then(() => {
       stopped = true;
-      this.#ask();
+      this.#request();
     });
     try {
       run.format.begin();
@@ -69,23 +69,23 @@ export class FlightCollection implements Collection {
   }
 
   async close(): Promise<void> {
-    process.off(SNAPSHOT_SIGNAL, this.#ask);
+    process.off(SNAPSHOT_SIGNAL, this.#request);
     this.#recorder.close();
   }
 
-  readonly #ask = (): void => {
-    this.#asked = true;
-    this.#answer?.();
+  readonly #request = (): void => {
+    this.#isRequested = true;
+    this.#wake?.();
   };
 
-  /** Several requests while one is answered are one. */
+  /** Waits for a request. Requests that come while a snapshot is written count as one. */
   async #nextRequest(): Promise<void> {
-    if (!this.#asked) {
+    if (!this.#isRequested) {
       await new Promise<void>((resolve) => {
-        this.#answer = resolve;
+        this.#wake = resolve;
       });
     }
-    this.#asked = false;
+    this.#isRequested = false;
   }
 
   async #write({ format, output }: CollectionRun): Promise<void> {

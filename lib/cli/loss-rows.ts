@@ -2,12 +2,14 @@ import type { ReaderStats } from '../index';
 import type { RecordFormat } from './formats/formats';
 
 /**
- * A row for each LOST record, at its place among the samples, and at the end a row for what no LOST record told: the
- * kernel writes one only with the next sample. So the rows of a CPU add up to what the kernel counted.
+ * Writes a row for each PERF_RECORD_LOST, at its place among the samples. The kernel writes such a record only together
+ * with the next sample, so at the end there can be losses without one: they get a last row. The rows of a CPU add up to the
+ * number that the kernel counted.
  */
 export class LossRows {
   readonly #format: RecordFormat;
-  readonly #told = new Map<number, number>();
+  /** CPU -> samples lost according to its LOST records. */
+  readonly #recorded = new Map<number, number>();
 
   constructor(format: RecordFormat) {
     this.#format = format;
@@ -15,15 +17,15 @@ export class LossRows {
 
   /** A PERF_RECORD_LOST. */
   record(cpu: number, lost: number): void {
-    this.#told.set(cpu, (this.#told.get(cpu) ?? 0) + lost);
+    this.#recorded.set(cpu, (this.#recorded.get(cpu) ?? 0) + lost);
     this.#format.lost(cpu, lost);
   }
 
-  /** Nothing comes any more. */
+  /** Writes the last rows. Call it after all records. */
   end(stats: ReaderStats): void {
     for (const { cpu, lost } of stats.cpus) {
-      const untold = lost - (this.#told.get(cpu) ?? 0);
-      if (untold > 0) this.#format.lost(cpu, untold);
+      const unrecorded = lost - (this.#recorded.get(cpu) ?? 0);
+      if (unrecorded > 0) this.#format.lost(cpu, unrecorded);
     }
   }
 }

@@ -10,14 +10,14 @@ import {
 } from 'node:fs';
 import { codeOf, CommandError } from './failure';
 
-/** What `--output` names: a file that was made, a file that was there, a character device, or a named pipe. */
+/** What `--output` names: a file that was created, an existing file, a character device, or a named pipe. */
 type OutputKind = 'new file' | 'old file' | 'device' | 'pipe';
 
 /**
- * Opens the file of `--output`. A new file can be read by its owner alone, because samples show what other users do.
- * A file that is there is taken only with `--force`, and emptied only by {@link OutputFile.empty}. Devices and named
- * pipes hold nothing that could be overwritten, so they need no `--force`. A symbolic link at the end of the path is
- * never followed: anyone who may write in that directory could point it at any file.
+ * The file of `--output`. Only the owner can read a new file, because samples show what other users do. An existing file
+ * is opened only with `--force`, and emptied only by {@link OutputFile.empty}. Devices and named pipes have no content to
+ * overwrite, so they need no `--force`. A symbolic link at the end of the path is never followed: everyone who may write
+ * to the directory could let it point to any file.
  */
 export class OutputFile {
   readonly path: string;
@@ -51,7 +51,7 @@ export class OutputFile {
     const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
     let fd: number;
     try {
-      // O_NONBLOCK: a pipe without a reader is an error, not a wait.
+      // O_NONBLOCK: opening a pipe without a reader fails instead of waiting.
       fd = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     } catch (error) {
       throw openError(path, error);
@@ -61,22 +61,22 @@ export class OutputFile {
     closeSync(fd);
     throw new CommandError(
       kind === undefined
-        ? `${path} is no file, character device or pipe; leave --output out and redirect stdout to it`
-        : `${path} is there already; add --force to overwrite it`,
+        ? `${path} is not a file, character device or pipe; leave out --output and redirect stdout to it`
+        : `${path} exists; add --force to overwrite it`,
     );
   }
 
-  /** A named pipe: writes to it must wait on the event loop, not in a thread. */
+  /** Whether it is a named pipe. Writes to a pipe must wait on the event loop, not in a thread of the pool. */
   get isPipe(): boolean {
     return this.#kind === 'pipe';
   }
 
-  /** Empties a file that was there before: the last step before the first sample, after everything has been opened. */
+  /** Empties an existing file. Call it after everything has been opened, so that a failure leaves the file unchanged. */
   empty(): void {
     if (this.#kind === 'old file') ftruncateSync(this.fd);
   }
 
-  /** Undoes the opening: a new file is removed, an old one stays as it was. */
+  /** Closes the file after a failure: a new file is removed, an existing one stays unchanged. */
   discard(): void {
     if (this.#kind === 'new file' && isSameFile(fstatSync(this.fd), this.path)) unlinkSync(this.path);
     closeSync(this.fd);
@@ -94,7 +94,7 @@ function isSameFile({ dev, ino }: Stats, path: string): boolean {
   return there !== undefined && there.dev === dev && there.ino === ino;
 }
 
-/** These are refused before `--force` is asked for, which would not help. */
+/** Refuses symbolic links and directories. `--force` does not help for them, so the message must not ask for it. */
 function refuseByKind(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isSymbolicLink() === true) throw openError(path, { code: 'ELOOP' });
@@ -102,11 +102,11 @@ function refuseByKind(path: string): void {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'its directory is not there',
-  ENOTDIR: 'a part of its path is no directory',
+  ENOENT: 'its directory does not exist',
+  ENOTDIR: 'a part of its path is not a directory',
   EISDIR: 'it is a directory; name a file in it',
-  EACCES: 'you may not write there',
-  EPERM: 'you may not write there',
+  EACCES: 'you do not have permission to write there',
+  EPERM: 'you do not have permission to write there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   ENXIO: 'it is a pipe without a reader, or a socket',

@@ -1,10 +1,10 @@
 import { isReaderGone, writeError } from './write-error';
 
 /**
- * Writes the text of a command itself: help, version, diagnosis. Samples go through SampleOutput. Until something is
- * printed process.stdout is not touched, because it would be a second stream on the descriptor.
- * Resolves when the text was written, or when the reader of the pipe has gone away.
- * @throws CommandError when it could not be written
+ * Writes a command's help, version or diagnosis to stdout. Samples are written by SampleOutput. process.stdout is used
+ * only here, because it would be a second stream on the descriptor.
+ * @returns a promise that resolves when the text has been written, or when the reader has closed the pipe
+ * @throws CommandError when the text could not be written
  */
 export function print(text: string): Promise<void> {
   const { stdout } = process;
@@ -13,7 +13,7 @@ export function print(text: string): Promise<void> {
       if (error === undefined || error === null || isReaderGone(error)) resolve();
       else reject(writeError('stdout', error));
     };
-    // The stream emits its error as well: without a listener it would be an uncaught exception.
+    // The stream also emits the error. Without a listener it would be an uncaught exception.
     stdout.once('error', end);
     stdout.write(text, end);
   });

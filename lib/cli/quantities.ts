@@ -1,4 +1,4 @@
-/** Durations, sizes and counts, as they are typed and as they are shown. */
+/** Parses and formats durations, sizes and counts. */
 
 import { usageError } from './failure';
 
@@ -14,7 +14,7 @@ const BYTES: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20,
 
 /**
  * @param text a number and its unit: `500ms`, `1.5s`, `200us`, `2m`, `1h`
- * @param option what was given so, for the message: `--duration`
+ * @param option the option's name for the message: `--duration`
  * @returns microseconds, more than 0
  * @throws CommandError (usage)
  */
@@ -53,22 +53,22 @@ export function parseWhole(
   throw usageError(`${option} takes a whole number, ${range}, got "${text}"`);
 }
 
-/** `1,234,567` */
+/** A count with commas: `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** Three digits and a unit: `950`, `12.3 k`, `4.56 M`. */
+/** A rate with up to three digits and a unit: `950`, `12.3 k`, `4.56 M`. */
 export function formatRate(perSecond: number): string {
   return scaled(perSecond, 1000, ['', ' k', ' M', ' G']);
 }
 
-/** `512 B`, `64 KiB`, `1.25 MiB`. */
+/** A size with up to three digits and a unit: `512 B`, `64 KiB`, `1.25 MiB`. */
 export function formatBytes(bytes: number): string {
   return scaled(bytes, 1024, [' B', ' KiB', ' MiB', ' GiB', ' TiB']);
 }
 
-/** As an option takes it: `256K`, `1M`, `4097`. */
+/** An exact size in the form that options take: `256K`, `1M`, `4097`. */
 export function formatSize(bytes: number): string {
   for (const [unit, factor] of [
     ['G', 2 ** 30],
@@ -83,7 +83,7 @@ export function formatSize(bytes: number): string {
 function scaled(value: number, step: number, units: readonly string[]): string {
   let unit = 0;
   let rest = value;
-  // What would be rounded to the next unit is shown in it.
+  // A value that rounds up to one of the next unit is shown in that unit.
   while (rest >= step - 0.5 && unit < units.length - 1) {
     rest /= step;
     unit++;
@@ -91,7 +91,7 @@ function scaled(value: number, step: number, units: readonly string[]): string {
   return `${unit === 0 ? Math.round(rest) : threeDigits(rest)}${units[unit]}`;
 }
 
-/** 1.234 -> `1.23`, 12.34 -> `12.3`, 123.4 -> `123`; no zeros at the end. */
+/** Three significant digits: 1.234 -> `1.23`, 12.34 -> `12.3`, 123.4 -> `123`. Trailing zeros are left out. */
 function threeDigits(value: number): string {
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

@@ -6,16 +6,16 @@ import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
 import { gen } from './gen';
 
 /**
- * The command `perfring`.
- * @param args without node and the script
+ * Runs the command `perfring`.
+ * @param args the arguments after node and the script
  * @returns the exit code
  */
 export async function run(args: readonly string[]): Promise<number> {
   const debug = args.includes('--debug');
   let exitCode = EXIT_OK;
-  // A closed stderr is no reason to fail.
+  // A closed stderr is not an error.
   process.stderr.on('error', () => undefined);
-  // The library's warnings, in one line as errors are.
+  // Show warnings of the library on one line, like errors.
   process.removeAllListeners('warning');
   process.on('warning', ({ message }) => {
     process.stderr.write(`${message.replace(/^(?:perfring: )?/, 'perfring: ')}\n`);

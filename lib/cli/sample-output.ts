@@ -6,12 +6,12 @@ import type { CommandError } from './failure';
 import type { OutputFile } from './output-file';
 import { isReaderGone, writeError } from './write-error';
 
-/** Bytes of one write: few enough that {@link SampleOutput.bytesWritten} shows whether the other end takes any. */
+/** The most bytes of one write. It is small, so that {@link SampleOutput.bytesWritten} grows while the output is slow. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Where the samples go. The caller awaits each write before the next, so that memory is bounded however slow the other
- * end is.
+ * The output of the samples. The caller awaits each write before the next one, so memory stays bounded when the output is
+ * slow.
  */
 export class SampleOutput {
   readonly #stream: Writable;
@@ -20,7 +20,7 @@ export class SampleOutput {
   #wake: (() => void) | undefined;
   #bytesWritten = 0;
 
-  /** @param name for messages */
+  /** @param name the output's name in messages */
   constructor(stream: Writable, name: string) {
     this.#stream = stream;
     this.#name = name;
@@ -38,19 +38,19 @@ export class SampleOutput {
     return new SampleOutput(stream, file.path);
   }
 
-  /** The reader of a pipe went away: no error, but the end. */
+  /** Whether the reader closed the pipe. That is the end of the output and not an error. */
   get isClosed(): boolean {
     return isReaderGone(this.#failure);
   }
 
-  /** What the other end has taken so far. */
+  /** The number of bytes that the output has accepted. */
   get bytesWritten(): number {
     return this.#bytesWritten;
   }
 
   /**
-   * Resolves when there is room for more.
-   * @throws CommandError when it could not be written, or was abandoned; EPIPE as it is, see {@link isClosed}
+   * Writes, and resolves when the output can accept more.
+   * @throws CommandError when writing failed or was abandoned; the error EPIPE itself when {@link isClosed}
    */
   async write(chunk: string | Uint8Array): Promise<void> {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
@@ -70,7 +70,7 @@ export class SampleOutput {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Gives up what is not written yet; a write that waits is rejected with the reason. */
+  /** Drops what has not been written. A pending write rejects with `reason`. */
   abandon(reason: CommandError): void {
     this.#failure ??= reason;
     this.#stream.destroy();
@@ -97,14 +97,14 @@ export class SampleOutput {
 }
 
 /**
- * Stdout as a stream of ours, which can be destroyed: process.stdout cannot, and a pipe that nobody reads would keep
- * the process alive.
+ * A stream on stdout that can be destroyed. process.stdout can't be, so a pipe whose reader has stopped would keep the
+ * process alive.
  */
 function stdoutStream(): Writable {
   if (isatty(1)) return process.stdout;
   const stats = fstatSync(1);
   if (stats.isFIFO() || stats.isSocket()) return pipeStream(1);
-  // A file, or a device: not on the event loop, since a disk may be slow.
+  // A file or a device. It is written by the thread pool, because a slow disk would block the event loop.
   return createWriteStream('', { fd: 1, autoClose: false });
 }
 

@@ -14,7 +14,7 @@ export function openArray(source: Source): PerfEventArray {
   }
 }
 
-/** Attaches the built-in program; an existing map has programs of its own. */
+/** Attaches the built-in program. Returns undefined for an existing map: other programs write to it. */
 export function startProgram(source: Source, array: PerfEventArray): AttachedProgram | undefined {
   if (source.kind !== 'builtin') return undefined;
   return attachBuiltin(source.program.name, array, source.options);
@@ -24,7 +24,7 @@ export function layoutOf(source: Source): SampleLayout | undefined {
   return source.kind === 'builtin' ? source.program.layout : undefined;
 }
 
-/** Warns that another reader of the map gets no more samples; nothing for an array of our own. */
+/** A warning that another reader of an existing map gets no more samples. Undefined for a new array. */
 export function takeoverNote(source: Source, array: PerfEventArray): string | undefined {
   if (source.kind === 'builtin') return undefined;
   const { id, name } = array.info;

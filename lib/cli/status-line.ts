@@ -1,9 +1,9 @@
 import type { Accounts, ReaderStats } from '../index';
 import { formatBytes, formatCount, formatRate } from './quantities';
 
-/** A terminal for one line at its lower end. */
+/** The terminal that shows the status line. */
 export interface StatusTerminal {
-  /** 0 where it does not know. */
+  /** 0 or undefined when unknown. */
   readonly columns?: number;
   write(text: string): unknown;
 }
@@ -11,14 +11,14 @@ export interface StatusTerminal {
 const REDRAW_MILLISECONDS = 250;
 const ERASE_LINE = '\r\u001b[2K';
 
-/** Rate, bytes and losses, in all and by CPU, on one line of a terminal, which redraws itself four times a second. */
+/** Shows rate, bytes and losses, in total and for each CPU, on one line of a terminal. It is redrawn four times a second. */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
   readonly #stats: () => ReaderStats;
   #timer: NodeJS.Timeout | undefined;
   #text = '';
   #shown = false;
-  /** At the last redraw; CPUs may come and go. */
+  /** The time and the counts at the last redraw. CPUs can be added or removed in between. */
   #before: { readonly at: number; readonly stats: ReaderStats | undefined } = { at: 0, stats: undefined };
 
   constructor(terminal: StatusTerminal, stats: () => ReaderStats) {
@@ -39,13 +39,13 @@ export class StatusLine {
     this.#text = '';
   }
 
-  /** Before something else is written to the same terminal. */
+  /** Call it before something else is written to the same terminal. */
   erase(): void {
     if (this.#shown) this.#terminal.write(ERASE_LINE);
     this.#shown = false;
   }
 
-  /** After that. */
+  /** Call it after something else was written to the same terminal. */
   restore(): void {
     if (this.#text === '') return;
     this.#terminal.write(`${ERASE_LINE}${this.#text}`);
@@ -57,7 +57,7 @@ export class StatusLine {
     const stats = this.#stats();
     const rates = ratesBetween(this.#before.stats, stats, (now - this.#before.at) / 1000);
     this.#before = { at: now, stats };
-    // A line that wraps could not be erased.
+    // The text is cut to the terminal's width, because a line that wraps can't be erased.
     this.#text = statusText(stats, rates, Math.max(0, (this.#terminal.columns || 80) - 1));
     this.restore();
   }
@@ -68,13 +68,13 @@ interface Rate {
   readonly bytesPerSecond: number;
 }
 
-/** How fast samples come: all together, and by CPU in the order of {@link ReaderStats.cpus}. */
+/** Samples and bytes for each second: in total, and for each CPU in the order of {@link ReaderStats.cpus}. */
 export interface Rates {
   readonly total: Rate;
   readonly cpus: readonly (Rate & { readonly cpu: number })[];
 }
 
-/** @param before undefined when nothing had come yet */
+/** @param before undefined at the first redraw: then `now` is compared with zero */
 export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, seconds: number): Rates {
   const rate = (then: Accounts | undefined, account: Accounts): Rate => ({
     samplesPerSecond: (account.received - (then?.received ?? 0)) / seconds,
@@ -88,9 +88,9 @@ export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, 
 }
 
 /**
- * `1.23 k samples/s, 98 KiB/s, 12,345 in all, lost 34 (cpu 0: 30, cpu 3: 4) | cpu 0: 930/s, 74 KiB/s | …`: losses
- * first, since a narrow terminal has no room for all.
- * @param columns what the line is cut to; where not every CPU has room, the busiest have it
+ * `1.23 k samples/s, 98 KiB/s, 12,345 in total, lost 34 (cpu 0: 30, cpu 3: 4) | cpu 0: 930/s, 74 KiB/s | …`. Losses come
+ * before the CPUs, because a narrow terminal does not show the whole line.
+ * @param columns the width that the line is cut to. If not all CPUs fit, the busiest are shown
  */
 export function statusText(stats: ReaderStats, rates: Rates, columns: number): string {
   const { received, lost } = stats.total;
@@ -99,13 +99,13 @@ export function statusText(stats: ReaderStats, rates: Rates, columns: number): s
   const head = [
     `${formatRate(rates.total.samplesPerSecond)} samples/s`,
     `${formatBytes(rates.total.bytesPerSecond)}/s`,
-    `${formatCount(received)} in all`,
+    `${formatCount(received)} in total`,
     lost === 0 ? 'none lost' : `lost ${formatCount(lost)} (${perCpu})`,
   ].join(', ');
   return `${head}${cpuParts(rates, columns - head.length)}`.slice(0, columns);
 }
 
-/** ` | cpu 0: 930/s, 74 KiB/s | cpu 1: 310/s, 24 KiB/s`, in not more than so many columns; a CPU alone has no part. */
+/** ` | cpu 0: 930/s, 74 KiB/s | cpu 1: 310/s, 24 KiB/s`, cut to `columns`. Empty when there is only one CPU. */
 function cpuParts({ cpus }: Rates, columns: number): string {
   if (cpus.length < 2) return '';
   const parts = cpus.map(({ cpu, samplesPerSecond, bytesPerSecond }) => ({

@@ -1,20 +1,20 @@
 import { constants } from 'node:os';
 
-/** SIGHUP: the terminal was closed. */
+/** The signals that end a collection. SIGHUP comes when the terminal is closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type StopSignal = (typeof SIGNALS)[number];
 
-/** Why a collection is to end. */
+/** Why a collection ends. */
 export type StopReason = 'signal' | 'duration' | 'count';
 
 /**
- * A request to end the collection, by a signal, the duration or the count. The first signal ends it in order; the
- * second one ends the process at once, and the kernel frees what it held.
+ * A request to end the collection, by a signal, the duration or the count. The first signal ends it in the normal way. The
+ * second one ends the process at once; the kernel then frees its resources.
  */
 export class StopRequest {
   /** Resolves with the first reason. */
   readonly requested: Promise<StopReason>;
-  /** Resolves with the first signal, also when there was a reason before. */
+  /** Resolves at the first signal, also when the end was already requested for another reason. */
   readonly signalled: Promise<void>;
   #resolveRequested: (reason: StopReason) => void = () => undefined;
   #resolveSignalled: () => void = () => undefined;
@@ -30,12 +30,12 @@ export class StopRequest {
     });
   }
 
-  /** From now on signals request the end. */
+  /** From now on the signals request the end. */
   listen(): void {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
-  /** Gives signals their usual effect again, and stops the timer. */
+  /** Restores the default effect of the signals, and stops the timer. */
   close(): void {
     clearTimeout(this.#timer);
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);

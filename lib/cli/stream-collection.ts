@@ -11,12 +11,12 @@ import { StatusLine } from './status-line';
 import { type Style, takesEscapes } from './style';
 import { summaryText } from './summary';
 
-/** The part of a reader that is used here. */
+/** The part of a PerfMapReader that is used here. */
 export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close' | 'stats'>;
 
 /**
- * Samples as they come. The next batch is not visited before the output has taken the last one: behind a slow output
- * the rings fill, and the kernel counts what it cannot write.
+ * Writes samples as they arrive. The next batch is visited only after the output has accepted the last one. When the output
+ * is slow, the rings fill up, and the kernel counts the samples that it can't write.
  */
 export class StreamCollection implements Collection {
   readonly #reader: StreamingReader;
@@ -25,14 +25,14 @@ export class StreamCollection implements Collection {
     this.#reader = reader;
   }
 
-  /** @throws what {@link PerfMapReader.open} throws */
+  /** @throws the errors of {@link PerfMapReader.open} */
   static open(array: PerfEventArray, options: PerfMapReaderOptions): StreamCollection {
     return new StreamCollection(PerfMapReader.open(array, options));
   }
 
   async run(run: CollectionRun): Promise<void> {
     const status = new StatusLine(process.stderr, () => this.#reader.stats());
-    // The line redraws itself by escape sequences.
+    // The status line needs escape sequences.
     if (!run.quiet && takesEscapes(process.stderr)) status.start();
     try {
       await this.#deliver(run, run.sharesTerminal ? status : undefined);
@@ -49,7 +49,7 @@ export class StreamCollection implements Collection {
     return this.#reader.close();
   }
 
-  /** @param status the status line, where samples share its terminal */
+  /** @param status the status line, if samples go to the same terminal */
   async #deliver(run: CollectionRun, status: StatusLine | undefined): Promise<void> {
     const { format, output, stop, count = Number.POSITIVE_INFINITY } = run;
     const losses = new LossRows(format);
@@ -75,10 +75,10 @@ export class StreamCollection implements Collection {
     await write();
     const leaving = new AbortController();
     const batches = this.#reader.batches({ signal: leaving.signal });
-    // Requested before a stop can come, so that a close that drains has a consumer.
+    // The first batch is requested before a stop can come, so that close({ drain: true }) has a consumer.
     let next = batches.next();
     const ended = this.#endOnRequest(run);
-    // It is awaited when the loop has ended well. Otherwise the loop's own error is reported.
+    // It is awaited after the loop has ended normally. After an error of the loop, that error is reported.
     ended.catch(() => undefined);
     try {
       for (let step = await next; step.done !== true; step = await next) {
@@ -88,7 +88,7 @@ export class StreamCollection implements Collection {
           stop.request('count');
           return;
         }
-        // Gives the visited records back to the kernel now, not when the output has taken them.
+        // Requesting the next batch releases the visited records to the kernel, before the slow output is awaited.
         next = batches.next();
         next.catch(() => undefined);
         await write();
@@ -102,14 +102,14 @@ export class StreamCollection implements Collection {
     await write();
   }
 
-  /** Resolves when a stop was asked for, the program ended, and the rings drained and freed. */
+  /** Waits for a stop request, then detaches the program, and drains and frees the rings. */
   async #endOnRequest({ stop, stopProducer }: CollectionRun): Promise<void> {
     const reason = await stop.requested;
     if (reason === 'count') return;
     try {
       stopProducer();
     } finally {
-      // A pager takes its next page when somebody has read the last.
+      // No timeout: a pager accepts the next page only after the user has scrolled.
       await this.#reader.close({ drain: true, batchTimeoutMilliseconds: Number.POSITIVE_INFINITY });
     }
   }

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 
 type StyleName = Parameters<typeof styleText>[0];
 
-/** Colours for one stream: none where it is no terminal, or the user wants none. */
+/** Colours for one stream. There are none when it is not a terminal, or when NO_COLOR is set. */
 export interface Style {
   readonly enabled: boolean;
   bold(text: string): string;
@@ -12,7 +12,7 @@ export interface Style {
   warn(text: string): string;
 }
 
-/** What is asked of a stream: a tty.WriteStream, or any other. */
+/** The part of a stream that is used here: only a tty.WriteStream has isTTY. */
 export interface MaybeTerminal {
   readonly isTTY?: boolean;
 }
@@ -25,10 +25,10 @@ export function takesEscapes(stream: MaybeTerminal, environment: NodeJS.ProcessE
 /** @see https://no-color.org */
 export function styleFor(stream: MaybeTerminal, environment: NodeJS.ProcessEnv = process.env): Style {
   const { NO_COLOR } = environment;
-  // Node 20.0 to 20.11 has no styleText.
+  // Node 20.0 to 20.11 does not have styleText.
   const enabled =
     takesEscapes(stream, environment) && !NO_COLOR && typeof (styleText as unknown) === 'function';
-  // Later ones look at stdout of themselves, unless told that we have looked.
+  // Later versions check whether stdout is a terminal. The stream may be another one, so the check is turned off.
   const options = { validateStream: false };
   const paint = (name: StyleName) => (text: string) => (enabled ? styleText(name, text, options) : text);
   return {

@@ -2,7 +2,7 @@ import type { Accounts, CpuAccounts, ReaderStats } from '../index';
 import { formatBytes, formatCount, formatSize } from './quantities';
 import type { Style } from './style';
 
-/** A table of what came and what was lost on each CPU, and what to do about losses. */
+/** A table of received and lost samples for each CPU, and what to do about losses. */
 export async function summaryText(stats: ReaderStats, style: Style): Promise<string> {
   const rows = stats.cpus.map((cpu) => [`${cpu.cpu}`, ...counts(cpu, style), peakFill(cpu)]);
   if (stats.cpus.length > 1) rows.push(['all', ...counts(stats.total, style), '']);
@@ -21,7 +21,7 @@ function peakFill({ highWaterBytes, capacityBytes }: CpuAccounts): string {
   return `${percent} % of ${formatBytes(capacityBytes)}`;
 }
 
-/** What the numbers ask for, a line each. */
+/** Advice for the user that follows from the counts, one line each. */
 export function notes(stats: ReaderStats): string[] {
   const losers = stats.cpus.filter((cpu) => cpu.lost > 0);
   return [
@@ -43,11 +43,11 @@ function lossNotes(losers: readonly CpuAccounts[]): string[] {
   if (losers.length === 0) return [];
   const lost = losers.reduce((sum, cpu) => sum + cpu.lost, 0);
   const advised = advisedBytes(losers);
-  const advice = advised > 0 ? `with --buffer-bytes ${formatSize(advised)} none would have been` : NO_SIZE;
+  const advice = advised > 0 ? `--buffer-bytes ${formatSize(advised)} would have avoided it` : NO_SIZE;
   return [`${formatCount(lost)} samples were lost from full rings: ${advice}`, FASTER];
 }
 
-const NO_SIZE = 'no size that can be had would have held them';
+const NO_SIZE = 'no possible ring size would have avoided it';
 
 const FASTER =
   'what also helps: --order cpu and --format raw take less time for each sample; --cpus, --pid and --syscall let fewer through';
@@ -60,19 +60,19 @@ function advisedBytes(losers: readonly CpuAccounts[]): number {
 
 function otherNotes({ late, corrupt, truncated }: Accounts): string[] {
   const lines: string[] = [];
-  if (late > 0) lines.push(`${formatCount(late)} samples came later than their time: they are out of order`);
+  if (late > 0) lines.push(`${formatCount(late)} samples came too late to be in time order`);
   if (truncated > 0) {
     lines.push(
-      `${formatCount(truncated)} samples were larger than the 64 KiB a record can have, and were left out`,
+      `${formatCount(truncated)} samples were larger than 64 KiB, the limit for a record, and were skipped`,
     );
   }
   if (corrupt > 0) {
-    lines.push(`${formatCount(corrupt)} times a ring held what no kernel writes, and was skipped to its end`);
+    lines.push(`${formatCount(corrupt)} times a ring contained an invalid record, and its unread content was skipped`);
   }
   return lines;
 }
 
-/** Loaded when it is needed, which is at the end: the first sample does not wait for it. */
+/** Formats the table. cli-table3 is loaded only here, at the end, so that it does not delay the first sample. */
 async function plainTable(head: readonly string[], rows: readonly string[][], style: Style): Promise<string> {
   const { default: Table } = await import('cli-table3');
   const table = new Table({

@@ -1,20 +1,20 @@
-/** One column a character: nearly all text, which needs no table. */
+/** Text where each character takes one column: nearly all text. It needs no width table. */
 const ASCII = /^[ -~]*$/;
 
-/** Marks that share a column with the character before them. */
+/** Combining marks. They take no column. */
 const MARKS = /[\p{Mn}\p{Me}]/gu;
 
 let stringWidth: ((text: string) => number) | undefined;
 
-/** How many columns of a terminal the text takes: two for a wide character or an emoji, none for a combining mark. */
+/** The width of a text in columns of a terminal: two for a wide character or an emoji, none for a combining mark. */
 export function textWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
-  // Loaded when it is needed, so that the first sample does not wait for its tables.
+  // Loaded only when it is needed, so that its tables do not delay the first sample.
   stringWidth ??= require('string-width') as typeof import('string-width');
   return stringWidth(text.replace(MARKS, ''));
 }
 
-/** The beginning of the text in at most `columns` columns; what is cut off is shown as `…`. */
+/** The text, cut to at most `columns` columns. A cut text ends with `…`. */
 export function cutToWidth(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let kept = '';

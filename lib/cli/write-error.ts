@@ -1,6 +1,6 @@
 import { codeOf, CommandError } from './failure';
 
-/** The reader of a pipe went away: no error, but the end. */
+/** Whether an error means that the reader closed the pipe. That is the end of the output and not an error. */
 export function isReaderGone(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'EPIPE' || code === 'ECONNRESET';
@@ -14,7 +14,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EBADF: 'it is not open for writing',
 };
 
-/** @param name of the file, or `stdout` */
+/** The error for a failed write. @param name the file's path, or `stdout` */
 export function writeError(name: string, error: Error): CommandError {
   const code = codeOf(error) ?? 'unknown error';
   return new CommandError(`cannot write to ${name}: ${REASONS[code] ?? 'it failed'} (${code})`, 1, {

@@ -1,4 +1,4 @@
-/** The single checks of {@link diagnose}. Each looks at one thing and may throw; the caller turns that into a note. */
+/** The checks of {@link diagnose}. Each looks at one thing and may throw; the caller turns an error into a note. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function kernel(): Check {
     return { ...check, status: 'missing', value: `${version.release}; Linux 5.8 or later is needed` };
   }
   if (!isAtLeast(version, 6, 0)) {
-    const value = `${version.release}; before 6.0 losses are known only from LOST records`;
+    const value = `${version.release}; before 6.0 losses are counted only by LOST records`;
     return { ...check, status: 'note', value };
   }
   return { ...check, status: 'ok', value: version.release };
@@ -39,12 +39,12 @@ export function architecture(): Check {
   return {
     name: 'architecture',
     status: isKnown ? 'ok' : 'note',
-    value: isKnown ? process.arch : `${process.arch}, where nobody has tried it`,
+    value: isKnown ? process.arch : `${process.arch}: perfring has not been tested on it`,
     needed: true,
   };
 }
 
-/** @param failure why it did not load, or `null` */
+/** @param failure why the addon could not be loaded, or `null` */
 export function addon(failure: string | null): Check {
   const check = { name: 'addon', needed: true };
   if (failure === null) return { ...check, status: 'ok', value: 'loaded' };
@@ -81,12 +81,12 @@ export function pidNamespace(paths: HostPaths): Check {
 
 // ---------------------------------------------------------------------- permission
 
-/** Capability -> what may be done with it. */
+/** Capability -> what it allows. */
 const PURPOSES = {
   CAP_BPF: 'create maps and load programs',
   CAP_PERFMON: 'open events on every CPU and attach programs',
-  CAP_IPC_LOCK: 'have rings of any size',
-  CAP_SYS_ADMIN: 'open maps by id, and tracefs where it is not mounted',
+  CAP_IPC_LOCK: 'use rings of any size',
+  CAP_SYS_ADMIN: 'open maps by id, and use tracefs when it is not mounted',
 } as const satisfies Partial<Record<Capability, string>>;
 
 type CheckedCapability = keyof typeof PURPOSES;
@@ -102,7 +102,7 @@ export function capability(
   const check = { name, needed };
   const purpose = PURPOSES[name];
   if (capabilities === null)
-    return { ...check, status: 'note', value: 'cannot be told: /proc is not readable' };
+    return { ...check, status: 'note', value: 'unknown: /proc is not readable' };
   if (allows(capabilities.effective, name)) {
     const by = capabilities.effective.has(name) ? '' : ', by CAP_SYS_ADMIN';
     return { ...check, status: 'ok', value: `may ${purpose}${by}` };
@@ -113,7 +113,7 @@ export function capability(
     return { ...check, status, value, fix: outsideUserNamespace(name) };
   }
   if (!allows(capabilities.bounding, name)) {
-    const value = `may not ${purpose}, nor gain that in this container or service`;
+    const value = `may not ${purpose}; this container or service can't get the capability`;
     return { ...check, status, value, fix: `docker run --cap-add=${name.replace('CAP_', '')} …` };
   }
   return { ...check, status, value: `may not ${purpose}`, fix: sameProgramAsRoot() };
@@ -125,8 +125,8 @@ function outsideUserNamespace(name: CheckedCapability): string {
 }
 
 /**
- * Not setcap on node: that would give the capabilities to every script that any user runs. docs/security.md has how a
- * service gets them.
+ * The fix is not setcap on node: that would give the capabilities to every script of every user. docs/security.md says how
+ * a service gets them.
  */
 function sameProgramAsRoot(): string {
   const [, script] = process.argv;
@@ -138,11 +138,11 @@ function sameProgramAsRoot(): string {
 export function perfEventParanoid(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
   const check = { name: 'perf_event_paranoid', needed: false };
   const level = paranoidLevel(paths);
-  if (level === null) return { ...check, status: 'note', value: 'not there: a kernel without perf events?' };
-  if (level <= 0) return { ...check, status: 'ok', value: `${level}: events on every CPU for everybody` };
+  if (level === null) return { ...check, status: 'note', value: 'missing; the kernel may be without perf events' };
+  if (level <= 0) return { ...check, status: 'ok', value: `${level}: every user may open events on every CPU` };
   const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_PERFMON');
   if (level > HIGHEST_UPSTREAM_PARANOID && capabilities?.effective.has('CAP_SYS_ADMIN') !== true) {
-    const value = `${level}: above 2 kernels of Debian and Ubuntu want CAP_SYS_ADMIN for events, CAP_PERFMON is not enough`;
+    const value = `${level}: above 2, kernels of Debian and Ubuntu need CAP_SYS_ADMIN for events; CAP_PERFMON is not enough`;
     const fix = asRoot(`sysctl kernel.perf_event_paranoid=${HIGHEST_UPSTREAM_PARANOID}`);
     return { ...check, status: 'note', value, fix };
   }
@@ -153,19 +153,19 @@ export function perfEventParanoid(capabilities: ProcessCapabilities | null, path
 export function unprivilegedBpfDisabled(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
   const check = { name: 'unprivileged_bpf_disabled', needed: false };
   const level = readInteger(join(paths.proc, 'sys/kernel/unprivileged_bpf_disabled'));
-  if (level === null) return { ...check, status: 'note', value: 'not there: a kernel without bpf(2)?' };
+  if (level === null) return { ...check, status: 'note', value: 'missing; the kernel may be without bpf(2)' };
   const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_BPF');
   const value =
-    level === 0 ? '0: maps for everybody, tracing needs CAP_BPF' : `${level}: bpf(2) needs CAP_BPF`;
+    level === 0 ? '0: every user may create maps; tracing needs CAP_BPF' : `${level}: bpf(2) needs CAP_BPF`;
   return { ...check, status: isAllowed ? 'ok' : 'note', value };
 }
 
 export function seccomp(paths: HostPaths): Check {
   const check = { name: 'seccomp', needed: false };
   const isActive = hasSeccompFilter(paths);
-  if (isActive === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (isActive === null) return { ...check, status: 'note', value: 'unknown' };
   if (!isActive) return { ...check, status: 'ok', value: 'no filter' };
-  const value = 'a filter is active; whether it lets perf_event_open and bpf through was tried, see there';
+  const value = 'a filter is active; the checks perf_event_open and bpf show whether it allows them';
   return { ...check, status: 'note', value };
 }
 
@@ -176,13 +176,13 @@ export function kernelLockdown(paths: HostPaths): Check {
     return {
       ...check,
       status: 'note',
-      value: 'cannot be told: no lockdown in this kernel, or no securityfs',
+      value: 'unknown: the kernel has no lockdown, or securityfs is not mounted',
     };
   }
-  // Integrity forbids programs to write to user memory, and nothing else that concerns collecting.
+  // Of what perfring does, the level `integrity` forbids only programs that write to user memory.
   if (level !== 'confidentiality') return { ...check, status: 'ok', value: level };
   const value =
-    'confidentiality: no program may read kernel memory; sched_process_exec does, as do most compiled ones. Only a boot without lockdown=confidentiality lifts it';
+    'confidentiality: programs may not read kernel memory, as sched_process_exec and most compiled programs do; to allow it, boot without lockdown=confidentiality';
   return { ...check, status: 'note', value };
 }
 
@@ -197,7 +197,7 @@ export function lockedMemory(capabilities: ProcessCapabilities | null, paths: Ho
   return { name: 'locked memory', status: 'ok', value, needed: true };
 }
 
-/** @param dataPageCount of the rings that are wanted; by default those of a collection */
+/** @param dataPageCount data pages of each ring; by default those of `perfring collect` */
 export function largestRing(
   capabilities: ProcessCapabilities | null,
   paths: HostPaths,
@@ -205,7 +205,7 @@ export function largestRing(
   dataPageCount?: number,
 ): Check {
   const check = { name: 'largest ring', needed: true };
-  if (native === null) return { ...check, status: 'note', value: 'cannot be told without the addon' };
+  if (native === null) return { ...check, status: 'note', value: 'unknown without the addon' };
   const cpuCount = onlineCpus(paths).length;
   const pageSize = native.pageSize();
   const bytes = largestRingBytes(memoryLimit(cpuCount, capabilities, paths), cpuCount, pageSize);
@@ -216,7 +216,7 @@ export function largestRing(
   return {
     ...check,
     status: 'missing',
-    value: `${value}, where ${inKibibytes(wantedBytes)} is wanted`,
+    value: `${value}; ${inKibibytes(wantedBytes)} is needed`,
     fix,
   };
 }
@@ -225,7 +225,9 @@ export function largestRing(
 
 export function btf(paths: HostPaths): Check {
   const isThere = existsSync(join(paths.sys, 'kernel/btf/vmlinux'));
-  const value = isThere ? 'vmlinux is there' : 'not there; no built-in program needs it, compiled ones may';
+  const value = isThere
+    ? 'vmlinux is available'
+    : 'vmlinux is missing; the built-in programs do not need it, compiled ones may';
   return { name: 'BTF', status: isThere ? 'ok' : 'note', value, needed: false };
 }
 
@@ -233,10 +235,10 @@ export function tracefs(paths: HostPaths, native: NativeAddon | null): Check {
   const check = { name: 'tracefs', needed: false };
   const mount = mountOf('tracefs', paths);
   if ((native?.tracepointId('sched', 'sched_process_exec') ?? -1) >= 0) {
-    const value = mount === null ? 'not mounted, but to be had without' : `mounted at ${mount}`;
+    const value = mount === null ? 'not mounted, but this process can mount it for itself' : `mounted at ${mount}`;
     return { ...check, status: 'ok', value };
   }
-  const value = mount === null ? 'not mounted' : `mounted at ${mount}, for root and its group alone`;
+  const value = mount === null ? 'not mounted' : `mounted at ${mount}, readable only by root and its group`;
   return {
     ...check,
     status: 'note',
@@ -257,7 +259,7 @@ function inKibibytes(bytes: number): string {
   return Number.isFinite(bytes) ? `${Math.floor(bytes / 1024)} KiB` : 'any size';
 }
 
-/** Nothing but what no shell reads stays unquoted. */
+/** Quotes a word for the shell, unless every character is safe without quotes. */
 function shellQuote(text: string): string {
   return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -10,27 +10,28 @@ import { type Outcome, type Trial, tryCollection } from './trial';
 
 /** Options of {@link diagnose}. */
 export interface DiagnosisOptions {
-  /** Data pages of each ring in the trial, a power of two; by default as many as a collection's have by default. */
+  /** Data pages of each ring in the trial, a power of two; by default as many as `perfring collect` uses. */
   readonly dataPageCount?: number;
 }
 
-/** What this machine allows, and what it lacks. */
+/** The result of {@link diagnose}: what works on this machine, and what is missing. */
 export interface Diagnosis {
   readonly checks: readonly Check[];
-  /** Whether `collect` with the default built-in program works: it was tried. */
+  /** Whether `perfring collect` with the default built-in program works. It was tried. */
   readonly ready: boolean;
 }
 
 /**
- * Looks at everything a collection needs, and tries one for real: events and rings on every online CPU, the array,
- * the default program attached, all undone. Takes milliseconds. Throws for nothing that the machine lacks.
+ * Checks everything that a collection needs, and tries one: it opens events and rings on every online CPU, creates the
+ * array and attaches the default program, and then closes them. It takes milliseconds. It does not throw when something is
+ * missing on the machine.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
  */
 export function diagnose(options: DiagnosisOptions = {}): Diagnosis {
   return diagnoseHost(options, HOST_PATHS);
 }
 
-/** As {@link diagnose}; tests put the files of another machine in. @internal */
+/** Like {@link diagnose}, with other paths for /proc and /sys. For tests. @internal */
 export function diagnoseHost(options: DiagnosisOptions, paths: HostPaths): Diagnosis {
   const { dataPageCount } = plainOptions(options, ['dataPageCount']);
   const loaded = load();
@@ -63,7 +64,7 @@ export function diagnoseHost(options: DiagnosisOptions, paths: HostPaths): Diagn
   return { checks: found, ready };
 }
 
-/** @returns the addon, or why there is none */
+/** @returns the addon, or the message of why it can't be loaded */
 function load(): NativeAddon | string {
   try {
     return addon();
@@ -80,7 +81,7 @@ function capabilitiesOrNull(paths: HostPaths): ProcessCapabilities | null {
   }
 }
 
-/** A failure to undo the trial counts as a failure of the program. */
+/** Runs the trial. An error while closing counts as a failure of the check `program`. */
 function tried(native: NativeAddon, dataPageCount: number | undefined): Trial {
   try {
     return tryCollection(native, dataPageCount);
@@ -89,7 +90,7 @@ function tried(native: NativeAddon, dataPageCount: number | undefined): Trial {
   }
 }
 
-/** @param before the checks of the machine: the fix of what is missing there is the fix of a failure here */
+/** @param before the checks of the machine. When one of them explains a failure of the trial, its fix is used */
 function trialChecks(trial: Trial, before: readonly Check[]): Check[] {
   const fix = (capability: Capability) => (failure: unknown) => fixOf(failure, capability, before);
   const moreMemory = asRoot('sysctl kernel.perf_event_mlock_kb=65536');
@@ -119,20 +120,20 @@ function trialCheck(
 ): Check {
   if (outcome === 'worked') return { name, status: 'ok', value: worked, needed: true };
   if (outcome === 'not tried')
-    return { name, status: 'note', value: 'not tried, after what failed', needed: true };
+    return { name, status: 'note', value: 'not tried, because an earlier step failed', needed: true };
   const check: Check = { name, status: 'missing', value: oneLine(outcome.failure), needed: true };
   const fix = fixFor(outcome.failure);
   return fix === undefined ? check : { ...check, fix };
 }
 
-/** The command that fixes a failed system call; none where only the administrator can know. */
+/** The command that fixes a failed system call; undefined when there is no general one. */
 function fixOf(failure: unknown, capability: Capability, before: readonly Check[]): string | undefined {
   const found = (name: string) => before.find((check) => check.name === name);
   const code = (failure as { readonly code?: unknown } | null)?.code;
-  // The limit of the shell: node has raised its own already, as far as it may.
+  // This raises the limit of the shell. Node has already raised its soft limit to the hard limit.
   if (code === 'EMFILE') return asRoot('prlimit --pid $$ --nofile=65536');
   if (found(capability)?.status === 'missing') return found(capability)?.fix;
-  // The kernel refuses an event with EACCES for want of a privilege; a filter does with EPERM or ENOSYS.
+  // When a privilege is missing, the kernel refuses an event with EACCES. A seccomp filter returns EPERM or ENOSYS.
   if (code === 'EACCES') return found('perf_event_paranoid')?.fix;
   const isFiltered = (code === 'EPERM' || code === 'ENOSYS') && found('seccomp')?.status === 'note';
   return isFiltered ? 'docker run --security-opt seccomp=unconfined …' : undefined;

@@ -11,35 +11,35 @@ import { DEFAULT_BUILTIN } from '../bpf/programs';
 import { onlineCpus } from '../host/cpu-list';
 import { failedCall } from '../host/failed-call';
 
-/** The default size of a collection's rings; a test compares it with the collector's. */
+/** The default size of a ring in `perfring collect`, in bytes. A test compares it with the reader's default. */
 const DEFAULT_RING_BYTES = 512 * 1024;
 
 /**
- * Data pages of each ring in the trial. By default as many as a collection's rings have: the limit of locked memory may
- * allow smaller ones and not these.
+ * The number of data pages of each ring in the trial. By default it is that of `perfring collect`, because the limit of
+ * locked memory may allow smaller rings but not these.
  */
 export function trialPages(native: NativeAddon, asked?: number): number {
   return asked ?? Math.max(1, DEFAULT_RING_BYTES / native.pageSize());
 }
 
-/** What came of one part of the trial: `not tried` when a part before failed that it builds on. */
+/** The result of one step of the trial; `not tried` when an earlier step that it needs failed. */
 export type Outcome = 'worked' | 'not tried' | { readonly failure: unknown };
 
-/** How far a real collection came. */
+/** The result of each step of the trial. */
 export interface Trial {
-  /** perf_event_open on every online CPU, twice, as a collection holds two of them. */
+  /** perf_event_open on every online CPU, twice, because a collection uses two events for each CPU. */
   readonly perfEvents: Outcome;
-  /** A ring mapped on each of these events. */
+  /** A ring mapped for each CPU. */
   readonly rings: Outcome;
-  /** A perf event array created, and its slots filled with these events. */
+  /** A perf event array created, and its slots filled with the events. */
   readonly array: Outcome;
   /** The default built-in program loaded and attached. */
   readonly program: Outcome;
 }
 
 /**
- * Does all that a collection does before the first sample, and undoes it.
- * @param dataPageCount of each ring, a power of two; see {@link trialPages}
+ * Takes every step of a collection up to the first sample, and then closes everything.
+ * @param dataPageCount data pages of each ring, a power of two; see {@link trialPages}
  */
 export function tryCollection(native: NativeAddon, dataPageCount?: number): Trial {
   const events = new Map<number, PerfEventHandle>();
@@ -57,7 +57,7 @@ export function tryCollection(native: NativeAddon, dataPageCount?: number): Tria
       const pages = trialPages(native, dataPageCount);
       for (const [cpu, event] of events) rings.push(mapRing(native, cpu, event, pages));
     });
-    // Tried without the events as well: it is worth knowing whether bpf(2) works.
+    // This step is tried even without events, to find out whether bpf(2) works.
     const filled = attempt(() => {
       array = PerfEventArray.create({ name: 'perfring_trial' });
       for (const [cpu, event] of events) array.set(cpu, event);
@@ -107,6 +107,8 @@ function mapRing(
 ): MappedRingHandle {
   const ring = native.ringMap(event, dataPageCount, true);
   if (typeof ring !== 'number') return ring;
-  const advice = { EPERM: 'past the limit of locked memory; use smaller rings, or see CAP_IPC_LOCK' };
+  const advice = {
+    EPERM: 'more than the limit of locked memory; use smaller rings, or run with CAP_IPC_LOCK',
+  };
   throw failedCall(ring, 'mmap', `a ring of ${dataPageCount} data pages on CPU ${cpu}`, { advice });
 }

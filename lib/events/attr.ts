@@ -10,16 +10,19 @@ import { PerfRingError } from '../errors';
 import { plainCopy, plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 
-/** When the kernel wakes a reader that polls. */
+/** When the kernel wakes a reader that polls the event. */
 export type EventWakeup =
-  /** After every so many samples; 1 wakes for each. */
+  /** After every n samples; 1 wakes for each sample. */
   | { readonly everyEvents: number }
-  /** When so many bytes lie unread; below the ring's size. */
+  /** When n bytes are unread; n must be less than the ring's size. */
   | { readonly everyBytes: number }
-  /** Not before half the ring is full. */
+  /** When half the ring is full. */
   | 'half-full';
 
-/** Attributes beside those this library sets; the kernel's names. `sample_type` adds to what is needed. */
+/**
+ * Further attributes, under the kernel's names. `sample_type` is added to the bits that this library needs; the other
+ * attributes replace the library's values.
+ */
 export type CustomAttributes = Partial<
   Omit<PerfEventAttr, 'wakeup_events' | 'wakeup_watermark' | 'watermark'>
 >;
@@ -27,19 +30,19 @@ export type CustomAttributes = Partial<
 /** Attributes that an opener refuses -> why, and what to do. */
 export type RefusedAttributes = Readonly<Partial<Record<keyof PerfEventAttr, string>>>;
 
-/** What no ring of this library takes, whatever its event. */
+/** Attributes that every ring of this library refuses, for every kind of event. */
 const REFUSED_BY_RINGS: RefusedAttributes = {
   sigtrap: 'the kernel would kill this process by SIGTRAP at a sample',
-  remove_on_exec: 'the kernel would remove the event at exec(2), and nothing would tell',
+  remove_on_exec: 'the kernel would remove the event at exec(2) without notice',
   aux_output: 'this library maps no AUX area',
   aux_watermark: 'this library maps no AUX area',
-  watermark: 'give the option wakeup',
-  wakeup_events: 'give the option wakeup',
-  wakeup_watermark: 'give the option wakeup',
+  watermark: 'use the option wakeup',
+  wakeup_events: 'use the option wakeup',
+  wakeup_watermark: 'use the option wakeup',
 };
 
 /**
- * A copy of the caller's attributes, none of which is refused. A flag that is false is not refused.
+ * A copy of the caller's attributes, after checking that none is in `refused`. A flag that is false is never refused.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION with the attribute and the reason
  */
 export function acceptedAttributes(given: CustomAttributes, refused: RefusedAttributes): CustomAttributes {
@@ -52,7 +55,9 @@ export function acceptedAttributes(given: CustomAttributes, refused: RefusedAttr
   return custom;
 }
 
-/** Whether samples are what BPF programs pass to bpf_perf_event_output: their payload is PERF_SAMPLE_RAW. */
+/**
+ * Whether the event is the one that bpf_perf_event_output writes to. Then the payload of a sample is PERF_SAMPLE_RAW.
+ */
 function isBpfOutput({
   type = PERF_TYPE_SOFTWARE,
   config = PERF_COUNT_SW_BPF_OUTPUT,
@@ -61,8 +66,9 @@ function isBpfOutput({
 }
 
 /**
- * The perf_event_attr of an event that samples into a ring. Without `type` and `config` it is that of
- * bpf_perf_event_output, whose samples have PERF_SAMPLE_RAW; without `sample_period` and `sample_freq` each event is a sample.
+ * The perf_event_attr of an event that writes samples to a ring. Without `type` and `config` it is the event of
+ * bpf_perf_event_output, whose samples have PERF_SAMPLE_RAW. Without `sample_period` and `sample_freq` the kernel
+ * writes a sample for each event.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION
  */
 export function ringAttr(wakeup: EventWakeup, attributes: CustomAttributes = {}): PerfEventAttr {
@@ -71,10 +77,10 @@ export function ringAttr(wakeup: EventWakeup, attributes: CustomAttributes = {})
     type: PERF_TYPE_SOFTWARE,
     config: PERF_COUNT_SW_BPF_OUTPUT,
     ...(custom.sample_freq === undefined ? { sample_period: 1 } : {}),
-    // Comparable with bpf_ktime_get_ns(), where PERF_SAMPLE_TIME is asked for.
+    // So PERF_SAMPLE_TIME can be compared with bpf_ktime_get_ns().
     use_clockid: true,
     clockid: CLOCK_MONOTONIC,
-    // So that other records have a time, too, by which a merge can order them.
+    // So all other records have a time as well, by which they can be ordered.
     sample_id_all: true,
     ...custom,
     sample_type:
@@ -83,7 +89,7 @@ export function ringAttr(wakeup: EventWakeup, attributes: CustomAttributes = {})
   };
 }
 
-/** For events that can be asked {@link PerfEvent.readEnabledNanoseconds}. */
+/** Adds what {@link PerfEvent.readEnabledNanoseconds} needs to `read_format`. */
 export function withTimeEnabled(attributes: CustomAttributes): CustomAttributes {
   const asked = wordOf(attributes.read_format, 'read_format');
   return { ...attributes, read_format: (asked | PERF_FORMAT_TOTAL_TIME_ENABLED) >>> 0 };
@@ -109,7 +115,9 @@ function wakeupAttr(wakeup: EventWakeup): Partial<PerfEventAttr> {
   );
 }
 
-/** An attribute that is a set of 32 bits; none when it is not given. */
+/**
+ * The value of an attribute that is a 32-bit set; 0 when it is not given. @throws PerfRingError ERR_PERF_INVALID_OPTION
+ */
 export function wordOf(value: number | bigint | undefined, name: string): number {
   if (value === undefined) return 0;
   if ((typeof value === 'number' && Number.isInteger(value)) || typeof value === 'bigint') {

@@ -7,11 +7,11 @@ import {
   ringAttr,
 } from './attr';
 
-const OF_A_PROCESS = 'the events of a reader belong to CPUs and not to a process';
-const OF_A_COUNTER = 'no counter of the hardware is used';
-const OF_A_PERIOD = 'each sample that a program writes is delivered';
+const OF_A_PROCESS = 'it is for events of a process, and the reader opens events of CPUs';
+const OF_A_COUNTER = 'it is for hardware counters, and the reader uses none';
+const OF_A_PERIOD = 'the reader delivers each sample that a program writes';
 
-/** What the readers of a perf event array refuse, beside what every ring refuses. */
+/** Attributes that the readers of a perf event array refuse, in addition to those that every ring refuses. */
 const REFUSED: RefusedAttributes = {
   type: 'the reader sets it',
   config: 'the reader sets it',
@@ -19,7 +19,7 @@ const REFUSED: RefusedAttributes = {
   config2: 'events of bpf_perf_event_output have none',
   bp_type: 'events of bpf_perf_event_output have none',
   write_backward: 'open a FlightRecorder for rings that overwrite',
-  disabled: 'nothing would enable the event, and each sample would be refused uncounted',
+  disabled: 'the reader never enables events, so every sample would be dropped without being counted',
   enable_on_exec: OF_A_PROCESS,
   inherit: OF_A_PROCESS,
   inherit_stat: OF_A_PROCESS,
@@ -32,8 +32,8 @@ const REFUSED: RefusedAttributes = {
 };
 
 /**
- * A copy of attributes for the events of a reader, whose samples all come from bpf_perf_event_output: only such as
- * neither blind the reader nor falsify its accounts.
+ * A copy of attributes for the events of a reader, whose samples all come from bpf_perf_event_output. Attributes that
+ * would lose samples or make the accounts wrong are refused.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION with the attribute and the reason
  */
 export function bpfOutputAttributes(given: CustomAttributes): CustomAttributes {
@@ -45,7 +45,7 @@ export function bpfOutputAttr(wakeup: EventWakeup, attributes: CustomAttributes 
   return ringAttr(wakeup, bpfOutputAttributes(attributes));
 }
 
-/** Attributes for which the kernel writes records of other types than samples: side-band records. */
+/** Attributes that make the kernel write side-band records: records of other types than samples. */
 export const SIDE_BAND_FLAGS = [
   'mmap',
   'comm',
@@ -63,9 +63,10 @@ export const SIDE_BAND_FLAGS = [
 ] as const satisfies readonly (keyof PerfEventAttr)[];
 
 /**
- * Attributes for two events that share a ring: one for samples, one for side-band records. The kernel counts lost
- * records by event, whatever their type: only records of an event of their own are counted apart.
- * @returns `sideBand` undefined where no such record was asked for
+ * Attributes for two events that share a ring: one for samples, one for side-band records. The kernel keeps one count
+ * of lost records for each event, whatever their type, so a second event is needed to count side-band records
+ * separately.
+ * @returns `sideBand` is undefined when no attribute asks for side-band records
  */
 export function splitSideBand(attributes: CustomAttributes): {
   readonly samples: CustomAttributes;
@@ -77,7 +78,7 @@ export function splitSideBand(attributes: CustomAttributes): {
   const none = Object.fromEntries(SIDE_BAND_FLAGS.map((flag) => [flag, false]));
   return {
     samples: { ...attributes, ...none },
-    // With the samples' sample_type and clock: the fields that sample_id_all adds are laid out by them.
+    // Same sample_type and clock as the samples: they decide the layout of the fields that sample_id_all adds.
     sideBand: { ...ringAttr('half-full', attributes), config: PERF_COUNT_SW_DUMMY },
   };
 }

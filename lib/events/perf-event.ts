@@ -15,12 +15,13 @@ import { failedCall } from '../host/failed-call';
 import { shown } from '../input/shown';
 import { wordOf } from './attr';
 
-/** What {@link PerfEvent.read} returns; undefined is what the event's `read_format` does not have. */
+/** The result of {@link PerfEvent.read}. Fields that the event's `read_format` does not include are undefined. */
 export interface EventCount {
-  /** Events counted; nanoseconds for the clocks. */
+  /** The number of events; nanoseconds for PERF_COUNT_SW_CPU_CLOCK and PERF_COUNT_SW_TASK_CLOCK. */
   readonly value: bigint;
-  /** How long the event was enabled, and how long it was on its counter: less where events take turns. */
+  /** How long the event has been enabled. */
   readonly enabledNanoseconds: bigint | undefined;
+  /** How long the event has been counting: less than enabled when events share a hardware counter in turns. */
   readonly runningNanoseconds: bigint | undefined;
   /** As {@link PerfEvent.id}. */
   readonly id: bigint | undefined;
@@ -28,21 +29,23 @@ export interface EventCount {
   readonly lost: number | undefined;
 }
 
-/** A function of the module and not a member of PerfEvent: with a handle, the addon maps the event's ring. */
+/**
+ * A function of this module and not a member of PerfEvent, so that users can't get the handle and map the ring with it.
+ */
 let handle: (event: PerfEvent) => PerfEventHandle;
 
-/** The handle, for native calls that take an event. Nothing of it may reach a user. */
+/** The handle, for native calls that take an event. Never return it to a user. */
 export function handleOf(event: PerfEvent): PerfEventHandle {
   return handle(event);
 }
 
 /**
- * One open perf event of one CPU.
+ * An open perf event of one CPU.
  *
  * @see https://man7.org/linux/man-pages/man2/perf_event_open.2.html
  */
 export class PerfEvent {
-  /** Whether the kernel counts lost samples for read(2): Linux 6.0 and later. */
+  /** Whether the kernel counts lost samples (PERF_FORMAT_LOST): Linux 6.0 and later. */
   readonly countsLost: boolean;
   readonly #native: NativeAddon;
   readonly #handle: PerfEventHandle;
@@ -52,7 +55,7 @@ export class PerfEvent {
     handle = (event) => event.#handle;
   }
 
-  /** Whether a value is one, and no look-alike. */
+  /** Whether a value is a PerfEvent, and not an object with the same properties. */
   static is(value: unknown): value is PerfEvent {
     return typeof value === 'object' && value !== null && #handle in value;
   }
@@ -61,7 +64,7 @@ export class PerfEvent {
     native: NativeAddon,
     handle: PerfEventHandle,
     readonly cpu: number,
-    /** attr.read_format as the kernel took it: what PERF_SAMPLE_READ writes, too. */
+    /** attr.read_format as the kernel accepted it. It is also the format of PERF_SAMPLE_READ. */
     readonly readFormat: number,
   ) {
     this.#native = native;
@@ -72,7 +75,7 @@ export class PerfEvent {
   }
 
   /**
-   * Opens an event: as {@link MmapRingStorage.open} does.
+   * Opens an event. {@link MmapRingStorage.open} uses it.
    * @internal
    * @param pid -1 for every process (needs CAP_PERFMON), 0 for this one, or a process id
    * @throws PerfSystemError of perf_event_open(2): EACCES, EMFILE, …; PerfRingError ERR_PERF_CPU_OFFLINE,
@@ -90,8 +93,7 @@ export class PerfEvent {
     throw openError(BAD_ARGUMENT, cpu, pid);
   }
 
-  /** The descriptor's number, for messages and polling. Never close it. */
-  /** The descriptor's number. Never close it. @throws PerfRingError ERR_PERF_CLOSED */
+  /** The descriptor's number, for messages and polling. Never close it. @throws PerfRingError ERR_PERF_CLOSED */
   get fileDescriptor(): number {
     const fd = this.#native.perfEventFd(this.#handle);
     if (fd < 0) throw this.#error(fd, 'fcntl', 'the descriptor of the event');
@@ -99,8 +101,9 @@ export class PerfEvent {
   }
 
   /**
-   * Records of this event that the kernel could not write, since it was opened: samples, and side-band records where
-   * its attributes ask for them. Exact and immediate; records refused while output is paused are counted too.
+   * The number of records that the kernel could not write since the event was opened: samples, and side-band records if
+   * its attributes ask for them. It is exact and up to date. Records dropped while output is paused are counted as
+   * well.
    * @returns undefined where the kernel does not count them
    */
   readLost(): number | undefined {
@@ -114,11 +117,15 @@ export class PerfEvent {
   readEnabledNanoseconds(): bigint | undefined {
     if ((this.readFormat & PERF_FORMAT_TOTAL_TIME_ENABLED) === 0) return undefined;
     this.#readWords();
-    // The word after the counter, or after how many there are of a group.
+    // The word after the counter or, for a group, after the number of its events.
     return this.#words[1];
   }
 
-  /** Writes into the other event's ring from now on; `null` detaches. */
+  /**
+   * From now on the event writes its records to the ring of `target`. `null` ends that.
+   * @throws PerfRingError ERR_PERF_CLOSED, ERR_PERF_INVALID_ARGUMENT
+   * @throws PerfSystemError of ioctl(PERF_EVENT_IOC_SET_OUTPUT)
+   */
   setOutput(target: PerfEvent | null): void {
     if (target !== null && !PerfEvent.is(target)) {
       throw new PerfRingError(
@@ -131,7 +138,7 @@ export class PerfEvent {
   }
 
   /**
-   * Counts and samples from now on, where the event was opened `disabled` or has been disabled. Idempotent.
+   * Starts counting and sampling again after {@link disable}, or when the event was opened `disabled`. Idempotent.
    * @throws PerfRingError ERR_PERF_CLOSED
    * @throws PerfSystemError of ioctl(PERF_EVENT_IOC_ENABLE)
    */
@@ -139,21 +146,21 @@ export class PerfEvent {
     this.#control(this.#native.perfEventEnable(this.#handle, true), 'ENABLE', 'enabling the event');
   }
 
-  /** Neither counts nor samples until {@link enable}. Idempotent. @throws as {@link enable} */
+  /** Stops counting and sampling until {@link enable}. Idempotent. @throws as {@link enable} */
   disable(): void {
     this.#control(this.#native.perfEventEnable(this.#handle, false), 'DISABLE', 'disabling the event');
   }
 
-  /** Sets the counter to 0, but neither its times nor its count of lost samples. @throws as {@link enable} */
+  /** Sets the counter to 0. Its times and its count of lost samples stay. @throws as {@link enable} */
   reset(): void {
     this.#control(this.#native.perfEventReset(this.#handle), 'RESET', 'resetting the counter');
   }
 
   /**
-   * What the event has counted, as its `read_format` asks. An event of a group that has PERF_FORMAT_GROUP in it reads
-   * its own counter here as well.
+   * Reads the event's counter, and what else its `read_format` includes. With PERF_FORMAT_GROUP this is also the
+   * event's own counter, not the sum of the group.
    * @throws PerfRingError ERR_PERF_CLOSED; ERR_PERF_NOT_SUPPORTED for a `pinned` event that the kernel could not keep on
-   *   its counter: it counts again after {@link disable} and {@link enable}
+   *   its counter; after {@link disable} and {@link enable} it counts again
    * @throws PerfSystemError of read(2)
    * @see struct read_format, https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h#L339
    */
@@ -164,7 +171,7 @@ export class PerfEvent {
     const next = (): bigint => words.next().value ?? 0n;
     const take = (bit: number): bigint | undefined => (has(bit) ? next() : undefined);
     const isGroup = has(PERF_FORMAT_GROUP);
-    // A group has the number of its events in front, and its times before the counters.
+    // For a group the number of its events comes first, and the times come before the counters.
     if (isGroup) next();
     let value = isGroup ? 0n : next();
     const enabledNanoseconds = take(PERF_FORMAT_TOTAL_TIME_ENABLED);
@@ -182,7 +189,7 @@ export class PerfEvent {
   }
 
   /**
-   * The id of the event in samples that have PERF_SAMPLE_ID or PERF_SAMPLE_IDENTIFIER.
+   * The id of the event, as in samples that have PERF_SAMPLE_ID or PERF_SAMPLE_IDENTIFIER.
    * @throws PerfRingError ERR_PERF_CLOSED
    * @throws PerfSystemError of ioctl(PERF_EVENT_IOC_ID)
    */
@@ -192,7 +199,10 @@ export class PerfEvent {
     return result;
   }
 
-  /** No more output while paused: samples are refused and counted as lost. Not synchronous. */
+  /**
+   * Pauses or resumes output. While it is paused, samples are dropped and counted as lost. Not synchronous: a sample
+   * that is being written is completed.
+   */
   pauseOutput(paused: boolean): void {
     if (typeof paused !== 'boolean') {
       throw new PerfRingError(
@@ -204,7 +214,7 @@ export class PerfEvent {
     if (result < 0) throw this.#error(result, 'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)', 'pausing output');
   }
 
-  /** Closes the descriptor. Idempotent. A mapped ring keeps the event alive until it is unmapped. */
+  /** Closes the descriptor. Idempotent. The event exists until its mapped ring is closed as well. */
   close(): void {
     this.#native.perfEventClose(this.#handle);
   }
@@ -237,7 +247,7 @@ function bitCount(value: number): number {
   return count;
 }
 
-/** What each errno of perf_event_open(2) means here. */
+/** The error for a negative errno of perf_event_open(2). */
 function openError(result: number, cpu: number, pid: number): Error {
   const what = `a perf event on CPU ${shown(cpu)}${pid === -1 ? '' : ` of process ${shown(pid)}`}`;
   if (result === BAD_ARGUMENT) {
@@ -246,17 +256,20 @@ function openError(result: number, cpu: number, pid: number): Error {
   if (isErrno(result, 'ENODEV')) {
     return new PerfRingError(
       'ERR_PERF_CPU_OFFLINE',
-      `CPU ${shown(cpu)} is offline: bring it online or leave it out`,
+      `CPU ${shown(cpu)} is offline: bring it online, or do not open it`,
     );
   }
   if (isErrno(result, 'EINVAL') && cpu >= 0 && !possibleCpus().includes(cpu)) {
-    return new PerfRingError('ERR_PERF_NO_SUCH_CPU', `there is no CPU ${cpu}`);
+    return new PerfRingError(
+      'ERR_PERF_NO_SUCH_CPU',
+      `there is no CPU ${cpu}; possibleCpus() returns those of this machine`,
+    );
   }
   return failedCall(result, 'perf_event_open', what, {
     needs: ['CAP_PERFMON'],
     advice: {
       ESRCH: `process ${shown(pid)} does not exist`,
-      EINVAL: 'the kernel does not take these attributes',
+      EINVAL: 'the kernel does not accept these attributes',
     },
   });
 }

@@ -1,5 +1,5 @@
 /**
- * What this process may do.
+ * The capabilities of this process.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/linux/capability.h perfmon_capable(), bpf_capable()
  */
@@ -11,19 +11,19 @@ import { isInUserNamespace } from './namespaces';
 import { readText } from './read-text';
 
 /**
- * Capabilities that count for the kernel as a whole: both sets are empty in a user namespace that is not the initial
- * one, whatever /proc shows there.
+ * Capabilities that are valid in the initial user namespace. In any other user namespace both sets are empty, even
+ * though /proc shows capabilities there.
  */
 export interface ProcessCapabilities {
-  /** What may be done now. */
+  /** The capabilities that the process can use now. */
   readonly effective: ReadonlySet<Capability>;
-  /** What this process and its children can ever gain. */
+  /** The capabilities that this process and its children can ever get. */
   readonly bounding: ReadonlySet<Capability>;
 }
 
 const NONE: ProcessCapabilities = { effective: new Set(), bounding: new Set() };
 
-/** Those of this process; `null` where /proc/self/status does not tell. */
+/** The capabilities of this process; `null` when /proc/self/status can't be read. */
 export function processCapabilities(paths: HostPaths = HOST_PATHS): ProcessCapabilities | null {
   const status = readText(join(paths.proc, 'self/status'));
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
@@ -33,15 +33,15 @@ export function processCapabilities(paths: HostPaths = HOST_PATHS): ProcessCapab
   return { effective: parseCapabilities(effective), bounding: parseCapabilities(bounding) };
 }
 
-/** @param mask hexadecimal, as /proc shows it; bits without a name are left out */
+/** @param mask hexadecimal, as in /proc/self/status; bits without a name are ignored */
 export function parseCapabilities(mask: string): ReadonlySet<Capability> {
   const bits = BigInt(`0x${mask}`);
   return new Set(CAPABILITIES.filter((_name, bit) => (bits >> BigInt(bit)) & 1n));
 }
 
 /**
- * Whether the set allows what the capability stands for: since Linux 5.8 CAP_BPF and CAP_PERFMON are parts of
- * CAP_SYS_ADMIN, which still does for both.
+ * Whether the set contains the capability, or one that includes it: CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON,
+ * which Linux 5.8 separated from it.
  */
 export function allows(set: ReadonlySet<Capability>, capability: Capability): boolean {
   if (set.has(capability)) return true;

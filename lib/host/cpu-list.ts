@@ -1,6 +1,6 @@
 /**
- * CPU lists as the kernel writes them, and the CPUs of this machine. A CPU's number is its name: lists may have
- * gaps, and possible CPUs may be offline.
+ * CPU lists in the kernel's format, and the CPUs of this machine. CPU numbers may have gaps, and possible CPUs may be
+ * offline.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/admin-guide/cputopology.rst
  */
@@ -12,13 +12,14 @@ import { checkString, plainList } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 import { readText } from './read-text';
 
-/** No kernel is built for more; the guard keeps `0-4000000000` from filling memory. */
+/** Kernels support fewer CPUs than this. The limit prevents that a list such as `0-4000000000` fills the memory. */
 const HIGHEST_CPU = 65_535;
 
 /**
- * @param text `0-3,5`; spaces around numbers are fine; the empty list is the empty text
- * @returns the CPU numbers, ascending, each once
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT naming the part that is no CPU number and no ascending range
+ * @param text such as `0-3,5`; spaces around numbers are allowed; an empty text is an empty list
+ * @returns the CPU numbers in ascending order, without duplicates
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; the message contains the part that is not a CPU number or an ascending
+ *   range
  */
 export function parseCpuList(text: string): number[] {
   checkString(text, 'a CPU list');
@@ -47,8 +48,8 @@ export function parseCpuList(text: string): number[] {
 }
 
 /**
- * @returns the list as the kernel writes it: `0-3,5`
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what are no CPU numbers
+ * @returns the list in the kernel's format: `0-3,5`
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when an element is not a CPU number
  */
 export function formatCpuList(cpus: readonly number[]): string {
   const ranges: [number, number][] = [];
@@ -61,7 +62,7 @@ export function formatCpuList(cpus: readonly number[]): string {
 }
 
 /**
- * CPU numbers that a caller gave.
+ * Checks CPU numbers from a caller.
  * @returns a copy
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
  */
@@ -75,25 +76,26 @@ export function checkCpuNumbers(cpus: readonly number[], what: string): number[]
 }
 
 /**
- * The CPUs that run now.
- * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc tells
+ * The CPUs that are online now.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc can be read
  */
 export function onlineCpus(paths: HostPaths = HOST_PATHS): number[] {
   return cpusOf('online', paths);
 }
 
 /**
- * The CPUs that can ever run until the next boot: the keys of a perf event array. Without sysfs these are the online
- * ones, which is all /proc tells.
- * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc tells
+ * The CPUs that can come online before the next boot; they are the keys of a perf event array. Without sysfs this
+ * returns the online CPUs, because /proc lists no others.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when neither /sys nor /proc can be read
  */
 export function possibleCpus(paths: HostPaths = HOST_PATHS): number[] {
   return cpusOf('possible', paths);
 }
 
 /**
- * How many CPUs are possible: as many parts has a value of a per-CPU map. No guess: the kernel writes all of them.
- * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when /sys does not tell
+ * The number of possible CPUs. The kernel writes that many values when an element of a per-CPU map is read, so this
+ * number is never estimated.
+ * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when /sys can't be read
  */
 export function possibleCpuCount(paths: HostPaths = HOST_PATHS): number {
   const cpus = cpusOfSysfs('possible', paths);
@@ -105,7 +107,7 @@ function cpusOf(name: 'online' | 'possible', given: HostPaths): number[] {
   const paths = plainPaths(given);
   const cpus = cpusOfSysfs(name, paths) ?? onlineCpusOfProcStat(paths);
   if (cpus.length > 0) return cpus;
-  // The affinity of this thread would be a guess that leaves CPUs out without a word: a cpuset hides them.
+  // The affinity of this thread is no substitute: a cpuset hides CPUs from it.
   const why = `neither ${sysfsFile(name, paths)} nor ${join(paths.proc, 'stat')} can be read`;
   throw cannotTell(name, why, paths);
 }

@@ -1,4 +1,4 @@
-/** The one table of what an errno means, whatever call it comes from, and what to do about it. */
+/** The only table of what an errno means, for every system call, and what to do about it. */
 const ADVICE: ReadonlyMap<unknown, (syscall: string) => string> = new Map<
   string,
   (syscall: string) => string
@@ -14,9 +14,9 @@ const ADVICE: ReadonlyMap<unknown, (syscall: string) => string> = new Map<
 ]);
 
 /**
- * @param name of the errno: `EMFILE`
+ * @param name the errno's name: `EMFILE`
  * @param syscall the call that failed: `bpf(BPF_MAP_CREATE)`
- * @returns `undefined` where only the call can tell
+ * @returns `undefined` for an errno whose meaning depends on the call
  */
 export function errnoAdvice(name: unknown, syscall: string): string | undefined {
   return ADVICE.get(name)?.(syscall);

@@ -4,19 +4,19 @@ import type { PerfSystemError } from '../errors';
 import { errnoAdvice } from './errno-advice';
 import { permissionAdvice } from './permission-advice';
 
-/** What a call knows of its errnos beside the table of {@link errnoAdvice}. */
+/** Advice for the errnos of one system call, in addition to the table of {@link errnoAdvice}. */
 export interface CallAdvice {
-  /** Which capabilities the call needs: what EPERM and EACCES mean. */
+  /** The capabilities that the call needs. They explain EPERM and EACCES. */
   readonly needs?: readonly Capability[];
-  /** By the errno's name; before everything else. */
+  /** The errno's name -> advice. It takes precedence over `needs` and the table. */
   readonly advice?: Readonly<Record<string, string>>;
 }
 
 /**
- * The error of a failed system call, with what to do.
- * @param errno the negative errno that native returned
+ * The error for a failed system call. Its message says what to do.
+ * @param errno the negative errno that the native function returned
  * @param syscall the call, with its command where it has one: `bpf(BPF_MAP_CREATE)`
- * @param what was tried, with its values: `creating the map "counts"`
+ * @param what the operation, with its values: `creating the map "counts"`
  */
 export function failedCall(
   errno: number,

@@ -1,6 +1,6 @@
 import { checkString, plainOptions } from '../input/plain-data';
 
-/** Where the kernel shows itself in the file system. Tests, and chroots, put other roots in. */
+/** Where proc and sysfs are mounted. Tests, and programs in a chroot, use other paths. */
 export interface HostPaths {
   readonly proc: string;
   readonly sys: string;

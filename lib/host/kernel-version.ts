@@ -1,11 +1,11 @@
 import { release } from 'node:os';
 
-/** `6.18.44-fc` is {major: 6, minor: 18, patch: 44}. */
+/** A kernel version: `6.18.44-fc` is {major: 6, minor: 18, patch: 44}. */
 export interface KernelVersion {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;
-  /** As uname(2) tells it. */
+  /** The release as uname(2) returns it. */
   readonly release: string;
 }
 
@@ -16,7 +16,7 @@ export function parseKernelVersion(text: string): KernelVersion | null {
   return { major: Number(parts[1]), minor: Number(parts[2]), patch: Number(parts[3] ?? 0), release: text };
 }
 
-/** The running kernel; 0.0.0 when its release cannot be read as a version. */
+/** The version of the running kernel; 0.0.0 when its release does not begin with two numbers. */
 export function kernelVersion(): KernelVersion {
   const text = release();
   return parseKernelVersion(text) ?? { major: 0, minor: 0, patch: 0, release: text };

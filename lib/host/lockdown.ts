@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { HOST_PATHS, type HostPaths } from './host-paths';
 import { readText } from './read-text';
 
-/** How far the kernel protects itself from root. */
+/** The kernel's lockdown level: how far it restricts root. */
 export type Lockdown = 'none' | 'integrity' | 'confidentiality';
 
 /**
- * `none [integrity] confidentiality` is `integrity`. `null` where the kernel has no lockdown, or securityfs is not
- * mounted.
+ * The level in brackets: `none [integrity] confidentiality` is `integrity`. `null` when the kernel has no lockdown or
+ * securityfs is not mounted.
  * @see https://man7.org/linux/man-pages/man7/kernel_lockdown.7.html
  */
 export function lockdown(paths: HostPaths = HOST_PATHS): Lockdown | null {

@@ -1,7 +1,7 @@
 /**
- * How much memory perf rings may lock. Each ring counts with its metadata page. First the user's allowance is used
- * up (perf_event_mlock_kb for each online CPU, shared by all processes of the user), then the process's
- * RLIMIT_MEMLOCK; past both, mmap answers EPERM.
+ * How much memory perf rings may lock. The metadata page of each ring counts as well. First the user's allowance is
+ * used (perf_event_mlock_kb times the online CPUs, shared by all processes of the user), then the process's
+ * RLIMIT_MEMLOCK. When both are used up, mmap(2) fails with EPERM.
  *
  * @see perf_mmap() in https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
@@ -11,19 +11,23 @@ import { allows, type ProcessCapabilities } from './capabilities';
 import { HOST_PATHS, type HostPaths } from './host-paths';
 import { readInteger, readText } from './read-text';
 
-/** The kernel's default of perf_event_mlock_kb with 4 KiB pages, used where it cannot be read. */
+/** The kernel's default of perf_event_mlock_kb with 4 KiB pages. Used when the file can't be read. */
 const DEFAULT_MLOCK_KIBIBYTES = 516;
 
 export interface MemoryLimit {
   /** kernel.perf_event_mlock_kb in bytes, times the online CPUs: what one user may lock for rings. */
   readonly userBytes: number;
-  /** The soft RLIMIT_MEMLOCK, what this process may lock on top; Infinity when unlimited. */
+  /** The soft RLIMIT_MEMLOCK in bytes: what this process may lock in addition; Infinity when unlimited. */
   readonly processBytes: number;
   /** Why there is no limit, or `null` when there is one. */
   readonly unlimitedBy: 'CAP_IPC_LOCK' | 'perf_event_paranoid' | 'RLIMIT_MEMLOCK' | null;
 }
 
-/** What the kernel would allow a process with those capabilities, as if it and its user had locked nothing yet. */
+/**
+ * What the kernel allows a process with these capabilities. Memory that the process or its user has already locked is
+ * not subtracted.
+ * @param capabilities null when unknown
+ */
 export function memoryLimit(
   onlineCpuCount: number,
   capabilities: ProcessCapabilities | null,
@@ -41,19 +45,19 @@ export function memoryLimit(
 }
 
 /**
- * The largest ring each of `ringCount` rings can have under the limit.
+ * The largest size that `ringCount` rings of equal size can have within the limit.
  * @param pageSize bytes
- * @returns its data area in bytes, a power of two of pages; Infinity without a limit; 0 when none fits
+ * @returns the size of one data area in bytes, a power of two of pages; Infinity without a limit; 0 when no ring fits
  */
 export function largestRingBytes(limit: MemoryLimit, ringCount: number, pageSize: number): number {
   if (limit.unlimitedBy !== null) return Number.POSITIVE_INFINITY;
-  // Whole pages of both allowances: a ring may take the rest of the first and the beginning of the second.
+  // One ring can use pages of both allowances: the last ones of the first and the first ones of the second.
   const pages = Math.floor(limit.userBytes / pageSize) + Math.floor(limit.processBytes / pageSize);
   const dataPages = Math.floor(pages / ringCount) - 1;
   return dataPages < 1 ? 0 : 2 ** Math.floor(Math.log2(dataPages)) * pageSize;
 }
 
-/** Soft limit in bytes of the line `Max locked memory  67108864  67108864  bytes`; 0 where it cannot be read. */
+/** The soft limit in bytes, from the line `Max locked memory  67108864  67108864  bytes`; 0 when it can't be read. */
 function lockedMemoryLimit(paths: HostPaths): number {
   const limits = readText(join(paths.proc, 'self/limits')) ?? '';
   const soft = /^Max locked memory\s+(\d+|unlimited)\s/m.exec(limits)?.[1];

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { HOST_PATHS, type HostPaths } from './host-paths';
 import { readText } from './read-text';
 
-/** Where a file system of that type is mounted for this process; `null` where none is. */
+/** The mount point of a file system of this type, as this process sees it; `null` when there is none. */
 export function mountOf(type: 'tracefs' | 'bpf', paths: HostPaths = HOST_PATHS): string | null {
   const mounts = readText(join(paths.proc, 'self/mountinfo')) ?? '';
   for (const line of mounts.split('\n')) {
@@ -14,14 +14,13 @@ export function mountOf(type: 'tracefs' | 'bpf', paths: HostPaths = HOST_PATHS):
   return null;
 }
 
-/** Blanks and backslashes of a path are octal there: `\040`. */
+/** mountinfo writes blanks and backslashes of a path in octal: `\040`. */
 function unescapeOctal(point: string): string {
   return point.replace(/\\(\d{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /**
- * The command for root that lets this process read tracepoints: the files of tracefs are for root and the group of
- * the mount alone.
+ * The command by which root lets this process read tracepoints: only root and the group of the mount may read tracefs.
  */
 export function tracefsCommand(paths: HostPaths = HOST_PATHS): string {
   const mount = mountOf('tracefs', paths);

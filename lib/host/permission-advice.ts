@@ -8,8 +8,8 @@ import { HIGHEST_UPSTREAM_PARANOID, perfEventParanoid } from './perf-event-paran
 import { hasSeccompFilter } from './seccomp';
 
 /**
- * What an EPERM or EACCES means for a call that needs these capabilities: that they are missing, or when they are not,
- * what else may forbid it. Causes that are ruled out are not named.
+ * What EPERM or EACCES means for a call that needs these capabilities: which of them are missing or, if none is, what
+ * else may forbid the call. Causes that are ruled out are not listed.
  */
 export function permissionAdvice(needed: readonly Capability[], paths: HostPaths = HOST_PATHS): string {
   const capabilities = processCapabilities(paths);
@@ -35,7 +35,7 @@ function causes(needed: readonly Capability[], paths: HostPaths): string[] {
   if (hasSeccompFilter(paths) !== false) found.push('a seccomp filter');
   const level = lockdown(paths);
   if (level !== null && level !== 'none') found.push(`kernel lockdown (${level})`);
-  // Maps and programs counted as locked memory until Linux 5.11.
+  // Before Linux 5.11 maps and programs counted as locked memory.
   if (!isAtLeast(kernelVersion(), 5, 11)) found.push('the limit of locked memory (ulimit -l)');
   found.push('a security module');
   return found;

@@ -6,19 +6,19 @@ import { HOST_PATHS, type HostPaths } from './host-paths';
 import { type PidNamespace, pidNamespace, pidNamespaceOf } from './namespaces';
 import { readText } from './read-text';
 
-/** How a BPF program recognises a process. */
+/** What a BPF program compares to recognise a process. */
 export interface ProcessIdentity {
-  /** Its number in {@link ProcessIdentity.namespace}. */
+  /** The process's number in {@link ProcessIdentity.namespace}. */
   readonly tgid: number;
-  /** Its number in the PID namespace of this process. */
+  /** The process's number in the PID namespace of the calling process. */
   readonly tgidHere: number;
-  /** The PID namespace that the process is in; `null` for the initial one, whose numbers the kernel uses itself. */
+  /** The PID namespace of the process; `null` for the initial one, whose numbers the kernel itself uses. */
   readonly namespace: PidNamespace | null;
 }
 
 /**
- * A process by the number it has in the PID namespace of this process. A process of a nested namespace (a container in
- * this one) has a number in both; the kernel tells a BPF program only the innermost.
+ * The identity of the process with number `tgid` in the PID namespace of the calling process. A process in a nested
+ * namespace (a container in this one) has a number in both; a BPF program sees only the innermost.
  * @throws PerfSystemError when the namespace of a nested process can't be read: EACCES without CAP_SYS_PTRACE
  */
 export function processIdentity(tgid: number, paths: HostPaths = HOST_PATHS): ProcessIdentity {
@@ -40,7 +40,7 @@ export function processIdentity(tgid: number, paths: HostPaths = HOST_PATHS): Pr
 
 /**
  * @param tgid in the PID namespace of this process; 0, the idle threads, only in the initial one
- * @throws PerfRingError ERR_PERF_NO_SUCH_PROCESS; also for the id of a thread that is not its process's first
+ * @throws PerfRingError ERR_PERF_NO_SUCH_PROCESS; also for the id of a thread that is not the main thread
  */
 export function checkProcessExists(tgid: number, paths: HostPaths = HOST_PATHS): void {
   const namespace = pidNamespace(paths);
@@ -66,7 +66,7 @@ function isThere(tgid: number): boolean {
   }
 }
 
-/** A line of numbers of /proc/PID/status; none where /proc is that of another namespace, or hides the process. */
+/** The numbers of a line in /proc/PID/status; none when /proc belongs to another namespace or hides the process. */
 function numbersOf(name: 'Tgid' | 'NStgid', tgid: number, paths: HostPaths): number[] {
   if (lineOf('Pid', 'self', paths)[0] !== pid) return [];
   return lineOf(name, tgid, paths);

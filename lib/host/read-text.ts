@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { systemError } from '../abi/errno';
 import { errnoAdvice } from './errno-advice';
 
-/** These say nothing about the file: to take it for absent would be to guess. */
+/** These errnos say nothing about the file, so it must not be treated as absent. */
 const EXHAUSTED: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 /**
- * A small file of the kernel, trimmed; `null` where it is absent or must not be read.
+ * The trimmed text of a small file in proc or sysfs; `null` when it is absent or not readable.
  * @throws PerfSystemError EMFILE, ENFILE, ENOMEM
  */
 export function readText(path: string): string | null {
@@ -20,7 +20,7 @@ export function readText(path: string): string | null {
   }
 }
 
-/** A file that holds one whole number (`-1`, `516`); `null` where it is absent, unreadable or holds something else. */
+/** The integer in a file (`-1`, `516`); `null` when the file is absent, not readable or contains something else. */
 export function readInteger(path: string): number | null {
   const text = readText(path);
   return text !== null && /^-?\d+$/.test(text) ? Number(text) : null;

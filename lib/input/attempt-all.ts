@@ -1,4 +1,4 @@
-/** Tries every step, then throws the first failure: what is to be let go is let go, whatever fails on the way. */
+/** Runs every step, even when an earlier one throws, and then throws the first error. For closing resources. */
 export function attemptAll(steps: Iterable<() => void>): void {
   let failure: { readonly error: unknown } | undefined;
   for (const step of steps) {

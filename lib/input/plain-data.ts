@@ -3,16 +3,16 @@ import { shown } from './shown';
 import { isUint8Array } from './view-span';
 
 /**
- * What callers hand over, copied to data of ours: read once, so that what was checked is what is used, whatever a
- * getter or a proxy would answer the next time. When reading runs code of theirs that throws, that is the cause of
- * an error that says where.
+ * Copies of the objects and arrays that callers pass. Each property is read only once, because a getter or a proxy
+ * could return another value after the check. When a getter throws, the result is an error that says which property it
+ * was, with the thrown value as its `cause`.
  */
 
 /**
- * The properties of those names that are given; others are ignored. For objects that may be more than their type says,
- * as one with methods may be. Options are for {@link plainOptions}.
- * @param what for messages: `layout`
- * @throws PerfRingError of the code, for what is no object and for what cannot be read
+ * Copies the named properties that are not undefined. Other properties are ignored, so the object may have methods. For
+ * options use {@link plainOptions}.
+ * @param what the object's name in messages: `layout`
+ * @throws PerfRingError with this code, when `value` is not an object or a property can't be read
  */
 export function plainProperties<Value extends object>(
   value: Value,
@@ -28,14 +28,14 @@ export function plainProperties<Value extends object>(
     const property = read(() => value[name], `${what}.${name}`, code);
     if (property !== undefined) given.push([name, property]);
   }
-  // Not by assignment: `__proto__` is a name like any other.
+  // fromEntries() and not assignment, so that a property named `__proto__` is copied like any other.
   return Object.fromEntries(given) as Value;
 }
 
 /**
- * The options that are given. There may be no others: an option that is spelled wrong would be ignored.
- * @param what for messages: `options`
- * @throws PerfRingError of the code, as {@link plainProperties}, and for an unknown name
+ * Copies the options. An unknown name is refused, because a misspelled option would otherwise be ignored.
+ * @param what the object's name in messages: `options`
+ * @throws PerfRingError with this code, as {@link plainProperties}, and for an unknown name
  */
 export function plainOptions<Options extends object>(
   options: Options,
@@ -53,7 +53,7 @@ export function plainOptions<Options extends object>(
   return plain;
 }
 
-/** All own properties. @throws PerfRingError as {@link plainProperties} */
+/** Copies all own enumerable properties. @throws PerfRingError as {@link plainProperties} */
 export function plainCopy<Value extends object>(
   value: Value,
   what: string,
@@ -64,9 +64,9 @@ export function plainCopy<Value extends object>(
 }
 
 /**
- * The elements of an array.
- * @param most how many there may be
- * @throws PerfRingError of the code
+ * Copies the elements of an array.
+ * @param most the highest number of elements
+ * @throws PerfRingError with this code
  */
 export function plainList<Element>(
   list: readonly Element[],
@@ -74,7 +74,7 @@ export function plainList<Element>(
   most: number,
   code: PerfRingErrorCode = 'ERR_PERF_INVALID_ARGUMENT',
 ): Element[] {
-  // A proxy of an array is an array to isArray(), and its length whatever it likes.
+  // isArray() is true for a proxy of an array, whose length can be any value.
   const length: unknown = read(() => (Array.isArray(list) ? list.length : undefined), what, code);
   if (typeof length !== 'number' || !Number.isInteger(length) || length < 0) {
     throw new PerfRingError(code, `${what} must be an array, got ${shown(list)}`);

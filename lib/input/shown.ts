@@ -1,7 +1,9 @@
-/** More of a string than this tells nobody more. */
+/** Longer strings are cut in messages. */
 const LONGEST = 120;
 
-/** A caller's value for a message. None of its own code runs: `String(value)` would run it, and may throw. */
+/**
+ * The text of a caller's value for a message. It runs no code of the caller; `String(value)` would, and it may throw.
+ */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shortened(value));
   if (typeof value === 'bigint') return `${shortened(String(value))}n`;
@@ -10,7 +12,7 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
-/** A caller's name of something for a message: a string as it is, anything else as {@link shown}. */
+/** A name from a caller for a message: a string without quotes, anything else as {@link shown}. */
 export function named(value: unknown): string {
   return typeof value === 'string' ? shortened(value) : shown(value);
 }

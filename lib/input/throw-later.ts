@@ -1,4 +1,7 @@
-/** What a callback of the user's threw becomes an uncaught exception, as it does in node's own: nothing else stops for it. */
+/**
+ * Throws an error of a user's callback later, as an uncaught exception. So the calling code can go on, as it does in
+ * node.
+ */
 export function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

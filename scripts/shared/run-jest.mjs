@@ -1,4 +1,4 @@
-/** Runs jest, in any node, and prints its counts in one line. Every script that runs tests, and .ci/run, count by this. */
+/** Runs jest in a given Node and prints the counts on one line. Every script that runs tests, and .ci/run, use it. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -66,12 +66,12 @@ async function runOnce(outcome, node, flags, environment, args) {
   });
   const [errors, [status, signal]] = await Promise.all([text(child.stderr), once(child, 'close')]);
   const counts = countsIn(outcome);
-  // Something after the last test: a sanitizer that found a leak, a crash at exit.
+  // Something failed after the last test: a sanitizer found a leak, or the process crashed at exit.
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
   return { counts, output: `${errors}${signal ?? ''}\n` };
 }
 
-/** A file that fails as a whole, and a run that leaves no outcome, count as one failure. */
+/** A file that can't be run, and a run that writes no result, count as one failure each. */
 function countsIn(outcome) {
   let report;
   try {

@@ -1,4 +1,4 @@
-/** What every script does alike: it runs a tool, and it tells a failure in one line after what the tool said. */
+/** Common parts of the scripts: they run a tool and, if it fails, print its output and a message of one line. */
 
 import { spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
@@ -24,7 +24,7 @@ export async function runScript(name, main) {
   }
 }
 
-/** Whether node was started with this module, by whatever links it was named. */
+/** Whether this module is the script that node was started with; symbolic links are resolved. */
 export function isMain(url) {
   const [, script] = process.argv;
   return script !== undefined && realpathSync(script) === fileURLToPath(url);
@@ -45,8 +45,8 @@ export function attempt(command, args, options = {}) {
 }
 
 /**
- * As attempt(), for a program that has to succeed.
- * @param {string} [failure] what to say when it fails
+ * Like attempt(), but throws when the program fails.
+ * @param {string} [failure] the message for a failure
  * @returns {string} its stdout
  * @throws ScriptError
  */

@@ -124,7 +124,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
 }
 
 describeWith(SCENE_CAPABILITIES, 'what the library hands to its users', () => {
-  it('leads to no view of a mapped ring, nor to the addon', async () => {
+  it('has no reachable view of a mapped ring, and no reachable addon', async () => {
     const leaks: string[] = [];
     const seen = new Set<string>();
     await showEach((name, value) => {
@@ -160,7 +160,7 @@ describeWith(SCENE_CAPABILITIES, 'what the library hands to its users', () => {
     expect(printed).toEqual([]);
   });
 
-  it('keeps nothing that is assigned to it', async () => {
+  it('cannot be assigned to', async () => {
     const kept: string[] = [];
     const theirs = new Set(['owned record', 'stats', 'metrics', 'stream', 'message', 'error']);
     await showEach((name, value) => {

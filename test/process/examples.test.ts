@@ -25,7 +25,7 @@ describe('the examples', () => {
     expect(runExample('memory-ring.ts')).toBe('one acquire one release a batch\n');
   });
 
-  it('merge-rings.ts reads two rings in the order of time', () => {
+  it('merge-rings.ts reads two rings in time order', () => {
     expect(runExample('merge-rings.ts')).toBe('10: CPU 0 opened 7\n20: CPU 1 opened 8\n30: CPU 0 closed 7\n');
   });
 
@@ -72,7 +72,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
     expect(runExample('ring-buffer.ts')).toBe('1000 records received, sum 499500, an unknown number lost\n');
   });
 
-  it('flight-recorder.ts finds records in order of time', () => {
+  it('flight-recorder.ts finds records in time order', () => {
     expect(runExample('flight-recorder.ts')).toMatch(/^[1-9]\d* records, in order of time\n$/);
   });
 

@@ -64,7 +64,7 @@ function importsOf(file: string): string[] {
   return paths.map((path) => resolve(file, '..', path));
 }
 
-describe('the rooms of lib', () => {
+describe('the modules of lib', () => {
   const files = filesOf(LIB);
 
   it('are all in the table', () => {
@@ -81,12 +81,12 @@ describe('the rooms of lib', () => {
     expect(strays).toEqual([]);
   });
 
-  it('import the addon through its own room alone', () => {
+  it('import the addon only in lib/addon', () => {
     const importers = files.filter((file) => /from 'bindings'/.test(readFileSync(file, 'utf8')));
     expect(importers.map((file) => relative(LIB, file))).toEqual([join('addon', 'load.ts')]);
   });
 
-  it('hold no circle of files', () => {
+  it('have no cycle of imports', () => {
     const graph = new Map(files.map((file) => [file, valueImportsOf(file)]));
     expect(circleIn(graph)).toEqual([]);
   });

@@ -11,46 +11,46 @@ export type AttachPoint =
   | { readonly kind: 'raw_tracepoint'; readonly name: string }
   | { readonly kind: 'tracepoint'; readonly category: string; readonly name: string };
 
-/** What a built-in program samples. Process ids are those of the PID namespace of this process, as `ps` shows them. */
+/** Which events a built-in program samples. Process ids are those of this process's PID namespace, as `ps` shows them. */
 export interface BuiltinOptions {
-  /** Only this process: its id, which the kernel calls tgid. It must exist. */
+  /** Sample only the process with this id, which the kernel calls tgid. It must exist. */
   readonly tgid?: number;
-  /** Every process but this one, so that a collector does not observe itself. */
+  /** Sample every process except this one; so a collector does not observe itself. */
   readonly excludeTgid?: number;
-  /** sys_enter: only the call with this number, as <asm/unistd.h> has it. */
+  /** For sys_enter: sample only the system call with this number of <asm/unistd.h>. */
   readonly syscall?: number;
 }
 
-/** Which events a program samples, and how it numbers processes: {@link BuiltinOptions} on this machine. */
+/** {@link BuiltinOptions} in the form that a program needs: which events it samples, and how it numbers processes. */
 export interface SampleScope {
-  /** The PID namespace that numbers processes in samples; `null` for the initial one. */
+  /** The PID namespace of the process ids in samples; `null` for the initial one. */
   readonly namespace: PidNamespace | null;
   readonly only: ProcessIdentity | undefined;
   readonly except: ProcessIdentity | undefined;
   readonly syscall: number | undefined;
 }
 
-/** A program that comes with the library. Every sample of it begins with the fields time, tid, pid and comm. */
+/** A program that is part of the library. Each of its samples begins with the fields time, tid, pid and comm. */
 export interface BuiltinProgram<
   Name extends string = string,
   Values = { readonly [name: string]: FieldValue },
 > {
   readonly name: Name;
-  /** One line, for lists. */
+  /** One line of text, for lists. */
   readonly description: string;
   readonly attach: AttachPoint;
   readonly layout: SampleLayout<Values>;
-  /** Which options it takes. */
+  /** The names of the options that it supports. */
   readonly options: readonly (keyof BuiltinOptions)[];
   /**
-   * Its instructions, writing to the perf event array behind `map.fd`.
+   * The instructions of the program, which writes to the perf event array with the descriptor `map.fd`.
    * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT; PerfSystemError EACCES when the
    *   namespace of a process in a nested PID namespace can't be read
    */
   build(map: { readonly fd: number }, options: BuiltinOptions): Uint8Array;
 }
 
-/** A program by the lines that make it up for a map and options that have been checked. */
+/** Makes a built-in program. `lines` returns its instructions for a map and for options that have been checked. */
 export function builtinProgram<const Name extends string, Values>(
   program: Omit<BuiltinProgram<Name, Values>, 'build'> & {
     readonly lines: (map: { readonly fd: number }, scope: SampleScope) => readonly Line[];
@@ -79,8 +79,9 @@ function plainCopyOfMap(map: { readonly fd: number }): { readonly fd: number } {
 }
 
 /**
- * @returns the options as they were checked
- * @throws PerfRingError ERR_PERF_INVALID_OPTION for an option the program does not take, or no whole number
+ * @returns a copy of the options, checked
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION for an option that the program does not support, or a value that is not a
+ *   whole number
  */
 export function checkBuiltinOptions(
   program: BuiltinProgram<string, unknown>,

@@ -1,8 +1,8 @@
 /**
- * What the built-in programs share: the fields every sample begins with, and the instructions that fill them in
- * and send the sample off.
+ * The common part of the built-in programs: the first fields of every sample, and the instructions that fill them and
+ * write the sample.
  *
- * Registers between the two: r6 is the program's context; r0 to r5 and r7 to r9 are free.
+ * Between {@link beginSample} and {@link emitSample}, r6 is the program's context; r0 to r5 and r7 to r9 are free.
  */
 
 import * as abi from '../../abi/bpf';
@@ -26,9 +26,9 @@ import type { FieldDefinition } from '../../layout/sample-layout';
 import type { SampleScope } from './builtin-program';
 
 /**
- * time is CLOCK_MONOTONIC in nanoseconds; tid is the thread; pid the process, which the kernel calls tgid. In a PID
- * namespace that is not the initial one both are numbers of that namespace, and 0 where the thread is outside it or in
- * a nested one.
+ * `time` is CLOCK_MONOTONIC in nanoseconds, `tid` the id of the thread, and `pid` the id of the process, which the kernel
+ * calls tgid. When this process is in a PID namespace other than the initial one, both are ids of that namespace, and 0
+ * for threads outside it or in a nested one.
  */
 export const SAMPLE_HEADER = [
   { name: 'time', kind: 'u64' },
@@ -37,23 +37,23 @@ export const SAMPLE_HEADER = [
   { name: 'comm', kind: 'char[16]' },
 ] as const satisfies readonly FieldDefinition[];
 
-/** Bytes of {@link SAMPLE_HEADER}: where a program's own fields begin. */
+/** The size of {@link SAMPLE_HEADER} in bytes. The other fields of a program begin at this offset. */
 export const SAMPLE_HEADER_BYTES = 32;
 
 const TIME = 0;
-/** bpf_get_current_pid_tgid() is tgid << 32 | tid: little-endian, that is tid, then pid, as in struct bpf_pidns_info. */
+/** bpf_get_current_pid_tgid() returns tgid << 32 | tid. In little-endian memory tid comes first, as in struct bpf_pidns_info. */
 const TID = 8;
 const PID = 12;
 const PIDNS_INFO_BYTES = 8;
 const COMM = 16;
 const COMM_BYTES = 16;
 
-/** The end of the program; jump here to send nothing. */
+/** The label at the end of the program. A jump to it skips writing the sample. */
 export const OUT = 'out';
 
 /**
- * Leaves for {@link OUT} when the process is not asked for; else fills in the header.
- * @param at where the sample begins, from r10: a negative multiple of 8
+ * Fills in the header, or jumps to {@link OUT} when the process should not be sampled.
+ * @param at the offset of the sample from r10: a negative multiple of 8
  */
 export function beginSample(at: number, { namespace, only, except }: SampleScope): Line[] {
   return [
@@ -63,7 +63,7 @@ export function beginSample(at: number, { namespace, only, except }: SampleScope
       : numbersIn(namespace, at + TID)),
     ...(only === undefined ? [] : leaveIf('!=', only, namespace, at)),
     ...(except === undefined ? [] : leaveIf('==', except, namespace, at)),
-    // Here the process is known also where it is in a nested namespace.
+    // With `only` the process's id is known, even when the process is in a nested namespace.
     ...(only === undefined ? [] : [store('u32', 'r10', at + PID, only.tgidHere)]),
     call(abi.BPF_FUNC_ktime_get_ns),
     store('u64', 'r10', at + TIME, 'r0'),
@@ -74,12 +74,12 @@ export function beginSample(at: number, { namespace, only, except }: SampleScope
   ];
 }
 
-/** r0 = the thread's number as the header has it, after {@link beginSample}. */
+/** r0 = the field `tid` of the header. Use it after {@link beginSample}. */
 export function loadTid(at: number): Line {
   return load('u32', 'r0', 'r10', at + TID);
 }
 
-/** Stores the numbers of this thread in the namespace, or zeros when it is in another. @param to from r10 */
+/** Stores the ids of the running thread in a namespace, or zeros when it is not in it. @param to offset from r10 */
 function numbersIn({ device, inode }: PidNamespace, to: number): Line[] {
   return [
     loadImmediate64('r1', device),
@@ -91,7 +91,7 @@ function numbersIn({ device, inode }: PidNamespace, to: number): Line[] {
   ];
 }
 
-/** @param namespace that numbers the processes in the header */
+/** Jumps to {@link OUT} when the comparison with the process is true. @param namespace the one of the ids in the header */
 function leaveIf(
   comparison: '==' | '!=',
   process: ProcessIdentity,
@@ -99,23 +99,23 @@ function leaveIf(
   at: number,
 ): Line[] {
   const isNested = process.namespace !== null && process.namespace.inode !== namespace?.inode;
-  // The name is not there yet, so its place is free.
+  // The field `comm` has not been written yet, so its bytes can be used.
   const numbers = process.namespace !== null && isNested ? numbersIn(process.namespace, at + COMM) : [];
   const from = isNested ? at + COMM + PID - TID : at + PID;
   return [...numbers, load('u32', 'r0', 'r10', from), jumpIf32('r0', comparison, process.tgid, OUT)];
 }
 
 /**
- * Writes the sample to the slot of this CPU and ends the program. A failure is the kernel's to count: the event's
- * PERF_FORMAT_LOST.
- * @param at where the sample begins, from r10
- * @param bytes all of them written before
+ * Writes the sample to the event in this CPU's slot and ends the program. The kernel counts samples that it can't write
+ * (PERF_FORMAT_LOST of the event).
+ * @param at the offset of the sample from r10
+ * @param bytes the size of the sample; all bytes must have been written
  */
 export function emitSample(map: { readonly fd: number }, at: number, bytes: number): Line[] {
   return [
     mov('r1', 'r6'),
     loadMapFd('r2', map.fd),
-    // 32 bits: sign-extended to 64 the flags would be others, and the helper answers EINVAL.
+    // mov32 and not mov, which would sign-extend the flags to other ones: the helper would return EINVAL.
     mov32('r3', abi.BPF_F_CURRENT_CPU),
     mov('r4', 'r10'),
     add('r4', at),

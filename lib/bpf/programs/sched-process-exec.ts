@@ -9,14 +9,14 @@ const FILENAME_BYTES = 256;
 
 const LAYOUT = defineLayout([
   ...SAMPLE_HEADER,
-  /** Its user. */
+  /** The user of the process. */
   { name: 'uid', kind: 'u32' },
   /**
-   * The thread that called execve: another than pid when it was not the first of its process. In a PID namespace that is
-   * not the initial one that other number is not known, and 0.
+   * The id of the thread that called execve. It differs from `pid` when it was not the main thread; then it is 0 in a PID
+   * namespace other than the initial one, where the id is unknown.
    */
   { name: 'old_pid', kind: 'u32' },
-  /** As it was given to execve, cut off at 255 bytes. */
+  /** The file name that was passed to execve, cut to 255 bytes. */
   { name: 'filename', kind: `char[${FILENAME_BYTES}]` },
 ]);
 
@@ -24,19 +24,19 @@ const LAYOUT = defineLayout([
 const DATA_LOC_FILENAME = 8;
 const PID = 12;
 const OLD_PID = 16;
-/** A __data_loc word: where the data begins, from the context, in the low half; its length in the high half. */
+/** A __data_loc word: the low half is the offset of the data from the context, the high half its length. */
 const DATA_LOC_OFFSET_MASK = 0xffff;
 
 const AT = -LAYOUT.size;
 const FILENAME_AT = AT + SAMPLE_HEADER_BYTES + 8;
 
 /**
- * One sample for each program that begins by execve, after it is certain to run: comm is the new name.
+ * One sample for each successful execve. `comm` is the new name.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_process_exec)
  */
 export const schedProcessExec = builtinProgram({
   name: 'sched_process_exec',
-  description: 'a process begins a new program, with its file name',
+  description: 'a process starts a new program; with its file name',
   attach: { kind: 'tracepoint', category: 'sched', name: 'sched_process_exec' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid'],
@@ -45,7 +45,7 @@ export const schedProcessExec = builtinProgram({
     call(BPF_FUNC_get_current_uid_gid),
     store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
     ...oldPid(scope.namespace, AT + SAMPLE_HEADER_BYTES + 4),
-    // The string ends before the field does; what follows must not be what the stack held.
+    // Clear the rest of the field after the string, so that it does not contain old bytes of the stack.
     ...zeroStack(FILENAME_AT, FILENAME_BYTES),
     load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
     and('r3', DATA_LOC_OFFSET_MASK),
@@ -58,7 +58,7 @@ export const schedProcessExec = builtinProgram({
   ],
 });
 
-/** The tracepoint has numbers of the initial namespace. In another one only the number of the thread itself is known. */
+/** The tracepoint has ids of the initial namespace. In another one only the id of the running thread is known. */
 function oldPid(namespace: PidNamespace | null, to: number): Line[] {
   if (namespace === null) return [load('u32', 'r1', 'r6', OLD_PID), store('u32', 'r10', to, 'r1')];
   return [

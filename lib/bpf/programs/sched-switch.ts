@@ -6,9 +6,9 @@ import { beginSample, emitSample, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './s
 
 const LAYOUT = defineLayout([
   ...SAMPLE_HEADER,
-  /** 1 when it was made to leave, 0 when it left by itself. */
+  /** 1 when the thread was preempted, 0 when it gave up the CPU. */
   { name: 'preempt', kind: 'u32' },
-  /** TASK_* bits: none when it could go on at once, 1 interruptible, 2 uninterruptible; all of them before Linux 5.18. */
+  /** TASK_* bits: 0 runnable, 1 interruptible sleep, 2 uninterruptible sleep; 0xffffffff (unknown) before Linux 5.18. */
   { name: 'prev_state', kind: 'u32' },
 ]);
 
@@ -19,7 +19,7 @@ const PREV_STATE = 24;
 const AT = -LAYOUT.size;
 
 /**
- * One sample for each time a thread leaves a CPU; the header's thread is the one that leaves.
+ * One sample each time a thread leaves a CPU. The thread in the header is the one that leaves.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/sched.h TRACE_EVENT(sched_switch)
  */
 export const schedSwitch = builtinProgram({
@@ -37,7 +37,7 @@ export const schedSwitch = builtinProgram({
   ],
 });
 
-/** The fourth argument came with Linux 5.18; a program that reads more arguments than there are cannot attach. */
+/** Linux 5.18 added the fourth argument. A program that reads more arguments than the tracepoint has can't attach. */
 function prevState(at: number) {
   if (!isAtLeast(kernelVersion(), 5, 18)) return [store('u32', 'r10', at, 0xffff_ffff)];
   return [load('u64', 'r1', 'r6', PREV_STATE), store('u32', 'r10', at, 'r1')];

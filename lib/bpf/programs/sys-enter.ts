@@ -6,9 +6,9 @@ import { beginSample, emitSample, OUT, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from
 
 const LAYOUT = defineLayout([
   ...SAMPLE_HEADER,
-  /** The call's number, as <asm/unistd.h> has it; -1 for one that a tracer took away. */
+  /** The number of the system call in <asm/unistd.h>; -1 when a tracer cancelled the call. */
   { name: 'syscall', kind: 'i32' },
-  /** Of the caller. */
+  /** The user of the process. */
   { name: 'uid', kind: 'u32' },
 ]);
 
@@ -18,12 +18,12 @@ const ID = 8;
 const AT = -LAYOUT.size;
 
 /**
- * One sample for each system call that begins.
+ * One sample at the start of each system call.
  * @see https://github.com/torvalds/linux/blob/v6.12/include/trace/events/syscalls.h
  */
 export const sysEnter = builtinProgram({
   name: 'sys_enter',
-  description: 'a system call begins',
+  description: 'a system call starts',
   attach: { kind: 'raw_tracepoint', name: 'sys_enter' },
   layout: LAYOUT,
   options: ['tgid', 'excludeTgid', 'syscall'],

@@ -1,11 +1,11 @@
 import type { FieldValue } from '../../index';
 import { jsonText } from '../visible-text';
 
-/** A field's value as JSON: 64-bit integers as strings, `bytes[N]` as hex, arrays and structs as they are. */
+/** A field's value as JSON: 64-bit integers and `bytes[N]` (in hexadecimal) are strings; structs are objects. */
 export function jsonValue(value: FieldValue): string {
   switch (typeof value) {
     case 'number':
-      // JSON has no NaN and no infinity.
+      // JSON has no NaN and no Infinity.
       return Number.isFinite(value) ? String(value) : 'null';
     case 'boolean':
       return String(value);

@@ -11,9 +11,9 @@ export const FORMAT_NAMES = ['table', 'ndjson', 'raw'] as const;
 export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /**
- * @param layout of the samples, where it is known
- * @param zero nanoseconds of CLOCK_MONOTONIC from which a table counts
- * @param terminalColumns how wide the terminal is; undefined where the output is no terminal
+ * @param layout the layout of the samples; undefined when unknown
+ * @param zero the time that a table shows as 0, in nanoseconds of CLOCK_MONOTONIC
+ * @param terminalColumns the width of the terminal; undefined when the output is not a terminal
  */
 export function formatNamed(
   name: FormatName,

@@ -2,17 +2,17 @@ import { decoderFor, type FieldValue, type RingRecord, type SampleLayout } from 
 import { hexOf, jsonValue } from './field-value';
 import type { RecordFormat } from './record-format';
 
-/** One JSON object a line. See docs/cli.md. */
+/** Newline-delimited JSON: one object for each record. See docs/cli.md. */
 export class NdjsonFormat implements RecordFormat {
   readonly #decode: ((record: RingRecord) => Readonly<Record<string, FieldValue>>) | undefined;
-  /** Name of each field, and how its member begins: `,"pid":`. */
+  /** The name of each field, and the text before its value: `,"pid":`. */
   readonly #members: readonly (readonly [name: string, key: string])[];
   readonly #payloadHasTime: boolean;
-  /** Bytes of a whole sample; one that is shorter is shown as it lies. */
+  /** The size of a complete sample in bytes. Shorter samples are not decoded; their bytes are written in hexadecimal. */
   readonly #size: number;
   #text = '';
 
-  /** @param layout when the samples' is known: then they are decoded */
+  /** @param layout the layout of the samples, to decode them; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
     const names = layout?.fields.map(({ name }) => name) ?? [];
     this.#decode = layout === undefined ? undefined : decoderFor(layout);

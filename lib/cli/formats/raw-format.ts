@@ -4,13 +4,13 @@ import type { RecordFormat } from './record-format';
 const LENGTH_BYTES = 4;
 const FIRST_CAPACITY = 64 * 1024;
 
-/** The payloads of the samples and nothing else, each after its length: a little-endian u32. See docs/cli.md. */
+/** Only the payloads of the samples, each preceded by its length in bytes as a little-endian u32. See docs/cli.md. */
 export class RawFormat implements RecordFormat {
   readonly #payloadBytes: number;
   #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
   #used = 0;
 
-  /** @param layout when the samples' is known: then what the kernel padded is cut off */
+  /** @param layout the layout of the samples, so that the kernel's padding can be cut off; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
     this.#payloadBytes = layout?.size ?? Number.POSITIVE_INFINITY;
   }
@@ -32,7 +32,7 @@ export class RawFormat implements RecordFormat {
 
   snapshot(): void {}
 
-  /** The bytes are the taker's: the next ones are gathered elsewhere. */
+  /** The returned bytes belong to the caller; the next samples go to a new buffer. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#used);
     if (this.#used > 0) this.#bytes = Buffer.allocUnsafe(Math.max(FIRST_CAPACITY, this.#used));

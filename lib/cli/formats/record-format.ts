@@ -1,17 +1,17 @@
 import type { RingRecord } from '../../index';
 
-/** Makes output of records, and gathers it until it is taken. */
+/** Formats records and collects the output until {@link take} returns it. */
 export interface RecordFormat {
-  /** Before the first record. */
+  /** Call it before the first record. */
   begin(): void;
   /** A PERF_RECORD_SAMPLE. */
   sample(record: RingRecord): void;
-  /** Samples that the kernel could not write: before the next sample of that CPU, or, at the end, after the last. */
+  /** `count` samples that the kernel could not write. Called before the next sample of that CPU, or at the end. */
   lost(cpu: number, count: number): void;
   /** A record of any other type. */
   other(record: RingRecord): void;
-  /** A snapshot of the flight recorder begins. */
+  /** The start of a snapshot of the flight recorder; the first one has number 1. */
   snapshot(number: number): void;
-  /** What was gathered since it was last taken; empty for nothing. */
+  /** The output since the last call; may be empty. */
   take(): string | Uint8Array;
 }

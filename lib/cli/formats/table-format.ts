@@ -12,37 +12,37 @@ import { visibleText } from '../visible-text';
 import { hexOf, jsonValue } from './field-value';
 import type { RecordFormat } from './record-format';
 
-/** One column of the table: numbers to the right, text to the left. */
+/** One column of the table. Numbers are aligned right, text left. */
 interface Column {
   readonly title: string;
   readonly width: number;
   readonly isText: boolean;
-  /** The last column may be longer than its width, and wraps where the terminal ends. */
+  /** Only for the last column: its text may be longer than `width`; the terminal wraps it. */
   readonly isOpen?: boolean;
   value(record: RingRecord, fields: Readonly<Record<string, FieldValue>>): string;
 }
 
-/** Bytes shown of a sample whose layout is not known. */
+/** How many bytes of a sample are shown when its layout is unknown. */
 const SHOWN_BYTES = 32;
-/** As many are shown on any terminal. */
+/** At least this number of bytes is shown, however narrow the terminal is. */
 const MINIMUM_SHOWN_BYTES = 8;
 
-/** Fields with a column of their own, in every table. */
+/** Fields that are columns of every table. */
 const COMMON_FIELDS: ReadonlySet<string> = new Set(['time', 'pid', 'tid']);
 
-/** Rows for people: one a sample, in columns. */
+/** A table for people to read: one row for each sample. */
 export class TableFormat implements RecordFormat {
   readonly #columns: readonly Column[];
   readonly #decode: (record: RingRecord) => Readonly<Record<string, FieldValue>>;
-  /** Bytes of a whole sample; of one that is shorter no field is shown. */
+  /** The size of a complete sample in bytes. Fields of shorter samples are not shown. */
   readonly #size: number;
   readonly #style: Style;
   #text = '';
 
   /**
-   * @param layout when the samples' is known: then they are decoded
-   * @param zero nanoseconds of CLOCK_MONOTONIC that are shown as 0
-   * @param terminalColumns how wide the terminal is; undefined where the output is no terminal
+   * @param layout the layout of the samples, to decode them; undefined when unknown
+   * @param zero the time that is shown as 0, in nanoseconds of CLOCK_MONOTONIC
+   * @param terminalColumns the width of the terminal; undefined when the output is not a terminal
    */
   constructor(layout: SampleLayout | undefined, zero: bigint, style: Style, terminalColumns?: number) {
     const own =
@@ -85,19 +85,19 @@ export class TableFormat implements RecordFormat {
     return taken;
   }
 
-  /** A row that is not a sample: no time, the CPU, then what happened. */
+  /** A row for something other than a sample: `-` for the time, the CPU, and a text. */
   #event(cpu: number, what: string): void {
     this.#text += `${'-'.padStart(TIME_WIDTH)}  ${String(cpu).padStart(CPU_WIDTH)}  ${what}\n`;
   }
 }
 
-/** What is left of a terminal's width for a last column without a fixed width; longer text wraps. */
+/** The width that is reserved for an open last column; longer text wraps. */
 const OPEN_COLUMNS = 16;
 const GAP = '  ';
 
 /**
- * Rows that wrap can't be read. So where the terminal is too narrow, columns of numbers are left out, the last one
- * first. Time, CPU and process stay.
+ * Rows that wrap are hard to read. So when the terminal is too narrow, number columns are left out, the last one first.
+ * Time, CPU and process are always shown.
  */
 function columnsThatFit(columns: readonly Column[], terminalColumns = Number.POSITIVE_INFINITY): Column[] {
   const kept = [...columns];
@@ -123,7 +123,7 @@ const SIZE_WIDTH = 5;
 /** Columns before this index are always shown: time, cpu and pid. */
 const FIRST_OPTIONAL = 3;
 
-/** Values come from the payload where it has them, else from what the kernel added to the record. */
+/** The columns of every table. Their values come from the payload or, if it lacks them, from the record's fields. */
 function commonColumns(zero: bigint): Column[] {
   return [
     {
@@ -150,7 +150,7 @@ function commonColumns(zero: bigint): Column[] {
 
 function fieldColumn({ name, kind, size }: SampleField): Column {
   const isText = kind.startsWith('char[') || kind.startsWith('bytes[');
-  // A terminated string of 16 bytes has 15 characters. Longer ones come last.
+  // A NUL-terminated string of 16 bytes has at most 15 characters. Longer fields are last in the table, without a limit.
   const width = isText ? Math.min(size - 1, 15) : 6;
   return {
     title: name,
@@ -161,7 +161,7 @@ function fieldColumn({ name, kind, size }: SampleField): Column {
   };
 }
 
-/** For samples whose layout is not known: how long they are, and as many of their first bytes as there is room for. */
+/** The columns for samples whose layout is unknown: their size, and as many of their first bytes as fit. */
 function sizeAndData(terminalColumns = Number.POSITIVE_INFINITY): Column[] {
   const before = TIME_WIDTH + CPU_WIDTH + 2 * ID_WIDTH + SIZE_WIDTH + 5 * GAP.length;
   const room = Math.floor((terminalColumns - before - '…'.length) / 2);
@@ -189,14 +189,14 @@ function shown(value: FieldValue | undefined): string {
   return typeof value === 'object' ? jsonValue(value) : String(value);
 }
 
-/** `12.345678` */
+/** Nanoseconds as seconds with six decimals: `12.345678`. */
 function seconds(nanoseconds: bigint): string {
   const microseconds = (nanoseconds < 0n ? -nanoseconds : nanoseconds) / 1000n;
   const fraction = String(microseconds % 1_000_000n).padStart(6, '0');
   return `${nanoseconds < 0n ? '-' : ''}${microseconds / 1_000_000n}.${fraction}`;
 }
 
-/** Columns stay under their titles whatever the text holds: a name full of escapes is cut. */
+/** Pads or cuts a text to the width of its column. Text with many escapes, for instance, can be too long. */
 function padded(text: string, { width, isText, isOpen }: Column): string {
   if (!isText) return text.padStart(width);
   if (isOpen === true) return text;

@@ -34,7 +34,7 @@ function createMap(type: number, keySize: number, valueSize: number, maxEntries 
 
 describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
   describe('maps', () => {
-    it('tell what they are', () => {
+    it('have a description', () => {
       const map = createMap(BPF_MAP_TYPE_HASH, 8, 12, 5);
       expect(native.bpfMapInfo(map)).toEqual({
         type: BPF_MAP_TYPE_HASH,
@@ -60,7 +60,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       for (const one of [map, byFd, byId]) native.bpfMapClose(one);
     });
 
-    it('keep what is put in, and say what is not there', () => {
+    it('keep values, and report missing keys', () => {
       const map = createMap(BPF_MAP_TYPE_HASH, 4, 8);
       const key = Uint8Array.of(1, 2, 3, 4);
       const value = new Uint8Array(8);
@@ -73,7 +73,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       native.bpfMapClose(map);
     });
 
-    it('take no key or value of another length: the kernel would read or write past it', () => {
+    it('refuse a key or value of another length: the kernel would read or write past its end', () => {
       const map = createMap(BPF_MAP_TYPE_HASH, 8, 16);
       const key = new Uint8Array(8);
       const value = new Uint8Array(16);
@@ -98,7 +98,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       native.bpfMapClose(map);
     });
 
-    it('take an event into a slot of a perf event array, and of no other map', () => {
+    it('take an event only into a slot of a perf event array', () => {
       const event = openOutputEvent();
       const array = createMap(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, CPU + 1);
       const other = createMap(BPF_MAP_TYPE_ARRAY, 4, 4);
@@ -111,7 +111,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       native.perfEventClose(event);
     });
 
-    it('are not what a descriptor of something else opens', () => {
+    it('are not opened by a descriptor of something else', () => {
       const program = loadIdleProgram();
       const event = openOutputEvent();
       for (const fd of [native.bpfProgramFd(program), native.perfEventFd(event), 0]) {
@@ -127,14 +127,14 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       native.perfEventClose(event);
     });
 
-    it('answer the errno of what is not there', () => {
+    it('return the errno of what is not there', () => {
       expect(native.bpfMapOpenFd(1_000_000)).toBe(-EBADF);
       expect(native.bpfMapOpenId(0xffff_fff0, 0)).toBe(-ENOENT);
       expect(native.bpfMapOpenPinned('/nowhere/map', 0)).toBe(-ENOENT);
       expect(native.bpfMapCreate(0x7fff_ffff, 4, 4, 1, 0, '')).toBe(-EINVAL);
     });
 
-    it('take no name or path with a NUL, or that is too long', () => {
+    it('refuse a name or path with a NUL, or that is too long', () => {
       expect(native.bpfMapCreate(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0, 'a\0b')).toBe(BAD_ARGUMENT);
       expect(native.bpfMapCreate(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0, 'sixteen_letters_')).toBe(BAD_ARGUMENT);
       expect(native.bpfMapOpenPinned('/sys/fs/bpf/a\0b', 0)).toBe(BAD_ARGUMENT);
@@ -157,14 +157,14 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
   describe('programs', () => {
     const bad = asm.assemble([asm.mov('r0', 'r3'), asm.exit()]);
 
-    it('answer the errno and the text of the verifier', () => {
+    it('return the errno and the text of the verifier', () => {
       const log = new Uint8Array(65_536);
       const answer = native.bpfProgramLoad(BPF_PROG_TYPE_SCHED_CLS, bad, 'GPL', 'bad', log);
       expect([-EINVAL, -constants.errno.EACCES]).toContain(answer);
       expect(Buffer.from(log).toString('latin1', 0, log.indexOf(0))).toContain('R3 !read_ok');
     });
 
-    it('answer the errno of a log that is too short, and write within it', () => {
+    it('return the errno of a log that is too short, and write within it', () => {
       const memory = new Uint8Array(512).fill(0xee);
       const log = memory.subarray(0, 200);
       const lines = Array.from({ length: 50 }, () => asm.mov('r0', 0));
@@ -183,7 +183,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       }
     });
 
-    it('run as often as they are told to, and answer what they return', () => {
+    it('run `repeat` times, and return their result', () => {
       const counter = createMap(BPF_MAP_TYPE_ARRAY, 4, 8, 1);
       const program = loadProgram(
         BPF_PROG_TYPE_SCHED_CLS,
@@ -258,7 +258,7 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
       native.bpfMapClose(counter);
     });
 
-    it('answer the errno of a tracepoint that is not there', () => {
+    it('return the errno of a tracepoint that is not there', () => {
       const program = loadIdleProgram();
       expect(native.bpfRawTracepointOpen(program, 'no_such_tracepoint')).toBe(-ENOENT);
       expect(native.bpfRawTracepointOpen(program, 'a\0b')).toBe(BAD_ARGUMENT);

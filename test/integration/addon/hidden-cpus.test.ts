@@ -29,7 +29,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'values of a per-CPU map
     expect(withMounts(possible(`0-${COUNT - 2}`), COUNT - 1)).toEqual(refused);
   });
 
-  it('have parts that are zero where /sys shows more', () => {
+  it('have values of zero for CPUs that only /sys lists', () => {
     const taken = { lookup: 0, update: 0, touchedBehind: false };
     expect(withMounts(possible(`0-${COUNT}`), COUNT + 1)).toEqual(taken);
   });

@@ -10,7 +10,7 @@ const { EINVAL, ENOENT } = constants.errno;
 const native = addon();
 
 describe('the host', () => {
-  it('has the page size that getconf tells', () => {
+  it('has the page size that getconf prints', () => {
     expect(native.pageSize()).toBe(Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' })));
   });
 
@@ -24,7 +24,7 @@ describe('the host', () => {
       expect(native.getThreadAffinity()).toEqual([first]);
     });
 
-    it('answers the errno of a list without a CPU that is there', () => {
+    it('returns the errno of a list without a CPU that is there', () => {
       expect(native.setThreadAffinity([])).toBe(-EINVAL);
       expect(native.setThreadAffinity([8191])).toBe(-EINVAL);
     });
@@ -45,7 +45,7 @@ describe('the host', () => {
       expect(native.getThreadAffinity()).toEqual(before);
     });
 
-    it('takes no list whose getter throws, and swallows what it throws', () => {
+    it('refuses a list whose getter throws, and drops the exception', () => {
       const cpus = [0];
       Object.defineProperty(cpus, 0, {
         get() {
@@ -57,14 +57,14 @@ describe('the host', () => {
   });
 
   describeWith(['CAP_SYS_ADMIN'], 'tracepointId', () => {
-    it('answers the id of a tracepoint', () => {
+    it('returns the id of a tracepoint', () => {
       expect(native.tracepointId('sched', 'sched_switch')).toBeGreaterThan(0);
       expect(native.tracepointId('sched', 'sched_switch')).not.toBe(
         native.tracepointId('sched', 'sched_process_exec'),
       );
     });
 
-    it('answers ENOENT where there is none', () => {
+    it('returns ENOENT where there is none', () => {
       expect(native.tracepointId('sched', 'no_such_tracepoint')).toBe(-ENOENT);
       expect(native.tracepointId('no_such_category', 'sched_switch')).toBe(-ENOENT);
     });

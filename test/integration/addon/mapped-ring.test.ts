@@ -54,13 +54,13 @@ function countRecords(bytes: Uint8Array): number {
 
 describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   describe('ringMap', () => {
-    it.each([0, 3, -1, 0.5, 2 ** 32, Number.NaN])('takes no page count of %p', (dataPageCount) => {
+    it.each([0, 3, -1, 0.5, 2 ** 32, Number.NaN])('refuses a page count of %p', (dataPageCount) => {
       const event = openOutputEvent();
       expect(native.ringMap(event, dataPageCount, true)).toBe(BAD_ARGUMENT);
       native.perfEventClose(event);
     });
 
-    it('answers the errno of a size that the kernel refuses', () => {
+    it('returns the errno of a size that the kernel refuses', () => {
       const event = openOutputEvent();
       expect([-ENOMEM, -EINVAL]).toContain(native.ringMap(event, 2 ** 30, true));
       native.perfEventClose(event);
@@ -95,7 +95,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   });
 
   describe('the cursor', () => {
-    it('counts what is published, and gives it back', () => {
+    it('counts published bytes, and releases them', () => {
       const fixture = new RingFixture();
       const { ring, source } = fixture;
       expect(native.ringAvailable(ring)).toBe(0);
@@ -109,7 +109,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('gives back no more than is published', () => {
+    it('releases no more than is published', () => {
       const fixture = new RingFixture();
       const { ring, source } = fixture;
       source.write(1);
@@ -120,7 +120,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('makes room for the kernel to write on', () => {
+    it('makes room for the kernel', () => {
       const fixture = new RingFixture();
       const { ring, source, capacityBytes } = fixture;
       const rounds = 10;
@@ -135,7 +135,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   });
 
   describe('ringCopyPublished', () => {
-    it('copies to the same offsets what is published, wrapped or not', () => {
+    it('copies published bytes to the same offsets, wrapped or not', () => {
       const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES });
       const { ring, source, capacityBytes } = fixture;
       const perRound = Math.floor(capacityBytes / source.recordBytes) - 1;
@@ -153,7 +153,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('touches nothing but what is published', () => {
+    it('writes only published bytes', () => {
       const fixture = new RingFixture();
       fixture.source.write(1);
       const target = new Uint8Array(fixture.mappingBytes).fill(0xee);
@@ -163,7 +163,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('takes no target that is too short, nor the ring itself', () => {
+    it('refuses a target that is too short, and the ring itself', () => {
       const fixture = new RingFixture();
       fixture.source.write(1);
       const { ring, mappingBytes } = fixture;
@@ -199,7 +199,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('is for overwrite mode, and takes a target as long as the data', () => {
+    it('needs overwrite mode, and a target as long as the data', () => {
       const overwrite = new RingFixture({ overwrite: true });
       const ordinary = new RingFixture();
       const { capacityBytes } = overwrite;
@@ -218,7 +218,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
     });
   });
 
-  it('in overwrite mode can give nothing back, for the metadata page is not writable', () => {
+  it('in overwrite mode release nothing, because the metadata page is read-only', () => {
     const fixture = new RingFixture({ overwrite: true });
     fixture.source.write(1);
     expect(native.ringConsume(fixture.ring, 0)).toBe(BAD_ARGUMENT);
@@ -226,7 +226,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
     fixture.close();
   });
 
-  it('are no memory for the cursor functions, whose stores would hit read-only pages', () => {
+  it('are refused by the cursor functions, whose stores would hit read-only pages', () => {
     const fixture = new RingFixture();
     const views = [0, pageSize - 2048, pageSize].map(
       (at) => new Uint8Array(bufferOf(fixture.ring), at, 2048),
@@ -283,7 +283,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       fixture.close();
     });
 
-    it('in the middle of compiled code that reads a view leaves it nothing to read', () => {
+    it('while compiled code reads a view, makes the view empty', () => {
       // From the data pages, where nothing changes.
       const sum = (view: Uint8Array, close: () => void): number => {
         let total = 0;
@@ -322,7 +322,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
     );
   });
 
-  it('are unmapped by the garbage collector when nobody closes them', () => {
+  it('are unmapped by the garbage collector when they were not closed', () => {
     (() => {
       const event = openOutputEvent();
       bufferOf(opened(native.ringMap(event, 8, true)));

@@ -25,7 +25,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
       expect(native.perfEventClose(event)).toBe(0);
     });
 
-    it('answers the errno of what the kernel refuses', () => {
+    it('returns the errno of what the kernel refuses', () => {
       expect(native.perfEventOpen(outputAttr({ type: 0x7fff_ffff }), -1, CPU, -1, 0)).toBe(-ENOENT);
       expect(native.perfEventOpen(outputAttr(), -1, 0x7fff_ffff, -1, 0)).toBe(-EINVAL);
       expect(native.perfEventOpen(outputAttr(), -1, -1, -1, 0)).toBe(-EINVAL);
@@ -48,7 +48,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
   });
 
   describe('perfEventRead', () => {
-    it('answers the count and the lost records, and how many words there are', () => {
+    it('returns the counter, the lost records and the number of words', () => {
       const words = new BigUint64Array(8);
       const fixture = new RingFixture();
       const { capacityBytes, source } = fixture;
@@ -60,7 +60,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
       fixture.close();
     });
 
-    it('answers ENOSPC when there is too little room', () => {
+    it('returns ENOSPC when there is too little room', () => {
       const event = openOutputEvent();
       expect(native.perfEventRead(event, new BigUint64Array(1))).toBe(-ENOSPC);
       native.perfEventClose(event);
@@ -89,7 +89,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     fixture.close();
   });
 
-  it('sets the counter back to 0, and tells the id of an event', () => {
+  it('sets the counter to 0, and returns the id of an event', () => {
     const attr = encodePerfEventAttr({
       type: PERF_TYPE_SOFTWARE,
       config: PERF_COUNT_SW_TASK_CLOCK,
@@ -154,7 +154,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     });
   });
 
-  it('does not take a handle of another kind, nor what only looks like one', () => {
+  it('refuses a handle of another kind, and objects that look like one', () => {
     const fixture = new RingFixture();
     const { map, program } = fixture.source;
     for (const other of [fixture.ring, map, program, {}, null, undefined, 3, 'event', Symbol('event')]) {

@@ -67,7 +67,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
     fixture.close();
   });
 
-  it('wake once for an addition, since what came before it is not signalled', async () => {
+  it('wake once for an addition, because earlier records are not signalled', async () => {
     const fixture = new RingFixture();
     fixture.source.write(1);
     const wakes = new Wakes();
@@ -117,7 +117,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
     fixture.close();
   });
 
-  it('forget an event that closes, though its slot and its mapping keep it alive', async () => {
+  it('forget a closed event, even if its slot and its mapping keep it alive', async () => {
     const fixture = new RingFixture();
     const wakes = new Wakes();
     native.pollerAdd(wakes.poller, fixture.event, 0);
@@ -131,7 +131,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
     fixture.close();
   });
 
-  it('answer the errno of an event that is there twice, or not at all', () => {
+  it('return the errno of an event that is there twice, or not at all', () => {
     const fixture = new RingFixture();
     const wakes = new Wakes();
     expect(native.pollerAdd(wakes.poller, fixture.event, 1)).toBe(0);
@@ -143,7 +143,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
   });
 
   describe('a hung-up event', () => {
-    it('is told by its token, once, and taken out: an event without a mapping', async () => {
+    it('is reported once by its token and removed: an event without a mapping', async () => {
       const event = openOutputEvent();
       const fixture = new RingFixture();
       const wakes = new Wakes();

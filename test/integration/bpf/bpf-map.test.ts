@@ -21,14 +21,14 @@ const EIGHT = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 afterAll(expectNothingLeft);
 
 describeWith(['CAP_BPF'], 'BpfMap', () => {
-  it('tells what it is', () => {
+  it('has a description', () => {
     using map = BpfMap.create(HASH);
     expect(map.info).toMatchObject({ ...HASH, flags: 0 });
     expect(map.info.id).toBeGreaterThan(0);
     expect(map.valueBytes).toBe(8);
   });
 
-  it('keeps what is put in, and has nothing where nothing was', () => {
+  it('keeps values, and returns null for missing keys', () => {
     using map = BpfMap.create(HASH);
     expect(map.lookup(ONE)).toBeNull();
     map.update(ONE, EIGHT);
@@ -40,7 +40,7 @@ describeWith(['CAP_BPF'], 'BpfMap', () => {
     expect(map.delete(ONE)).toBe(false);
   });
 
-  it('has a part for each possible CPU in a per-CPU value, each rounded up to 8 bytes', () => {
+  it('has a value for each possible CPU in a per-CPU map, each rounded up to 8 bytes', () => {
     using map = BpfMap.create({ type: BPF_MAP_TYPE_PERCPU_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
     expect(map.lookup(Uint8Array.of(0, 0, 0, 0))).toHaveLength(8 * possibleCpus().length);
   });
@@ -80,7 +80,7 @@ describeWith(['CAP_BPF'], 'BpfMap', () => {
     expect(other.lookup(ONE)).toEqual(EIGHT);
   });
 
-  it('is not made of a descriptor that is no map, or not open', () => {
+  it('refuses a descriptor that is not a map, or not open', () => {
     expect(() => BpfMap.openByFd(0)).toThrow(expect.objectContaining({ code: 'ERR_PERF_MAP_TYPE' }));
     expect(() => BpfMap.openByFd(99_999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
     expect(() => BpfMap.openByFd(-1)).toThrow(
@@ -140,7 +140,7 @@ describeWith(['CAP_BPF'], 'BpfMap', () => {
       rmdirSync(directory);
     });
 
-    it('outlives its descriptors under its path', () => {
+    it('still exists under its path after its descriptors are closed', () => {
       const path = join(directory, 'map');
       const map = BpfMap.create(HASH);
       map.update(ONE, EIGHT);
@@ -153,7 +153,7 @@ describeWith(['CAP_BPF'], 'BpfMap', () => {
       unlinkSync(path);
     });
 
-    it('is a perf event array only if it is one', () => {
+    it('is opened as a perf event array only if it is one', () => {
       const path = join(directory, 'array');
       using map = BpfMap.create(HASH);
       map.pin(path);
@@ -168,7 +168,7 @@ describeWith(['CAP_BPF'], 'BpfMap', () => {
       unlinkSync(path);
     });
 
-    it('says what to do when the path is no pin', () => {
+    it('says what to do when the path is not a pin', () => {
       const file = join(tmpdir(), `perfring-no-pin-${process.pid}`);
       writeFileSync(file, '');
       try {

@@ -52,7 +52,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
   });
 
   describeWith(['CAP_NET_ADMIN'], 'of tc', () => {
-    it('runs as often as asked for and answers its result', () => {
+    it('runs as often as asked for and returns its result', () => {
       using program = BpfProgram.load({
         type: BPF_PROG_TYPE_SCHED_CLS,
         instructions: assemble([mov('r0', 7), exit()]),
@@ -71,7 +71,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     expect(program.testRun({ contextIn, cpu }).returnValue).toBe(22);
   });
 
-  it('says why it cannot run', () => {
+  it('says why it cannot open the file run', () => {
     using program = raw(RETURN_0);
     expect(() => program.testRun({ cpu: 60_000 })).toThrow(
       expect.objectContaining({ code: 'ENXIO', message: expect.stringContaining('CPU 60000 is offline') }),

@@ -24,7 +24,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'the 
     array.close();
   });
 
-  it('emit exactly as many samples as asked for, on the CPU asked for, every byte as promised', () => {
+  it('emit exactly the samples asked for, on the right CPU, with the right bytes', () => {
     const sizes = [8, 9, 16, 48, 64, 1000];
     using producer = new SampleProducer(array, { sizes });
     const affinity = addon().getThreadAffinity();
@@ -75,7 +75,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'the 
     expect(producer.counts(cpu)).toEqual({ emitted: 2, failed: {}, failedTotal: 0 });
   });
 
-  it('count what a full ring refused, just as the kernel does', () => {
+  it('count samples that a full ring lost, as the kernel does', () => {
     using producer = new SampleProducer(array, { sizes: [1000] });
     const [cpu = 0] = rings.cpus;
     producer.emit(1000, { cpu });
@@ -109,7 +109,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'the 
     expect(rings.drain().map((record) => record.payload.length)).toEqual([12, 20]);
   });
 
-  it('refuse a CPU that is not there', () => {
+  it('refuse a CPU that does not exist', () => {
     using producer = new SampleProducer(array);
     const nowhere = array.info.maxEntries;
     expect(() => producer.emit(1, { cpu: nowhere })).toThrow(expect.objectContaining({ code: 'EINVAL' }));

@@ -75,11 +75,11 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         return String(2 ** Math.ceil(Math.log2(Math.max(1, allowance - wanted))));
       };
 
-      it('finds that the rings of a collection are to be had', () => {
+      it('reports that the rings of a collection can be mapped', () => {
         expect(asUser()).toMatchObject({ ready: true });
       });
 
-      it('finds that they are not while another ring takes a part, though smaller ones would be', () => {
+      it('reports that they cannot be while another ring uses memory, although smaller ones could', () => {
         const report = asUser(tooMany());
         expect(report.ready).toBe(false);
         expect(statusOf(report, 'rings')).toMatch(/^missing: mmap EPERM: .* limit of locked memory/);
@@ -91,7 +91,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
   );
 
   describeWith(['CAP_SYS_ADMIN'], 'in a user namespace', () => {
-    it('finds that its capabilities do not count, and blames nothing else', () => {
+    it('reports that its capabilities do not count, and no other cause', () => {
       const report = run('unshare', ['--user', '--map-root-user', process.execPath, ...DOCTOR]);
       expect(report.ready).toBe(false);
       expect(statusOf(report, 'user namespace')).toMatch(/^note: user:\[\d+\], not the initial one/);
@@ -146,7 +146,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
       },
     );
 
-    it.each(['EPERM', 'ENOSYS'])('tells bpf that is denied with %s from a missing capability', (errno) => {
+    it.each(['EPERM', 'ENOSYS'])('distinguishes bpf denied with %s from a missing capability', (errno) => {
       const report = denying(BPF, errno);
       expect(report.ready).toBe(false);
       expect(statusOf(report, 'CAP_BPF')).toMatch(/^ok/);

@@ -56,7 +56,7 @@ const numbersOf = (seen: readonly Seen[], cpu: number): number[] =>
   seen.filter((one) => one.cpu === cpu).map(({ sequence }) => sequence);
 
 describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
-  it('holds what came last, of all CPUs in the order of time', () => {
+  it('holds what came last, of all CPUs in time order', () => {
     using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
     for (let round = 0; round < 10; round++) s.emitEverywhere(20);
     const seen = seenIn(s.recorder.snapshot());

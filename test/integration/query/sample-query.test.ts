@@ -85,7 +85,7 @@ describeWith(SCENE_CAPABILITIES, 'a query of a reader', () => {
     expect(s.reader.stats().total.received).toBe(70);
   });
 
-  it('is refused by a reader in the order of time, which loses nothing by it', () => {
+  it('is refused by a reader in time order, which loses nothing by it', () => {
     using s = new ReaderScene({ ...manual, order: 'time', slackNanoseconds: 0 });
     s.producer.emit(5, { cpu: CPU });
     const query = prepareQuery(layout, {});

@@ -52,7 +52,7 @@ function runChild(): number {
 }
 
 describe('records that the kernel wrote', () => {
-  it('tell the life of a process: FORK, COMM, NAMESPACES, EXIT', () => {
+  it('describe the life of a process: FORK, COMM, NAMESPACES, EXIT', () => {
     let pid = 0;
     const before = process.hrtime.bigint();
     const records = recordsDuring({ task: true, comm: true, comm_exec: true, namespaces: true }, () => {
@@ -131,7 +131,7 @@ describe('records that the kernel wrote', () => {
     });
   });
 
-  it('tell mappings without inode, and of data: MMAP', () => {
+  it('describe mappings without an inode, and of data: MMAP', () => {
     let pid = 0;
     const records = recordsDuring({ mmap: true, mmap_data: true }, () => {
       pid = runChild();
@@ -145,7 +145,7 @@ describe('records that the kernel wrote', () => {
     expect((text?.pgoff as bigint) % 4096n).toBe(0n);
   });
 
-  it('tell when a thread runs: SWITCH', () => {
+  it('show when a thread runs: SWITCH', () => {
     using ring = EventRing.open(
       { ...sideBand, context_switch: true, exclude_kernel: true },
       { pid: 0, cpu: -1 },
@@ -162,7 +162,7 @@ describe('records that the kernel wrote', () => {
       expect(sampleId).toMatchObject({ pid: process.pid, tid: process.pid });
   });
 
-  it('tell which threads take turns on a CPU: SWITCH_CPU_WIDE', async () => {
+  it('show which threads take turns on a CPU: SWITCH_CPU_WIDE', async () => {
     // Not every kernel writes records of the idle thread: another one runs on each CPU while this one waits.
     const busy = onlineCpus().map((cpu) =>
       spawn('taskset', ['-c', String(cpu), '/bin/sh', '-c', 'echo; while :; do :; done']),
@@ -192,7 +192,7 @@ describe('records that the kernel wrote', () => {
     }
   });
 
-  it('tell what BPF programs come and go: KSYMBOL, BPF_EVENT', () => {
+  it('show which BPF programs are loaded and unloaded: KSYMBOL, BPF_EVENT', () => {
     const records = recordsDuring({ ksymbol: true, bpf_event: true }, () => {
       const instructions = assemble([mov('r0', 0), exit()]);
       BpfProgram.load({ type: BPF_PROG_TYPE_RAW_TRACEPOINT, instructions, name: 'records_test' }).close();
@@ -233,7 +233,7 @@ describe('records that the kernel wrote', () => {
     }
   });
 
-  it('tell what an ended thread counted: READ', () => {
+  it('contain the counters of a thread that ended: READ', () => {
     const read_format =
       abi.PERF_FORMAT_TOTAL_TIME_ENABLED | abi.PERF_FORMAT_TOTAL_TIME_RUNNING | abi.PERF_FORMAT_ID;
     const attr = {
@@ -263,7 +263,7 @@ describe('records that the kernel wrote', () => {
     }
   });
 
-  it('count what a full ring refused: LOST', () => {
+  it('count the records that a full ring lost: LOST', () => {
     const attr: abi.PerfEventAttr = {
       ...sideBand,
       config: abi.PERF_COUNT_SW_CONTEXT_SWITCHES,

@@ -64,7 +64,7 @@ function sampleSelf(ring: EventRing, leader = ring): SampleRecord[] {
 }
 
 describe('samples that the kernel wrote', () => {
-  it('hold what we know of this thread in every field that a software event fills', () => {
+  it('contain the known values of this thread in every field that a software event fills', () => {
     using ring = EventRing.open(
       { ...cpuClock, sample_type: ALL, read_format: abi.PERF_FORMAT_ID | abi.PERF_FORMAT_LOST },
       { pid: 0, cpu: -1 },
@@ -113,7 +113,7 @@ describe('samples that the kernel wrote', () => {
     );
   });
 
-  it('end where their fields end, whichever fields were asked for', () => {
+  it('end after their last field, for every choice of fields', () => {
     const formats = fc.record({
       sample_type: fc
         .subarray(FIELDS)
@@ -176,7 +176,7 @@ describe('samples that the kernel wrote', () => {
     },
   );
 
-  it('tell the address and the page of a page fault', () => {
+  it('contain the address and the page of a page fault', () => {
     using ring = EventRing.open(
       {
         ...cpuClock,
@@ -200,7 +200,7 @@ describe('samples that the kernel wrote', () => {
     expect(rising.length).toBeGreaterThan(samples.length / 2);
   });
 
-  it('tell kernel and user apart by the markers in the chain', () => {
+  it('distinguish kernel and user by the markers in the chain', () => {
     using ring = EventRing.open(
       {
         ...cpuClock,
@@ -224,7 +224,7 @@ describe('samples that the kernel wrote', () => {
     expect(chain.slice(user + 1).every((ip) => ip < 1n << 63n)).toBe(true);
   });
 
-  it('have what a tracepoint recorded in RAW, before the fields that follow it', () => {
+  it('have the fields of a tracepoint in RAW, before the fields that follow it', () => {
     const id = addon().tracepointId('sched', 'sched_switch');
     using ring = EventRing.open(
       {

@@ -250,8 +250,8 @@ function compareRecord({ offset, bytes, format }: FileRecord, dumps: ReadonlyMap
 const typesOf = (records: readonly PerfRecord[]): string[] =>
   [...new Set(records.map(({ type }) => type))].sort();
 
-describe('what perf script says of the same records', () => {
-  it('is what we decode of samples with stacks, registers and memory fields, and of side-band records', () => {
+describe('the output of perf script for the same records', () => {
+  it('equals what perfring decodes of samples with stacks, registers and memory fields, and of side-band records', () => {
     const records = compare('fields', [
       ...['-e', 'cpu-clock,page-faults', '-F', '2000', '--call-graph', 'dwarf,256', '--intr-regs=ax,ip'],
       ...[
@@ -271,7 +271,7 @@ describe('what perf script says of the same records', () => {
     );
   });
 
-  it('is what we decode of the counters of a group', () => {
+  it('equals what perfring decodes of the counters of a group', () => {
     const records = compare('group', [
       '-P',
       '-e',
@@ -283,11 +283,11 @@ describe('what perf script says of the same records', () => {
     expect(records.some((record) => record.type === 'SAMPLE' && record.read?.values.length === 3)).toBe(true);
   });
 
-  it('is what we decode of the counters of threads that ended', () => {
+  it('equals what perfring decodes of the counters of threads that ended', () => {
     expect(typesOf(compare('stat', ['-P', '-s', '-e', 'task-clock', '-c', '1000000']))).toContain('READ');
   });
 
-  it('is what we decode of all CPUs', () => {
+  it('equals what perfring decodes of all CPUs', () => {
     const records = compare('all', ['-P', '-a', '--switch-events', '-e', 'cpu-clock', '-c', '5000000']);
     expect(typesOf(records)).toEqual(expect.arrayContaining(['SAMPLE', 'SWITCH_CPU_WIDE']));
   });

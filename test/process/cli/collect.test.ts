@@ -37,7 +37,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
   });
   afterAll(() => neighbours.stop());
 
-  describe('writes exactly as many samples as it is told to', () => {
+  describe('writes exactly the number of samples asked for', () => {
     it('as a table, under its titles', async () => {
       const { code, stdout, stderr } = await cli(['collect', '--count', '5']);
       const [titles = '', ...rows] = linesOf(stdout);
@@ -57,7 +57,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       expect(code).toBe(0);
     });
 
-    it('as ndjson, one object a line, in order of time', async () => {
+    it('as ndjson, one object on each line, in time order', async () => {
       const { code, stdout } = await cli(['collect', '-n', '500', '-f', 'ndjson']);
       const samples = samplesOf(stdout);
       expect(samples).toHaveLength(500);
@@ -100,13 +100,13 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     expect(code).toBe(0);
   });
 
-  it('reads the CPUs it is told to, and no other', async () => {
+  it('reads only the CPUs asked for', async () => {
     const { stdout, stderr } = await cli(['collect', '-n', '50', '-f', 'ndjson', '--cpus', `${FIRST_CPU}`]);
     expect(new Set(samplesOf(stdout).map(({ cpu }) => cpu))).toEqual(new Set([FIRST_CPU]));
     expect(linesOf(stderr)).toHaveLength(2);
   });
 
-  it('does not see itself, unless it is told to', async () => {
+  it('excludes itself, unless it is told to include itself', async () => {
     const pids = async (...options: string[]): Promise<[Set<number>, number]> => {
       const args = ['collect', '-b', 'sys_enter', '--duration', '500ms', '-f', 'ndjson', '-q', ...options];
       const process = new CliProcess(args).read();
@@ -120,7 +120,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     expect([...all]).toEqual(expect.arrayContaining([...neighbours.pids, includedItself]));
   });
 
-  it('sees one process, and one system call of it, exactly', async () => {
+  it('samples exactly one system call of one process', async () => {
     // Told to, it makes seven calls of umask, and says so.
     const script =
       "process.stdin.once('data', () => { for (let i = 0; i < 7; i++) process.umask(0o22); console.log('done'); })";
@@ -142,7 +142,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     }
   });
 
-  it('ends when the time is up, rings drained', async () => {
+  it('ends after the duration, with the rings drained', async () => {
     const begin = performance.now();
     const { code, stdout, stderr } = await cli(['collect', '--duration', '300ms', '-f', 'raw']);
     expect(performance.now() - begin).toBeGreaterThan(300);
@@ -171,7 +171,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     },
   );
 
-  it('ends in order when the reader of its pipe has seen enough', async () => {
+  it('ends normally when the reader closes the pipe', async () => {
     const process = new CliProcess(['collect']);
     const maps: number[] = [];
     process.stdout.once('data', () => {
@@ -185,19 +185,19 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     await gone(maps);
   });
 
-  it('ends in order in a pipeline with head, stderr in the same pipe', () => {
+  it('ends normally in a pipeline with head, with stderr in the same pipe', () => {
     const { stdout } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" collect 2>&1 | head -3`]);
     expect(linesOf(stdout)).toHaveLength(3);
   });
 
-  describe('whose output takes nothing', () => {
+  describe('whose output accepts nothing', () => {
     let pipe: FullPipe;
     beforeEach(() => {
       pipe = new FullPipe();
     });
     afterEach(() => pipe.close());
 
-    it('ends at once by a second signal, and nothing stays behind', async () => {
+    it('ends at once at a second signal, and leaves nothing open', async () => {
       const process = new CliProcess(['collect'], { stdout: pipe.fd });
       await process.until(() => process.isAttached);
       const maps = process.mapIds();
@@ -209,7 +209,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       await gone(maps);
     });
 
-    it('gives it up a while after a signal', async () => {
+    it('gives up some time after a signal', async () => {
       const process = new CliProcess(['collect'], { stdout: pipe.fd });
       await process.until(() => process.isAttached);
       const maps = process.mapIds();
@@ -221,7 +221,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     });
   });
 
-  it('is killed in mid-run, and nothing stays behind', async () => {
+  it('leaves nothing open when it is killed', async () => {
     const process = new CliProcess(['collect']).read();
     await process.until(() => process.text.includes('\n'));
     const maps = process.mapIds();
@@ -237,11 +237,11 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     if (redirection !== '>&-') expect(linesOf(stdout)).toHaveLength(3);
   });
 
-  it('says nothing on stderr when it is to be quiet', async () => {
+  it('writes nothing to stderr with --quiet', async () => {
     expect(await cli(['collect', '-n', '1', '-q'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('neutralises in a table what a terminal would obey, and keeps it in ndjson', async () => {
+  it('escapes control characters in a table, and keeps them in ndjson', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'perfring-names-'));
     const hostile = join(directory, 'a\u001b[2Jb\nc');
     copyFileSync('/bin/true', hostile);
@@ -267,7 +267,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     }
   });
 
-  it('has a status line where stderr is a terminal, and colours where stdout is one', () => {
+  it('has a status line when stderr is a terminal, and colours when stdout is one', () => {
     const command = `"${process.execPath}" "${MAIN}" collect --duration 1s`;
     const { NO_COLOR: _, ...environment } = process.env;
     const on = (env: NodeJS.ProcessEnv) =>

@@ -69,7 +69,7 @@ describe('perfring', () => {
     expect(debugged.stderr).toMatch(/\n +at load \(.*perfring\.js:\d+:\d+\)/);
   });
 
-  it('is content when nobody reads its help to the end', () => {
+  it('ends normally when the reader of its help closes the pipe', () => {
     const { stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" collect --help | true`]);
     expect(stderr.toString()).toBe('');
   });
@@ -98,7 +98,7 @@ describe('perfring', () => {
 });
 
 describeWith(READER_CAPABILITIES, 'perfring doctor', () => {
-  it('finds that collect works where it does, for people and for programs', async () => {
+  it('reports, as text and as JSON, that collect works', async () => {
     const { code, stdout, stderr } = await cli(['doctor']);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout.toString()).toMatch(/^✓ program .*\n\ncollect works here\n$/m);
@@ -107,7 +107,7 @@ describeWith(READER_CAPABILITIES, 'perfring doctor', () => {
     expect(json.code).toBe(0);
   });
 
-  it('finds that it does not for a user without privilege, and the command that fixes it', async () => {
+  it('reports the command that fixes it for a user without privilege', async () => {
     const { code, stdout, stderr } = await cli(['doctor'], { user: NOBODY });
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout.toString()).toMatch(/^✗ CAP_BPF .*\n +fix: sudo \/\S*node \S*perfring\.js collect$/m);
@@ -116,7 +116,7 @@ describeWith(READER_CAPABILITIES, 'perfring doctor', () => {
 });
 
 describeWith(['CAP_SETUID'], 'perfring collect without privilege', () => {
-  it('says in one line what is missing, and where to look', async () => {
+  it('says in one line what is missing, and how to find out more', async () => {
     const { code, stdout, stderr } = await cli(['collect'], { user: NOBODY });
     expect(linesOf(stderr)).toEqual([expect.stringMatching(/^perfring: .*CAP_BPF.*; see: perfring doctor$/)]);
     expect(stdout).toHaveLength(0);

@@ -47,7 +47,7 @@ describeWith(
     });
     afterEach(() => array.close());
 
-    it('says that it takes over, has every byte of every sample, and leaves the slots empty', async () => {
+    it('warns that it takes the map over, delivers every byte of every sample, and leaves the slots empty', async () => {
       const remote = new RemoteSampleProducer(array);
       const producer = new SampleProducer(array, { sizes: [PAYLOAD_BYTES] });
       try {
@@ -75,7 +75,7 @@ describeWith(
       }
     });
 
-    it('has rows and a summary that account for every sample that a slow pipe did not take', async () => {
+    it('accounts in rows and summary for every sample that was lost behind a slow pipe', async () => {
       const remote = new RemoteSampleProducer(array);
       const producer = new SampleProducer(array, { sizes: [200] });
       try {
@@ -114,7 +114,7 @@ describeWith(
       }
     });
 
-    it('shows a sample that nobody can decode by its size and bytes, with its thread and time', async () => {
+    it('shows size, bytes, thread and time of a sample of unknown layout', async () => {
       const remote = new RemoteSampleProducer(array, { sizes: [12] });
       try {
         const process = new CliProcess([
@@ -142,7 +142,7 @@ describeWith(
       }
     });
 
-    it('refuses a map of another type, a number that no map has, and what is not pinned', async () => {
+    it('refuses a map of another type, an unknown id, and a path where nothing is pinned', async () => {
       const plain = BpfMap.create({ type: BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
       try {
         expect(await cli(['collect', '--map-id', `${plain.info.id}`])).toMatchObject({
@@ -166,7 +166,7 @@ describeWith(
       }
     });
 
-    it('reads a map by the path where it is pinned', async () => {
+    it('reads a map by its pin', async () => {
       const mount = mkdtempSync(join(tmpdir(), 'perfring-bpffs-'));
       execFileSync('mount', ['-t', 'bpf', 'bpf', mount]);
       const remote = new RemoteSampleProducer(array, { sizes: [20] });
@@ -189,7 +189,7 @@ describeWith(
       }
     });
 
-    it('writes snapshots of what a flight recorder holds, at SIGUSR2 and at the end', async () => {
+    it('writes snapshots of a flight recorder, at SIGUSR2 and at the end', async () => {
       const remote = new RemoteSampleProducer(array, { sizes: [12] });
       try {
         const args = [

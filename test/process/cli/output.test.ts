@@ -38,7 +38,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  it('writes a new file for its owner alone, and nothing to stdout', async () => {
+  it('writes a new file that only its owner can read, and nothing to stdout', async () => {
     const { code, stdout } = await collect('-o', at('new'));
     expect(code).toBe(0);
     expect(stdout).toHaveLength(0);
@@ -46,7 +46,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(statSync(at('new')).mode & 0o777).toBe(0o600);
   });
 
-  it('overwrites a file only when asked', async () => {
+  it('overwrites a file only with --force', async () => {
     writeFileSync(at('old'), `precious\n${'x'.repeat(10_000)}`);
     expect(await collect('-o', at('old'))).toMatchObject({
       code: 1,
@@ -57,7 +57,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(linesOf(readFileSync(at('old')))).toHaveLength(4);
   });
 
-  it('follows no symbolic link, asked or not', async () => {
+  it('follows no symbolic link, with or without --force', async () => {
     writeFileSync(at('target'), 'precious');
     symlinkSync('target', at('link'));
     symlinkSync('nowhere', at('dangling'));
@@ -74,7 +74,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(existsSync(at('nowhere'))).toBe(false);
   });
 
-  it('leaves no file behind, and the old one as it was, when there is nothing to collect from', async () => {
+  it('after a failure to open, leaves no new file and an old file unchanged', async () => {
     writeFileSync(at('old'), 'precious');
     for (const [file, ...force] of [['new'], ['old', '--force']] as const) {
       const args = ['collect', '--buffer-bytes', '1', '-o', at(file), ...force];
@@ -95,7 +95,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(await collect('-o', '/dev/null')).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('writes to a named pipe, and ends when its reader goes away', async () => {
+  it('writes to a named pipe, and ends when the reader closes it', async () => {
     execFileSync('mkfifo', [at('pipe')]);
     // Reader and writer at once, until both sides have opened the pipe: each would wait for the other.
     const held = openSync(at('pipe'), 'r+');
@@ -121,7 +121,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     expect(code).toBe(1);
   });
 
-  it('says so of stdout as well', async () => {
+  it('says when stdout cannot be written', async () => {
     const full = openSync('/dev/full', 'w');
     try {
       const { code, stderr } = await cli(['collect'], { stdout: full });
@@ -132,7 +132,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     }
   });
 
-  it('appends where the shell says so', async () => {
+  it('appends when the shell redirects with >>', async () => {
     writeFileSync(at('log'), 'before\n');
     const log = openSync(at('log'), 'a');
     try {

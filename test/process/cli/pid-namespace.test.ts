@@ -37,7 +37,7 @@ async function samplesIn(script: string): Promise<Sample[]> {
 }
 
 describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a PID namespace', () => {
-  it('leaves itself out, and numbers processes as the namespace does, with 0 for those outside', async () => {
+  it('excludes itself, and shows process ids of the namespace, 0 for processes outside', async () => {
     const collect = `${COMMAND} collect -b sys_enter -d 700ms -f ndjson -q`;
     const all = await samplesIn(`exec ${collect} --include-self`);
     expect(all.some(({ pid, tid }) => pid === 1 && tid === 1)).toBe(true);
@@ -46,7 +46,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
     for (const { pid, tid } of others) expect([pid, tid]).toEqual([0, 0]);
   });
 
-  it('samples a process by its number there', async () => {
+  it('samples a process by its id in the namespace', async () => {
     const samples = await samplesIn(
       `${BUSY} & ${COMMAND} collect -b sys_enter --pid $! -n 50 -f ndjson -q; kill $!`,
     );
@@ -58,7 +58,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
     }
   });
 
-  it('samples a process of a namespace within it', async () => {
+  it('samples a process in a nested namespace', async () => {
     const samples = await samplesIn(`
       unshare --pid --fork --kill-child ${BUSY} & outer=$!
       until nested=$(cat /proc/$outer/task/$outer/children) && [ -n "$nested" ]; do :; done
@@ -69,7 +69,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
     for (const sample of samples) expect(sample).toMatchObject({ pid, tid: 0 });
   });
 
-  it('has the numbers of programs that begin', async () => {
+  it('shows the ids of programs that start', async () => {
     const samples = await samplesIn(`
       while :; do /bin/true; done & loop=$!
       ${COMMAND} collect -b sched_process_exec -n 20 -f ndjson -q; kill $loop`);
@@ -78,7 +78,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
     for (const { pid, tid, old_pid } of inside) expect([tid, old_pid]).toEqual([pid, pid]);
   });
 
-  it('refuses the number of a process that is not there', async () => {
+  it('refuses the id of a process that does not exist in the namespace', async () => {
     const { code, stderr } = await inPidNamespace(
       `${COMMAND} collect -d 1s --pid ${process.pid + 100_000}; exit $?`,
     );
@@ -88,7 +88,7 @@ describeWith([...READER_CAPABILITIES, 'CAP_SYS_ADMIN'], 'perfring collect in a P
 });
 
 describeWith(READER_CAPABILITIES, 'perfring collect --pid', () => {
-  it('refuses a process that is not there', async () => {
+  it('refuses a process that does not exist', async () => {
     const gone = Number(execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }));
     expect(await cli(['collect', '-d', '1s', '--pid', String(gone)])).toMatchObject({
       code: 1,

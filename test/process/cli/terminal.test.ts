@@ -47,7 +47,7 @@ function namesItself(): ChildProcess {
 }
 
 describeWith(READER_CAPABILITIES, 'perfring collect on a terminal', () => {
-  it.each([60, 80, 200])('of %d columns has no row of fixed columns that wraps', async (columns) => {
+  it.each([60, 80, 200])('of %d columns: no row wraps', async (columns) => {
     for (const { name } of BUILTIN_PROGRAMS.filter(({ layout }) => layout.size < 100)) {
       const rows = rowsOf(await onTerminal(columns, `collect -b ${name} -n 20 -q`));
       expect(rows).toHaveLength(21);
@@ -55,7 +55,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect on a terminal', () => {
     }
   });
 
-  it('shows hostile names under their title, as text', async () => {
+  it('shows names with escape sequences as text, in their column', async () => {
     const named = namesItself();
     try {
       await once(named.stdout as NodeJS.ReadableStream, 'data');
@@ -76,7 +76,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect on a terminal', () => {
     }
   });
 
-  it('has a status line on one that understands escape sequences, and none on another', async () => {
+  it('has a status line only when it understands escape sequences', async () => {
     expect(await onTerminal(80, 'collect -d 1s')).toContain('\u001b[2K');
     expect(await onTerminal(80, 'collect -d 1s', { TERM: 'dumb' })).not.toContain('\u001b');
     expect(await onTerminal(80, 'doctor', { TERM: 'dumb' })).not.toContain('\u001b');

@@ -51,7 +51,7 @@ describeWith(
       expect(run(NODE[0] as string, command({}).slice(1))).toEqual({ outcome: 'opened', left: 'nothing' });
     });
 
-    it('too many open files, whichever is the first too many', () => {
+    it('too many open files, at any of the files', () => {
       const open = (limit: number): Report => run('prlimit', [`--nofile=${limit}:${limit}`, ...command({})]);
       const free = run(NODE[0] as string, command({ ask: 'descriptor' }).slice(1)).outcome as number;
       let more = 1;
@@ -61,13 +61,13 @@ describeWith(
       expect(more).toBeGreaterThan(2 * onlineCpus().length);
     });
 
-    it('no memory for the rings: the kernel has none, or this process may not have it', () => {
+    it('no memory for the rings: out of memory, or over the limit', () => {
       const more = 64 << 20;
       const report = run(NODE[0] as string, command({ addresses: more, bufferBytes: 8 * more }).slice(1));
       expectError(report, 'ENOMEM', /^mmap ENOMEM: .* does not fit into memory: take smaller rings/);
     });
 
-    it('rings past the limit of locked memory say how to have more of it', () => {
+    it('rings over the limit of locked memory: the error says how to raise it', () => {
       const [program, args] = asOrdinaryUser(
         ['bpf', 'perfmon'],
         ['prlimit', '--memlock=0:0', ...command({ bufferBytes: 4 << 20 })],
@@ -94,12 +94,12 @@ describeWith(
       });
     });
 
-    it('no bpf file system: a pinned map is not there', () => {
+    it('no bpf file system: a pinned map does not exist', () => {
       const none = 'mount -t tmpfs none /sys; mkdir -p /sys/fs/bpf';
       expectError(withMounts(none, { pinned: '/sys/fs/bpf/map' }), 'ENOENT', /nothing is pinned there/);
     });
 
-    it('a path in another file system is no pin', () => {
+    it('a path in another file system is not a pin', () => {
       expectError(
         run(NODE[0] as string, command({ pinned: '/etc/passwd' }).slice(1)),
         'EACCES',

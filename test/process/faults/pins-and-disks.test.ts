@@ -32,7 +32,7 @@ describeWith(SCENE_CAPABILITIES, 'a pinned path', () => {
   });
   afterAll(() => rmSync(built, { recursive: true }));
 
-  it('where a program is pinned is no map', async () => {
+  it('a pinned program is not a map', async () => {
     await withMount(['-t', 'bpf', 'bpf'], async (directory) => {
       const pin = join(directory, 'program');
       using program = BpfProgram.load({

@@ -8,7 +8,7 @@ import { CliProcess } from '../cli/cli-process';
 afterAll(expectNothingLeft);
 
 describeWith(SCENE_CAPABILITIES, 'perfring collect whose map another reader takes', () => {
-  it('says so in one line with what to do, and leaves the map to the other one', async () => {
+  it('says in one line what to do, and does not touch the map', async () => {
     using array = PerfEventArray.create({ name: 'contested' });
     using producer = new RemoteSampleProducer(array);
     const { id } = array.info;

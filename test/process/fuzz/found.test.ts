@@ -49,7 +49,7 @@ const THROWS = {
   },
 };
 
-describe('what the fuzzer of calls found', () => {
+describe('findings of the fuzzer of calls', () => {
   it.each<[string, string, () => unknown]>([
     ['options that are null', 'ERR_PERF_INVALID_OPTION', () => BpfMap.create(wrong(null))],
     ['options whose getter throws', 'ERR_PERF_INVALID_OPTION', () => BpfMap.create(wrong(THROWS))],
@@ -133,7 +133,7 @@ describe('what the fuzzer of calls found', () => {
     expect(codeOf(call)).toBe(code);
   });
 
-  it('a text of a megabyte is not said back in full', () => {
+  it('a text of a megabyte is cut in the error message', () => {
     const message = messageOf(() => parseCpuList('x'.repeat(1 << 20)));
     expect(message).toMatch(/is no CPU number/);
     expect(message.length).toBeLessThan(1000);
@@ -152,7 +152,7 @@ describe('what the fuzzer of calls found', () => {
     expect(codeOf(() => ring.startWriteBatch())).toBe('ERR_PERF_RING_CORRUPT');
   });
 
-  it('options that end the batch as they are read are not read on with', () => {
+  it('options whose getter ends the batch are refused', () => {
     const { ring } = new MemoryRingStorage({ dataPageCount: 1 });
     ring.startReadBatch();
     const options = {
@@ -165,7 +165,7 @@ describe('what the fuzzer of calls found', () => {
   });
 });
 
-describe('what the fuzzer of bytes found', () => {
+describe('findings of the fuzzer of bytes', () => {
   it.each([3n, 2n ** 64n - 1n, 2n ** 32n])(
     'a reader whose data_head cannot be, %p, says what it counted, and closes',
     async (head) => {
@@ -182,7 +182,7 @@ describe('what the fuzzer of bytes found', () => {
     },
   );
 
-  it('the time of a sample that was stepped over makes no other one late', () => {
+  it('the time of a skipped sample does not make another one late', () => {
     const fixture = timedRing({ cpu: 0 });
     // All that the 64 KiB law leaves of it: a header and a time.
     fixture.publish(recordBytes(9, words(5000n)), lostBytes(1n, 1n), timedBytes(timedSample(4500n, 7)));
@@ -200,7 +200,7 @@ describe('what the fuzzer of bytes found', () => {
     ]);
   });
 
-  it('a snapshot with a record that cannot be is visited past it, and tells', () => {
+  it('a snapshot with an invalid record is visited to its end, and the record is reported', () => {
     const { native, rings } = new FakeKernel();
     const array = withAddon(native, () => PerfEventArray.create());
     const recorder = withAddon(native, () =>

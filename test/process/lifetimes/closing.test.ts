@@ -19,7 +19,7 @@ const ORDERS = ['cpu', 'time'] as const;
 
 describeWith(SCENE_CAPABILITIES, 'a reader that is closed', () => {
   describe.each(ORDERS)("with order '%s'", (order) => {
-    it('in a visitor gives that record and no other', async () => {
+    it('in a visitor, ends with that record', async () => {
       using scene = new ReaderScene({ order, wakeup: 'manual' });
 
       scene.producer.emit(10, { cpu: CPU });
@@ -53,7 +53,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader that is closed', () => {
       expect(scene.reader.closed).toBe(true);
     });
 
-    it('in finally of a loop that was left, and again, is closed once', async () => {
+    it('in finally of a loop that was left, and a second time, closes once', async () => {
       using scene = new ReaderScene({ order });
       scene.producer.emit(10, { cpu: CPU });
       const left = (async (): Promise<void> => {
@@ -86,7 +86,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader that is closed', () => {
       expect(await loop).toBe('ended');
     });
 
-    it('while a stream, a read and a flush wait, lets each know', async () => {
+    it('while a stream, a read and a flush wait, ends each of them', async () => {
       using streamed = new ReaderScene({ order });
       const stream = streamed.reader.readable();
       stream.resume();
@@ -126,7 +126,7 @@ const TAKEN: [string, (buffer: ArrayBuffer) => unknown][] = [
 ];
 
 describeWith(SCENE_CAPABILITIES, 'what is closed', () => {
-  it('has given its rings back when close() has resolved', async () => {
+  it('has freed its rings when close() has resolved', async () => {
     const before = takeLedger().ringMappings;
     const scene = new ReaderScene();
     scene.producer.emit(3, { cpu: CPU });
@@ -149,7 +149,7 @@ describeWith(SCENE_CAPABILITIES, 'what is closed', () => {
     }
   });
 
-  it('in a visitor has given its rings back when that has returned', async () => {
+  it('in a visitor, has freed its rings when the visitor has returned', async () => {
     using scene = new ReaderScene({ wakeup: 'manual' });
     const before = takeLedger().ringMappings - CPUS.length;
     scene.producer.emit(3, { cpu: CPU });
@@ -161,7 +161,7 @@ describeWith(SCENE_CAPABILITIES, 'what is closed', () => {
 });
 
 describeWith(SCENE_CAPABILITIES, 'the unsafe memory of a mapped ring', () => {
-  it('shows nothing once the ring is closed', () => {
+  it('reads as empty after the ring is closed', () => {
     const storage = MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 });
     const view = new Uint8Array(storage.unsafeMemory);
     const data = new DataView(storage.unsafeMemory);
@@ -203,7 +203,7 @@ function tried(take: () => unknown): unknown {
 }
 
 describeWith(SCENE_CAPABILITIES, 'what nobody closes', () => {
-  it('is collected, in whatever order it is let go', async () => {
+  it('is collected, in any order of its parts', async () => {
     const random = new RandomNumbers(20_260_101);
     for (let round = 0; round < 12; round++) {
       const things: unknown[] = everything();
@@ -238,7 +238,7 @@ function everything(): unknown[] {
 }
 
 describeWith(SCENE_CAPABILITIES, 'the event of a process that ended', () => {
-  it('wakes once to say so, and does not spin', async () => {
+  it('wakes once for it, and does not spin', async () => {
     const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });

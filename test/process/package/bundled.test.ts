@@ -46,7 +46,7 @@ describe('an application that esbuild bundles', () => {
     expect(status).toBe(0);
   });
 
-  it('as CommonJS with the package inside is told to make it external', async () => {
+  it('as CommonJS gets an error that says to make the package external', async () => {
     const { output, outfile } = await bundleAndRun('cjs');
     expect(output).toContain(`cannot load the native addon: perfring was bundled into ${outfile}`);
     expect(output).toMatch(/fix: 'mark perfring as external in the bundler \(esbuild: --external:perfring\)/);
@@ -64,7 +64,7 @@ describe('an application that esbuild bundles', () => {
     },
   );
 
-  it('loads no addon that lies where its package would have it', async () => {
+  it('loads no addon from a place where the package would have it', async () => {
     for (const place of ['build/Release', `prebuilds/linux-${process.arch}`]) {
       cpSync(join(ROOT, 'build/Release/perfring.node'), join(directory, place, 'perfring.node'));
     }

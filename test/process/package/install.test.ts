@@ -15,7 +15,7 @@ describePacked('the package, installed offline without a compiler as an ordinary
   });
   afterAll(() => installation.remove());
 
-  it('is there, and no script has run', () => {
+  it('is installed without running a script', () => {
     expect({ code: installed.code, stderr: installed.stderr }).toEqual({ code: 0, stderr: '' });
     const lock = readFileSync(join(installation.project, 'node_modules', '.package-lock.json'), 'utf8');
     expect(lock).toContain('"node_modules/perfring"');
@@ -42,7 +42,7 @@ describePacked('the package, installed offline without a compiler as an ordinary
     });
   });
 
-  it('has every export by import that it has by require', () => {
+  it('has the same exports by import and by require', () => {
     const program = `import * as imported from 'perfring'; import { createRequire } from 'node:module';
       const required = createRequire(import.meta.url)('perfring');
       const names = Object.keys(required);
@@ -51,7 +51,7 @@ describePacked('the package, installed offline without a compiler as an ordinary
     expect(stdout).toBe('true []\n');
   });
 
-  it('brings its command', () => {
+  it('installs its command', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     expect(installation.run('node_modules/.bin/perfring', ['--version'])).toEqual({
       code: 0,

@@ -28,7 +28,7 @@ describePacked('the tarball', () => {
     ].sort();
   const command = (): string => contentOf('dist/bin/perfring.js').toString();
 
-  it('holds what a user needs to run it, to build it or to read about it, and nothing else', () => {
+  it('contains only what is needed to run, build and read about it', () => {
     const own = packed().filter((path) => !/^(node_modules|prebuilds\/include)\//.test(path));
     expect(own.sort()).toEqual(
       [
@@ -43,7 +43,7 @@ describePacked('the tarball', () => {
     );
   });
 
-  it('brings what it needs at run time, and asks npm for nothing', () => {
+  it('contains its run-time dependencies, so npm downloads nothing', () => {
     const manifest = JSON.parse(contentOf('package.json').toString()) as Record<string, unknown>;
     expect(manifest['dependencies']).toEqual({ bindings: expect.any(String) });
     expect(manifest['bundleDependencies']).toEqual(['bindings']);
@@ -92,14 +92,14 @@ describePacked('the tarball', () => {
     expect(elf.includes(ROOT)).toBe(false);
   });
 
-  it('holds the command as one file, whose parts are named as they are in every build', () => {
+  it('contains the command as one file, with the same names in every build', () => {
     const labels = labelsIn(command());
     expect(labels.length).toBeGreaterThan(filesUnder('lib/cli').length);
     expect(labels.filter((label) => !/^(dist|node_modules)\//.test(label))).toEqual([]);
     expect(command()).not.toContain(ROOT);
   });
 
-  it('holds the licence of every package that is in the command', () => {
+  it('contains the licence of every bundled package', () => {
     const packages = labelsIn(command()).flatMap(
       (label) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(label) ?? [],
     );
@@ -117,11 +117,11 @@ describePacked('the tarball', () => {
     expect(packed()).not.toContain('binding.gyp');
   });
 
-  it('is what publint asks for', () => {
+  it('passes publint', () => {
     expect(checkedBy('publint', ['run', '--strict', installation.tarball])).toContain('All good!');
   });
 
-  it('is what @arethetypeswrong/cli asks for', () => {
+  it('passes @arethetypeswrong/cli', () => {
     expect(checkedBy('attw', [installation.tarball])).toContain('No problems found');
   });
 });

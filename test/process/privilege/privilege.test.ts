@@ -53,11 +53,11 @@ describeWith([...SCENE_CAPABILITIES, 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'],
     });
   });
 
-  it('rotates a flight recorder of the default size', () => {
+  it('can rotate a flight recorder of the default size', () => {
     expect(run(['bpf', 'perfmon'], 'rotate')).toEqual({ rotated: [true, true, true] });
   });
 
-  it('is told that a map by its number needs CAP_SYS_ADMIN', () => {
+  it('gets an error that opening a map by its id needs CAP_SYS_ADMIN', () => {
     using array = PerfEventArray.create();
     expect(run(['bpf', 'perfmon', 'ipc_lock'], `${array.info.id}`)).toEqual({
       code: 'EPERM',

@@ -28,11 +28,11 @@ describeWith(['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_CHOWN'], 'PERFRING
     return execFileSync(program, args, { encoding: 'utf8', cwd: '/', env }).trim();
   }
 
-  it('chooses the addon of a process that has the privileges of who started it', () => {
+  it('chooses the addon in a process without privileges from its file', () => {
     expect(load(0o755)).toBe('ERR_PERF_ADDON_MISSING');
   });
 
-  it('is ignored by one whose file is setuid: node ignores NODE_OPTIONS there, too', () => {
+  it('is ignored in a setuid process, as node ignores NODE_OPTIONS there', () => {
     expect(load(0o4755)).toBe('loaded');
   });
 });

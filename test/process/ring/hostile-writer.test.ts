@@ -69,7 +69,7 @@ describe.each(CURSOR_KINDS)(
 
     const look = (record: RingRecord): void => readInEveryWay(record, CAPACITY);
 
-    it('is visited to an end, with no error but a corrupt header and no read that leaves its record', async () => {
+    it('is visited to its end; the only error is a corrupt header, and no read leaves its record', async () => {
       const codes = new Set<string>();
       const writes = await underAttack(false, (ring, heads) => {
         publishAll(heads);
@@ -87,7 +87,7 @@ describe.each(CURSOR_KINDS)(
       expect(writes).toBeGreaterThan(0);
     });
 
-    it('is pulled record by record to an end, with no error but a corrupt header', async () => {
+    it('is read record by record to its end; the only error is a corrupt header', async () => {
       const codes = new Set<string>();
       const target = new Uint8Array(CAPACITY);
       await underAttack(false, (ring, heads) => {
@@ -112,7 +112,7 @@ describe.each(CURSOR_KINDS)(
       expect([...codes].sort()).toEqual(['ERR_PERF_NO_READ_BATCH', 'ERR_PERF_RING_CORRUPT']);
     });
 
-    it('is read and written with data_head and data_tail under attack, and every error says what it is', async () => {
+    it('is read and written while another thread changes data_head and data_tail, with the right errors', async () => {
       const codes = new Set<string>();
       const payload = new Uint8Array(52);
       await underAttack(true, (ring) => {

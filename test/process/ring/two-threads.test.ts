@@ -59,7 +59,7 @@ describe(`two threads over one SharedArrayBuffer (PERFRING_SEED=${SEED})`, () =>
     },
   );
 
-  it('pass the largest records there are, through a ring that holds hardly more than one', async () => {
+  it('pass the largest possible records through a ring with room for little more than one', async () => {
     const size = { dataPageCount: 16, pageSize: 4096, largestBytes: 65_516, records: 5_000 };
     const [written, read] = await run({ ...size, ...LAST, waiting: 'sleep' });
     expect(read).toMatchObject({ records: 5_000, bytes: written.bytes });

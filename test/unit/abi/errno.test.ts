@@ -11,7 +11,7 @@ describe('errno', () => {
     expect(errnoName(95)).toBe('EOPNOTSUPP');
   });
 
-  it('knows the number that only the kernel has, and says so of one that nobody has', () => {
+  it('knows an errno that only the kernel uses, and has a text for an unknown number', () => {
     expect(errnoName(-524)).toBe('ENOTSUPP');
     expect(errnoName(-4000)).toBe('errno 4000');
   });
@@ -21,7 +21,7 @@ describe('errno', () => {
     expect(() => errnoNumber('ENOPE')).toThrow('no errno is named ENOPE');
   });
 
-  it('tells a negative errno from any other answer', () => {
+  it('distinguishes a negative errno from any other result', () => {
     expect(isErrno(-2, 'ENOENT')).toBe(true);
     expect(isErrno(2, 'ENOENT')).toBe(false);
     expect(isErrno({}, 'ENOENT')).toBe(false);

@@ -3,7 +3,7 @@ import { encodePerfEventAttr, PERF_ATTR_SIZE_VER5, type PerfEventAttr } from '..
 const BASE = { type: 1, config: 10 };
 
 describe('encodePerfEventAttr', () => {
-  it('sets size to the bytes it answers', () => {
+  it('sets size to the number of bytes it returns', () => {
     const bytes = encodePerfEventAttr(BASE);
     expect(bytes).toHaveLength(PERF_ATTR_SIZE_VER5);
     expect(new DataView(bytes.buffer).getUint32(4, true)).toBe(PERF_ATTR_SIZE_VER5);
@@ -34,18 +34,22 @@ describe('encodePerfEventAttr', () => {
     [
       'both ways to wake',
       { wakeup_events: 1, wakeup_watermark: 1, watermark: true },
-      'wakeup_events and wakeup_watermark share their bytes: give one of them',
+      'wakeup_events and wakeup_watermark share their bytes: give only one of them',
     ],
     [
       'bytes that the kernel would take for events',
       { wakeup_watermark: 4096 },
-      'wakeup_watermark and watermark: true go together',
+      'wakeup_watermark needs watermark: true, and watermark: true needs wakeup_watermark',
     ],
-    ['a watermark of nothing', { watermark: true }, 'wakeup_watermark and watermark: true go together'],
+    [
+      'a watermark of nothing',
+      { watermark: true },
+      'wakeup_watermark needs watermark: true, and watermark: true needs wakeup_watermark',
+    ],
     [
       'a frequency that the kernel would take for a period',
       { sample_freq: 99 },
-      'sample_freq and freq: true go together',
+      'sample_freq needs freq: true, and freq: true needs sample_freq',
     ],
   ])('refuses %s', (_what, fields, message) => {
     const attr = { ...BASE, ...fields } as unknown as PerfEventAttr;

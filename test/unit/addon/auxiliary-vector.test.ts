@@ -15,17 +15,17 @@ describe('gotPrivilegesByFile', () => {
     return gotPrivilegesByFile(file);
   };
 
-  it('is what AT_SECURE says', () => {
+  it('returns the value of AT_SECURE', () => {
     expect(ofVector(AT_UID, 0n, AT_SECURE, 0n, AT_NULL, 0n)).toBe(false);
     expect(ofVector(AT_UID, 0n, AT_SECURE, 1n, AT_NULL, 0n)).toBe(true);
   });
 
-  it('takes no value for a type', () => {
+  it('does not mistake a value for a type', () => {
     expect(ofVector(AT_UID, AT_SECURE, 7n, 0n, AT_SECURE, 1n)).toBe(true);
     expect(ofVector(AT_UID, AT_SECURE, 7n, 1n, AT_SECURE, 0n)).toBe(false);
   });
 
-  it('is true where nothing tells', () => {
+  it('is true when the file cannot be read', () => {
     expect(ofVector(AT_UID, 0n, AT_NULL, 0n)).toBe(true);
     expect(ofVector(AT_SECURE)).toBe(true);
     expect(ofVector()).toBe(true);

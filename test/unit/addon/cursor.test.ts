@@ -46,7 +46,7 @@ const MEMORIES: [string, () => RingMetadata][] = [
 ];
 
 describe.each(MEMORIES)('cursors in %s', (_name, makeView) => {
-  it('answer how much is published and how much is free', () => {
+  it('return the published and the free bytes', () => {
     const view = makeView();
     setCursors(view, 5000n, 1000n);
     expect(addon().cursorAvailable(view)).toBe(4000);
@@ -75,7 +75,7 @@ describe('cursors', () => {
     expect(addon().cursorFree(view, CAPACITY)).toBe(0);
   });
 
-  it('count on past 2^53 and past 2^64', () => {
+  it('stay correct past 2^53 and past 2^64', () => {
     const view = new Uint8Array(CAPACITY);
     setCursors(view, 2n ** 53n + 9n, 2n ** 53n + 1n);
     expect(addon().cursorAvailable(view)).toBe(8);
@@ -86,7 +86,7 @@ describe('cursors', () => {
     expect(cursorsOf(view).tail).toBe(8n);
   });
 
-  it('show a tail beyond the head as more than any capacity, and as no room', () => {
+  it('report a tail beyond the head as more than any capacity, and as no free bytes', () => {
     const view = new Uint8Array(CAPACITY);
     setCursors(view, 0n, 8n);
     expect(addon().cursorAvailable(view)).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
@@ -95,7 +95,7 @@ describe('cursors', () => {
     expect(free).not.toBe(BAD_ARGUMENT);
   });
 
-  it('give back no more than is published', () => {
+  it('release no more than is published', () => {
     const view = new Uint8Array(CAPACITY);
     setCursors(view, 40n, 16n);
     expect(addon().cursorConsume(view, 25)).toBe(BAD_ARGUMENT);
@@ -152,7 +152,7 @@ describe('cursors', () => {
     for (const view of views) expect(callAll(view)).toEqual(ALL_BAD);
   });
 
-  it('take a resizable buffer as long as it is', () => {
+  it('accept a resizable buffer with its current length', () => {
     const buffer = resizable(CAPACITY);
     const views = [new Uint8Array(buffer), new DataView(buffer), new Uint8Array(buffer, 0, CURSORS_END)];
     for (const view of views) expect(callAll(view)).toEqual([0, 0, 0, 0, CAPACITY, 0, 0]);
@@ -160,7 +160,7 @@ describe('cursors', () => {
     for (const view of views) expect(callAll(view)).toEqual(ALL_BAD);
   });
 
-  it('answer a call without arguments', () => {
+  it('return BAD_ARGUMENT for a call without arguments', () => {
     const native = addon() as unknown as Record<string, () => unknown>;
     for (const name of Object.keys(native).filter((key) => key.startsWith('cursor'))) {
       expect(native[name]?.()).toBe(BAD_ARGUMENT);

@@ -33,14 +33,14 @@ describe('addon', () => {
     else environment.PERFRING_ADDON = before;
   });
 
-  it('loads once, and answers the same at every call', () => {
+  it('loads once, and returns the same addon at each call', () => {
     const load = freshLoad();
     expect(load.addonAvailable()).toBe(true);
     expect(load.addon()).toBe(load.addon());
     expect(load.addon().pageSize()).toBeGreaterThan(0);
   });
 
-  it('is another one only while withAddon() runs, whatever happens in there', () => {
+  it('is replaced only while withAddon() runs, even if it throws', () => {
     const { addon, withAddon } = freshLoad();
     const real = addon();
     const other = { ...real };
@@ -71,7 +71,7 @@ describe('addon', () => {
     expect(load.addonAvailable()).toBe(false);
   });
 
-  it('tells what the loader says of a file that is no addon', () => {
+  it('has the message of the loader for a file that is not an addon', () => {
     environment.PERFRING_ADDON = __filename;
     jest.doMock('bindings', () => () => {
       throw new Error('perfring.node: invalid ELF header\nand more');
@@ -91,7 +91,7 @@ describe('addon', () => {
     );
   });
 
-  it('says on musl why, and how to build it there', () => {
+  it('says on musl why it is missing, and how to build it', () => {
     delete environment.PERFRING_ADDON;
     jest.doMock('bindings', () => () => {
       throw new Error('Error loading shared library ld-linux-x86-64.so.2: No such file or directory');

@@ -32,7 +32,7 @@ describe('BpfMap', () => {
     ).toThrow(expect.objectContaining({ code: 'ERR_PERF_INVALID_ARGUMENT' }));
   });
 
-  it('closes what turns out to be no map', () => {
+  it('closes a descriptor that is not a map', () => {
     const bpfMapClose = jest.fn();
     const native = fakeNative({ bpfMapOpenPinned: () => HANDLE, bpfMapInfo: answers('EINVAL'), bpfMapClose });
     expect(() => withAddon(native, () => BpfMap.openPinned('/sys/fs/bpf/program'))).toThrow(
@@ -44,7 +44,7 @@ describe('BpfMap', () => {
     expect(bpfMapClose).toHaveBeenCalledWith(HANDLE);
   });
 
-  it('says what EFAULT means: more possible CPUs than /sys tells of', () => {
+  it('says what EFAULT means: more possible CPUs than /sys lists', () => {
     const native = fakeNative({
       bpfMapCreate: () => HANDLE,
       bpfMapInfo: () => ({ ...shape, id: 1, flags: 0, name: '' }),

@@ -20,13 +20,13 @@ describe('BpfProgram', () => {
     return { logs, native: fakeNative({ bpfProgramLoad }) };
   }
 
-  it('asks for no log when all is well', () => {
+  it('uses no log when the program is accepted', () => {
     const { logs, native } = loader([program]);
     withAddon(native, () => BpfProgram.load({ type: 17, instructions }));
     expect(logs).toEqual([0]);
   });
 
-  it('asks again with a log, and with a longer one while it is too short', () => {
+  it('loads again with a log, and with a longer one while it is too short', () => {
     const { logs, native } = loader([-22, -28, -28, -22], 'R1 is bad\nprocessed 1 insns');
     expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions, name: 'p' }))).toThrow(
       expect.objectContaining({
@@ -38,7 +38,7 @@ describe('BpfProgram', () => {
     expect(logs).toEqual([0, 65_536, 262_144, 1_048_576]);
   });
 
-  it('ends with what it has when no log is long enough', () => {
+  it('uses the partial log when no log is long enough', () => {
     const { logs, native } = loader([-22, ...Array(10).fill(-28)], 'x');
     expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({
@@ -65,14 +65,14 @@ describe('BpfProgram', () => {
     },
   );
 
-  it('takes no log of another failure for that of the first', () => {
+  it('does not use the log of another failure for the first one', () => {
     const { native } = loader([-22, -12], 'half a log');
     expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({ code: 'EINVAL' }),
     );
   });
 
-  it('wants no log of what is not permitted', () => {
+  it('uses no log when permission is missing', () => {
     const { logs, native } = loader([-1]);
     expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions }))).toThrow(
       expect.objectContaining({ code: 'EPERM', message: expect.stringMatching(/CAP_BPF|CAP_PERFMON/) }),

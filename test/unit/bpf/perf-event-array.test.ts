@@ -55,7 +55,7 @@ describe('PerfEventArray', () => {
     );
   });
 
-  it('leaves emptying the slots to the kernel where the kernel does it', () => {
+  it('does not empty the slots when the kernel does it', () => {
     const { native, bpfMapDelete, bpfMapClose } = open({});
     const array = withAddon(native, () => PerfEventArray.openById(12));
     array.set(0, EVENT);

@@ -35,14 +35,14 @@ describe('SlotProbe', () => {
   };
   const low = (time: bigint): number => Number(BigInt.asUintN(32, time)) | 1;
 
-  it('asks no more than four times while the answers stay uncertain', () => {
+  it('tries at most four times while the results are uncertain', () => {
     // Within the two times, but these are far apart: another event may fit as well.
     const probe = openProbe(() => Number(BigInt.asUintN(32, now + LONG_NANOSECONDS / 2n) | 1n));
     expect(probe.stateOf(0, timeLaterBy(LONG_NANOSECONDS))).toBe('unknown');
     expect(questions).toBe(MOST_QUESTIONS);
   });
 
-  it('asks until one is certain', () => {
+  it('tries until one result is certain', () => {
     const probe = openProbe(() => Number(BigInt.asUintN(32, now + 50n) | 1n));
     expect(
       probe.stateOf(0, () => (questions < 2 ? timeLaterBy(LONG_NANOSECONDS)() : timeLaterBy(100n)())),
@@ -50,7 +50,7 @@ describe('SlotProbe', () => {
     expect(questions).toBe(2);
   });
 
-  it('believes that another event is there only when it is told so twice', () => {
+  it('reports another event only after two mismatches', () => {
     const probe = openProbe(() => low(now - 500_000n) >>> 0);
     expect(probe.stateOf(0, timeLaterBy(100n))).toBe('other');
     expect(questions).toBe(2);
@@ -60,7 +60,7 @@ describe('SlotProbe', () => {
     expect(questions).toBe(2);
   });
 
-  it('says at once that a slot is empty, and that it cannot tell', () => {
+  it('reports at once that a slot is empty, or that its state is unknown', () => {
     expect(openProbe(() => ENOENT_TWICE).stateOf(0, timeLaterBy(100n))).toBe('empty');
     expect(openProbe(() => 0).stateOf(0, timeLaterBy(100n))).toBe('unknown');
     expect(openProbe(() => 14).stateOf(0, timeLaterBy(100n))).toBe('unknown');

@@ -265,7 +265,7 @@ describe('Btf', () => {
     expect(() => maps.maps()).toThrow(withCode('ERR_PERF_BTF_DAMAGED', /it has 1025 maps/));
   });
 
-  it('keeps what it was given, whatever becomes of the bytes', () => {
+  it('keeps a copy of the bytes', () => {
     const written = new BtfBytes();
     const struct = written.struct('s', 4, [['a', 1, 0]]);
     const bytes = written.bytes();
@@ -290,7 +290,7 @@ describe('Btf', () => {
     expect(call).toThrow(expect.objectContaining({ code }));
   });
 
-  it('comes to a value or to an error with a code for any bytes', () => {
+  it('returns a value or an error with a code for any bytes', () => {
     const written = new BtfBytes();
     for (const [type] of KINDS) written.add(type);
     const whole = written.bytes();

@@ -100,7 +100,7 @@ describe('elfSections', () => {
     );
   });
 
-  it('comes to sections or to an error with a code for any bytes', () => {
+  it('returns sections or an error with a code for any bytes', () => {
     const whole = elfFile();
     const change = fc.record({ at: fc.nat(whole.length - 1), value: fc.integer({ min: 0, max: 255 }) });
     fc.assert(

@@ -1,7 +1,7 @@
 import { Closers } from '../../../lib/cli/closers';
 
 describe('Closers', () => {
-  it('closes in reverse order, tries every step, and throws the first failure', async () => {
+  it('closes in reverse order, runs every step, and throws the first error', async () => {
     const steps: string[] = [];
     const closers = new Closers();
     closers.add(() => steps.push('first opened'));

@@ -5,7 +5,7 @@ import { BUILTIN_PROGRAMS, possibleCpus } from '../../../lib/index';
 const OTHER_CPU = Math.max(...possibleCpus()) + 1;
 
 describe('collectSettings', () => {
-  it('samples sched_switch without this process, in order of time, as a table, until told to stop', () => {
+  it('samples sched_switch without this process, in time order, as a table, until told to stop', () => {
     const program = BUILTIN_PROGRAMS.find(({ name }) => name === 'sched_switch');
     expect(collectSettings({})).toEqual({
       source: { kind: 'builtin', program, options: { excludeTgid: process.pid } },
@@ -23,7 +23,7 @@ describe('collectSettings', () => {
     expect(delivery.options.cpus).toEqual([0]);
   });
 
-  it('takes everything that there is to be set', () => {
+  it('accepts every option', () => {
     const settings = collectSettings({
       builtin: 'sys_enter',
       pid: '17',
@@ -60,7 +60,7 @@ describe('collectSettings', () => {
     });
   });
 
-  it('filters nothing where it is told to include itself', () => {
+  it('filters nothing with --include-self', () => {
     expect(collectSettings({ includeSelf: true }).source).toMatchObject({ options: {} });
   });
 

@@ -43,7 +43,7 @@ async function printedBy(...args: string[]): Promise<string> {
 }
 
 describe('runCommandLine', () => {
-  it('hands collect what was typed, and nothing of its own', async () => {
+  it('passes the typed options to collect, and no others', async () => {
     expect(await parsed('collect')).toEqual({ collect: {} });
     expect(
       await parsed('collect', '-b', 'sys_enter', '--map-id=3', '-n', '5', '-qf', 'raw', '--include-self'),
@@ -59,7 +59,7 @@ describe('runCommandLine', () => {
     });
   });
 
-  it('hands doctor what was typed', async () => {
+  it('passes the typed options to doctor', async () => {
     expect(await parsed('doctor', '--json')).toEqual({ doctor: { json: true } });
   });
 
@@ -84,14 +84,14 @@ describe('runCommandLine', () => {
     expect(await parsed('doctor', '--debug')).toEqual({ doctor: {} });
   });
 
-  it('tells in its help the size of the rings as the library has it', async () => {
+  it('states in its help the library’s default size of rings', async () => {
     const bytes = resolveOptions({}, 4096).dataPageCount * 4096;
     expect(await printedBy('collect', '--help')).toMatch(
       new RegExp(`--buffer-bytes <size> .*\\(default: ${formatSize(bytes)}\\)`),
     );
   });
 
-  it('has the help of a command by help as by --help', async () => {
+  it('prints the same help by help and by --help', async () => {
     expect(await printedBy('help', 'collect')).toBe(await printedBy('collect', '--help'));
     expect(await printedBy('help')).toBe(await printedBy('--help'));
   });

@@ -8,7 +8,7 @@ describe('diagnosisText', () => {
     { name: 'bpffs', status: 'note', value: 'not mounted', needed: false },
   ] as const;
 
-  it('is a line for each check, with the command that fixes what is missing, and the verdict', () => {
+  it('has a line for each check, the command that fixes it, and the result', () => {
     expect(diagnosisText({ checks, ready: false }, styleFor({}))).toBe(
       [
         '✓ kernel   6.18',
@@ -22,7 +22,7 @@ describe('diagnosisText', () => {
     );
   });
 
-  it('says when all is well', () => {
+  it('says when collect works', () => {
     expect(diagnosisText({ checks: checks.slice(0, 1), ready: true }, styleFor({}))).toMatch(
       /\ncollect works here\n$/,
     );

@@ -10,7 +10,7 @@ describe('failureText', () => {
     expect(failureText(undefined, false)).toBe('perfring: undefined\n');
   });
 
-  it('sends who lacks a privilege to doctor', () => {
+  it('refers to doctor when a privilege is missing', () => {
     const error = new PerfSystemError('EPERM', -1, 'bpf(BPF_MAP_CREATE)', 'bpf EPERM: needs CAP_BPF');
     expect(failureText(error, false)).toBe('perfring: bpf EPERM: needs CAP_BPF; see: perfring doctor\n');
   });
@@ -35,7 +35,7 @@ describe('failureText', () => {
 });
 
 describe('exitCodeOf', () => {
-  it('is 2 for what cannot be asked, else 1', () => {
+  it('is 2 for invalid arguments, otherwise 1', () => {
     expect(exitCodeOf(usageError('no'))).toBe(2);
     expect(exitCodeOf(new PerfRingError('ERR_PERF_INVALID_OPTION', ''))).toBe(2);
     expect(exitCodeOf(new PerfRingError('ERR_PERF_MAP_TYPE', ''))).toBe(1);

@@ -26,7 +26,7 @@ describe('OutputFile', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  it('makes a file that its owner alone can read', () => {
+  it('creates a file that only its owner can read', () => {
     const file = OutputFile.open(at('new'), false);
     file.empty();
     writeSync(file.fd, 'samples');
@@ -35,7 +35,7 @@ describe('OutputFile', () => {
     file.discard();
   });
 
-  it('leaves a file alone that is there already', () => {
+  it('does not change an existing file', () => {
     writeFileSync(at('old'), 'precious');
     expect(() => OutputFile.open(at('old'), false)).toThrow(
       `${at('old')} is there already; add --force to overwrite it`,
@@ -68,7 +68,7 @@ describe('OutputFile', () => {
     expect(existsSync(at('nowhere'))).toBe(false);
   });
 
-  it('says why it cannot', () => {
+  it('says why it cannot open the file', () => {
     mkdirSync(at('directory'));
     expect(() => OutputFile.open(at('directory'), false)).toThrow(
       /it is a directory; name a file in it \(EISDIR\)/,
@@ -78,7 +78,7 @@ describe('OutputFile', () => {
     expect(() => OutputFile.open(at('x'.repeat(300)), false)).toThrow(/the name is too long/);
   });
 
-  it('takes a device, which has nothing to overwrite, without being asked', () => {
+  it('accepts a device without --force', () => {
     for (const force of [false, true]) {
       const file = OutputFile.open('/dev/null', force);
       file.empty();
@@ -99,7 +99,7 @@ describe('OutputFile', () => {
     expect(existsSync(at('pipe'))).toBe(true);
   });
 
-  it('takes back a file that it made, and no other that came into its place', () => {
+  it('removes a file that it created, and no other file with that name', () => {
     const made = OutputFile.open(at('made'), false);
     made.discard();
     expect(existsSync(at('made'))).toBe(false);

@@ -27,7 +27,7 @@ function errno(code: string): Error {
 }
 
 describe('SampleOutput', () => {
-  it('waits for a slow end before it takes more', async () => {
+  it('waits for a slow output before it accepts more', async () => {
     const end = new SlowEnd();
     const output = new SampleOutput(end, 'stdout');
     let done = false;
@@ -65,7 +65,7 @@ describe('SampleOutput', () => {
     expect(output.isClosed).toBe(false);
   });
 
-  it.each(['EPIPE', 'ECONNRESET'])('knows by %s that the reader went away', async (code) => {
+  it.each(['EPIPE', 'ECONNRESET'])('recognises by %s that the reader closed the pipe', async (code) => {
     const end = new SlowEnd();
     const output = new SampleOutput(end, 'stdout');
     const written = output.write('x');
@@ -74,7 +74,7 @@ describe('SampleOutput', () => {
     expect(output.isClosed).toBe(true);
   });
 
-  it('is abandoned while it waits', async () => {
+  it('can be abandoned while it waits', async () => {
     const output = new SampleOutput(new SlowEnd(), 'stdout');
     const written = output.write('x');
     output.abandon(new CommandError('too slow'));
@@ -82,7 +82,7 @@ describe('SampleOutput', () => {
     await expect(output.end()).rejects.toThrow('too slow');
   });
 
-  it('is abandoned while its end waits', async () => {
+  it('can be abandoned while end() waits', async () => {
     const end = new SlowEnd();
     const output = new SampleOutput(end, 'stdout');
     void output.write('x').catch(() => undefined);
@@ -91,7 +91,7 @@ describe('SampleOutput', () => {
     await expect(ended).rejects.toThrow('too slow');
   });
 
-  it('ends when everything is taken', async () => {
+  it('ends when everything has been written', async () => {
     const end = new SlowEnd();
     const output = new SampleOutput(end, 'stdout');
     const written = output.write('x');

@@ -9,7 +9,7 @@ const text = (stats: ReaderStats, columns = WIDE): string =>
   statusText(stats, ratesBetween(undefined, stats, 1), columns);
 
 describe('ratesBetween', () => {
-  it('is what came since, in all and on each CPU, for each second', () => {
+  it('is the increase for each second, in total and for each CPU', () => {
     const before = statsWith([{ received: 10, bytes: 1000 }, {}]);
     const now = statsWith([
       { received: 30, bytes: 1600 },
@@ -24,7 +24,7 @@ describe('ratesBetween', () => {
     });
   });
 
-  it('counts a CPU that has come from nothing, and forgets one that has gone', () => {
+  it('counts a new CPU from 0, and drops one that was removed', () => {
     const before = statsWith([{ cpu: 0, received: 500 }]);
     const now = statsWith([{ cpu: 5, received: 7 }]);
     expect(ratesBetween(before, now, 1).cpus).toEqual([{ cpu: 5, samplesPerSecond: 7, bytesPerSecond: 0 }]);
@@ -38,7 +38,7 @@ describe('statusText', () => {
     );
   });
 
-  it('has losses, and the CPUs that have some', () => {
+  it('has the losses, in total and for each CPU with losses', () => {
     const stats = statsWith([{ lost: 30 }, {}, {}, { lost: 1004 }]);
     expect(text(stats)).toMatch(/^0 samples\/s, 0 B\/s, 0 in all, lost 1,034 \(cpu 0: 30, cpu 3: 1,004\) \|/);
   });
@@ -54,7 +54,7 @@ describe('statusText', () => {
     );
   });
 
-  it('has the busiest CPUs whole where the terminal is too narrow for all, and is never wider than it', () => {
+  it('shows the busiest CPUs when the terminal is too narrow for all, and is never wider than the terminal', () => {
     expect(text(TWO, 85)).toBe(
       '1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | cpu 1: 1.3 k/s, 13 KiB/s | …',
     );
@@ -85,7 +85,7 @@ describe('StatusLine', () => {
     expect(written).toHaveLength(5);
   });
 
-  it('makes room for what else is written, and comes back', () => {
+  it('is erased for other output, and restored after it', () => {
     const { line, written } = lineOn(80);
     line.start();
     line.erase();

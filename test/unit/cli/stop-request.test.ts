@@ -17,7 +17,7 @@ describe('StopRequest', () => {
     exit.mockRestore();
   });
 
-  it('is answered by its first reason', async () => {
+  it('resolves with its first reason', async () => {
     request.request('count');
     request.request('duration');
     expect(await request.requested).toBe('count');
@@ -35,7 +35,7 @@ describe('StopRequest', () => {
     expect(exit).not.toHaveBeenCalled();
   });
 
-  it('is told of a signal also when the time was up before', async () => {
+  it('reports a signal also after another reason', async () => {
     request.request('duration');
     process.emit('SIGINT', 'SIGINT');
     await request.signalled;
@@ -52,7 +52,7 @@ describe('StopRequest', () => {
     expect(exit).toHaveBeenCalledWith(code);
   });
 
-  it('leaves signals alone when it is closed', () => {
+  it('restores the default effect of signals when it is closed', () => {
     request.close();
     expect(process.listenerCount('SIGHUP')).toBe(0);
   });

@@ -165,7 +165,7 @@ describe('StreamCollection', () => {
     expect(reader.log).toEqual(['visit', 'left']);
   });
 
-  it('tells losses at their place, and at the end what no record told', async () => {
+  it('writes losses at their place, and at the end those without a record', async () => {
     const reader = new FakeReader([
       [
         ['sample', 1],
@@ -180,7 +180,7 @@ describe('StreamCollection', () => {
     expect(written.join('; ')).toBe('begin; 1 lost 5 2; lost 7');
   });
 
-  it('visits no batch while the last one is not taken', async () => {
+  it('visits no batch before the output has accepted the last one', async () => {
     const reader = new FakeReader([[['sample', 1]], [['sample', 2]]]);
     let take: () => void = () => undefined;
     const taken = new Promise<void>((resolve) => {

@@ -25,7 +25,7 @@ describe('summaryText', () => {
 const FASTER = expect.stringMatching(/--order cpu and --format raw .* --cpus, --pid and --syscall/);
 
 describe('notes', () => {
-  it('are none where all is well', () => {
+  it('are none when nothing is wrong', () => {
     expect(notes(statsWith([{ received: 5 }]))).toEqual([]);
   });
 
@@ -40,7 +40,7 @@ describe('notes', () => {
     ]);
   });
 
-  it('advise no ring that cannot be had, but what helps', () => {
+  it('advise no impossible ring size, but what helps', () => {
     const stats = statsWith([
       { lost: 5, advisedBytes: 0 },
       { lost: 3, advisedBytes: 2 ** 20 },

@@ -21,7 +21,7 @@ describe('visibleText', () => {
     expect(visibleText(text)).toBe(visible);
   });
 
-  it('leaves no character that a terminal obeys, of all there are', () => {
+  it('leaves no control character of a terminal', () => {
     for (let code = 0; code < 0x3000; code++) {
       const shown = visibleText(String.fromCodePoint(code));
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
@@ -32,7 +32,7 @@ describe('visibleText', () => {
 });
 
 describe('jsonText', () => {
-  it('reads the same by any JSON reader, and holds nothing that a terminal obeys', () => {
+  it('is the same text for a JSON parser, and contains no control character of a terminal', () => {
     for (let code = 0; code < 0x3000; code++) {
       const text = `a${String.fromCodePoint(code)}"`;
       const json = jsonText(text);

@@ -54,14 +54,14 @@ const diagnoseOn = ({ native, paths = HOST_PATHS, ...options }: Machine): Diagno
 const check = (diagnosis: Diagnosis, name: string) => diagnosis.checks.find((one) => one.name === name);
 
 describe('diagnose', () => {
-  it('is ready when a collection works, and has undone it', () => {
+  it('is ready when a collection works, and has closed it', () => {
     const { closed, native } = machine();
     const diagnosis = diagnoseOn({ native });
     expect(diagnosis.ready).toBe(true);
     expect([...new Set(closed)].sort()).toEqual(['event', 'link', 'map', 'program', 'ring']);
   });
 
-  it('has one line for everything that matters, with a command where something is missing', () => {
+  it('has one line for each check, with a command when something is missing', () => {
     const { checks } = diagnoseOn({ native: machine().native });
     expect(checks.map((one) => one.name)).toEqual([
       'kernel',
@@ -153,7 +153,7 @@ describe('diagnose', () => {
     expect(ringMap.mock.calls.map(([, pages]) => pages)).toEqual(onlineCpus().map(() => dataPageCount));
   });
 
-  it('holds as many events in it as a collection, and lets all go', () => {
+  it('opens as many events in it as a collection, and closes all', () => {
     const { closed, native } = machine();
     diagnoseOn({ native });
     expect(closed.filter((kind) => kind === 'event')).toHaveLength(2 * onlineCpus().length);
@@ -187,7 +187,7 @@ describe('diagnose', () => {
       expect(found(call, errno, name)?.fix).toMatch(/^(?:sudo )?\/\S*node\S* /);
     });
 
-    it('a seccomp filter, and against nothing that it is not', () => {
+    it('a seccomp filter, and not against another cause', () => {
       processWith(MAY_EVERYTHING, 2);
       const fix = 'docker run --security-opt seccomp=unconfined …';
       expect(found('perfEventOpen', 'EPERM', 'perf_event_open')).toMatchObject({ fix });
@@ -211,7 +211,7 @@ describe('diagnose', () => {
       expect(found('perfEventOpen', 'EACCES', 'perf_event_paranoid')).toMatchObject({ status: 'ok' });
     });
 
-    it('capabilities that count for nothing, and no filter that is not there', () => {
+    it('capabilities of a user namespace, and not against a filter', () => {
       processWith(MAY_EVERYTHING, 2);
       host.link('proc/self/ns/user', 'user:[4026532000]');
       const fix = 'sudo docker run --userns=host --cap-add=BPF --cap-add=PERFMON --cap-add=IPC_LOCK …';
@@ -230,7 +230,7 @@ describe('diagnose', () => {
       );
     });
 
-    it('a limit of locked memory that smaller rings than the default would keep to', () => {
+    it('a limit of locked memory that allows only smaller rings than the default', () => {
       processWith('0', 0);
       host.write('proc/sys/kernel/perf_event_mlock_kb', '260\n');
       host.write('proc/sys/kernel/perf_event_paranoid', '2\n');
@@ -276,7 +276,7 @@ describe('diagnose', () => {
     }
   });
 
-  it('throws on no machine: not where /proc and /sys are empty, nor where every native call throws', () => {
+  it('never throws, even when /proc and /sys are empty or every native call throws', () => {
     const host = new FakeHost();
     try {
       const { paths } = host;

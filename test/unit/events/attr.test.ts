@@ -11,7 +11,7 @@ import { type CustomAttributes, ringAttr } from '../../../lib/events/attr';
 import { codeOf, messageOf } from '../../support/ring-errors';
 
 describe('ringAttr', () => {
-  it('wakes as it is told to', () => {
+  it('sets the wake-up that the option asks for', () => {
     expect(ringAttr({ everyEvents: 5 })).toMatchObject({ wakeup_events: 5, sample_type: PERF_SAMPLE_RAW });
     expect(ringAttr({ everyBytes: 99 })).toMatchObject({ watermark: true, wakeup_watermark: 99 });
     expect(ringAttr('half-full')).toMatchObject({ watermark: true, wakeup_watermark: 0 });

@@ -37,7 +37,7 @@ describe('PerfEvent', () => {
     ]);
   });
 
-  it('does without it where the kernel is too old', () => {
+  it('works without it on an older kernel', () => {
     const { native, tried } = kernelKnowing(15);
     const event = PerfEvent.open(native, attr, 0);
     expect(tried).toEqual([PERF_FORMAT_LOST, 0]);
@@ -47,7 +47,7 @@ describe('PerfEvent', () => {
   it.each<[string, number, number, string, RegExp]>([
     ['ENODEV', 3, -1, 'ERR_PERF_CPU_OFFLINE', /CPU 3 is offline/],
     ['EINVAL', 60_000, -1, 'ERR_PERF_NO_SUCH_CPU', /no CPU 60000/],
-    ['EINVAL', 0, -1, 'EINVAL', /does not take these attributes/],
+    ['EINVAL', 0, -1, 'EINVAL', /does not accept these attributes/],
     ['EACCES', 0, -1, 'EACCES', /CAP_PERFMON/],
     ['EPERM', 0, -1, 'EPERM', /CAP_PERFMON/],
     ['ENOSYS', 0, -1, 'ENOSYS', /seccomp/],
@@ -83,7 +83,7 @@ describe('PerfEvent', () => {
     });
   });
 
-  it('reads nothing that its read_format has not', () => {
+  it('reads only what its read_format includes', () => {
     const { native } = kernelKnowing(0);
     expect(PerfEvent.open(native, attr, 0).read()).toEqual({ value: 7n });
   });

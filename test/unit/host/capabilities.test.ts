@@ -34,7 +34,7 @@ describe('processCapabilities', () => {
     expect(parseCapabilities('ffffffffffffffff').size).toBe(41);
   });
 
-  it('is null where /proc tells nothing', () => {
+  it('is null when /proc cannot be read', () => {
     expect(processCapabilities(host.paths)).toBeNull();
     host.write('proc/self/status', 'Name:\tnode\n');
     expect(processCapabilities(host.paths)).toBeNull();

@@ -91,7 +91,7 @@ describe('the CPUs of a machine', () => {
     );
   });
 
-  it('cannot be told where there is neither, and the error says what to mount', () => {
+  it('are unknown without both, and the error says what to mount', () => {
     expect(() => onlineCpus(host.paths)).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_NOT_SUPPORTED',

@@ -7,7 +7,7 @@ const messageOf = (errno: string, known = {}): string =>
   failedCall(-errnoNumber(errno), 'bpf(BPF_MAP_CREATE)', 'creating a map', known).message;
 
 describe('failedCall', () => {
-  it('has the words of the call before those of the table', () => {
+  it('prefers the advice of the call to that of the table', () => {
     expect(messageOf('EMFILE')).toBe(
       'bpf(BPF_MAP_CREATE) EMFILE: creating a map: this process has too many open files; raise its limit: ulimit -n',
     );
@@ -28,7 +28,7 @@ describe('failedCall', () => {
     expect(messageOf('EBUSY')).toBe('bpf(BPF_MAP_CREATE) EBUSY: creating a map failed');
   });
 
-  it('is the one way to say what an errno means', () => {
+  it('is the only text for what an errno means', () => {
     const lib = join(__dirname, '../../../lib');
     const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.ts'),

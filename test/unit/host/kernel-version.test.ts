@@ -9,7 +9,7 @@ describe('parseKernelVersion', () => {
     expect(parseKernelVersion(release)).toEqual({ major, minor, patch, release });
   });
 
-  it('is null for what is no version', () => {
+  it('is null for text that is not a version', () => {
     expect(parseKernelVersion('custom')).toBeNull();
   });
 

@@ -45,7 +45,7 @@ describe('memoryLimit', () => {
     expect(largestRingBytes(limit, 1024, 4096)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('takes the kernel default of the one and nothing of the other where /proc tells nothing', () => {
+  it('uses the kernel’s default and 0 when /proc cannot be read', () => {
     expect(memoryLimit(1, null, host.paths)).toEqual({
       userBytes: 516 * 1024,
       processBytes: 0,

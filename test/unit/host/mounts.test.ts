@@ -24,7 +24,7 @@ describe('mountOf', () => {
     expect(mountOf('tracefs', host.paths)).toBeNull();
   });
 
-  it('finds nothing where /proc tells nothing', () => {
+  it('finds nothing when /proc cannot be read', () => {
     expect(mountOf('bpf', host.paths)).toBeNull();
   });
 });

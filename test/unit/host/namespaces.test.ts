@@ -23,7 +23,7 @@ describe('ownNamespace', () => {
     expect(isInUserNamespace(host.paths)).toBe(true);
   });
 
-  it('is null where /proc does not tell', () => {
+  it('is null when /proc cannot be read', () => {
     expect(ownNamespace('pid', host.paths)).toBeNull();
     expect(isInUserNamespace(host.paths)).toBe(false);
     expect(pidNamespace(host.paths)).toBeNull();

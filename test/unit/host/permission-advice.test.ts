@@ -45,7 +45,7 @@ describe('permissionAdvice', () => {
     expect(advice()).toMatch(/: a seccomp filter or a security module denies it$/);
   });
 
-  it('names a level of perf_event_paranoid that some kernels want CAP_SYS_ADMIN for', () => {
+  it('names a level of perf_event_paranoid where some kernels need CAP_SYS_ADMIN', () => {
     host.write('proc/sys/kernel/perf_event_paranoid', '4\n');
     process(READER);
     expect(advice()).toMatch(

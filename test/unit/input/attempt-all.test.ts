@@ -1,7 +1,7 @@
 import { attemptAll } from '../../../lib/input/attempt-all';
 
 describe('attemptAll', () => {
-  it('tries every step, then throws the first failure', () => {
+  it('runs every step, then throws the first error', () => {
     const tried: number[] = [];
     const step =
       (number: number, fails = false) =>
@@ -27,7 +27,7 @@ describe('attemptAll', () => {
     expect(thrown).toBeUndefined();
   });
 
-  it('is content when all is well', () => {
+  it('throws nothing when no step fails', () => {
     expect(() => attemptAll([() => undefined])).not.toThrow();
     expect(() => attemptAll([])).not.toThrow();
   });

@@ -325,7 +325,7 @@ describe('a query stands where a visitor of samples does', () => {
     expect(codeOf(() => ring.visit(query))).toBe('ERR_PERF_CLOSED');
   });
 
-  it('but not in the order of time, nor for other records', () => {
+  it('but not in time order, nor for other records', () => {
     const query = prepareQuery(layout, {});
     const reader = new RingReader({ live: false });
     reader.start();

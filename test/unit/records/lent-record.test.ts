@@ -75,7 +75,7 @@ function read<Answer>(
 const MASKS = Array.from({ length: 1 << FIELDS.length }, (_, mask) => mask);
 
 describe('a sample with a prefix', () => {
-  it('is read right for every combination of the fixed fields', () => {
+  it('is read correctly for every combination of the fixed fields', () => {
     const wrong: number[] = [];
     for (const mask of MASKS) {
       const taken = FIELDS.filter((_, i) => (mask >> i) & 1);
@@ -151,7 +151,7 @@ describe('a sample with a prefix', () => {
     expect(read([record], { format }, (lent) => [lent.period, lent.bytes()])).toEqual([[5n, payloadOf(12)]]);
   });
 
-  it('takes no notice of fields after the payload', () => {
+  it('ignores fields after the payload', () => {
     const format = recordFormat({ sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME | PERF_SAMPLE_REGS_USER });
     const body = sampleBytes(payloadOf(12), words(5n)).subarray(8);
     const record = recordBytes(9, Uint8Array.of(...body, ...words(1n, 2n)));
@@ -214,7 +214,7 @@ describe('a sample with a prefix', () => {
       ]);
     });
 
-    it('whose chain is a copy, and yours', () => {
+    it('whose chain is a copy that belongs to the caller', () => {
       const made = new RingFixture({ format });
       made.publish(chained([1n, 2n], payloadOf(4), 5n));
       made.ring.startReadBatch();
@@ -279,7 +279,7 @@ describe('timeInPayload', () => {
     expect(codeOf(() => PerfRing.initContiguous(memory, 1, 2048, options))).toBe('ERR_PERF_INVALID_OPTION');
   });
 
-  it('refuses to go with a callchain, behind which the payload moves', () => {
+  it('is refused with a callchain, which moves the payload', () => {
     const format = recordFormat({ sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_CALLCHAIN });
     expect(
       codeOf(() => PerfRing.initContiguous(new ArrayBuffer(4096), 1, 2048, { format, timeInPayload: 0 })),

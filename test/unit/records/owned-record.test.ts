@@ -57,7 +57,7 @@ describe('an owned record', () => {
     });
   });
 
-  it.each(READS)('refuses to leave its payload: %s', (_name, length, read) => {
+  it.each(READS)('refuses reads outside its payload: %s', (_name, length, read) => {
     const owned = kept();
     for (const offset of [PAYLOAD.length - length + 1, -1, Number.NaN, Infinity, '0' as never, 2 ** 53]) {
       expect(codeOf(() => read(owned, offset))).toBe('ERR_PERF_OUT_OF_RANGE');
@@ -93,7 +93,7 @@ describe('an owned record', () => {
     expect(codeOf(() => owned.u64AsNumber(0))).toBe('ERR_PERF_UNSAFE_INTEGER');
   });
 
-  it('goes to decoders, long after its ring has gone', () => {
+  it('can be decoded after its ring was closed', () => {
     const layout = defineLayout([
       { name: 'head', kind: 'u16[8]' },
       { name: 'comm', kind: 'char[16]' },

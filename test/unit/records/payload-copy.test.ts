@@ -21,7 +21,7 @@ function withRecord(look: (record: RingRecord, made: RingFixture) => void, share
 describe.each(LENGTHS)('a copy of %d bytes', (length) => {
   const wanted = [...PAYLOAD.subarray(0, length)];
 
-  it('is of the bytes asked for, and writes no others', () => {
+  it('copies the bytes asked for, and writes no others', () => {
     const around = new Uint8Array(length + 16);
     for (let offset = 0; offset <= LONG - length; offset++) {
       around.fill(0xee);
@@ -68,7 +68,7 @@ describe.each(LENGTHS)('a copy of %d bytes', (length) => {
     expect([...target]).toEqual(wanted);
   });
 
-  it('asks nothing of its target', () => {
+  it('calls no method of its target', () => {
     const asked: PropertyKey[] = [];
     class Liar extends Uint8Array {}
     const target = new Liar(length);
@@ -93,7 +93,7 @@ describe.each(LENGTHS)('a copy of %d bytes', (length) => {
     expect([...Array(length).keys()].map((at) => target[at])).toEqual(wanted);
   });
 
-  it.each([false, true])('is right where the target lies over the ring itself, shared: %p', (shared) => {
+  it.each([false, true])('is correct when the target overlaps the ring itself, shared: %p', (shared) => {
     for (const distance of [-PAYLOAD_AT, -5, -1, 0, 1, 3, 50]) {
       withRecord((record, { data }) => {
         const target = data.subarray(PAYLOAD_AT + distance, PAYLOAD_AT + distance + length);

@@ -335,7 +335,7 @@ describe('decodeRecord', () => {
     );
   });
 
-  it('gives an unknown type as it is', () => {
+  it('returns an unknown type unchanged', () => {
     const bytes = encodeRecord(22, 5, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
     expect(decodeRecord(bytes, recordFormat({ sample_type: 0 }))).toEqual({
       type: 'UNKNOWN',

@@ -17,7 +17,7 @@ describe('checkVisitor', () => {
     );
   });
 
-  it('takes any other function, and asks it nothing that could throw', () => {
+  it('accepts any other function, and reads no property that could throw', () => {
     const trapped = new Proxy(() => undefined, {
       get: () => {
         throw new Error('of a trap');

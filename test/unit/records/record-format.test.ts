@@ -64,7 +64,7 @@ describe('recordFormat', () => {
     expect(() => recordFormat(attributes)).toThrow(INVALID);
   });
 
-  it('knows what it made', () => {
+  it('recognises its own results', () => {
     const format = recordFormat();
     expect(isRecordFormat(format)).toBe(true);
     expect(isRecordFormat({ ...format })).toBe(false);

@@ -159,7 +159,7 @@ describe('the fields of samples of any format', () => {
     );
   });
 
-  it('are refused or decoded, and never read past the record, whatever its bytes are', () => {
+  it('are refused or decoded for any bytes, and never read past the record', () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 12 });
     fc.assert(
       fc.property(caseOf, damage, fc.nat(), ({ attr, sample }, writes, cut) => {

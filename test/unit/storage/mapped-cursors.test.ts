@@ -24,7 +24,7 @@ const tails = fc
 const distances = fc.integer({ min: 0, max: CAPACITY / 8 }).map((words) => words * 8);
 
 describe('MappedCursors', () => {
-  it('say and do what 64-bit arithmetic does, wherever data_head and data_tail stand', () => {
+  it('agree with 64-bit arithmetic for every data_head and data_tail', () => {
     fc.assert(
       fc.property(tails, distances, distances, (tail, published, consumed) => {
         const { positions, cursors } = scene();
@@ -43,7 +43,7 @@ describe('MappedCursors', () => {
     );
   });
 
-  it('ask the addon nothing but where the two stand on either side of a multiple of 4 GiB', () => {
+  it('call the addon only when head and tail are on different sides of a multiple of 4 GiB', () => {
     const { positions, calls, cursors } = scene();
     for (const tail of [0n, FOUR_GIB - BigInt(CAPACITY) - 8n, FOUR_GIB, 7n * FOUR_GIB + 80n]) {
       positions.fill(tail);
@@ -62,7 +62,7 @@ describe('MappedCursors', () => {
     ]);
   });
 
-  it('give nothing back that was not published', () => {
+  it('release no more than is published', () => {
     const { positions, cursors } = scene();
     positions[1] = 800n;
     positions[0] = 864n;
@@ -70,7 +70,7 @@ describe('MappedCursors', () => {
     expect(positions[1]).toBe(800n);
   });
 
-  it('answer no distance that a ring can have where the tail is ahead', () => {
+  it('report an impossible distance when the tail is ahead of the head', () => {
     const { positions, cursors } = scene();
     positions[1] = 8n;
     expect(cursors.available()).toBeGreaterThan(CAPACITY);

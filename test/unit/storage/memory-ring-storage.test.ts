@@ -25,7 +25,7 @@ describe('MemoryRingStorage', () => {
     for (let round = 0; round < 2000; round++) expect(roundTrip(storage, payload)).toEqual(payload);
   });
 
-  it('lies over memory of another: what one writes the other reads', () => {
+  it('can use the memory of another storage: one reads what the other writes', () => {
     using writer = new MemoryRingStorage({ dataPageCount: 1, pageSize: 2048, shared: true });
     using reader = new MemoryRingStorage({
       dataPageCount: 1,
@@ -40,7 +40,7 @@ describe('MemoryRingStorage', () => {
     expect([reader.ring.peek()?.u8(0), reader.ring.peek()?.cpu]).toEqual([7, 5]);
   });
 
-  it('closes its ring, once and for all', () => {
+  it('closes its ring for good', () => {
     const storage = new MemoryRingStorage({ dataPageCount: 1 });
     expect(storage.closed).toBe(false);
     storage.close();

@@ -53,7 +53,7 @@ describe('NdjsonFormat', () => {
     expect(Object.keys(object).slice(0, 3)).toEqual(['cpu', 'type', 'time']);
   });
 
-  it('keeps lines and terminals whole whatever a name holds', () => {
+  it('escapes line breaks and control characters of a name', () => {
     const hostile = '"\n\u001b[2J\u007f\\';
     expect(line(LAYOUT, payload(hostile)).comm).toBe(hostile);
     const format = new NdjsonFormat(LAYOUT);
@@ -61,7 +61,7 @@ describe('NdjsonFormat', () => {
     expect(format.take()).toContain('"comm":"\\u009b31m"');
   });
 
-  it('has null for a number that JSON has not', () => {
+  it('has null for a number that JSON cannot represent', () => {
     expect(line(LAYOUT, payload('x', Number.NaN)).ratio).toBeNull();
   });
 
@@ -87,7 +87,7 @@ describe('NdjsonFormat', () => {
     expect(line(undefined, bytes, { timeInPayload: 0 })).toMatchObject({ time: '77' });
   });
 
-  it('tells losses, other records and snapshots as objects of their own', () => {
+  it('writes losses, other records and snapshots as separate objects', () => {
     const format = new NdjsonFormat(LAYOUT);
     lendRecords([{ payload: lostPayload(5), type: PERF_RECORD_LOST }], (record) => {
       format.lost(1, record.lost);

@@ -14,7 +14,7 @@ function split(bytes: Uint8Array): Buffer[] {
 }
 
 describe('RawFormat', () => {
-  it('is the payloads, each after its length, cut to what the program wrote where that is known', () => {
+  it('writes the payloads, each after its length, without padding when the layout is known', () => {
     const format = new RawFormat(defineLayout([{ name: 'id', kind: 'u64' }]));
     const payload = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
     lendRecords([{ payload }, { payload }], (record) => format.sample(record));
@@ -27,7 +27,7 @@ describe('RawFormat', () => {
     expect(split(format.take()).map((one) => one.length)).toEqual([12]);
   });
 
-  it('grows, and what was taken stays as it was', () => {
+  it('grows, and does not change what was taken', () => {
     const format = new RawFormat(undefined);
     const payloads = [1, 2, 3, 4].map((byte) => ({ payload: new Uint8Array(15_996).fill(byte) }));
     for (let round = 0; round < 3; round++) lendRecords(payloads, (record) => format.sample(record));
@@ -53,7 +53,7 @@ describe('RawFormat', () => {
     expect(Buffer.compare(second ?? Buffer.alloc(0), payload)).toBe(0);
   });
 
-  it('has nothing of what is no sample', () => {
+  it('writes only samples', () => {
     const format = new RawFormat(undefined);
     format.begin();
     format.lost();

@@ -52,7 +52,7 @@ describe('TableFormat', () => {
     expect(rows(LAYOUT, [payload(ZERO - 1_500_000n, '', '')])[1]).toMatch(/^ {2}-0\.001500 /);
   });
 
-  it('neutralises what a terminal would obey', () => {
+  it('escapes control characters of a terminal', () => {
     const [, row] = rows(LAYOUT, [payload(ZERO, '\u001b[31mred', 'a\nb\u202e')]);
     expect(row).toBe('   0.000000    0       11       12  \\x1b[31mred      a\\nb\\u202e');
   });
@@ -104,7 +104,7 @@ describe('TableFormat', () => {
     });
   });
 
-  it('shows the first bytes of a sample of unknown layout, and - for what nobody knows', () => {
+  it('shows the first bytes of a sample of unknown layout, and - for unknown fields', () => {
     expect(rows(undefined, [Uint8Array.of(1, 2, 3, 4), new Uint8Array(60).fill(0xee)])).toEqual([
       '       time  cpu      pid      tid   size  data',
       '          -    0        -        -      4  01020304',
@@ -112,7 +112,7 @@ describe('TableFormat', () => {
     ]);
   });
 
-  it('tells losses, other records and snapshots in rows of their own', () => {
+  it('writes losses, other records and snapshots as separate rows', () => {
     const format = new TableFormat(LAYOUT, ZERO, styleFor({}));
     lendRecords([{ payload: new Uint8Array(8), type: 5 }], (record) => format.other(record));
     format.lost(1, 1234);
