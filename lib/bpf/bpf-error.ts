@@ -11,27 +11,27 @@ import { named } from '../input/shown';
  * @param advice the errno's name -> what it means for this call and what to do; it takes precedence over the general advice
  */
 export function bpfError(
-  answer: number,
+  result: number,
   syscall: string,
   what: string,
   advice: Readonly<Record<string, string>> = {},
 ): Error {
-  if (answer === BAD_ARGUMENT) {
+  if (result === BAD_ARGUMENT) {
     return new PerfRingError(
       'ERR_PERF_INVALID_ARGUMENT',
       `${syscall}: ${what}: an argument has the wrong type or is out of range`,
     );
   }
-  return failedCall(answer, syscall, what, { needs: ['CAP_BPF'], advice });
+  return failedCall(result, syscall, what, { needs: ['CAP_BPF'], advice });
 }
 
 /**
- * The error of a bpf(BPF_OBJ_PIN) that failed.
- * @param what was to be pinned: `map 12 "events"`
+ * The error for a failed bpf(BPF_OBJ_PIN).
+ * @param what the object to pin: `map 12 "events"`
  */
-export function pinError(answer: number, what: string, path: string): Error {
-  return bpfError(answer, 'bpf(BPF_OBJ_PIN)', `pinning ${what} at ${named(path)}`, {
-    EEXIST: 'something is there already',
+export function pinError(result: number, what: string, path: string): Error {
+  return bpfError(result, 'bpf(BPF_OBJ_PIN)', `pinning ${what} at ${named(path)}`, {
+    EEXIST: 'a file with this path exists already',
     ENOENT: 'its directory does not exist',
     EPERM:
       'its directory is not in a bpf file system (mount one: mount -t bpf bpf /sys/fs/bpf), or CAP_BPF is missing',

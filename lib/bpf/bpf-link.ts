@@ -32,8 +32,8 @@ export class BpfLink implements Attachment {
 
   /** @throws PerfSystemError of bpf(BPF_OBJ_PIN) */
   pin(path: string): void {
-    const answer = this.#native.bpfLinkPin(this.#handle, path);
-    if (answer !== 0) throw pinError(answer, 'the link', path);
+    const result = this.#native.bpfLinkPin(this.#handle, path);
+    if (result !== 0) throw pinError(result, 'the link', path);
   }
 
   close(): void {

@@ -205,10 +205,10 @@ export class BpfMap {
   lookup(key: Uint8Array, value: Uint8Array = new Uint8Array(this.valueBytes)): Uint8Array | null {
     this.#checkKey(key);
     this.#checkValue(value);
-    const answer = this.#native.bpfMapLookup(this.#handle, key, value);
-    if (answer === 0) return value;
-    if (isErrno(answer, 'ENOENT')) return null;
-    throw bpfError(answer, 'bpf(BPF_MAP_LOOKUP_ELEM)', `looking up a key of map ${this.#title}`, {
+    const result = this.#native.bpfMapLookup(this.#handle, key, value);
+    if (result === 0) return value;
+    if (isErrno(result, 'ENOENT')) return null;
+    throw bpfError(result, 'bpf(BPF_MAP_LOOKUP_ELEM)', `looking up a key of map ${this.#title}`, {
       ENOTSUPP: 'maps of this type cannot be read',
       EFAULT: this.#tooLong(),
     });
@@ -225,9 +225,9 @@ export class BpfMap {
   update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
     this.#checkKey(key);
     this.#checkValue(value);
-    const answer = this.#native.bpfMapUpdate(this.#handle, key, value, flags);
-    if (answer === 0) return;
-    throw bpfError(answer, 'bpf(BPF_MAP_UPDATE_ELEM)', `updating map ${this.#title}`, {
+    const result = this.#native.bpfMapUpdate(this.#handle, key, value, flags);
+    if (result === 0) return;
+    throw bpfError(result, 'bpf(BPF_MAP_UPDATE_ELEM)', `updating map ${this.#title}`, {
       EPERM: 'the map, or this descriptor of it, is read-only',
       E2BIG: `the key is past its ${this.info.maxEntries} entries, or the map is full`,
       EFAULT: this.#tooLong(),
@@ -287,9 +287,9 @@ export class BpfMap {
    */
   pin(path: string): void {
     this.#checkOpen();
-    const answer = this.#native.bpfMapPin(this.#handle, path);
-    if (answer === 0) return;
-    throw pinError(answer, `map ${this.#title}`, path);
+    const result = this.#native.bpfMapPin(this.#handle, path);
+    if (result === 0) return;
+    throw pinError(result, `map ${this.#title}`, path);
   }
 
   /** Closes the descriptor. Idempotent. The kernel keeps the map while a program, a pin or another descriptor uses it. */

@@ -96,11 +96,11 @@ export class BpfProgram {
     if (typeof answer !== 'number') return new BpfProgram(native, answer, name);
     if (!isOfVerifier(answer)) throw loadError(answer, '', type, bytes / BPF_INSN_BYTES, name);
     let log = NONE;
-    let again: OrErrno<BpfProgramHandle> = answer;
+    let retry: OrErrno<BpfProgramHandle> = result;
     for (let size = FIRST_LOG_BYTES; size <= LARGEST_LOG_BYTES; size *= 4) {
       log = new Uint8Array(size);
-      again = native.bpfProgramLoad(type, instructions, license, name, log);
-      if (!isErrno(again, 'ENOSPC')) break;
+      retry = native.bpfProgramLoad(type, instructions, license, name, log);
+      if (!isErrno(retry, 'ENOSPC')) break;
     }
     if (typeof again !== 'number') return new BpfProgram(native, again, name);
     // A log that is still too short explains the same failure. If the second attempt failed for another reason, its log

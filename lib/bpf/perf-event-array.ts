@@ -125,14 +125,14 @@ export class PerfEventArray {
   set(cpu: number, event: PerfEvent | PerfEventHandle): void;
   set(cpu: number, event: PerfEvent | PerfEventHandle): void {
     this.#checkCpu(cpu);
-    const answer = this.#native.bpfMapSetEvent(
+    const result = this.#native.bpfMapSetEvent(
       this.#map.handle,
       cpu,
       PerfEvent.is(event) ? handleOf(event) : event,
     );
-    if (answer < 0) {
+    if (result < 0) {
       throw bpfError(
-        answer,
+        result,
         'bpf(BPF_MAP_UPDATE_ELEM)',
         `putting the event of CPU ${cpu} into map ${this.info.id}`,
         {

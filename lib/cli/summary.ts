@@ -50,9 +50,9 @@ function lossNotes(losers: readonly CpuAccounts[]): string[] {
 const NO_SIZE = 'no possible ring size would have avoided it';
 
 const FASTER =
-  'what also helps: --order cpu and --format raw take less time for each sample; --cpus, --pid and --syscall let fewer through';
+  'also helpful: --order cpu and --format raw need less time for each sample; --cpus, --pid and --syscall select fewer samples';
 
-/** The size with which none of them would have lost anything; 0 where it cannot be had. */
+/** The ring size with which none of these CPUs would have lost samples; 0 when that size is not possible. */
 function advisedBytes(losers: readonly CpuAccounts[]): number {
   const advised = losers.map((cpu) => cpu.advisedBytes);
   return advised.includes(0) ? 0 : Math.max(...advised);

@@ -64,7 +64,7 @@ export function online(paths: HostPaths): Check {
 export function userNamespace(paths: HostPaths): Check {
   const check = { name: 'user namespace', needed: false };
   const namespace = ownNamespace('user', paths);
-  if (namespace === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (namespace === null) return { ...check, status: 'note', value: 'unknown' };
   if (namespace.isInitial) return { ...check, status: 'ok', value: 'the initial one' };
   const value = `${namespace.name}, not the initial one (a rootless container?): capabilities do not count here`;
   return { ...check, status: 'note', value };
@@ -73,7 +73,7 @@ export function userNamespace(paths: HostPaths): Check {
 export function pidNamespace(paths: HostPaths): Check {
   const check = { name: 'PID namespace', needed: false };
   const namespace = ownNamespace('pid', paths);
-  if (namespace === null) return { ...check, status: 'note', value: 'cannot be told' };
+  if (namespace === null) return { ...check, status: 'note', value: 'unknown' };
   if (namespace.isInitial) return { ...check, status: 'ok', value: 'the initial one' };
   const value = `${namespace.name}, not the initial one (a container?): process ids are those of this namespace, and 0 for processes elsewhere`;
   return { ...check, status: 'note', value };

@@ -100,7 +100,7 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject', () => {
       expect(await codeOfRejection(object.load({ signal: {} as never }))).toBe('ERR_PERF_INVALID_ARGUMENT');
     });
 
-    it('says which program the verifier refused, and why; then it can be loaded without that', async () => {
+    it('says which program the verifier rejected, and why; then it can be loaded without that', async () => {
       using object = BpfObject.open(objectPath('refused'));
       await expect(object.load({ only: ['reads_past_context', 'good'] })).rejects.toMatchObject({
         code: 'ERR_PERF_PROGRAM_REJECTED',

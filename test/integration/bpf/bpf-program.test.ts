@@ -21,7 +21,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     expect(() => raw([mov('r0', 'r5'), exit()], 'bad')).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_PROGRAM_REJECTED',
-        message: expect.stringMatching(/^the verifier refused program "bad": .*R5 !read_ok$/),
+        message: expect.stringMatching(/^the verifier rejected program "bad": .*R5 !read_ok$/),
         log: expect.stringContaining('r0 = r5'),
         cause: expect.objectContaining({ code: 'EACCES', syscall: 'bpf(BPF_PROG_LOAD)' }),
       }),
@@ -41,7 +41,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
 
   it('is refused without a log by a system error', () => {
     expect(() => BpfProgram.load({ type: 9999, instructions: assemble(RETURN_0) })).toThrow(
-      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('no such program type') }),
+      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('does not know this program type') }),
     );
   });
 
@@ -71,7 +71,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     expect(program.testRun({ contextIn, cpu }).returnValue).toBe(22);
   });
 
-  it('says why it cannot open the file run', () => {
+  it('says why it cannot open the file open the file run', () => {
     using program = raw(RETURN_0);
     expect(() => program.testRun({ cpu: 60_000 })).toThrow(
       expect.objectContaining({ code: 'ENXIO', message: expect.stringContaining('CPU 60000 is offline') }),

@@ -276,7 +276,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       }).stdout.toString();
     const output = on(environment);
     expect(output).toContain('\r\u001b[2K');
-    expect(output).toMatch(/[\d.]+ ?[kM]? samples\/s, [^\n]* in all, none lost/);
+    expect(output).toMatch(/[\d.]+ ?[kM]? samples\/s, [^\n]* in total, none lost/);
     expect(output).toContain('\u001b[1m       time  cpu');
     expect(on({ ...environment, NO_COLOR: '1' })).toMatch(/^ {7}time {2}cpu/m);
   });

@@ -50,7 +50,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect --output', () => {
     writeFileSync(at('old'), `precious\n${'x'.repeat(10_000)}`);
     expect(await collect('-o', at('old'))).toMatchObject({
       code: 1,
-      stderr: `perfring: ${at('old')} is there already; add --force to overwrite it\n`,
+      stderr: `perfring: ${at('old')} exists; add --force to overwrite it\n`,
     });
     expect(readFileSync(at('old'), 'utf8')).toMatch(/^precious/);
     expect(await collect('-o', at('old'), '--force')).toMatchObject({ code: 0 });

@@ -38,7 +38,7 @@ describe('BpfMap', () => {
     expect(() => withAddon(native, () => BpfMap.openPinned('/sys/fs/bpf/program'))).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_MAP_TYPE',
-        message: expect.stringContaining('/sys/fs/bpf/program is no BPF map'),
+        message: expect.stringContaining('/sys/fs/bpf/program is not a BPF map'),
       }),
     );
     expect(bpfMapClose).toHaveBeenCalledWith(HANDLE);
@@ -54,7 +54,9 @@ describe('BpfMap', () => {
     const map = withAddon(native, () => BpfMap.create(shape));
     const error = expect.objectContaining({
       code: 'EFAULT',
-      message: expect.stringMatching(/longer than 8 bytes: more CPUs are possible than .*\/possible says/),
+      message: expect.stringMatching(
+        /longer than 8 bytes: more CPUs are possible than this process sees in .*\/possible/,
+      ),
     });
     expect(() => map.lookup(new Uint8Array(4))).toThrow(error);
     expect(() => map.update(new Uint8Array(4), new Uint8Array(8))).toThrow(error);

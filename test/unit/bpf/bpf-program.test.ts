@@ -31,7 +31,7 @@ describe('BpfProgram', () => {
     expect(() => withAddon(native, () => BpfProgram.load({ type: 17, instructions, name: 'p' }))).toThrow(
       expect.objectContaining({
         code: 'ERR_PERF_PROGRAM_REJECTED',
-        message: 'the verifier refused program "p": R1 is bad',
+        message: 'the verifier rejected program "p": R1 is bad',
         log: 'R1 is bad\nprocessed 1 insns',
       }),
     );

@@ -92,12 +92,12 @@ describe('assemble', () => {
     [
       'an unknown label',
       [asm.jump('nowhere'), asm.exit()],
-      /instruction 0 \(jump nowhere\): no label is named nowhere/,
+      /instruction 0 \(jump nowhere\): there is no label nowhere/,
     ],
-    ['a label behind the end', [asm.jump('end'), asm.label('end')], /behind the last instruction/],
-    ['a label twice', [asm.label('a'), asm.exit(), asm.label('a')], /label a is there twice/],
-    ['an unknown register', [asm.mov('r11' as asm.Register, 0)], /r11 is no register/],
-    ['an unknown source register', [asm.mov('r1', 'rax' as asm.Register)], /rax is no register/],
+    ['a label behind the end', [asm.jump('end'), asm.label('end')], /after the last instruction/],
+    ['a label twice', [asm.label('a'), asm.exit(), asm.label('a')], /label a is defined twice/],
+    ['an unknown register', [asm.mov('r11' as asm.Register, 0)], /r11 is not a register/],
+    ['an unknown source register', [asm.mov('r1', 'rax' as asm.Register)], /rax is not a register/],
     ['an offset past its field', [asm.load('u8', 'r1', 'r2', 32_768)], /offset 32768 is outside/],
     ['a fractional offset', [asm.load('u8', 'r1', 'r2', 0.5)], /offset 0.5 is outside/],
     ['an immediate past its field', [asm.mov32('r1', 2 ** 32)], /immediate 4294967296 is outside/],
@@ -105,7 +105,7 @@ describe('assemble', () => {
     [
       'flags that would be sign-extended to others',
       [asm.mov('r3', BPF_F_CURRENT_CPU)],
-      /immediate 4294967295 is outside -2147483648 to 2147483647; see loadImmediate64/,
+      /immediate 4294967295 is outside -2147483648 to 2147483647; use loadImmediate64/,
     ],
     ['a constant past 64 bits', [asm.loadImmediate64('r1', 1n << 64n)], /does not fit 64 bits/],
     [

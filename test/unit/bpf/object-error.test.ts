@@ -21,7 +21,7 @@ describe('loadError', () => {
     expect(error).toMatchObject({
       code: 'ERR_PERF_PROGRAM_REJECTED',
       message:
-        'the verifier refused program "first" of a.bpf.o: 0: (85) call bpf_map_lookup_elem#1 | R1 type=ctx expected=map_ptr',
+        'the verifier rejected program "first" of a.bpf.o: 0: (85) call bpf_map_lookup_elem#1 | R1 type=ctx expected=map_ptr',
       cause: expect.objectContaining({ code: 'EACCES' }),
     });
     expect(error.log).toMatch(/^0: \(85\)[\s\S]*processed 2 insns.*\n$/);
@@ -30,7 +30,7 @@ describe('loadError', () => {
   it('has the end of the log where its beginning was cut off', () => {
     const error = loadError(errno('EACCES'), REJECTED.slice(REJECTED.indexOf('R1')), 'a.bpf.o');
     expect(error.message).toBe(
-      'the verifier refused program "first" of a.bpf.o: R1 type=ctx expected=map_ptr',
+      'the verifier rejected program "first" of a.bpf.o: R1 type=ctx expected=map_ptr',
     );
   });
 

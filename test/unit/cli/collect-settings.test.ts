@@ -115,7 +115,7 @@ describe('collectSettings', () => {
     [{ bufferBytes: '2G' }, '--buffer-bytes takes at most 1G, got 2G'],
     [
       { bufferBytes: '1M', memory: '1M' },
-      'give --buffer-bytes or --memory, not both: the one is the size of each ring, the other of all together',
+      'give --buffer-bytes or --memory, not both: the first is the size of each ring, the second of all rings together',
     ],
     [{ order: 'size' }, '--order takes time or cpu, got "size"'],
     [{ wakeup: 'manual' }, '--wakeup takes moderated, events:N or bytes:N, got "manual"'],
@@ -132,12 +132,15 @@ describe('collectSettings', () => {
     [{ latency: '2s' }, '--latency takes 50us to 1s, got 2s'],
     [
       { latency: '1ms', wakeup: 'events:1' },
-      '--latency is for --wakeup moderated: the others wake by what lies in the ring',
+      '--latency needs --wakeup moderated: with events:N and bytes:N the kernel decides when to wake',
     ],
-    [{ overwrite: true, count: '1' }, 'give --overwrite or --count, not both: a snapshot is written whole'],
+    [
+      { overwrite: true, count: '1' },
+      'give --overwrite or --count, not both: a snapshot is always written completely',
+    ],
     [
       { overwrite: true, order: 'time' },
-      'give --overwrite or --order, not both: snapshots are in order of time',
+      'give --overwrite or --order, not both: snapshots are in time order',
     ],
     [{ format: 'json' }, '--format takes table or ndjson or raw, got "json"'],
     [{ output: '' }, '--output takes a file name'],

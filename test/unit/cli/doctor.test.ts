@@ -16,7 +16,7 @@ describe('diagnosisText', () => {
         '           fix: sudo node …',
         '• bpffs    not mounted',
         '',
-        'collect does not work here: fix what is marked ✗, from the top',
+        'collect does not work here: fix the lines marked ✗, beginning with the first',
         '',
       ].join('\n'),
     );

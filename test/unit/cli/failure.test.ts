@@ -26,7 +26,7 @@ describe('failureText', () => {
   it('has stacks, causes and the log of the verifier only when asked', () => {
     const cause = new Error('the reason');
     const error = new ProgramRejectedError('it', 'R1 invalid\nprocessed 1 insns', { cause });
-    expect(failureText(error, false)).toBe('perfring: the verifier refused it: R1 invalid\n');
+    expect(failureText(error, false)).toBe('perfring: the verifier rejected it: R1 invalid\n');
     const text = failureText(error, true);
     expect(text).toContain('failure.test.ts');
     expect(text).toContain('\nprocessed 1 insns');

@@ -38,7 +38,7 @@ describe('OutputFile', () => {
   it('does not change an existing file', () => {
     writeFileSync(at('old'), 'precious');
     expect(() => OutputFile.open(at('old'), false)).toThrow(
-      `${at('old')} is there already; add --force to overwrite it`,
+      `${at('old')} exists; add --force to overwrite it`,
     );
     expect(readFileSync(at('old'), 'utf8')).toBe('precious');
   });
@@ -68,13 +68,15 @@ describe('OutputFile', () => {
     expect(existsSync(at('nowhere'))).toBe(false);
   });
 
-  it('says why it cannot open the file', () => {
+  it('says why it cannot open the file open the file', () => {
     mkdirSync(at('directory'));
     expect(() => OutputFile.open(at('directory'), false)).toThrow(
       /it is a directory; name a file in it \(EISDIR\)/,
     );
     expect(() => OutputFile.open(at('directory'), true)).toThrow(/it is a directory/);
-    expect(() => OutputFile.open(at('missing/file'), false)).toThrow(/its directory is not there \(ENOENT\)/);
+    expect(() => OutputFile.open(at('missing/file'), false)).toThrow(
+      /its directory does not exist \(ENOENT\)/,
+    );
     expect(() => OutputFile.open(at('x'.repeat(300)), false)).toThrow(/the name is too long/);
   });
 

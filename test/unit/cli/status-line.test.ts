@@ -34,13 +34,15 @@ describe('ratesBetween', () => {
 describe('statusText', () => {
   it('has rate, bytes and all samples', () => {
     expect(text(statsWith([{ received: 12_345, bytes: 65_536 }]))).toBe(
-      '12.3 k samples/s, 64 KiB/s, 12,345 in all, none lost',
+      '12.3 k samples/s, 64 KiB/s, 12,345 in total, none lost',
     );
   });
 
   it('has the losses, in total and for each CPU with losses', () => {
     const stats = statsWith([{ lost: 30 }, {}, {}, { lost: 1004 }]);
-    expect(text(stats)).toMatch(/^0 samples\/s, 0 B\/s, 0 in all, lost 1,034 \(cpu 0: 30, cpu 3: 1,004\) \|/);
+    expect(text(stats)).toMatch(
+      /^0 samples\/s, 0 B\/s, 0 in total, lost 1,034 \(cpu 0: 30, cpu 3: 1,004\) \|/,
+    );
   });
 
   const TWO = statsWith([
@@ -50,15 +52,15 @@ describe('statusText', () => {
 
   it('has rate and bytes of each CPU where there is more than one', () => {
     expect(text(TWO)).toBe(
-      '1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | cpu 0: 200/s, 2 KiB/s | cpu 1: 1.3 k/s, 13 KiB/s',
+      '1.5 k samples/s, 15 KiB/s, 1,500 in total, none lost | cpu 0: 200/s, 2 KiB/s | cpu 1: 1.3 k/s, 13 KiB/s',
     );
   });
 
   it('shows the busiest CPUs when the terminal is too narrow for all, and is never wider than the terminal', () => {
     expect(text(TWO, 85)).toBe(
-      '1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | cpu 1: 1.3 k/s, 13 KiB/s | …',
+      '1.5 k samples/s, 15 KiB/s, 1,500 in total, none lost | cpu 1: 1.3 k/s, 13 KiB/s | …',
     );
-    expect(text(TWO, 60)).toBe('1.5 k samples/s, 15 KiB/s, 1,500 in all, none lost | …');
+    expect(text(TWO, 60)).toBe('1.5 k samples/s, 15 KiB/s, 1,500 in total, none lost | …');
     for (let columns = 0; columns < 120; columns++)
       expect(text(TWO, columns).length).toBeLessThanOrEqual(columns);
   });
@@ -96,7 +98,7 @@ describe('StatusLine', () => {
     line.erase();
     line.restore();
     line.stop();
-    const shown = '\r\u001b[2K0 samples/s, 0 B/s, 0 in all, none lost';
+    const shown = '\r\u001b[2K0 samples/s, 0 B/s, 0 in total, none lost';
     expect(written).toEqual([shown, '\r\u001b[2K', shown, '\r\u001b[2K']);
   });
 });

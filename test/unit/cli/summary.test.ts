@@ -35,7 +35,7 @@ describe('notes', () => {
       { lost: 234, advisedBytes: 2 ** 20 },
     ]);
     expect(notes(stats)).toEqual([
-      '1,234 samples were lost from full rings: with --buffer-bytes 1M none would have been',
+      '1,234 samples were lost from full rings: --buffer-bytes 1M would have avoided it',
       FASTER,
     ]);
   });
@@ -46,7 +46,7 @@ describe('notes', () => {
       { lost: 3, advisedBytes: 2 ** 20 },
     ]);
     expect(notes(stats)).toEqual([
-      '8 samples were lost from full rings: no size that can be had would have held them',
+      '8 samples were lost from full rings: no possible ring size would have avoided it',
       FASTER,
     ]);
   });
@@ -58,11 +58,11 @@ describe('notes', () => {
     ]);
     expect(notes(stats)).toEqual([
       'samples larger than half a ring of 4K were lost: use --buffer-bytes 128K',
-      '2 samples were lost from full rings: with --buffer-bytes 8K none would have been',
+      '2 samples were lost from full rings: --buffer-bytes 8K would have avoided it',
       FASTER,
     ]);
     const without = statsWith([{ lost: 3, ringTooSmall: true, capacityBytes: 4096 }]);
-    expect(notes(without)).toEqual([expect.stringMatching(/half a ring of 4K .* no size that can be had/)]);
+    expect(notes(without)).toEqual([expect.stringMatching(/half a ring of 4K .* no possible ring size/)]);
   });
 
   it('tell of samples late, too large, and of corrupt rings', () => {
