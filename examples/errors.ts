@@ -21,7 +21,7 @@ function explain(error: unknown): string {
   // The verifier rejected a program. Its log contains the reason.
   if (error instanceof ProgramRejectedError)
     return `${error.code}: ${error.log.trim().split('\n').length} lines of log`;
-  // A system call that failed: code is the errno's name, syscall the call's.
+  // A system call failed: code is the errno's name, syscall is the call.
   if (error instanceof PerfSystemError) return `${error.code} of ${error.syscall}`;
   // Misuse of the library: ERROR_CODES says what each code means.
   if (error instanceof PerfRingError)

@@ -1,6 +1,6 @@
 /**
- * Draws what the command prints in a terminal as an SVG: `node scripts/picture.mjs docs/collect.svg collect --count 12`.
- * It runs the real command in a pseudo-terminal of 84 columns. Needs root, and script(1) of util-linux.
+ * Draws what the command prints in a terminal as an SVG: `node scripts/picture.mjs docs/collect.svg collect --count
+ * 12`. It runs the real command in a pseudo-terminal of 84 columns. Needs root, and script(1) of util-linux.
  */
 
 import { spawnSync } from 'node:child_process';

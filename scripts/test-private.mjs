@@ -1,7 +1,7 @@
 /**
  * Runs the tests that start programs as another user in a copy of this checkout that other users can't enter, with a
- * space and an umlaut in its path: `node scripts/test-private.mjs`, as root. First as root, then as an ordinary user, to
- * whom the copy belongs, in a home directory of its own.
+ * space and an umlaut in its path: `node scripts/test-private.mjs`, as root. First as root, then as an ordinary user,
+ * to whom the copy belongs, in a home directory of its own.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -13,7 +13,9 @@ export const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
 /** Unit tests share a process: that is several times faster, and they change nothing that another one could notice. */
 export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
 
-/** Environment of runs beside `npm test`, which tries every case: the same properties with a fifth of the random cases. */
+/**
+ * Environment of runs beside `npm test`, which tries every case: the same properties with a fifth of the random cases.
+ */
 export const FEWER_CASES = { PERFRING_PROPERTY_RUNS: '0.2' };
 
 /** Unit tests use no ring of the kernel, so they can run in two processes at once: each takes half of the files. */

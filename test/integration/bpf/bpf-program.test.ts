@@ -71,7 +71,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     expect(program.testRun({ contextIn, cpu }).returnValue).toBe(22);
   });
 
-  it('says why it cannot open the file open the file run', () => {
+  it('says why it cannot open the file open the file open the file run', () => {
     using program = raw(RETURN_0);
     expect(() => program.testRun({ cpu: 60_000 })).toThrow(
       expect.objectContaining({ code: 'ENXIO', message: expect.stringContaining('CPU 60000 is offline') }),
