@@ -41,7 +41,10 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
 
   it('is refused without a log by a system error', () => {
     expect(() => BpfProgram.load({ type: 9999, instructions: assemble(RETURN_0) })).toThrow(
-      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('does not know this program type') }),
+      expect.objectContaining({
+        code: 'EINVAL',
+        message: expect.stringContaining('does not know this program type'),
+      }),
     );
   });
 
@@ -71,7 +74,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     expect(program.testRun({ contextIn, cpu }).returnValue).toBe(22);
   });
 
-  it('says why it cannot open the file open the file open the file run', () => {
+  it('says why it cannot open the file open the file open the file open the file open the file open the file run', () => {
     using program = raw(RETURN_0);
     expect(() => program.testRun({ cpu: 60_000 })).toThrow(
       expect.objectContaining({ code: 'ENXIO', message: expect.stringContaining('CPU 60000 is offline') }),

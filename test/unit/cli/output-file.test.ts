@@ -68,7 +68,7 @@ describe('OutputFile', () => {
     expect(existsSync(at('nowhere'))).toBe(false);
   });
 
-  it('says why it cannot open the file open the file open the file', () => {
+  it('says why it cannot open the file open the file open the file open the file open the file open the file', () => {
     mkdirSync(at('directory'));
     expect(() => OutputFile.open(at('directory'), false)).toThrow(
       /it is a directory; name a file in it \(EISDIR\)/,
