@@ -8,6 +8,7 @@
 #include "binding/arguments.h"
 #include "binding/bpf.h"
 #include "binding/handle.h"
+#include "binding/result.h"
 #include "binding/perf_event.h"
 
 namespace perfring::binding {
