@@ -34,7 +34,9 @@ function options() {
   return { ...values, rows };
 }
 
-/** Shows the progress on one line of the terminal, which the next call overwrites. Does nothing when stderr is a file. */
+/**
+ * Shows the progress on one line of the terminal, which the next call overwrites. Does nothing when stderr is a file.
+ */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

@@ -1,9 +1,9 @@
 /**
  * Makes docs/api from the doc comments of what lib/index.ts exports.
  *
- * `node scripts/api-reference.mjs` writes it; `--check` writes nothing and fails when docs/api is out of date. Both fail when
- * a public signature uses a type that isn't exported, a public item has no doc comment, a link is broken, or a class or
- * function has no example: neither in a ```ts block of a doc comment or document nor in a file of examples/.
+ * `node scripts/api-reference.mjs` writes it; `--check` writes nothing and fails when docs/api is out of date. Both
+ * fail when a public signature uses a type that isn't exported, a public item has no doc comment, a link is broken, or
+ * a class or function has no example: neither in a ```ts block of a doc comment or document nor in a file of examples/.
  */
 
 import { spawnSync } from 'node:child_process';

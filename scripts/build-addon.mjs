@@ -1,9 +1,9 @@
 /**
  * Builds the addon: `node scripts/build-addon.mjs [--cmake | --gyp | --asan | --arm64]`.
  *
- * Nothing is downloaded. If cmake is installed, cmake-js runs it (in a checkout) or this script does (in an installed package,
- * which has no cmake-js). Otherwise npm's node-gyp builds the addon with the headers of the installed Node. The result is
- * build/Release/perfring.node, or build-asan/… and build-arm64/….
+ * Nothing is downloaded. If cmake is installed, cmake-js runs it (in a checkout) or this script does (in an installed
+ * package, which has no cmake-js). Otherwise npm's node-gyp builds the addon with the headers of the installed Node.
+ * The result is build/Release/perfring.node, or build-asan/… and build-arm64/….
  */
 
 import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -143,7 +143,9 @@ function hasGypFile() {
   return existsSync(join(ROOT, 'binding.gyp'));
 }
 
-/** The path of npm's node-gyp. In scripts that npm runs it is in an environment variable; otherwise it is next to npm. */
+/**
+ * The path of npm's node-gyp. In scripts that npm runs it is in an environment variable; otherwise it is next to npm.
+ */
 function findNodeGyp() {
   const prefix = join(dirname(process.execPath), '..');
   return [

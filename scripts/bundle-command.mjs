@@ -1,7 +1,7 @@
 /**
  * Bundles the compiled command, dist/cli/main.js and everything it loads, into one file: dist/bin/perfring.js, the
- * package's `bin`. One file loads in half the time (docs/decisions.md). The licences of the bundled packages are written
- * next to it.
+ * package's `bin`. One file loads in half the time (docs/decisions.md). The licences of the bundled packages are
+ * written next to it.
  *
  * `node scripts/bundle-command.mjs [DIST]`, after tsc; DIST is the output directory of tsc, by default dist.
  *
@@ -42,7 +42,9 @@ function labelled(code, dist) {
   return code.replaceAll(`${relative(ROOT, dist)}/`, 'dist/');
 }
 
-/** Removes non-ASCII characters in comments. One of them would make V8 store the whole file with two bytes a character. */
+/**
+ * Removes non-ASCII characters in comments. One of them would make V8 store the whole file with two bytes a character.
+ */
 function asciiOf(code) {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

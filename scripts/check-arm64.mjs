@@ -1,7 +1,7 @@
 /**
- * Checks for arm64 that work on another machine: the memory barriers of native/system/ring_cursor.h compile to the expected
- * instructions, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu. Without it the check is skipped; in CI
- * it fails.
+ * Checks for arm64 that work on another machine: the memory barriers of native/system/ring_cursor.h compile to the
+ * expected instructions, and the whole addon compiles. Needs Debian's g++-aarch64-linux-gnu. Without it the check is
+ * skipped; in CI it fails.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * Finds exports that no other file imports: `node scripts/check-exports.mjs`. It looks at the TypeScript of lib, test,
- * bench and examples. What lib/index.ts exports is the public surface, and counts as used. So does a type that its own file
- * uses: it belongs to the signature of something else.
+ * bench and examples. What lib/index.ts exports is the public surface, and counts as used. So does a type that its own
+ * file uses: it belongs to the signature of something else.
  *
  * It reads imports and exports by their text: TypeScript 7 has no API for tools, and biome formats these lines alike.
  */

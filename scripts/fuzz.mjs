@@ -1,8 +1,8 @@
 /**
- * The long run of the fuzzers of test/process/fuzz, as root: `node scripts/fuzz.mjs [--seconds N] [--seed S] [--only WHAT]`.
- * N seconds for each of them (60 by default): `package` and `addon` call everything with hostile arguments; `bytes`,
- * `hostile` and `collector` read rings with contents that no kernel writes. A finding is printed with the seed that
- * reproduces it: `--seed S --seconds 1 --only WHAT`. The exit code is 1 after a finding.
+ * The long run of the fuzzers of test/process/fuzz, as root: `node scripts/fuzz.mjs [--seconds N] [--seed S] [--only
+ * WHAT]`. N seconds for each of them (60 by default): `package` and `addon` call everything with hostile arguments;
+ * `bytes`, `hostile` and `collector` read rings with contents that no kernel writes. A finding is printed with the seed
+ * that reproduces it: `--seed S --seconds 1 --only WHAT`. The exit code is 1 after a finding.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,11 +1,11 @@
 /**
- * Mutation testing: `nice node scripts/mutate.mjs [--seed S] [--mutants N] [--seconds N] [--stages near,unit] lib/ring lib/merge`.
- * Makes small changes to the source, one at a time and chosen by the seed, in a copy of the tree, and runs the tests
- * that depend on the changed file, in stages: `near`, the unit tests of the same folder; `unit`, the other ones;
- * `integration`, as root. In a stage, the quickest file runs first, and the first failure ends the run; properties run
- * a twentieth of their cases, unless PERFRING_PROPERTY_RUNS says otherwise. A change is killed when a test fails or does not
- * end. A change that survives needs a test, unless it has no effect. A mutant takes 3 to 60 seconds.
- * For two CPUs, start it twice, with other folders or another seed. Exit code 1 when a mutant survives.
+ * Mutation testing: `nice node scripts/mutate.mjs [--seed S] [--mutants N] [--seconds N] [--stages near,unit] lib/ring
+ * lib/merge`. Makes small changes to the source, one at a time and chosen by the seed, in a copy of the tree, and runs
+ * the tests that depend on the changed file, in stages: `near`, the unit tests of the same folder; `unit`, the other
+ * ones; `integration`, as root. In a stage, the quickest file runs first, and the first failure ends the run;
+ * properties run a twentieth of their cases, unless PERFRING_PROPERTY_RUNS says otherwise. A change is killed when a
+ * test fails or does not end. A change that survives needs a test, unless it has no effect. A mutant takes 3 to 60
+ * seconds. For two CPUs, start it twice, with other folders or another seed. Exit code 1 when a mutant survives.
  */
 
 import { spawn, spawnSync } from 'node:child_process';

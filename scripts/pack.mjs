@@ -1,7 +1,8 @@
 /**
- * `npm pack` and `npm publish` run this first (prepack). It compiles lib into dist again, bundles the command, and builds the
- * addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that an installation compiles nothing. "files" in
- * package.json lists what is packed. Needs an x64 machine with cmake, g++ and g++-aarch64-linux-gnu.
+ * `npm pack` and `npm publish` run this first (prepack). It compiles lib into dist again, bundles the command, and
+ * builds the addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that an installation compiles
+ * nothing. "files" in package.json lists what is packed. Needs an x64 machine with cmake, g++ and
+ * g++-aarch64-linux-gnu.
  *
  * It writes only to stderr, because `npm pack` prints the tarball's name to stdout.
  */
@@ -22,7 +23,10 @@ const ARCHITECTURES = {
 /** The glibc that the oldest supported Node needs. The addon must not need a newer one. */
 const OLDEST_GLIBC = '2.28';
 
-/** Compiles into another directory and then moves it: dist must have no old files, and must be complete while others use it. */
+/**
+ * Compiles into another directory and then moves it: dist must have no old files, and must be complete while others use
+ * it.
+ */
 function compileTypeScript() {
   const dist = join(ROOT, 'dist');
   const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
@@ -56,8 +60,8 @@ function prebuild(architecture) {
 }
 
 /**
- * Copies the headers of Node-API and their licences into the package. Only a build of the addon from the installed package
- * needs them, so they are not dependencies.
+ * Copies the headers of Node-API and their licences into the package. Only a build of the addon from the installed
+ * package needs them, so they are not dependencies.
  */
 function copyHeaders() {
   const include = join(ROOT, 'prebuilds', 'include');

@@ -1,9 +1,9 @@
 /**
- * Prepares a fresh clone: installs the dependencies, builds the addon and compiles the TypeScript. Steps that are up to date
- * are skipped. It imports no dependency, because it runs before they are installed.
+ * Prepares a fresh clone: installs the dependencies, builds the addon and compiles the TypeScript. Steps that are up to
+ * date are skipped. It imports no dependency, because it runs before they are installed.
  *
- * `node scripts/setup.mjs`, or setup() from another script. It writes one line to stderr for each step that it runs. Only
- * samples go to the stdout of `npm start`.
+ * `node scripts/setup.mjs`, or setup() from another script. It writes one line to stderr for each step that it runs.
+ * Only samples go to the stdout of `npm start`.
  */
 
 import { createHash } from 'node:crypto';
@@ -49,15 +49,15 @@ function installDependencies() {
   const quiet = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const clean = attempt('npm', ['ci', ...quiet]);
   if (!clean.failed) return;
-  // npm ci fails when the lock file does not list the optional packages of every platform, which happens when the registry
-  // lacks some of them. npm install uses the same versions and accepts such a lock file.
+  // npm ci fails when the lock file does not list the optional packages of every platform, which happens when the
+  // registry lacks some of them. npm install uses the same versions and accepts such a lock file.
   if (!clean.output.includes('EUSAGE')) throw new ScriptError('npm ci failed', clean.output);
   run('npm', ['install', '--no-save', ...quiet], 'npm install failed');
 }
 
 /**
- * Whether node_modules contains the packages of package-lock.json. npm writes the list of installed packages to a file there.
- * Optional packages for other machines may be missing.
+ * Whether node_modules contains the packages of package-lock.json. npm writes the list of installed packages to a file
+ * there. Optional packages for other machines may be missing.
  */
 function dependenciesAreInstalled() {
   const installedLock = join(ROOT, 'node_modules/.package-lock.json');
@@ -90,8 +90,8 @@ function typescriptInputs() {
 }
 
 /**
- * Runs a step when its inputs have changed since it was last run, or its output is missing. `npm run build:ts` removes the
- * stamp, because the sources it compiled may be changed back before the next set-up.
+ * Runs a step when its inputs have changed since it was last run, or its output is missing. `npm run build:ts` removes
+ * the stamp, because the sources it compiled may be changed back before the next set-up.
  */
 function step(name, description, inputs, output, action) {
   const stamp = join(STAMPS, name);

@@ -1,7 +1,8 @@
 /**
- * A long read, as root: `node scripts/soak.mjs [--records N] [--order cpu|time]`. Producers write samples on every CPU as
- * fast as they can. The reader reads a hundred million of them by default and compares every byte. Then it prints how many
- * were received, lost and emitted, the duration, and the memory at the beginning and the end. Exit code 1 on any error.
+ * A long read, as root: `node scripts/soak.mjs [--records N] [--order cpu|time]`. Producers write samples on every CPU
+ * as fast as they can. The reader reads a hundred million of them by default and compares every byte. Then it prints
+ * how many were received, lost and emitted, the duration, and the memory at the beginning and the end. Exit code 1 on
+ * any error.
  */
 
 import { spawnSync } from 'node:child_process';

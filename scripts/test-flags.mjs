@@ -12,9 +12,9 @@
  *   under load, and an engine many times slower makes another load of it;
  * - test/process but for the lifetimes in jest's own process: what those tests start is a node without the flags.
  *   test/process/ring/engine-flags.test.ts starts one with each.
- * Only jitless runs the command, the programs and the host as well. The others run what handles the bytes and the memory
- * of rings: the kinds of stress because they are five times slower still, with a tenth of the random cases; and strings
- * because only the loops make code from strings.
+ * Only jitless runs the command, the programs and the host as well. The others run what handles the bytes and the
+ * memory of rings: the kinds of stress because they are five times slower still, with a tenth of the random cases; and
+ * strings because only the loops make code from strings.
  */
 
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * Runs test/kernels in small machines with Debian's kernels, as root or not: `node scripts/test-kernels.mjs [NAME…]`,
- * by default all of them. The machines are emulated and not virtualised, because many hosts can't virtualise. They have two
- * CPUs, no disk and no network. They run the dist and the addon of this checkout.
+ * by default all of them. The machines are emulated and not virtualised, because many hosts can't virtualise. They have
+ * two CPUs, no disk and no network. They run the dist and the addon of this checkout.
  *
  * Kernels, and the arm64 system's libraries, are downloaded by apt-get from the Debian release of this machine, and
  * arm64's Node by npm; they stay in the system's folder for temporary files. Needs FOR_KERNELS of shared/programs.mjs,
@@ -136,7 +136,9 @@ class Packages {
   }
 }
 
-/** A directory that only this user can write to, so that nobody else can change the downloaded files before they run. */
+/**
+ * A directory that only this user can write to, so that nobody else can change the downloaded files before they run.
+ */
 function ownCache() {
   const directory = join(tmpdir(), `perfring-kernels-${process.getuid()}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });

@@ -123,7 +123,9 @@ function compile(name, sources, flags) {
   return program;
 }
 
-/** Runs as many commands at a time as there are CPUs. If one fails, the others still run, and then an error is thrown. */
+/**
+ * Runs as many commands at a time as there are CPUs. If one fails, the others still run, and then an error is thrown.
+ */
 function inParallel(commands) {
   const lines = commands.map((words) => words.join(' ')).join('\n');
   runShown('xargs', ['-P', String(availableParallelism()), '-I', '{}', 'sh', '-c', '{}'], lines);

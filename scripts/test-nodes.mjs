@@ -2,8 +2,8 @@
  * Runs the tests under other versions of Node: `node scripts/test-nodes.mjs [--all] [22] [24]`. The binaries come from
  * npm packages, into .setup; the addon is the one that is built already, and serves every version.
  *
- * Without --all it runs the tests that depend on the version of Node: units, native calls, waking, lifetimes. It leaves out
- * the floods and random runs, which test the protocol, and the command.
+ * Without --all it runs the tests that depend on the version of Node: units, native calls, waking, lifetimes. It leaves
+ * out the floods and random runs, which test the protocol, and the command.
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

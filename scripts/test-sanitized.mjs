@@ -7,8 +7,8 @@
  *   terminated leave node's own memory, and so do compilers that tests run.
  *
  * Left out are floods and random runs (test/integration/perf-array/perf-map-reader-stress and -random-runs), which an
- * addon several times slower makes into another load; the fuzzers themselves, whose findings are kept as tests and run here; and tests that
- * go nowhere near the addon, or start the one of the package.
+ * addon several times slower makes into another load; the fuzzers themselves, whose findings are kept as tests and run
+ * here; and tests that go nowhere near the addon, or start the one of the package.
  */
 
 import { execFileSync } from 'node:child_process';

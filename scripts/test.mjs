@@ -1,6 +1,6 @@
 /**
- * `npm test`: the set-up, then the tests. Arguments go to jest: `npm test -- --selectProjects unit`, `npm test -- merge`.
- * Without privilege what needs it is skipped, and says what is missing; with CI=true a skip is a failure.
+ * `npm test`: the set-up, then the tests. Arguments go to jest: `npm test -- --selectProjects unit`, `npm test --
+ * merge`. Without privilege what needs it is skipped, and says what is missing; with CI=true a skip is a failure.
  *
  * `npm test -- --count …` prints only the counts, and the output of what failed: for .ci/run.
  */

@@ -8,7 +8,8 @@ const node = (program) => [process.execPath, join(subjects, program)];
 export const BASE = 'libbpf sample_cb';
 
 /**
- * The contenders of each row, perfring's first. `variant` is sent to the subject. A peer that was not built is left out.
+ * The contenders of each row, perfring's first. `variant` is sent to the subject. A peer that was not built is left
+ * out.
  * @param {ReturnType<import('./build.mjs').buildAll>} built
  */
 export function contenders(built) {

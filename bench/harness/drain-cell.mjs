@@ -6,8 +6,8 @@ import { Subject } from './subject.mjs';
 const BYTES_A_ROUND = 8 << 20;
 
 /**
- * Calls of each reader in JavaScript before the first round: what belongs to a call and not to a record is compiled by V8
- * after some thousand calls. C and Go are compiled before they start.
+ * Calls of each reader in JavaScript before the first round: what belongs to a call and not to a record is compiled by
+ * V8 after some thousand calls. C and Go are compiled before they start.
  */
 const WARM_UP_CALLS = 4000;
 /** More calls, on full rings, for what happens once a lap or a loss; no more than so many bytes of records. */
@@ -32,8 +32,8 @@ function recordsThatFit(ringBytes, payload, sizes) {
 
 /**
  * One cell of a drain table: the contenders take turns, round by round, each round beginning with the next of them.
- * Each has a process, a map and an open ring of its own for the whole cell, and in JavaScript it is called first. A turn fills and drains the ring once
- * unmeasured, for what the others' turns took from the caches, and then measures.
+ * Each has a process, a map and an open ring of its own for the whole cell, and in JavaScript it is called first. A
+ * turn fills and drains the ring once unmeasured, for what the others' turns took from the caches, and then measures.
  * @returns {Promise<{ name: string, nanoseconds: object | null, perRound: number[], discarded: number }[]>}
  *   nanoseconds a record. A turn that missed or lost a record measured something else: it is discarded and counted.
  */
@@ -107,8 +107,9 @@ async function openRing(bench, { contender, reader, source }, { payload, sizes, 
 }
 
 /**
- * Full rings first, then nothing to read for a while, then calls that find as much as the reader that waits is woken for: so
- * V8 has seen what is rare before it compiles, and does not throw its code away over it in the middle of a round.
+ * Full rings first, then nothing to read for a while, then calls that find as much as the reader that waits is woken
+ * for: so V8 has seen what is rare before it compiles, and does not throw its code away over it in the middle of a
+ * round.
  */
 async function warmUp(seats, attempt, { payload, ringBytes, records }) {
   const drain = (records, cycles) => (seat) => seat.reader.ask({ do: 'drain', records, cycles });

@@ -12,8 +12,8 @@ export function allowedCpus() {
 }
 
 /**
- * Which CPU each process runs on: the readers on the last one, the producer on the one before, and the driver on the first.
- * The driver sleeps while something is measured. It pins itself.
+ * Which CPU each process runs on: the readers on the last one, the producer on the one before, and the driver on the
+ * first. The driver sleeps while something is measured. It pins itself.
  */
 export function assignCpus() {
   const cpus = allowedCpus();

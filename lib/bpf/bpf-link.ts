@@ -2,8 +2,8 @@ import type { BpfLinkHandle, NativeAddon } from '../addon/contract';
 import { pinError } from './bpf-error';
 
 /**
- * An attached program. It runs until the attachment is closed. Keep a reference to it as long as the program should run:
- * when the attachment is garbage-collected, the program is detached.
+ * An attached program. It runs until the attachment is closed. Keep a reference to it as long as the program should
+ * run: when the attachment is garbage-collected, the program is detached.
  */
 export interface Attachment {
   /** Whether {@link close} was called. */

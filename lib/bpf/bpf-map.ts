@@ -132,7 +132,8 @@ export class BpfMap {
   }
 
   /**
-   * Opens a map by a descriptor, which is duplicated and stays the caller's. Both descriptors refer to the same open file.
+   * Opens a map by a descriptor, which is duplicated and stays the caller's. Both descriptors refer to the same open
+   * file.
    * @throws PerfSystemError EBADF when the descriptor is not open
    * @throws PerfRingError ERR_PERF_MAP_TYPE when it is not a map
    */
@@ -185,7 +186,8 @@ export class BpfMap {
   }
 
   /**
-   * The length of a value in lookups and updates, in bytes: for a per-CPU map, the values of all possible CPUs together.
+   * The length of a value in lookups and updates, in bytes: for a per-CPU map, the values of all possible CPUs
+   * together.
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map when /sys can't be read for the number of possible CPUs
    */
   get valueBytes(): number {
@@ -251,7 +253,8 @@ export class BpfMap {
   }
 
   /**
-   * Every entry, in the map's own order: of a per-CPU map with the parts of all CPUs. What changes meanwhile may be there or not.
+   * Every entry, in the map's own order: of a per-CPU map with the parts of all CPUs. What changes meanwhile may be
+   * there or not.
    *
    * ```ts
    * for (const [key, value] of map.entries()) console.log(key, value);
@@ -281,8 +284,8 @@ export class BpfMap {
   }
 
   /**
-   * Pins the map at a path in a bpf file system. The pin keeps the map after every descriptor is closed, until the file is
-   * removed.
+   * Pins the map at a path in a bpf file system. The pin keeps the map after every descriptor is closed, until the file
+   * is removed.
    * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
    */
   pin(path: string): void {
@@ -292,7 +295,9 @@ export class BpfMap {
     throw pinError(result, `map ${this.#title}`, path);
   }
 
-  /** Closes the descriptor. Idempotent. The kernel keeps the map while a program, a pin or another descriptor uses it. */
+  /**
+   * Closes the descriptor. Idempotent. The kernel keeps the map while a program, a pin or another descriptor uses it.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -363,7 +368,9 @@ function checkRingBufferShape(
   );
 }
 
-/** Checks a name for a map or program. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the kernel would refuse it */
+/**
+ * Checks a name for a map or program. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the kernel would refuse it
+ */
 export function checkObjectName(name: string): void {
   checkString(name, 'name');
   if (/^[A-Za-z0-9_.]*$/.test(name) && name.length < BPF_OBJ_NAME_LEN) return;

@@ -158,7 +158,8 @@ export class BpfObject {
   }
 
   /**
-   * Verifies the programs and loads them with their maps, on a thread of Node's pool. It can be called again after it failed.
+   * Verifies the programs and loads them with their maps, on a thread of Node's pool. It can be called again after it
+   * failed.
    * @returns this object
    * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED with the end of the verifier's `log`, the last lines in the message
    * @throws PerfRingError ERR_PERF_RELOCATION, with what the kernel lacks; ERR_PERF_INVALID_ARGUMENT for an unknown program;
@@ -247,8 +248,8 @@ export class BpfObject {
   }
 
   /**
-   * Detaches what is attached, newest first, and closes programs, maps and the object. Idempotent. What is pinned lives on. A
-   * load that is under way rejects with ERR_PERF_CLOSED when it has ended.
+   * Detaches what is attached, newest first, and closes programs, maps and the object. Idempotent. What is pinned lives
+   * on. A load that is under way rejects with ERR_PERF_CLOSED when it has ended.
    */
   close(): void {
     if (this.#state === 'closed') return;

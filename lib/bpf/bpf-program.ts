@@ -43,7 +43,10 @@ export interface TestRunOptions {
   readonly cpu?: number;
 }
 
-/** The size of the log buffer begins here and is multiplied by four until the verifier's text fits, or up to the largest. */
+/**
+ * The size of the log buffer begins here and is multiplied by four until the verifier's text fits, or up to the
+ * largest.
+ */
 const FIRST_LOG_BYTES = 64 * 1024;
 const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 
@@ -92,9 +95,9 @@ export class BpfProgram {
       );
     }
     // The first attempt has no log, because a log makes verification slower and most programs are accepted.
-    const answer = native.bpfProgramLoad(type, instructions, license, name, NONE);
-    if (typeof answer !== 'number') return new BpfProgram(native, answer, name);
-    if (!isOfVerifier(answer)) throw loadError(answer, '', type, bytes / BPF_INSN_BYTES, name);
+    const result = native.bpfProgramLoad(type, instructions, license, name, NONE);
+    if (typeof result !== 'number') return new BpfProgram(native, result, name);
+    if (!isOfVerifier(result)) throw loadError(result, '', type, bytes / BPF_INSN_BYTES, name);
     let log = NONE;
     let retry: OrErrno<BpfProgramHandle> = result;
     for (let size = FIRST_LOG_BYTES; size <= LARGEST_LOG_BYTES; size *= 4) {
@@ -102,11 +105,11 @@ export class BpfProgram {
       retry = native.bpfProgramLoad(type, instructions, license, name, log);
       if (!isErrno(retry, 'ENOSPC')) break;
     }
-    if (typeof again !== 'number') return new BpfProgram(native, again, name);
+    if (typeof retry !== 'number') return new BpfProgram(native, retry, name);
     // A log that is still too short explains the same failure. If the second attempt failed for another reason, its log
     // does not explain the first failure.
-    const text = again === answer || isErrno(again, 'ENOSPC') ? textOf(log) : '';
-    throw loadError(answer, text, type, bytes / BPF_INSN_BYTES, name);
+    const text = retry === result || isErrno(retry, 'ENOSPC') ? textOf(log) : '';
+    throw loadError(result, text, type, bytes / BPF_INSN_BYTES, name);
   }
 
   /** The program of a handle, which is closed with it. @internal */
@@ -178,7 +181,8 @@ export class BpfProgram {
   }
 
   /**
-   * Attaches the program to a tracepoint, on every CPU. Needs a mounted tracefs that this user can read, or CAP_SYS_ADMIN.
+   * Attaches the program to a tracepoint, on every CPU. Needs a mounted tracefs that this user can read, or
+   * CAP_SYS_ADMIN.
    * @throws PerfRingError ERR_PERF_TRACEPOINT_UNKNOWN when the kernel has no tracepoint of that name
    * @throws PerfSystemError of the call that failed; its message says what to do
    */
@@ -207,7 +211,9 @@ function titleOf(name: string): string {
   return name === '' ? 'a program without a name' : `program "${name}"`;
 }
 
-/** Errnos of bpf(BPF_PROG_LOAD) that do not depend on the program: no permission, interrupted, out of memory or files. */
+/**
+ * Errnos of bpf(BPF_PROG_LOAD) that do not depend on the program: no permission, interrupted, out of memory or files.
+ */
 const NOT_OF_VERIFIER = ['EPERM', 'ENOSYS', 'EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE'] as const;
 
 /** Whether the verifier may have caused the failure, so that its log explains it. */

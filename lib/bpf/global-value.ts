@@ -5,8 +5,8 @@ import { shown } from '../input/shown';
 import { isUint8Array, spanOfArray } from '../input/view-span';
 
 /**
- * A value of a global variable, by its type: a number for integers of up to 32 bits, enums and floats, a bigint for those of 64, a
- * boolean, text for an array of `char`, and the bytes of anything else.
+ * A value of a global variable, by its type: a number for integers of up to 32 bits, enums and floats, a bigint for
+ * those of 64, a boolean, text for an array of `char`, and the bytes of anything else.
  */
 export type GlobalValue = number | bigint | boolean | string | Uint8Array;
 

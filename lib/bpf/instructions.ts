@@ -14,8 +14,8 @@
  * ]);
  * ```
  *
- * Registers: r0 is the result; r1 to r5 are the arguments of a call, which overwrites them; a call keeps r6 to r9; r10 is
- * read-only and points to the end of the 512-byte stack. The `offset` of a memory access is in bytes from `base`.
+ * Registers: r0 is the result; r1 to r5 are the arguments of a call, which overwrites them; a call keeps r6 to r9; r10
+ * is read-only and points to the end of the 512-byte stack. The `offset` of a memory access is in bytes from `base`.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/bpf/standardization/instruction-set.rst
  */
@@ -229,7 +229,9 @@ export function store(width: Width, base: Register, offset: number, value: Opera
   });
 }
 
-/** Writes `bytes` zero bytes from r10 + offset on; both are multiples of 8. Helpers must not read uninitialised stack. */
+/**
+ * Writes `bytes` zero bytes from r10 + offset on; both are multiples of 8. Helpers must not read uninitialised stack.
+ */
 export function zeroStack(offset: number, bytes: number): Line[] {
   const areWords = [offset, bytes].every((number) => Number.isInteger(number) && number % 8 === 0);
   if (!areWords || offset < -STACK_BYTES || bytes < 0 || offset + bytes > 0) {

@@ -16,7 +16,10 @@ import { objectError } from './object-error';
 import { LibbpfLink } from './object-link';
 import { type AttachKind, partsOf, type Section, sectionOf, symbolOf } from './object-section';
 
-/** What a program is attached to, where its section doesn't say it, or to another target. Which fields count depends on the section. */
+/**
+ * What a program is attached to, where its section doesn't say it, or to another target. Which fields count depends on
+ * the section.
+ */
 export interface AttachTarget {
   /** `sched_switch` for `raw_tp`, `sched/sched_switch` for `tp`. */
   readonly tracepoint?: string;

@@ -7,8 +7,8 @@ interface LoadResult {
 }
 
 /**
- * Loads an object on a thread of the pool, once. When the signal aborts, a load that waits for its thread is taken back; one that has
- * begun goes on.
+ * Loads an object on a thread of the pool, once. When the signal aborts, a load that waits for its thread is taken
+ * back; one that has begun goes on.
  */
 export async function runLoad(
   native: NativeAddon,

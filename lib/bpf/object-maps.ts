@@ -71,8 +71,8 @@ export function checkReplacement(
 }
 
 /**
- * Sizes that the kernel takes. A program's source may name the type of a ring's events as that of its values: then libbpf
- * reads their size, which the kernel refuses.
+ * Sizes that the kernel takes. A program's source may name the type of a ring's events as that of its values: then
+ * libbpf reads their size, which the kernel refuses.
  */
 function shapeOf({ type, keySize, valueSize }: BpfObjectMapInfo): { keySize: number; valueSize: number } {
   if (type === BPF_MAP_TYPE_PERF_EVENT_ARRAY) return { keySize: 4, valueSize: 4 };

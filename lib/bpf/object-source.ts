@@ -13,7 +13,10 @@ export function nameOf(source: unknown): string {
   return typeof source === 'string' ? basename(source) : 'object';
 }
 
-/** As the prefix of the kernel's names: libbpf puts a map's section after it: `exec.rodata`. A dot in the name would look like a section. */
+/**
+ * As the prefix of the kernel's names: libbpf puts a map's section after it: `exec.rodata`. A dot in the name would
+ * look like a section.
+ */
 export function kernelName(name: string): string {
   return name.replace(/(\.bpf)?\.o$/, '').replaceAll('.', '_');
 }
@@ -30,8 +33,8 @@ export function bytesOf(source: string | Uint8Array): Uint8Array {
 }
 
 /**
- * libbpf 1.1 checks the places of sections and symbols, but follows the numbers of types and names in BTF wherever they lead; from
- * 1.3 on it checks those too.
+ * libbpf 1.1 checks the places of sections and symbols, but follows the numbers of types and names in BTF wherever they
+ * lead; from 1.3 on it checks those too.
  */
 function checkObject(bytes: Uint8Array): void {
   const types = elfSections(bytes).filter(({ name }) => name === '.BTF');

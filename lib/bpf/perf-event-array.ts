@@ -21,12 +21,13 @@ export interface PerfEventArrayOptions {
 }
 
 /**
- * A BPF_MAP_TYPE_PERF_EVENT_ARRAY. The slot of a CPU contains the perf event that gets the samples of programs running on
- * that CPU.
+ * A BPF_MAP_TYPE_PERF_EVENT_ARRAY. The slot of a CPU contains the perf event that gets the samples of programs running
+ * on that CPU.
  *
- * A slot belongs to the open file of the map through which it was filled; when that file is released, the kernel empties
- * the slot. So one object keeps one descriptor from open to close, and fills slots only through it. Filling a slot takes
- * it from another reader that had filled it. Neither the kernel nor this class reports that, because slots can't be read.
+ * A slot belongs to the open file of the map through which it was filled; when that file is released, the kernel
+ * empties the slot. So one object keeps one descriptor from open to close, and fills slots only through it. Filling a
+ * slot takes it from another reader that had filled it. Neither the kernel nor this class reports that, because slots
+ * can't be read.
  *
  * @see perf_event_fd_array_release() in https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/arraymap.c
  */
@@ -113,8 +114,8 @@ export class PerfEventArray {
   }
 
   /**
-   * Puts an event into the slot of a CPU. From now on programs on that CPU write to it; an event that was in the slot gets
-   * no more samples. Map the event's ring first: without a ring the kernel refuses samples.
+   * Puts an event into the slot of a CPU. From now on programs on that CPU write to it; an event that was in the slot
+   * gets no more samples. Map the event's ring first: without a ring the kernel refuses samples.
    * @param event a PERF_COUNT_SW_BPF_OUTPUT event of that CPU, such as `storage.event`. The kernel accepts any event here,
    *   but with another one bpf_perf_event_output fails
    * @throws PerfRingError ERR_PERF_NO_SUCH_CPU past the last slot, ERR_PERF_CLOSED
@@ -162,13 +163,14 @@ export class PerfEventArray {
   }
 
   /**
-   * Empties the slots that were filled through this object and closes the descriptor. Idempotent. It tries every step and
-   * then throws the first error.
+   * Empties the slots that were filled through this object and closes the descriptor. Idempotent. It tries every step
+   * and then throws the first error.
    */
   close(): void {
     if (this.#map.closed) return;
     let failure: { readonly error: unknown } | undefined;
-    // When the kernel empties the slots, it keeps events that another reader has put in since. clear() would remove them.
+    // When the kernel empties the slots, it keeps events that another reader has put in since. clear() would remove
+    // them.
     if (this.#outlivesClose) {
       for (const cpu of [...this.#filled]) {
         try {

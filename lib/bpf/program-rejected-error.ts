@@ -18,7 +18,10 @@ export class ProgramRejectedError extends PerfRingError {
   }
 }
 
-/** Whether lockdown is the reason: it removes the helpers that read kernel memory, and the log says only that they are missing. */
+/**
+ * Whether lockdown is the reason: it removes the helpers that read kernel memory, and the log says only that they are
+ * missing.
+ */
 function isRefusedByLockdown(log: string): boolean {
   return /(?:cannot use helper|unknown func) bpf_probe_read/.test(log) && lockdown() === 'confidentiality';
 }

@@ -33,9 +33,10 @@ const MOST_ATTEMPTS = 4;
 export type SlotState = 'ours' | 'other' | 'empty' | 'unknown';
 
 /**
- * Finds out whether an event is still in a slot of a perf event array. Slots can't be read, and the kernel does not report
- * when another reader takes one. But a BPF program can read how many nanoseconds the event in a slot has been enabled, and
- * the owner of an event can read the same by read(2). The time differs between events, so equal times mean the same event.
+ * Finds out whether an event is still in a slot of a perf event array. Slots can't be read, and the kernel does not
+ * report when another reader takes one. But a BPF program can read how many nanoseconds the event in a slot has been
+ * enabled, and the owner of an event can read the same by read(2). The time differs between events, so equal times mean
+ * the same event.
  *
  * @see bpf_perf_event_read_value() in https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c
  */
@@ -80,7 +81,8 @@ export class SlotProbe {
         between >= LONGEST_NANOSECONDS || BigInt.asUintN(32, BigInt(result) - before) <= between + 1n;
       // One mismatch is not enough: giving up a slot by mistake is worse than one more attempt.
       if (!isBetween && ++mismatches === 2) return 'other';
-      // When the two reads are far apart, the time of another event that was opened shortly before or after fits as well.
+      // When the two reads are far apart, the time of another event that was opened shortly before or after fits as
+      // well.
       if (isBetween && between < CERTAIN_NANOSECONDS) return 'ours';
     }
     return 'unknown';
@@ -100,7 +102,10 @@ export class SlotProbe {
   }
 }
 
-/** The program: it returns the low 32 bits of the enabled time with the lowest bit set (odd), or the errno times 2 (even). */
+/**
+ * The program: it returns the low 32 bits of the enabled time with the lowest bit set (odd), or the errno times 2
+ * (even).
+ */
 function slotProgram(arrayFd: number): Line[] {
   return [
     loadMapFd('r1', arrayFd),

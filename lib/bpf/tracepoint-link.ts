@@ -15,8 +15,8 @@ import type { Attachment } from './bpf-link';
 import { bpfError } from './bpf-error';
 
 /**
- * A program attached to a tracepoint through one perf event of that tracepoint. It runs on every CPU, although the event
- * was opened on one. Closing the event detaches the program.
+ * A program attached to a tracepoint through one perf event of that tracepoint. It runs on every CPU, although the
+ * event was opened on one. Closing the event detaches the program.
  *
  * @see perf_event_attach_bpf_prog() in https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c
  */
@@ -98,7 +98,8 @@ function unreadableId(errno: number, category: string, name: string): Error {
       ? 'tracefs is not mounted here'
       : 'only root and its group may read tracefs';
   const advice = `${why}; run as root, or run as root once: ${tracefsCommand()}`;
-  // ENOSYS, ENODEV: tracefs is not mounted, and the kernel can't mount it for this call (before 5.2, or without tracefs).
+  // ENOSYS, ENODEV: tracefs is not mounted, and the kernel can't mount it for this call (before 5.2, or without
+  // tracefs).
   return bpfError(errno, 'open', `reading ${what}`, {
     EACCES: advice,
     EPERM: advice,

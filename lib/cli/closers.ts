@@ -1,4 +1,7 @@
-/** A list of steps that close resources. {@link close} runs all of them, last one first, and then throws the first error. */
+/**
+ * A list of steps that close resources. {@link close} runs all of them, last one first, and then throws the first
+ * error.
+ */
 export class Closers {
   readonly #steps: (() => unknown)[] = [];
 

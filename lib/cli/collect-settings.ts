@@ -191,8 +191,8 @@ function orderOf(
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * A snapshot leaves out as many bytes at its oldest end as the largest record has. For built-in programs the largest sample
- * is known, so fewer bytes are left out.
+ * A snapshot leaves out as many bytes at its oldest end as the largest record has. For built-in programs the largest
+ * sample is known, so fewer bytes are left out.
  */
 function marginOf(source: Source): Pick<FlightRecorderOptions, 'largestRecordBytes'> {
   if (source.kind !== 'builtin') return {};

@@ -17,8 +17,8 @@ import { styleFor } from './style';
 const STUCK_MILLISECONDS = 5000;
 
 /**
- * Runs a collection to its end. Samples go to stdout or a file, everything else to stderr. All resources are closed at the
- * end, also after an error.
+ * Runs a collection to its end. Samples go to stdout or a file, everything else to stderr. All resources are closed at
+ * the end, also after an error.
  * @throws CommandError, and the errors of the library
  */
 export async function collect(settings: CollectSettings): Promise<void> {
@@ -89,8 +89,8 @@ function openFile(output: CollectSettings['output']): OutputFile | undefined {
 }
 
 /**
- * After a stop signal, gives up output that accepts no bytes. A pager blocks the output until the user scrolls, and a user
- * who has stopped the command should not have to.
+ * After a stop signal, gives up output that accepts no bytes. A pager blocks the output until the user scrolls, and a
+ * user who has stopped the command should not have to.
  */
 function abandonWhenStuck(output: SampleOutput, stop: StopRequest): void {
   void stop.signalled.then(() => {

@@ -155,7 +155,10 @@ function packageVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-/** Makes one line of commander's message, such as `error: unknown option '--fromat'\n(Did you mean --format?)`, and adds how to get help. */
+/**
+ * Makes one line of commander's message, such as `error: unknown option '--fromat'\n(Did you mean --format?)`, and adds
+ * how to get help.
+ */
 function asUsageError(error: CommanderError, args: readonly string[]): CommandError {
   if (error.code === 'commander.help') {
     const [first, unknown] = args;

@@ -14,7 +14,9 @@ function jsonOf(diagnosis: Diagnosis): string {
   return `${JSON.stringify(diagnosis, undefined, 2)}\n`;
 }
 
-/** One line for each check, followed by the command that fixes it if there is one; at the end, whether `collect` works. */
+/**
+ * One line for each check, followed by the command that fixes it if there is one; at the end, whether `collect` works.
+ */
 export function diagnosisText({ checks, ready }: Diagnosis, style: Style): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap((check) => linesOf(check, width, style));

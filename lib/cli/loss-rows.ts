@@ -3,8 +3,8 @@ import type { RecordFormat } from './formats/formats';
 
 /**
  * Writes a row for each PERF_RECORD_LOST, at its place among the samples. The kernel writes such a record only together
- * with the next sample, so at the end there can be losses without one: they get a last row. The rows of a CPU add up to the
- * number that the kernel counted.
+ * with the next sample, so at the end there can be losses without one: they get a last row. The rows of a CPU add up to
+ * the number that the kernel counted.
  */
 export class LossRows {
   readonly #format: RecordFormat;

@@ -14,10 +14,10 @@ import { codeOf, CommandError } from './failure';
 type OutputKind = 'new file' | 'old file' | 'device' | 'pipe';
 
 /**
- * The file of `--output`. Only the owner can read a new file, because samples show what other users do. An existing file
- * is opened only with `--force`, and emptied only by {@link OutputFile.empty}. Devices and named pipes have no content to
- * overwrite, so they need no `--force`. A symbolic link at the end of the path is never followed: everyone who may write
- * to the directory could let it point to any file.
+ * The file of `--output`. Only the owner can read a new file, because samples show what other users do. An existing
+ * file is opened only with `--force`, and emptied only by {@link OutputFile.empty}. Devices and named pipes have no
+ * content to overwrite, so they need no `--force`. A symbolic link at the end of the path is never followed: everyone
+ * who may write to the directory could let it point to any file.
  */
 export class OutputFile {
   readonly path: string;
@@ -71,7 +71,9 @@ export class OutputFile {
     return this.#kind === 'pipe';
   }
 
-  /** Empties an existing file. Call it after everything has been opened, so that a failure leaves the file unchanged. */
+  /**
+   * Empties an existing file. Call it after everything has been opened, so that a failure leaves the file unchanged.
+   */
   empty(): void {
     if (this.#kind === 'old file') ftruncateSync(this.fd);
   }

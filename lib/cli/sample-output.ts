@@ -6,12 +6,14 @@ import type { CommandError } from './failure';
 import type { OutputFile } from './output-file';
 import { isReaderGone, writeError } from './write-error';
 
-/** The most bytes of one write. It is small, so that {@link SampleOutput.bytesWritten} grows while the output is slow. */
+/**
+ * The most bytes of one write. It is small, so that {@link SampleOutput.bytesWritten} grows while the output is slow.
+ */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * The output of the samples. The caller awaits each write before the next one, so memory stays bounded when the output is
- * slow.
+ * The output of the samples. The caller awaits each write before the next one, so memory stays bounded when the output
+ * is slow.
  */
 export class SampleOutput {
   readonly #stream: Writable;

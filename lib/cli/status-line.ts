@@ -11,7 +11,10 @@ export interface StatusTerminal {
 const REDRAW_MILLISECONDS = 250;
 const ERASE_LINE = '\r\u001b[2K';
 
-/** Shows rate, bytes and losses, in total and for each CPU, on one line of a terminal. It is redrawn four times a second. */
+/**
+ * Shows rate, bytes and losses, in total and for each CPU, on one line of a terminal. It is redrawn four times a
+ * second.
+ */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
   readonly #stats: () => ReaderStats;
@@ -88,8 +91,8 @@ export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, 
 }
 
 /**
- * `1.23 k samples/s, 98 KiB/s, 12,345 in total, lost 34 (cpu 0: 30, cpu 3: 4) | cpu 0: 930/s, 74 KiB/s | …`. Losses come
- * before the CPUs, because a narrow terminal does not show the whole line.
+ * `1.23 k samples/s, 98 KiB/s, 12,345 in total, lost 34 (cpu 0: 30, cpu 3: 4) | cpu 0: 930/s, 74 KiB/s | …`. Losses
+ * come before the CPUs, because a narrow terminal does not show the whole line.
  * @param columns the width that the line is cut to. If not all CPUs fit, the busiest are shown
  */
 export function statusText(stats: ReaderStats, rates: Rates, columns: number): string {

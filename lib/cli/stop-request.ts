@@ -8,8 +8,8 @@ type StopSignal = (typeof SIGNALS)[number];
 export type StopReason = 'signal' | 'duration' | 'count';
 
 /**
- * A request to end the collection, by a signal, the duration or the count. The first signal ends it in the normal way. The
- * second one ends the process at once; the kernel then frees its resources.
+ * A request to end the collection, by a signal, the duration or the count. The first signal ends it in the normal way.
+ * The second one ends the process at once; the kernel then frees its resources.
  */
 export class StopRequest {
   /** Resolves with the first reason. */

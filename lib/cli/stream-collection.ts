@@ -15,8 +15,8 @@ import { summaryText } from './summary';
 export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close' | 'stats'>;
 
 /**
- * Writes samples as they arrive. The next batch is visited only after the output has accepted the last one. When the output
- * is slow, the rings fill up, and the kernel counts the samples that it can't write.
+ * Writes samples as they arrive. The next batch is visited only after the output has accepted the last one. When the
+ * output is slow, the rings fill up, and the kernel counts the samples that it can't write.
  */
 export class StreamCollection implements Collection {
   readonly #reader: StreamingReader;

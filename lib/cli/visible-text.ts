@@ -13,8 +13,8 @@ const PLAIN = /^[ -[\]-~]*$/;
 const NAMED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Makes text of a sample safe for a terminal. The names of commands and files in samples come from any user and may contain
- * escape sequences. Each such character is replaced by an escape: `\x1b`, `\u202e`, `\\`.
+ * Makes text of a sample safe for a terminal. The names of commands and files in samples come from any user and may
+ * contain escape sequences. Each such character is replaced by an escape: `\x1b`, `\u202e`, `\\`.
  */
 export function visibleText(text: string): string {
   return PLAIN.test(text) ? text : text.replace(NOT_PLAIN, escapeOf);

@@ -125,8 +125,8 @@ function outsideUserNamespace(name: CheckedCapability): string {
 }
 
 /**
- * The fix is not setcap on node: that would give the capabilities to every script of every user. docs/security.md says how
- * a service gets them.
+ * The fix is not setcap on node: that would give the capabilities to every script of every user. docs/security.md says
+ * how a service gets them.
  */
 function sameProgramAsRoot(): string {
   const [, script] = process.argv;

@@ -23,8 +23,8 @@ export interface Diagnosis {
 
 /**
  * Checks everything that a collection needs, and tries one: it opens events and rings on every online CPU, creates the
- * array and attaches the default program, and then closes them. It takes milliseconds. It does not throw when something is
- * missing on the machine.
+ * array and attaches the default program, and then closes them. It takes milliseconds. It does not throw when something
+ * is missing on the machine.
  * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
  */
 export function diagnose(options: DiagnosisOptions = {}): Diagnosis {

@@ -11,7 +11,9 @@ export type AttachPoint =
   | { readonly kind: 'raw_tracepoint'; readonly name: string }
   | { readonly kind: 'tracepoint'; readonly category: string; readonly name: string };
 
-/** Which events a built-in program samples. Process ids are those of this process's PID namespace, as `ps` shows them. */
+/**
+ * Which events a built-in program samples. Process ids are those of this process's PID namespace, as `ps` shows them.
+ */
 export interface BuiltinOptions {
   /** Sample only the process with this id, which the kernel calls tgid. It must exist. */
   readonly tgid?: number;

@@ -26,9 +26,9 @@ import type { FieldDefinition } from '../../layout/sample-layout';
 import type { SampleScope } from './builtin-program';
 
 /**
- * `time` is CLOCK_MONOTONIC in nanoseconds, `tid` the id of the thread, and `pid` the id of the process, which the kernel
- * calls tgid. When this process is in a PID namespace other than the initial one, both are ids of that namespace, and 0
- * for threads outside it or in a nested one.
+ * `time` is CLOCK_MONOTONIC in nanoseconds, `tid` the id of the thread, and `pid` the id of the process, which the
+ * kernel calls tgid. When this process is in a PID namespace other than the initial one, both are ids of that
+ * namespace, and 0 for threads outside it or in a nested one.
  */
 export const SAMPLE_HEADER = [
   { name: 'time', kind: 'u64' },
@@ -41,7 +41,10 @@ export const SAMPLE_HEADER = [
 export const SAMPLE_HEADER_BYTES = 32;
 
 const TIME = 0;
-/** bpf_get_current_pid_tgid() returns tgid << 32 | tid. In little-endian memory tid comes first, as in struct bpf_pidns_info. */
+/**
+ * bpf_get_current_pid_tgid() returns tgid << 32 | tid. In little-endian memory tid comes first, as in struct
+ * bpf_pidns_info.
+ */
 const TID = 8;
 const PID = 12;
 const PIDNS_INFO_BYTES = 8;
@@ -91,7 +94,9 @@ function numbersIn({ device, inode }: PidNamespace, to: number): Line[] {
   ];
 }
 
-/** Jumps to {@link OUT} when the comparison with the process is true. @param namespace the one of the ids in the header */
+/**
+ * Jumps to {@link OUT} when the comparison with the process is true. @param namespace the one of the ids in the header
+ */
 function leaveIf(
   comparison: '==' | '!=',
   process: ProcessIdentity,

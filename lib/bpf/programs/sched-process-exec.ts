@@ -12,8 +12,8 @@ const LAYOUT = defineLayout([
   /** The user of the process. */
   { name: 'uid', kind: 'u32' },
   /**
-   * The id of the thread that called execve. It differs from `pid` when it was not the main thread; then it is 0 in a PID
-   * namespace other than the initial one, where the id is unknown.
+   * The id of the thread that called execve. It differs from `pid` when it was not the main thread; then it is 0 in a
+   * PID namespace other than the initial one, where the id is unknown.
    */
   { name: 'old_pid', kind: 'u32' },
   /** The file name that was passed to execve, cut to 255 bytes. */

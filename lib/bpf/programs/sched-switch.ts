@@ -8,7 +8,9 @@ const LAYOUT = defineLayout([
   ...SAMPLE_HEADER,
   /** 1 when the thread was preempted, 0 when it gave up the CPU. */
   { name: 'preempt', kind: 'u32' },
-  /** TASK_* bits: 0 runnable, 1 interruptible sleep, 2 uninterruptible sleep; 0xffffffff (unknown) before Linux 5.18. */
+  /**
+   * TASK_* bits: 0 runnable, 1 interruptible sleep, 2 uninterruptible sleep; 0xffffffff (unknown) before Linux 5.18.
+   */
   { name: 'prev_state', kind: 'u32' },
 ]);
 

@@ -8,7 +8,9 @@ export class NdjsonFormat implements RecordFormat {
   /** The name of each field, and the text before its value: `,"pid":`. */
   readonly #members: readonly (readonly [name: string, key: string])[];
   readonly #payloadHasTime: boolean;
-  /** The size of a complete sample in bytes. Shorter samples are not decoded; their bytes are written in hexadecimal. */
+  /**
+   * The size of a complete sample in bytes. Shorter samples are not decoded; their bytes are written in hexadecimal.
+   */
   readonly #size: number;
   #text = '';
 

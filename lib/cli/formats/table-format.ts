@@ -150,7 +150,8 @@ function commonColumns(zero: bigint): Column[] {
 
 function fieldColumn({ name, kind, size }: SampleField): Column {
   const isText = kind.startsWith('char[') || kind.startsWith('bytes[');
-  // A NUL-terminated string of 16 bytes has at most 15 characters. Longer fields are last in the table, without a limit.
+  // A NUL-terminated string of 16 bytes has at most 15 characters. Longer fields are last in the table, without a
+  // limit.
   const width = isText ? Math.min(size - 1, 15) : 6;
   return {
     title: name,
