@@ -163,7 +163,9 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
   if (given.overwrite !== undefined) return { kind: 'flight', options: { ...common, ...marginOf(source) } };
   const wakeup = wakeupOf(given.wakeup ?? 'moderated');
   if (given.latency !== undefined && wakeup !== 'moderated') {
-    throw usageError('--latency needs --wakeup moderated: with events:N and bytes:N the kernel decides when to wake');
+    throw usageError(
+      '--latency needs --wakeup moderated: with events:N and bytes:N the kernel decides when to wake',
+    );
   }
   return {
     kind: 'stream',

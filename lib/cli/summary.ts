@@ -67,7 +67,9 @@ function otherNotes({ late, corrupt, truncated }: Accounts): string[] {
     );
   }
   if (corrupt > 0) {
-    lines.push(`${formatCount(corrupt)} times a ring contained an invalid record, and its unread content was skipped`);
+    lines.push(
+      `${formatCount(corrupt)} times a ring contained an invalid record, and its unread content was skipped`,
+    );
   }
   return lines;
 }

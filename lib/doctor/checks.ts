@@ -101,8 +101,7 @@ export function capability(
   const needed = name === 'CAP_BPF' || name === 'CAP_PERFMON';
   const check = { name, needed };
   const purpose = PURPOSES[name];
-  if (capabilities === null)
-    return { ...check, status: 'note', value: 'unknown: /proc is not readable' };
+  if (capabilities === null) return { ...check, status: 'note', value: 'unknown: /proc is not readable' };
   if (allows(capabilities.effective, name)) {
     const by = capabilities.effective.has(name) ? '' : ', by CAP_SYS_ADMIN';
     return { ...check, status: 'ok', value: `may ${purpose}${by}` };
@@ -138,8 +137,10 @@ function sameProgramAsRoot(): string {
 export function perfEventParanoid(capabilities: ProcessCapabilities | null, paths: HostPaths): Check {
   const check = { name: 'perf_event_paranoid', needed: false };
   const level = paranoidLevel(paths);
-  if (level === null) return { ...check, status: 'note', value: 'missing; the kernel may be without perf events' };
-  if (level <= 0) return { ...check, status: 'ok', value: `${level}: every user may open events on every CPU` };
+  if (level === null)
+    return { ...check, status: 'note', value: 'missing; the kernel may be without perf events' };
+  if (level <= 0)
+    return { ...check, status: 'ok', value: `${level}: every user may open events on every CPU` };
   const isAllowed = capabilities !== null && allows(capabilities.effective, 'CAP_PERFMON');
   if (level > HIGHEST_UPSTREAM_PARANOID && capabilities?.effective.has('CAP_SYS_ADMIN') !== true) {
     const value = `${level}: above 2, kernels of Debian and Ubuntu need CAP_SYS_ADMIN for events; CAP_PERFMON is not enough`;
@@ -235,7 +236,8 @@ export function tracefs(paths: HostPaths, native: NativeAddon | null): Check {
   const check = { name: 'tracefs', needed: false };
   const mount = mountOf('tracefs', paths);
   if ((native?.tracepointId('sched', 'sched_process_exec') ?? -1) >= 0) {
-    const value = mount === null ? 'not mounted, but this process can mount it for itself' : `mounted at ${mount}`;
+    const value =
+      mount === null ? 'not mounted, but this process can mount it for itself' : `mounted at ${mount}`;
     return { ...check, status: 'ok', value };
   }
   const value = mount === null ? 'not mounted' : `mounted at ${mount}, readable only by root and its group`;
