@@ -20,6 +20,7 @@
         "native/binding/mapped_ring.cc",
         "native/binding/perf_event.cc",
         "native/binding/poller.cc",
+        "native/binding/result.cc",
         "native/binding/sample_query.cc",
         "native/binding/watched.cc",
         "native/system/bpf.cc",
