@@ -105,7 +105,7 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject', () => {
       await expect(object.load({ only: ['reads_past_context', 'good'] })).rejects.toMatchObject({
         code: 'ERR_PERF_PROGRAM_REJECTED',
         message: expect.stringMatching(
-          /refused program "reads_past_context" of refused\.bpf\.o: .*expected=map_ptr/,
+          /rejected program "reads_past_context" of refused\.bpf\.o: .*expected=map_ptr/,
         ),
         cause: expect.objectContaining({ code: 'EACCES' }),
       });
