@@ -124,7 +124,7 @@ export class BpfMap {
     const handle = native.bpfMapOpenId(id, fileFlags(options));
     if (typeof handle === 'number') {
       throw bpfError(handle, 'bpf(BPF_MAP_GET_FD_BY_ID)', `opening the map with id ${shown(id)}`, {
-        ENOENT: 'no map has that id; see: bpftool map list',
+        ENOENT: 'no map has that id; list the maps: bpftool map list',
         EPERM: permissionAdvice(['CAP_SYS_ADMIN']),
       });
     }

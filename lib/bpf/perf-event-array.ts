@@ -213,7 +213,7 @@ function checkShape(info: BpfMapInfo, what: string): void {
   if (info.type !== BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
     throw new PerfRingError(
       'ERR_PERF_MAP_TYPE',
-      `${what} is of type ${info.type}, not a perf event array (${BPF_MAP_TYPE_PERF_EVENT_ARRAY}); see: bpftool map list`,
+      `${what} is of type ${info.type}, not a perf event array (${BPF_MAP_TYPE_PERF_EVENT_ARRAY}); list the maps: bpftool map list`,
     );
   }
   if (info.keySize !== 4 || info.valueSize !== 4) {

@@ -81,7 +81,7 @@ export class RingBufferMap {
     map.close();
     throw new PerfRingError(
       'ERR_PERF_MAP_TYPE',
-      `${what} is of type ${type}, not a ring buffer map (${BPF_MAP_TYPE_RINGBUF}); see: bpftool map list`,
+      `${what} is of type ${type}, not a ring buffer map (${BPF_MAP_TYPE_RINGBUF}); list the maps: bpftool map list`,
     );
   }
 

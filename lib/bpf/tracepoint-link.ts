@@ -95,7 +95,7 @@ function unreadableId(errno: number, category: string, name: string): Error {
   }
   const why =
     mountOf('tracefs') === null ? 'tracefs is not mounted here' : 'only root and its group may read tracefs';
-  const advice = `${why}; run as root, or run as root once: ${tracefsCommand()}`;
+  const advice = `${why}; run as root, or run this once as root: ${tracefsCommand()}`;
   // ENOSYS, ENODEV: tracefs is not mounted, and the kernel can't mount it for this call (before 5.2, or without
   // tracefs).
   return bpfError(errno, 'open', `reading ${what}`, {

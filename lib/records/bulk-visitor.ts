@@ -1,11 +1,11 @@
 import type { RecordVisitor } from './record';
 
-/** @internal */
+/** @hidden */
 export declare const takesSamples: unique symbol;
 
 /** Takes the samples of a batch at once, in place of a function that is called with each: {@link prepareQuery} makes them. */
 export interface BulkVisitor {
-  /** For the compiler alone: it is never there. @internal */
+  /** Only for the type checker: no object has it. Without it every object would pass for a bulk visitor. @hidden */
   readonly [takesSamples]: true;
 }
 

@@ -215,7 +215,9 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       const maps = process.mapIds();
       process.child.kill('SIGTERM');
       const { code, stderr } = await process.finished();
-      expect(stderr).toBe('perfring: nothing was taken for 5 s: the last samples are not written\n');
+      expect(stderr).toBe(
+        'perfring: the output accepted nothing for 5 s: the last samples were not written\n',
+      );
       expect(code).toBe(1);
       await gone(maps);
     });

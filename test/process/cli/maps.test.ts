@@ -106,7 +106,7 @@ describeWith(
         expect(lost).toBeGreaterThan(0);
         expect(samples + lost).toBe(emitted);
         expect(stderr).toContain(
-          `${lost.toLocaleString('en')} samples were lost from full rings: with --buffer-bytes `,
+          `${lost.toLocaleString('en')} samples were lost from full rings: --buffer-bytes `,
         );
       } finally {
         producer.close();
@@ -154,7 +154,7 @@ describeWith(
       }
       expect(await cli(['collect', '--map-id', '4294967295'])).toMatchObject({
         code: 1,
-        stderr: expect.stringMatching(/^perfring: .*no map has that id; see: bpftool map list\n$/),
+        stderr: expect.stringMatching(/^perfring: .*no map has that id; list the maps: bpftool map list\n$/),
       });
       for (const [path, message] of [
         ['/sys/fs/bpf/nothing-here', /nothing is pinned there; .*bpftool --bpffs map list$/],

@@ -112,7 +112,7 @@ describeWith(
       expect(report).toEqual({
         outcome: expect.objectContaining({
           syscall: 'open',
-          message: expect.stringMatching(/tracefs.* have root do: mount /),
+          message: expect.stringMatching(/tracefs.* run this once as root: mount /),
         }),
         left: 'nothing',
       });

@@ -41,7 +41,7 @@ describeWith(SCENE_CAPABILITIES, 'a pinned path', () => {
       });
       execFileSync(join(built, 'pin'), [pin], { stdio: ['ignore', 'ignore', 'inherit', program.fd] });
 
-      const expected = `what is pinned at ${pin} is not a BPF map; see: bpftool map list`;
+      const expected = `what is pinned at ${pin} is not a BPF map; list the maps: bpftool map list`;
       expect(() => PerfEventArray.openPinned(pin)).toThrow(
         expect.objectContaining({ code: 'ERR_PERF_MAP_TYPE', message: expected }),
       );

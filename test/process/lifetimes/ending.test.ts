@@ -37,7 +37,7 @@ describeWith(SCENE_CAPABILITIES, 'the end of a process, or of a worker, that rea
     ['workers of every kind, several at once', ['ended, thrown in a visitor', 'nothing left']],
     [
       'a thousand readers, recorders and programs, one after the other',
-      ['flat', `${CPUS.length} of ${CPUS.length} slots are empty`, 'nothing left', '0,0,0,0,0,0'],
+      ['flat', `${CPUS.length} of ${CPUS.length} slots are empty`, 'nothing left', '0,0,0,0,0,0,0'],
     ],
     ['a forked child reads as well, and ends', ['read on', 'nothing left']],
     ['a child of this process has none of its descriptors', ['none']],

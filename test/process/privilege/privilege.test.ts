@@ -30,7 +30,7 @@ describeWith([...SCENE_CAPABILITIES, 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'],
       collected: { sum: CALLS },
       switches: true,
       flight: true,
-      handles: [0, expect.any(Number), 0, 0, 0, 0],
+      handles: [0, expect.any(Number), 0, 0, 0, 0, 0],
     });
   });
 
