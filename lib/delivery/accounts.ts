@@ -4,26 +4,27 @@ import type { LoopCounts, RingCounters } from '../records/record-ring';
 export interface Accounts {
   /** Samples delivered. */
   readonly received: number;
-  /** Bytes of the records delivered, headers and padding included. */
+  /** Bytes of the records delivered, including headers and padding. */
   readonly bytes: number;
   /**
-   * Samples the kernel could not write: by read(2) of the events (PERF_FORMAT_LOST), exact at the moment of the call.
-   * Before Linux 6.0 what the PERF_RECORD_LOST records delivered so far say; these count side-band records as well.
+   * Samples that the kernel could not write, by read(2) of the events (PERF_FORMAT_LOST): exact at the moment of the
+   * call. Before Linux 6.0: the sum of the PERF_RECORD_LOST records delivered so far, which count lost side-band
+   * records too.
    */
   readonly lost: number;
-  /** Side-band records that the kernel could not write, where `attributes` ask for such; 0 before Linux 6.0. */
+  /** Side-band records that the kernel could not write; 0 unless `attributes` request them, and before Linux 6.0. */
   readonly lostOthers: number;
-  /** Samples delivered after one of a later time (order: 'time'). */
+  /** Samples delivered after a sample with a later time (order: 'time'). */
   readonly late: number;
-  /** Times a ring had to be skipped to its head for a header that could not be. */
+  /** Times a ring was skipped to its head because of an invalid header. */
   readonly corrupt: number;
-  /** Samples past the 64 KiB law: their header's u16 could not say their size, so they were stepped over. */
+  /** Samples that were skipped because their size (64 KiB or more) does not fit the 16 bits in a record header. */
   readonly truncated: number;
-  /** Times the kernel or the timer woke the reader for this. */
+  /** Times the kernel or the timer woke the reader and the ring contained records. */
   readonly wakeups: number;
-  /** Times the waking and the quiet event changed places (wakeup: 'moderated'). */
+  /** Times the event in the CPU's slot was changed between the waking and the quiet one (wakeup: 'moderated'). */
   readonly swaps: number;
-  /** Most bytes seen lying unread at once. */
+  /** Most unread bytes seen in a ring at one time. */
   readonly highWaterBytes: number;
 }
 
@@ -32,47 +33,48 @@ export interface CpuAccounts extends Accounts {
   /** Size of the ring's data area, bytes. */
   readonly capacityBytes: number;
   /**
-   * Samples were lost while half the ring, or more, was free: they are larger than that, and no reader is fast enough.
-   * False before Linux 6.0, where nobody can tell.
+   * Samples were lost while at least half the ring was free: they are longer than that, and a faster reader does not
+   * help. Always false before Linux 6.0, where this is unknown.
    */
   readonly ringTooSmall: boolean;
   /**
-   * The ring size, bytes, with which nothing would have been lost so far. 0 where nothing was lost, and where that
-   * size cannot be had: it is more than 1 GiB, than this process may lock in memory, or than a quarter of the
-   * machine's memory for all rings. Then only a faster reader or fewer samples help.
+   * The ring size in bytes with which nothing would have been lost so far. 0 when nothing was lost. Also 0 when that
+   * size is more than 1 GiB, more than this process may lock in memory, or, for all rings together, more than a quarter
+   * of the machine's memory. Then only a faster reader or fewer samples help.
    */
   readonly advisedBytes: number;
 }
 
-/** While a visitor runs, the records of that very visit are not counted yet. */
+/** The counts of a reader. While a visitor runs, the records of its visit are not counted yet. */
 export interface ReaderStats {
   /** All CPUs together; `highWaterBytes` is the highest of one ring. */
   readonly total: Accounts;
-  /** By CPU number, ascending. CPUs that went offline stay. */
+  /** By CPU number, ascending. CPUs that went offline are included. */
   readonly cpus: readonly CpuAccounts[];
   /**
-   * Which loops have delivered the records. Many by `shared` in a program that has run for a while mean that copies can't
-   * be made (code from strings is forbidden, or the library is measured or bundled), or that its visitors are too many.
+   * Which loops delivered the records. A large count of `shared` in a program that has run for a while means that loops
+   * can't be copied (code from strings is forbidden, or coverage tools or a bundler changed the source), or that the
+   * program has too many visitors.
    */
   readonly loops: Readonly<LoopCounts>;
 }
 
-/** The longest record has a size of 16 bits, so a ring of this size has half of it free for any. */
+/** A record's size has 16 bits. So half of a ring of this size has room for any record. */
 export const TAKES_ANY_SAMPLE_BYTES = 128 * 1024;
 
-/** Header, u64 id, u64 lost. */
+/** The size of a PERF_RECORD_LOST: header, u64 id, u64 lost. */
 const LOST_RECORD_BYTES = 24;
 
-/** The numbers behind {@link CpuAccounts}: what is counted for a CPU, and what its rings have counted. */
+/** The numbers of {@link CpuAccounts}: those counted for the CPU, and the counters of its rings. */
 export class CpuAccount {
   lost = 0;
   lostOthers = 0;
   wakeups = 0;
   swaps = 0;
   ringTooSmall = false;
-  /** Of the rings that the CPU has had, one after the other: it may go offline and come back. */
+  /** The counters of all rings that the CPU has had. It gets a new one when it comes online again. */
   readonly #rings: RingCounters[] = [];
-  /** Most records that a ring would have had to hold, beside those that filled it, for nothing to be lost. */
+  /** The largest backlog of lost records: a ring would have had to hold these as well for nothing to be lost. */
   #backlog = 0;
 
   constructor(
@@ -80,7 +82,7 @@ export class CpuAccount {
     readonly capacityBytes: number,
   ) {}
 
-  /** The CPU has a ring, which counts here from now on. */
+  /** Adds a new ring of the CPU to the counts. */
   addRing(counters: RingCounters): void {
     this.#rings.push(counters);
   }
@@ -100,13 +102,15 @@ export class CpuAccount {
     if (records > this.#backlog) this.#backlog = records;
   }
 
-  /** Mean size of a record that was not a PERF_RECORD_LOST, header included; before the first one a guess. */
+  /**
+   * Mean size in bytes of a record, including its header, without PERF_RECORD_LOST. Before the first record a guess.
+   */
   get meanRecordBytes(): number {
     const records = this.#sum(({ samples, others, lostRecords }) => samples + others - lostRecords);
     return records <= 0 ? 64 : this.#sum(otherBytes) / records;
   }
 
-  /** @param largestRingBytes the largest ring to advise; called only where something was lost */
+  /** @param largestRingBytes returns the largest ring to advise, in bytes; called only when something was lost */
   snapshot(largestRingBytes: () => number): CpuAccounts {
     return {
       cpu: this.cpu,
@@ -126,7 +130,7 @@ export class CpuAccount {
     };
   }
 
-  /** The next power of two that takes what was asked of the ring, and at least twice what it has. */
+  /** The smallest power of two that holds the demand on the ring, at least twice its size; 0 when none is advised. */
   #advisedBytes(largestRingBytes: () => number): number {
     if (this.lost + this.lostOthers === 0) return 0;
     const demand = this.capacityBytes + this.#backlog * this.meanRecordBytes;
@@ -141,12 +145,12 @@ function deliveredBytes({ consumedBytes, skippedBytes }: RingCounters): number {
   return consumedBytes - skippedBytes;
 }
 
-/** Of records that are no PERF_RECORD_LOST. */
+/** Delivered bytes of records other than PERF_RECORD_LOST. */
 function otherBytes(ring: RingCounters): number {
   return deliveredBytes(ring) - ring.lostRecords * LOST_RECORD_BYTES;
 }
 
-/** @param largestRingBytes the largest ring to advise */
+/** @param largestRingBytes returns the largest ring to advise, in bytes */
 export function statsOf(
   accounts: Iterable<CpuAccount>,
   largestRingBytes: () => number,

@@ -1,22 +1,22 @@
 import type { Notices } from './notices';
 import type { RecordBatch } from './record-batch';
 
-/** What an iteration asks of its consumer. */
+/** What a {@link BatchIterator} needs from its delivery. */
 export interface BatchSource {
-  /** @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED */
+  /** Becomes the consumer of the reader. @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED */
   readonly enter: () => void;
-  /** Gives back what was visited of the last batch. */
+  /** Releases the visited records of the last batch. */
   readonly giveBack: () => void;
-  /** Nothing more will come, or nobody wants it. */
+  /** Whether the iteration ends: the reader is closed, or the signal was aborted. */
   readonly over: () => boolean;
-  /** Something may have been published since the last batch began. */
+  /** Whether something may have been published since the last batch began. */
   readonly awake: () => boolean;
-  /** A batch that found something; null when there is nothing. */
+  /** Begins a batch. Returns null when there is nothing to read. */
   readonly look: () => RecordBatch | null;
-  /** Calls when there may be something to read, or nothing will ever be. */
+  /** Calls `wakeUp` when there may be something to read, and when the reader is closed. */
   readonly wait: (wakeUp: () => void) => void;
   readonly leave: () => void;
-  /** Listeners are called when the iteration's state is consistent again. */
+  /** Listeners are called after `end`, when the state of the iteration is consistent. */
   readonly notices: Pick<Notices, 'begin' | 'end'>;
 }
 
@@ -31,17 +31,17 @@ interface Request {
 const end = (): Result => ({ done: true, value: undefined });
 
 /**
- * Batches, one by one, as a generator would hand them out, and sooner: what a wake finds is handed over within that very
- * wake, one microtask away from whoever awaits it. An async generator takes five, and its code is run so seldom that it
- * is interpreted.
+ * Iterates over batches like an async generator, but sooner: what a wake finds is delivered within that wake, one
+ * microtask away from the code that awaits it. An async generator needs five microtasks, and runs so seldom that V8
+ * interprets it.
  */
 export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefined> {
   readonly #source: BatchSource;
   readonly #signal: AbortSignal | undefined;
   #state: 'new' | 'open' | 'ended' = 'new';
-  /** Who asked, and has no answer yet. Later calls wait for that. */
+  /** The call of next() that waits for its result. Later calls wait for it. */
   #request: Request | undefined;
-  /** The batch that is lent. */
+  /** The batch that the caller may read now. */
   #lent: RecordBatch | undefined;
 
   constructor(source: BatchSource, signal: AbortSignal | undefined) {
@@ -101,7 +101,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
 
   readonly #look = (): void => {
     const request = this.#request;
-    // An abort may have answered before a look that was put off.
+    // An abort may have ended the request before this scheduled call.
     if (request === undefined) return;
     this.#source.notices.begin();
     try {
@@ -125,7 +125,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   };
 
   #lookLater(): void {
-    // Whatever the load, timers and other input come between two batches.
+    // Also under load, timers and other input are processed between two batches.
     if (this.#source.awake()) setImmediate(this.#look);
     else this.#source.wait(this.#look);
   }

@@ -16,25 +16,26 @@ import { splitVisitors, type Visitors } from './visitors';
 /** What a reader gives its {@link Delivery}. */
 export interface DeliveryParts {
   readonly source: RecordSource;
-  /** Of each batch of asynchronous delivery. */
+  /** Limits of each batch of asynchronous delivery. */
   readonly limits: Required<TurnLimits>;
   readonly notices: Notices;
-  /** After each batch, in a consistent state. @param byDrain it was one of {@link Delivery.drain} */
+  /** Called after each batch, in a consistent state. @param byDrain whether {@link Delivery.drain} ran it */
   readonly afterBatch: (byDrain: boolean) => void;
   /**
-   * Whether the process should live on for this reader: while a consumer waits, and up to the next wake. Absent where
-   * nothing wakes the reader: it has {@link Delivery.drain} alone.
+   * Sets whether the process stays alive for this reader: true while a consumer waits, until the next wake. Absent when
+   * nothing wakes the reader: only {@link Delivery.drain} can read it then.
    */
   readonly keepAlive: ((alive: boolean) => void) | undefined;
-  /** The consumer has left: there is none now. */
+  /** Called when the consumer has left, unless the reader is closed. */
   readonly left: () => void;
 }
 
 /**
- * Reads a source in all the ways that a reader offers: {@link drain} at once; batches, a stream and single records as they
- * come. Readers have methods of the same names, which say more. One of them reads at a time: it is the consumer.
+ * Reads a source in all the ways that a reader offers: {@link drain} reads at once; batches, a stream and single
+ * records come asynchronously. The methods of the same names in the readers document them. Only one of them reads at a
+ * time. The one that reads asynchronously is the consumer.
  *
- * Asynchronous reading waits for a wake, begins a batch, hands it out, and lets the event loop go on after every batch.
+ * Asynchronous reading waits for a wake, begins a batch, delivers it, and returns to the event loop after every batch.
  */
 export class Delivery {
   readonly #parts: DeliveryParts;
@@ -43,7 +44,7 @@ export class Delivery {
   #closed = false;
   #inDrain = false;
   #hasConsumer = false;
-  /** Something may have been published since the last batch began. */
+  /** Whether something may have been published since the last batch began. */
   #awake = true;
   #wakeUp: (() => void) | undefined;
 
@@ -150,7 +151,7 @@ export class Delivery {
     }
   }
 
-  /** Waits until what is published now has been delivered. It hurries the consumer along. */
+  /** Wakes the consumer and waits until everything published now has been delivered. */
   flush(signal: AbortSignal | undefined): Promise<void> {
     this.checkOpen();
     const delivered = this.#flushes.wait(this.#parts.source.rings, signal);
@@ -166,18 +167,21 @@ export class Delivery {
     return this.#hasConsumer;
   }
 
-  /** The consumer waits for a wake. */
+  /** Whether the consumer waits for a wake. */
   get waits(): boolean {
     return this.#wakeUp !== undefined;
   }
 
-  /** There may be something to read. A loop over batches that waits has begun a batch when this returns, or found nothing. */
+  /**
+   * Call it when there may be something to read. When it returns, a waiting loop over batches has begun a batch, or
+   * found nothing.
+   */
   wake(): void {
     this.#awake = true;
     this.#wakeUp?.();
   }
 
-  /** Nothing more is delivered, and calls of {@link flush} that wait end. The consumer learns of it when it is woken. */
+  /** Ends delivery, and calls of {@link flush} that wait. The consumer ends when it is woken. */
   close(): void {
     this.#closed = true;
     this.#flushes.end();

@@ -13,18 +13,18 @@ export interface DispatcherOptions {
   /** Width of the message type, bytes; 4 by default. */
   readonly typeBytes?: 1 | 2 | 4;
   /**
-   * Told what a subscriber threw. Without it the error is thrown again in a microtask, where it becomes an
-   * uncaught exception: no record is lost by it either way.
+   * Called with what a subscriber threw. Without it the error is thrown again in a microtask, where it becomes an
+   * uncaught exception. No record is lost in either case.
    */
   readonly onError?: (error: unknown) => void;
 }
 
-/** A record lent to a subscriber until it returns. */
+/** Called with a record, which is valid until the subscriber returns. */
 export type Subscriber = (record: RingRecord) => void;
 
 /**
- * Sends each record to who subscribed to its kind: samples by a message type in their payload, lost records, other
- * record types. Give its {@link visitors} to a reader's `drain`.
+ * Sends each record to the subscribers of its kind: samples by a message type in their payload, lost records and other
+ * records by their record type. Pass its {@link visitors} to a reader's `drain`.
  */
 export class Dispatcher {
   readonly #byMessage = new Map<number, Subscriber[]>();
@@ -68,37 +68,45 @@ export class Dispatcher {
     });
   }
 
-  /** For `drain`: samples to the subscribers of their type, the rest to those of their record type. */
+  /** For `drain`: samples go to the subscribers of their message type, other records to those of their record type. */
   get visitors(): { readonly sample: RecordVisitor; readonly other: RecordVisitor } {
     return this.#visitors;
   }
 
-  /** Samples whose payload has that message type. @returns a function that ends the subscription */
+  /**
+   * Subscribes to samples with this message type in their payload.
+   * @param type 0 to 2^32 - 1
+   * @returns a function that ends the subscription
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
+   */
   onMessage(type: number, subscriber: Subscriber): () => void {
     return subscribe(this.#byMessage, type, subscriber);
   }
 
-  /** PERF_RECORD_LOST: `record.lost` samples of `record.cpu` were not written. */
+  /**
+   * Subscribes to PERF_RECORD_LOST: `record.lost` samples of `record.cpu` were not written. Otherwise as
+   * {@link onMessage}.
+   */
   onLost(subscriber: Subscriber): () => void {
     return subscribe(this.#byRecord, PERF_RECORD_LOST, subscriber);
   }
 
-  /** Records of another PERF_RECORD_* type. */
+  /** Subscribes to records of a PERF_RECORD_* type, except samples. Otherwise as {@link onMessage}. */
   onRecord(type: number, subscriber: Subscriber): () => void {
     return subscribe(this.#byRecord, type, subscriber);
   }
 
-  /** Samples whose message type nobody subscribed to: type -> count. */
+  /** Counts of samples whose message type has no subscriber: message type -> count. */
   get unknownMessages(): ReadonlyMap<number, number> {
     return new Map(this.#unknownMessages);
   }
 
-  /** Records of a PERF_RECORD_* type nobody subscribed to: type -> count. */
+  /** Counts of other records whose type has no subscriber: PERF_RECORD_* -> count. */
   get unknownRecords(): ReadonlyMap<number, number> {
     return new Map(this.#unknownRecords);
   }
 
-  /** Samples too short to hold a message type. */
+  /** Number of samples too short to hold a message type. */
   get tooShort(): number {
     return this.#tooShort;
   }
@@ -162,7 +170,7 @@ function subscribe(table: Map<number, Subscriber[]>, type: number, subscriber: S
   if (typeof subscriber !== 'function') {
     throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'a subscriber must be a function');
   }
-  // A new list each time: one that is being walked stays as it is.
+  // A new list each time: the old one may be in use by a loop.
   table.set(type, [...(table.get(type) ?? []), subscriber]);
   let subscribed = true;
   return () => {

@@ -4,30 +4,32 @@ import type { RecordSource } from '../records/record-source';
 import { areReached, type Positions, publishedPositions } from './flush-waiters';
 import { whenStuck } from './stuck-drains';
 
-/** A batch that is lent for so long while a close drains is probably held by a loop that awaits that close. */
+/** A batch that is held this long during a draining close is probably held by a loop that awaits the close. */
 const LONG_LENT_MILLISECONDS = 1000;
-/** Wakes come every 100 ms; of a longer pause, in which the process was stopped or busy, no more is counted. */
+/**
+ * Wakes come every 100 ms. After a longer pause the process was stopped or busy, so only this much of it is counted.
+ */
 const LONGEST_STEP_MILLISECONDS = 200;
 
 export interface DrainingCloseParts {
   readonly source: RecordSource;
   /** Wakes the consumer. */
   readonly wake: () => void;
-  /** Frees everything, and calls {@link DrainingClose.settle}. */
+  /** Frees everything and calls {@link DrainingClose.settle}. */
   readonly closeNow: () => void;
-  /** Runs a method that may cause notices, which are told after it. */
+  /** Runs a method; the notices that it causes are delivered after it. */
   readonly run: (method: () => void) => void;
-  /** Warns when the method that runs is over. */
+  /** Emits a warning when the running method has ended. */
   readonly warn: (code: 'PERFRING_DRAIN_WAITS' | 'PERFRING_NOT_DRAINED', message: string) => void;
-  /** How long a program that writes already may go on, milliseconds. */
+  /** How long programs that are already writing may continue, in milliseconds. */
   readonly lastWritersMilliseconds: number;
-  /** How long the close waits for one batch that the consumer holds, milliseconds. */
+  /** How long the close waits for one batch that the consumer holds, in milliseconds. */
   readonly batchTimeoutMilliseconds: number;
 }
 
-/** A close that first has the consumer take what was published up to it. */
+/** A close that first delivers to the consumer what was published before it. */
 export class DrainingClose {
-  /** Settles when all is freed. */
+  /** Settles when everything is freed. */
   readonly promise: Promise<void>;
   readonly #parts: DrainingCloseParts;
   readonly #lastWriters: NodeJS.Timeout;
@@ -35,9 +37,9 @@ export class DrainingClose {
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
   #failure: { readonly error: unknown } | undefined;
-  /** What must be delivered; unknown while programs that had begun may still be writing. */
+  /** What must be delivered; undefined while programs that began before the close may still be writing. */
   #positions: Positions | undefined;
-  /** How long the consumer has held its batch, as far as wakes saw it. */
+  /** How long the consumer has held its batch, measured at wakes. */
   #lent: { seenAt: number; milliseconds: number } | undefined;
   #warned = false;
 
@@ -53,22 +55,22 @@ export class DrainingClose {
     );
   }
 
-  /** The promise will be rejected with this, unless something failed before. */
+  /** The promise will be rejected with this error, unless an earlier one was set. */
   fail(error: unknown): void {
     this.#failure ??= { error };
   }
 
-  /** Closes now: what must be delivered is, or never will be. */
+  /** Closes now: everything was delivered, or can no longer be delivered. */
   end(error?: PerfRingError): void {
     if (error !== undefined) this.fail(error);
     try {
       this.#parts.closeNow();
     } catch {
-      // The promise is rejected with it.
+      // closeNow() has passed the error to fail().
     }
   }
 
-  /** All is freed. */
+  /** Settles the promise. Call it when everything is freed. */
   settle(): void {
     clearTimeout(this.#lastWriters);
     this.#stopWatching();
@@ -81,7 +83,7 @@ export class DrainingClose {
     if (this.#positions !== undefined && areReached(this.#positions)) this.end();
   }
 
-  /** At each wake: how long the consumer has held its batch. */
+  /** Called at each wake: measures how long the consumer has held its batch; warns, or gives up. */
   watch(): void {
     const { source, batchTimeoutMilliseconds, warn } = this.#parts;
     if (!source.inBatch) return;
@@ -92,7 +94,7 @@ export class DrainingClose {
     lent.seenAt = now;
     if (lent.milliseconds >= batchTimeoutMilliseconds) {
       const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
-      // Perhaps nothing awaits the promise, and a slow consumer must not end the process.
+      // The program may not await the promise, and a slow consumer must not end the process by an unhandled rejection.
       this.promise.catch(() => undefined);
       warn('PERFRING_NOT_DRAINED', error.message);
       this.end(error);
@@ -121,7 +123,7 @@ const LONG_LENT =
   'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
   'body waits in vain, until the close gives up: call it there without await';
 
-/** @param why the consumer will not ask for its next batch */
+/** @param why why the consumer will not request its next batch */
 function notDrained(why: string): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_NOT_DRAINED',

@@ -5,7 +5,7 @@ import { whenStuck } from './stuck-drains';
 
 type FlushedRing = Pick<RecordRing, 'counters' | 'unreadBytes'>;
 
-/** Each ring, and the bytes that must have been consumed from it. */
+/** For each ring, how many bytes must have been consumed from it. */
 export type Positions = readonly { readonly ring: FlushedRing; readonly bytes: number }[];
 
 /** What has been published in each ring up to now. */
@@ -13,9 +13,9 @@ export function publishedPositions(rings: readonly FlushedRing[]): Positions {
   return rings.map((ring) => ({ ring, bytes: ring.counters.consumedBytes + ring.unreadBytes() }));
 }
 
-/** Whether everything up to these positions has been delivered, or stepped over. */
+/** Whether everything up to these positions has been delivered or skipped. */
 export function areReached(positions: Positions): boolean {
-  // A ring whose positions were corrupt promised more than it held: empty, it has given everything.
+  // With corrupt positions `bytes` was too high; an empty ring has delivered everything.
   return positions.every(
     ({ ring, bytes }) => ring.counters.consumedBytes >= bytes || ring.unreadBytes() === 0,
   );
@@ -31,7 +31,7 @@ interface Waiter {
 export class FlushWaiters {
   readonly #waiters = new Set<Waiter>();
 
-  /** Waits for what lies in the rings now. */
+  /** Waits until everything in the rings now has been delivered. */
   wait(rings: readonly FlushedRing[], signal: AbortSignal | undefined): Promise<void> {
     checkSignal(signal);
     signal?.throwIfAborted();
@@ -61,7 +61,7 @@ export class FlushWaiters {
     });
   }
 
-  /** After rings were read: resolves the waits that are over. */
+  /** Call it after rings were read: it resolves the waits that are over. */
   check(): void {
     if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters) {
@@ -72,7 +72,7 @@ export class FlushWaiters {
     }
   }
 
-  /** The rings are closed: rejects the waits that are left. */
+  /** The rings are closed: rejects the waits that are not over. */
   end(): void {
     this.check();
     for (const waiter of this.#waiters) {

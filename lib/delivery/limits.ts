@@ -3,19 +3,19 @@ import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 
 /**
- * Bounds of one batch, after which the event loop goes on; whichever comes first. Each is a whole number of 1 or more, or
- * Infinity for none.
+ * Limits of one batch. It ends at the first one that is reached; then the event loop continues. Each is a whole number
+ * of 1 or more, or Infinity for no limit. The defaults are those of asynchronous delivery.
  */
 export interface TurnLimits {
-  /** 262,144 by default: time is over before, as a rule. */
+  /** 262,144 by default; usually the time limit is reached first. */
   readonly records?: number;
-  /** Unbounded by default. */
+  /** No limit by default. */
   readonly bytes?: number;
-  /** 1,000 by default. Checked between chunks of records. */
+  /** 1,000 by default. Checked between chunks of records, so a batch can take longer. */
   readonly microseconds?: number;
 }
 
-/** No bound. */
+/** No limit. */
 export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 export const NO_LIMITS: Required<TurnLimits> = {
   records: UNBOUNDED,

@@ -5,7 +5,7 @@ import { checkLabels } from './open-metrics';
 /** Names and values of labels: `{ reader: 'exec' }`. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One metric family, in the words of OpenMetrics. The name of a counter is without `_total`. */
+/** A metric family of OpenMetrics. The name of a counter is without `_total`, which its samples get. */
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
@@ -51,9 +51,9 @@ const FAMILIES: readonly Family[] = [
 ];
 
 /**
- * The counts of a reader as metric families, one sample a CPU.
- * @param labels of every sample, beside `cpu`
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for labels that are none, or one named `cpu`
+ * The counts of a reader as metric families, with one sample per CPU.
+ * @param labels labels of every sample, besides `cpu`
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for invalid labels, or one named `cpu`
  */
 export function metricsOf(stats: ReaderStats, labels: Labels = {}): Metric[] {
   const own = checkLabels(labels, 'labels');

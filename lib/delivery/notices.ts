@@ -1,8 +1,8 @@
 import { throwLater } from '../input/throw-later';
 
 /**
- * What a reader has to tell its listeners: the option `onLoss`, diagnostics channels, warnings. They are called when no
- * method of the reader runs any more, so that they may call any of them, close() included.
+ * Calls a reader's listeners: the option `onLoss`, diagnostics channels, warnings. They are called when no method of
+ * the reader is running, so that they may call any method, including close().
  */
 export class Notices {
   #waiting: (() => void)[] = [];
@@ -36,7 +36,8 @@ export class Notices {
       }
     }
     this.#telling = false;
-    // What these listeners caused waits for the event loop: one that reads stats() at every loss may cause more for ever.
+    // Notices caused by these listeners wait for the event loop: a listener that calls stats() at every loss may never
+    // stop causing more.
     if (this.#waiting.length > 0) setImmediate(this.#tell);
   };
 }

@@ -8,7 +8,7 @@ import { checkString, plainCopy, plainList, plainProperties } from '../input/pla
 import { named, shown } from '../input/shown';
 import type { Labels, Metric } from './metrics';
 
-/** More families, or samples of one, than any scrape takes. */
+/** The most families, or samples of one family: more than any scrape takes. */
 const MOST = 1_000_000;
 
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
@@ -16,22 +16,23 @@ const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 type Sample = Metric['samples'][number];
 
-/** A family with the samples of all metrics of its name. */
+/** A family with the samples of all metrics that have its name. */
 interface Family extends Omit<Metric, 'samples'> {
-  /** Sample lines by what stands before the value: the name and the labels, in the order of their names. */
+  /** Sample lines by sample name and sorted labels. */
   readonly lines: Map<string, string>;
 }
 
 /**
- * The text of an exposition, to be served as `application/openmetrics-text; version=1.0.0`. Metrics of one name, as two
- * readers have them, are joined: their labels must differ, see {@link PerfMapReader.metrics}.
+ * The text of an exposition. Serve it as `application/openmetrics-text; version=1.0.0`. Metrics with the same name,
+ * such as those of two readers, are joined: their labels must differ, see {@link PerfMapReader.metrics}.
  *
  * ```ts
  * formatOpenMetrics([...execs.metrics({ reader: 'exec' }), ...calls.metrics({ reader: 'calls' })]);
  * ```
  *
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what are no metrics; names that OpenMetrics does not allow; a
- *   counter below 0 or NaN; metrics of one name that differ in type or unit; two samples of one name and labels
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for values that are not metrics; names that OpenMetrics does not
+ *   allow; a counter below 0 or NaN; metrics with one name but different types or units; two samples with the same name
+ *   and labels
  */
 export function formatOpenMetrics(metrics: readonly Metric[]): string {
   const lines: string[] = [];
@@ -44,7 +45,7 @@ export function formatOpenMetrics(metrics: readonly Metric[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** A copy of labels, checked. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+/** Returns a checked copy of labels. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function checkLabels(labels: Labels, what: string): Labels {
   const plain = plainCopy(labels, what, 'ERR_PERF_INVALID_ARGUMENT');
   for (const [name, text] of Object.entries(plain)) {
@@ -137,7 +138,7 @@ function checkedSample(sample: Sample): Sample {
   throw invalid(`value of a sample must be a number, got ${shown(value)}`);
 }
 
-/** escaped-string of the specification: for label values and for help. */
+/** The `escaped-string` of the specification, for label values and help texts. */
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -5,32 +5,32 @@ import type { RecordSource } from '../records/record-source';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor } from '../records/record';
 
-/** First records of a visit bounded in time: enough to learn what one costs. */
+/** The smallest first chunk of a visit with a time limit, in records: enough to measure the cost of a record. */
 const FIRST_CHUNK = 256;
-/** Holds no more records than that: the smallest has a header alone. */
+/** These bytes hold at most one first chunk: the smallest record is a header. */
 const ONE_CHUNK_BYTES = FIRST_CHUNK * HEADER_BYTES;
 const LARGEST_CHUNK = 16_384;
-/** By what a record cost last time, a first chunk takes that part of the time: so much slower may this visitor be. */
+/** A first chunk takes 1/64 of the time limit at the cost measured last time: this visitor may be slower. */
 const CAUTION = 64;
 
 /**
- * Visits of one batch within bounds of records, bytes and time. The clock is read between chunks, which grow and shrink with
- * what a record costs, and begin with what it cost last time.
+ * Visits the records of one batch within limits of records, bytes and time. It reads the clock between chunks of
+ * records. The size of a chunk follows the measured cost of a record, at first that of the previous visit.
  */
 export class PacedVisits {
   readonly #source: RecordSource;
   readonly #clock: () => number;
-  /** As of the last visit that was timed. */
+  /** Measured in the last timed visit. */
   #recordsAMillisecond = 0;
 
-  /** @param clock milliseconds */
+  /** @param clock returns milliseconds */
   constructor(source: RecordSource, clock = monotonicMilliseconds) {
     this.#source = source;
     this.#clock = clock;
   }
 
   /**
-   * @param found bytes the batch found
+   * @param found bytes that the batch found when it began
    * @returns records visited
    */
   visit(sample: SampleVisitor, other: RecordVisitor, limits: Required<TurnLimits>, found: number): number {

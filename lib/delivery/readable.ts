@@ -4,10 +4,10 @@ import { DEFAULT_LIMITS, type TurnLimits } from './limits';
 import { OwnedRecord } from '../records/owned-record';
 import type { RecordBatch } from './record-batch';
 
-/** Records copied before their room in the ring is given back. */
+/** Records copied before their space in the ring is released. */
 const RECORDS_PER_BATCH = 256;
 
-/** Makes an iteration over batches, with bounds of each. */
+/** Returns an iteration over batches with these limits. */
 type Batches = (
   signal: AbortSignal,
   limits: Required<TurnLimits>,
@@ -15,13 +15,13 @@ type Batches = (
 
 /** What {@link PerfMapReader.readable} returns: a stream in object mode whose chunks are records. */
 export interface OwnedRecordStream extends Readable {
-  /** The next record of the buffer; null while it is empty. @param size nothing in object mode */
+  /** The next record in the buffer; null while it is empty. @param size has no effect in object mode */
   read(size?: number): OwnedRecord | null;
   /** The records, until the stream ends: `for await (const record of stream)`. Leaving the loop destroys the stream. */
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<OwnedRecord>;
 }
 
-/** A stream of copies: it takes no more from the rings than its buffer holds. */
+/** A stream of copied records. It reads nothing from the rings while its buffer is full. */
 export function readableOf(
   batches: Batches,
   options: { signal?: AbortSignal; highWaterMark?: number },
@@ -36,7 +36,7 @@ class RecordStream extends Readable {
   readonly #chunks: AsyncGenerator<OwnedRecord[], void, undefined>;
   readonly #signal: AbortSignal | undefined;
   readonly #end = (): void => this.#stop.abort();
-  /** Copied, and not pushed yet. */
+  /** The records copied last; the first `#pushed` of them are pushed. */
   #chunk: readonly OwnedRecord[] = [];
   #pushed = 0;
   #asking = false;
@@ -74,7 +74,7 @@ class RecordStream extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#signal?.removeEventListener('abort', this.#end);
-    // Asking a generator that waits for samples to return would wait with it.
+    // return() of a generator that waits for samples would wait with it, so the wait is ended first.
     this.#stop.abort();
     this.#chunks.return().then(() => callback(error), callback);
   }

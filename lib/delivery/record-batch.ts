@@ -7,12 +7,12 @@ import type { PacedVisits } from './paced-visits';
 import type { RecordSource } from '../records/record-source';
 import { splitVisitors, type Visitors } from './visitors';
 
-/** Samples iterated over between looks at the clock. */
+/** Samples iterated over between two reads of the clock. */
 const CLOCK_EVERY = 64;
 
 /**
- * What one look at the rings found, readable in place until the next batch is asked for. Nothing is copied and
- * nothing is lost: records that are not visited stay in their rings and come again with the next batch.
+ * The records that were in the rings when the batch began. They can be read in place until the next batch is requested.
+ * Nothing is copied and nothing is lost: records that are not visited stay in their rings and come with the next batch.
  */
 export class RecordBatch implements Iterable<RingRecord> {
   readonly #source: RecordSource;
@@ -38,12 +38,13 @@ export class RecordBatch implements Iterable<RingRecord> {
   }
 
   /**
-   * Visits the records in place: the fast way.
-   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that record
-   * @param limits those of the reader by default
+   * Visits the records in place. This is faster than iteration.
+   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that
+   *   record
+   * @param limits by default those of the reader
    * @returns records visited
-   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_CLOSED for a batch
-   *   whose time is over
+   * @throws what a visitor throws: its record is consumed, the others stay; PerfRingError ERR_PERF_CLOSED when the
+   *   batch has ended
    */
   forEach(visitors: Visitors, limits?: TurnLimits): number {
     const within = limits === undefined ? this.#limits : checkLimits(limits, this.#limits);
@@ -57,7 +58,10 @@ export class RecordBatch implements Iterable<RingRecord> {
     }
   }
 
-  /** The samples, one by one, each lent until the next. It ends at the reader's bounds of a batch at the latest. */
+  /**
+   * The samples, one by one; each is valid until the next. The iteration ends at the reader's limits of a batch at the
+   * latest.
+   */
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
     const start = monotonicMilliseconds();

@@ -1,15 +1,15 @@
-/** Closes that drain, and flushes, of this thread's readers that have not ended. */
+/** This thread's draining closes and flushes that have not ended. */
 const drains = new Set<() => void>();
 
 const onBeforeExit = (): void => {
   for (const giveUp of [...drains]) giveUp();
-  // Whoever learns of it may begin another: without something to run, node would not ask again.
+  // The program may then begin another one. Node emits beforeExit again only when something has run since.
   setImmediate(() => undefined);
 };
 
 /**
- * Calls `giveUp` when the event loop has nothing left to do: whoever reads holds a batch then, or nobody reads, and
- * nothing can ever happen that delivers the rest.
+ * Calls `giveUp` when the event loop has nothing left to do. Then the consumer holds a batch, or there is no consumer,
+ * and the rest can never be delivered.
  * @returns a function that stops watching
  */
 export function whenStuck(giveUp: () => void): () => void {

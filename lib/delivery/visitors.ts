@@ -5,17 +5,18 @@ import type { RecordVisitor } from '../records/record';
 import { checkSampleVisitor, checkVisitor } from '../records/record-check';
 
 /**
- * Which function is called with which records. A function alone is called with the samples; {@link STOP} ends the visit. A
- * query ({@link prepareQuery}) takes the samples at once.
+ * The functions that are called with records. A single function is called with the samples only. A function that
+ * returns {@link STOP} ends the visit after that record. A query ({@link prepareQuery}) processes the samples of a
+ * batch in one native call.
  */
 export type Visitors =
   | SampleVisitor
   | {
       /** PERF_RECORD_SAMPLE. */
       readonly sample?: SampleVisitor;
-      /** PERF_RECORD_LOST: `record.lost` samples were not written before the next one. */
+      /** PERF_RECORD_LOST: `record.lost` samples could not be written before the next record. */
       readonly lost?: RecordVisitor;
-      /** Every other type, and lost records where `lost` is absent. */
+      /** Every other type, and PERF_RECORD_LOST when `lost` is absent. */
       readonly other?: RecordVisitor;
     };
 
@@ -26,7 +27,9 @@ export interface SplitVisitors {
   readonly other: RecordVisitor;
 }
 
-/** Samples, and all the rest. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+/**
+ * Splits visitors into one for samples and one for all other records. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
+ */
 export function splitVisitors(visitors: Visitors): SplitVisitors {
   if (typeof visitors === 'function') {
     checkVisitor(visitors, 'visitor');
@@ -42,7 +45,7 @@ export function splitVisitors(visitors: Visitors): SplitVisitors {
   return { sample, other: (record) => (record.type === PERF_RECORD_LOST ? lost : other)(record) };
 }
 
-/** Each property once, as plainOptions() would, and ten times as fast: every batch comes by here. */
+/** Reads each property once, as plainOptions() does, but ten times faster: this runs for every batch. */
 function propertiesOf(visitors: Exclude<Visitors, SampleVisitor>): typeof visitors {
   try {
     const { sample, lost, other } = visitors;
