@@ -11,23 +11,26 @@ import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';
 import { WakeModerator } from './wake-moderator';
 
-/** A reader that leaves no more than this part of a ring has caught up. */
+/** The reader has caught up when less than 1/8 of the ring is unread. */
 const NEARLY_EMPTY = 8;
 
-/** Between two looks at the counters of a ring that nobody reads; and of one that is read and never found empty. */
+/**
+ * How long to wait between reads of the loss counters: for a ring that stays half full, and for one that is read but
+ * never found empty, in milliseconds or drains.
+ */
 const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
 const LOSS_CHECK_OVERDUE_MILLISECONDS = 1000;
 const LOSS_CHECK_OVERDUE_DRAINS = 1024;
 
 /**
- * One CPU's ring, the events that write into it, and its account.
+ * One CPU's ring, the events that write into it, and the CPU's counts.
  *
- * Several events may share the ring. One owns the mapping, and with it the watermark; the others are redirected into
- * it (PERF_EVENT_IOC_SET_OUTPUT):
- * - with `wakeup: 'moderated'` one that wakes at every sample, while the owner is quiet. The one in the map's slot
- *   decides whether a sample wakes. Swapping them loses, doubles and reorders nothing.
- * - with attributes for side-band records one that writes those: lost records are counted by event, so each kind has
- *   a counter of its own.
+ * Several events can share the ring. One owns the mapping and its watermark; the others are redirected into the ring
+ * (PERF_EVENT_IOC_SET_OUTPUT):
+ * - with `wakeup: 'moderated'`, one that wakes at every sample, while the owner is quiet. The event in the map's slot
+ *   decides whether a sample wakes. Changing it loses, duplicates and reorders no sample.
+ * - with attributes for side-band records, one that writes those: the kernel counts lost records by event, so each kind
+ *   has its own counter.
  *
  * @see perf_event_set_output(), https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
@@ -36,9 +39,9 @@ export class CpuRing {
   /** The ring. */
   readonly records: ReadSide;
   readonly moderator: WakeModerator | undefined;
-  /** Looks a timer still owes after the waking event came back: a record may have been written without a wake. */
+  /** How many more times the timer must check the ring after a swap: a record may have been written without a wake. */
   timedLooksOwed = 0;
-  /** The CPU went offline: the ring is read to its end and closed. */
+  /** Whether the CPU went offline: the ring is read to its end, then closed. */
   retiring = false;
   readonly #storage: MmapRingStorage;
   readonly #waking: PerfEvent | undefined;
@@ -46,19 +49,22 @@ export class CpuRing {
   #wakes: boolean;
   #lossCheckOwed = false;
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
-  /** The first one that finds the ring half full looks at once. */
+  /** Drains since a check became due. It starts at the limit, so that the first check is not delayed. */
   #drainsOwingLossCheck = LOSS_CHECK_OVERDUE_DRAINS;
-  /** Samples and side-band records lost before this ring was opened: the CPU was offline in between. */
+  /** Samples and side-band records lost by earlier rings of this CPU, before it went offline and came back. */
   readonly #lostBefore: number;
   readonly #lostOthersBefore: number;
-  /** Lost samples that were reported; side-band records that were counted as demand. */
+  /** Lost samples that were reported; lost side-band records that were added to the backlog. */
   #reportedLost: number;
   #countedOthers: number;
-  /** Records lost since the ring was last seen nearly empty: what a larger ring would have had to hold as well. */
+  /** Records lost since the ring was last seen nearly empty: a larger ring would have had to hold them as well. */
   #backlog = 0;
-  /** PERF_RECORD_LOST that were delivered and taken into account. */
+  /** PERF_RECORD_LOST records that were delivered and counted. */
   #lostRecordsCounted = 0;
-  /** Of the last read of the counters: samples lost by then, and the position up to which the ring had been read. */
+  /**
+   * At the last read of the counters: the samples lost by then, and the position (bytes) up to which the ring was
+   * released.
+   */
   #lostAtRead = 0;
   #tailAtRead = 0;
 
@@ -82,7 +88,7 @@ export class CpuRing {
     this.#countedOthers = account.lostOthers;
   }
 
-  /** Opens the events and maps the ring: all, or nothing. @throws as {@link MmapRingStorage.open} */
+  /** Opens the events and maps the ring. On failure nothing stays open. @throws as {@link MmapRingStorage.open} */
   static open(native: NativeAddon, cpu: number, options: ResolvedOptions, account: CpuAccount): CpuRing {
     const { dataPageCount, timeInPayload, wakeup } = options;
     const { samples, sideBand } = splitSideBand(withTimeEnabled(options.attributes));
@@ -115,32 +121,32 @@ export class CpuRing {
     }
   }
 
-  /** The event to poll: the mapping's owner. */
+  /** The event to poll: the one that owns the mapping. */
   get polled(): PerfEvent {
     return this.#storage.event;
   }
 
-  /** Whether each sample wakes, as the slot stands. */
+  /** Whether each sample wakes, with the event that is in the slot. */
   get wakes(): boolean {
     return this.#wakes;
   }
 
-  /** The event that the slot holds, or would hold. */
+  /** The event that is in the slot, or that should be put there. */
   get slotEvent(): PerfEvent {
     return this.#wakes && this.#waking !== undefined ? this.#waking : this.#storage.event;
   }
 
-  /** Changes the event in the slot, which holds this ring's, for each sample to wake or not to. */
+  /** Changes the event in the slot so that each sample wakes, or none does. The slot must hold this ring's event. */
   setWakes(slots: Slots, wakes: boolean): void {
     if (this.#waking === undefined || wakes === this.#wakes) return;
     slots.fill(wakes ? this.#waking : this.#storage.event);
     this.#wakes = wakes;
     this.account.swaps++;
-    // A record can be committed, just after the swap, that had begun without a wake.
+    // A program that read the slot before the swap can commit its record after it, without a wake.
     this.timedLooksOwed = wakes ? 2 : 0;
   }
 
-  /** Whether samples were lost, and it has not been seen yet that the reader caught up. */
+  /** Whether records were lost, and the reader has not been seen to catch up since. */
   get behind(): boolean {
     return this.#backlog > 0;
   }
@@ -150,7 +156,7 @@ export class CpuRing {
     return this.#storage.ring.capacityBytes;
   }
 
-  /** Bytes that lie in the ring now, those of an open batch included; the high-water mark is kept. 0 once closed. */
+  /** Bytes in the ring now, including those of an open batch; 0 once closed. Updates the high-water mark. */
   look(): number {
     const held = this.records.heldBytes();
     this.records.counters.sawBytes(held);
@@ -158,7 +164,7 @@ export class CpuRing {
     return held;
   }
 
-  /** Bytes that the last batch found when it began; 0 when that has been asked. */
+  /** Bytes that the last batch found when it began. A second call returns 0. */
   takeFound(): number {
     const { counters } = this.records;
     const found = counters.foundBytes;
@@ -167,13 +173,13 @@ export class CpuRing {
   }
 
   /**
-   * Whether to read the counters of lost samples now: that takes tens of microseconds and interrupts the ring's CPU. In a
-   * ring that was found half full samples may have been lost. Once it has been read, a record that follows tells of
-   * them, by a PERF_RECORD_LOST in front of it; the counters are for those that nothing follows. So they are read when the
-   * ring is found empty afterwards, or when that takes long; sooner where nobody reads.
-   * @param found most bytes seen in the ring since the last look
-   * @param unread bytes that lie in it still
-   * @param now milliseconds, of any monotonic clock
+   * Whether to read the counters of lost samples now. That takes tens of microseconds and interrupts the ring's CPU.
+   * Samples may have been lost when the ring was found half full. When a record follows a loss, the kernel writes a
+   * PERF_RECORD_LOST before it; the counters are needed for losses that no record follows. So they are read when the
+   * ring is next found empty, or after a time limit, which is shorter for a ring that is not read.
+   * @param found most bytes seen in the ring since the last call
+   * @param unread bytes still in it
+   * @param now milliseconds of any monotonic clock
    */
   lossCheckDue(found: number, unread: number, now: number): boolean {
     if (!this.#owesLossCheck(found)) return false;
@@ -187,7 +193,10 @@ export class CpuRing {
     return true;
   }
 
-  /** The same for a drain, which reads what it found and takes no clock: when it takes long is after many of them. */
+  /**
+   * As {@link lossCheckDue}, for a drain: it reads what it found, and reads no clock, so the limit is a number of
+   * drains.
+   */
   lossCheckDueByDrain(found: number): boolean {
     if (!this.#owesLossCheck(found)) return false;
     if (found > 0 && ++this.#drainsOwingLossCheck < LOSS_CHECK_OVERDUE_DRAINS) return false;
@@ -203,7 +212,7 @@ export class CpuRing {
 
   /**
    * Reads the counters of lost records.
-   * @returns a report when samples were lost that no report told yet
+   * @returns a report when samples were lost since the last report
    */
   checkLoss(): LossReport | undefined {
     if (this.records.cursor.closed) return undefined;
@@ -222,9 +231,9 @@ export class CpuRing {
   }
 
   /**
-   * After a batch: when it delivered PERF_RECORD_LOST, what they say is counted. The counters know of that as well; but
-   * where they are all samples they need not be read for it.
-   * @returns a report when samples were lost that no report told yet
+   * After a batch: counts what its PERF_RECORD_LOST records say. The counters contain these losses as well. They are
+   * read only when a lost record may be a side-band record, or a sample larger than half the ring.
+   * @returns a report when samples were lost since the last report
    */
   countLostRecords(): LossReport | undefined {
     const { account } = this;
@@ -238,9 +247,8 @@ export class CpuRing {
   }
 
   /**
-   * Whether at least half the ring was free ever since the counters were last read, so that only a sample that is
-   * larger can have been lost. Had nothing been read since then, all that was published would lie in the ring still:
-   * it was never fuller than that.
+   * Whether at least half the ring was free all the time since the counters were last read: then only a sample that is
+   * larger can have been lost. The ring was never fuller than all that was published since then.
    */
   #halfWasFree(): boolean {
     const { capacityBytes, records } = this;
@@ -251,7 +259,7 @@ export class CpuRing {
 
   #report(): LossReport | undefined {
     const { account } = this;
-    // After the counters: whatever filled the ring when a record was lost is seen here.
+    // After the counters were read, so that this sees the bytes that filled the ring when a record was lost.
     this.look();
     const lost = account.lost - this.#reportedLost;
     const others = account.lostOthers - this.#countedOthers;
@@ -265,7 +273,7 @@ export class CpuRing {
     return { cpu: this.cpu, lost, total: account.lost, ringTooSmall: account.ringTooSmall };
   }
 
-  /** The ring is detached and unmapped, the events closed. Slots are the caller's to empty before. Idempotent. */
+  /** Closes the events and unmaps the ring. Idempotent. The caller must empty the slot first. */
   close(): void {
     this.#sideBand?.close();
     this.#waking?.close();

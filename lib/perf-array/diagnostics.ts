@@ -3,8 +3,9 @@ import type { PerfEventArray } from '../bpf/perf-event-array';
 import { formatCpuList } from '../host/cpu-list';
 
 /**
- * What a reader tells its subscribers through node:diagnostics_channel; costs nothing without subscribers.
- * Every message has `reader` (the PerfMapReader, or of `taken` a FlightRecorder) and, but for open and close, `cpu`.
+ * Diagnostics channels (node:diagnostics_channel); they cost nothing without subscribers. Every message has `reader`: a
+ * PerfMapReader or RingBufferReader, for `taken` and `regained` also a FlightRecorder. All but `open` and `close` have
+ * `cpu`, which is -1 for a ring buffer map.
  */
 export const channels = {
   /** { reader, cpus } */
@@ -13,42 +14,45 @@ export const channels = {
   close: channel('perfring:close'),
   /** { reader, cpu, lost, total, ringTooSmall }: samples that the kernel could not write */
   loss: channel('perfring:loss'),
-  /** { reader, cpu, kind, skippedBytes, error }: a header that could not be, or a sample past 64 KiB */
+  /** { reader, cpu, kind, skippedBytes, error }: an invalid header, or a sample of 64 KiB or more, was skipped */
   fault: channel('perfring:fault'),
-  /** { reader, cpu, wakes }: the waking and the quiet event changed places */
+  /** { reader, cpu, wakes }: the event in the slot was changed; `wakes`: whether samples wake now */
   swap: channel('perfring:swap'),
-  /** { reader, cpu, online }: a ring was opened or retired because its CPU came or went */
+  /** { reader, cpu, online }: a ring was opened because its CPU came online, or retired because it went offline */
   cpu: channel('perfring:cpu'),
-  /** { reader, cpu }: another reader took the CPU's slot, or it was emptied */
+  /** { reader, cpu }: another reader took the CPU's slot or records of the map, or the slot was emptied */
   taken: channel('perfring:taken'),
   /** { reader, cpu }: the slot holds the reader's event again */
   regained: channel('perfring:regained'),
 } as const;
 
-/** Codes of the warnings of readers and flight recorders (process.emitWarning). Each is given once until it is over. */
+/**
+ * Codes of the warnings of readers and flight recorders (process.emitWarning). A warning is not repeated while its
+ * cause lasts.
+ */
 export type WarningCode =
-  /** Another reader took a slot, or emptied it; or the array was closed. */
+  /** Another reader took a slot, a slot was emptied, or the array was closed. */
   | 'PERFRING_SLOT_TAKEN'
   /** Another reader takes records from a ring buffer map. */
   | 'PERFRING_MAP_SHARED'
   /** The map has no slot for some CPUs. */
   | 'PERFRING_NO_SLOT'
-  /** The event in a slot cannot be changed: waking is not moderated until it can. */
+  /** The event in a slot cannot be changed. Waking is not moderated until it can. */
   | 'PERFRING_SLOT_UPDATE'
-  /** CPUs that come or go cannot be followed. */
+  /** The reader cannot follow CPUs that come online or go offline. */
   | 'PERFRING_CPU_CHECK'
-  /** Another step that a reader takes by itself failed. */
+  /** Another periodic step of a reader failed. */
   | 'PERFRING_UPKEEP'
-  /** close({ drain: true }) waits for a batch that has been lent for long. */
+  /** close({ drain: true }) has waited for a second for a batch that the consumer holds. */
   | 'PERFRING_DRAIN_WAITS'
-  /** close({ drain: true }) gave up: the batch was lent for too long. */
+  /** close({ drain: true }) gave up: the consumer held a batch for too long. */
   | 'PERFRING_NOT_DRAINED';
 
 export function warn(code: WarningCode, message: string): void {
   process.emitWarning(`perfring: ${message}`, { code });
 }
 
-/** For those who do not subscribe to `taken`; once a reader. */
+/** The warning for the channel `taken`. Callers emit it once per reader. */
 export function warnOfTakenSlot(cpu: number, { closed, info }: PerfEventArray): void {
   warn(
     'PERFRING_SLOT_TAKEN',
@@ -59,7 +63,7 @@ export function warnOfTakenSlot(cpu: number, { closed, info }: PerfEventArray): 
   );
 }
 
-/** A map with fewer slots than there are CPUs. */
+/** The warning for a map that has no slot for these CPUs. */
 export function warnOfMissingSlots(cpus: readonly number[], { info }: PerfEventArray): void {
   warn(
     'PERFRING_NO_SLOT',

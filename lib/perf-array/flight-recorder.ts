@@ -19,17 +19,18 @@ import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots
 
 /** Options of {@link FlightRecorder.open}. */
 export interface FlightRecorderOptions {
-  /** CPUs to record, each once; those online by default. */
+  /** CPUs to record, each once; by default those that are online. */
   readonly cpus?: readonly number[];
-  /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
+  /** Bytes of each ring's data area: a power-of-two number of pages; 512 KiB by default. */
   readonly bufferBytes?: number;
-  /** In place of `bufferBytes`: bytes for all rings together. */
+  /** In place of `bufferBytes`: bytes of all rings together, including metadata pages. */
   readonly memoryBytes?: number;
   /** More perf_event_attr fields; PERF_SAMPLE_TIME is added to `sample_type`. */
   readonly attributes?: CustomAttributes;
   /**
-   * The longest record that may come, header included: so much of the oldest end of a full ring is left out of a
-   * snapshot, where a program may be writing. By default a quarter of the ring, at most 64 KiB.
+   * The longest possible record, in bytes, including its header: 8 to the size of the ring. A snapshot leaves out this
+   * many of the oldest bytes of a full ring, because a program may be overwriting them. By default a quarter of the
+   * ring, at most 64 KiB.
    */
   readonly largestRecordBytes?: number;
 }
@@ -43,8 +44,8 @@ const KNOWN_OPTIONS = [
 ] as const satisfies readonly (keyof FlightRecorderOptions)[];
 
 /**
- * Rings that overwrite their oldest records and are never read, until something has happened and one wants to see what
- * went before. Producers never wait, lose nothing new, and pay no wake.
+ * Rings that overwrite their oldest records. They are read only by a snapshot, after something has happened, to see
+ * what came before. Programs never wait, lose no new sample, and never wake a reader.
  *
  * @see "Writing samples into buffer" in
  *   https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
@@ -54,11 +55,11 @@ export class FlightRecorder {
   readonly #array: PerfEventArray;
   readonly #margin: number;
   readonly #rings: MmapRingStorage[] = [];
-  /** Bytes that programs had written to each ring when it was last rotated. */
+  /** Bytes that programs had written to each ring at its last {@link rotate}. */
   readonly #rotatedAt = new Map<MmapRingStorage, bigint>();
   readonly #slots: Slots;
   readonly #slotCheck: NodeJS.Timeout;
-  /** Listeners to call when a method is done: they may close the recorder. */
+  /** Listeners to call when a method has ended: they may close the recorder. */
   #notices: (() => void)[] = [];
   #warnedOfTaken = false;
   #failure: string | undefined;
@@ -103,8 +104,8 @@ export class FlightRecorder {
   }
 
   /**
-   * Opens an overwriting ring for each CPU and puts it into the CPU's slot: all, or nothing.
-   * @throws as PerfMapReader.open
+   * Opens an overwriting ring for each CPU and puts its event into the CPU's slot. On failure nothing stays open.
+   * @throws as {@link PerfMapReader.open}
    */
   static open(array: PerfEventArray, options: FlightRecorderOptions = {}): FlightRecorder {
     const recorder = new FlightRecorder(array, options, addon());
@@ -118,8 +119,8 @@ export class FlightRecorder {
   }
 
   /**
-   * What the rings hold that came since the last {@link rotate}, without stopping any producer. No record in it is torn:
-   * of a full ring the oldest end, where programs may be writing, is left out.
+   * Copies what came into the rings since the last {@link rotate}, without stopping programs. It has only whole
+   * records: the oldest bytes of a full ring, which programs may be overwriting, are left out.
    * @throws PerfRingError ERR_PERF_CLOSED
    */
   snapshot(): FlightSnapshot {
@@ -130,11 +131,11 @@ export class FlightRecorder {
   }
 
   /**
-   * As {@link snapshot}, and the next one begins where this one ends: each record that was not overwritten before is in
-   * one of the two. It needs no more memory than a snapshot, and the rings stay where they are.
+   * As {@link snapshot}, and the next one begins where this one ends: each record that was not overwritten first is in
+   * one of the two. It needs no more memory than a snapshot, and the rings stay in their slots.
    *
-   * A slot that another reader has taken is left to that one: nothing of that CPU is in later snapshots until the slot is
-   * empty again. The process is warned, and the channel `perfring:taken` tells.
+   * A slot that another reader has taken is not changed: later snapshots have nothing new of that CPU until the slot is
+   * empty again. A warning and the channel `perfring:taken` report this.
    * @throws PerfRingError ERR_PERF_CLOSED, also when the perf event array was closed
    */
   async rotate(): Promise<FlightSnapshot> {
@@ -156,7 +157,8 @@ export class FlightRecorder {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#slotCheck);
-    // The slot check's WeakRef keeps this object until the event loop turns. It must not keep the rings as well.
+    // The WeakRef of the slot check can keep this object until the event loop turns. The rings must not be kept as
+    // well.
     const rings = this.#rings.splice(0);
     this.#rotatedAt.clear();
     attemptAll([
@@ -172,7 +174,7 @@ export class FlightRecorder {
     this.close();
   }
 
-  /** Once a second, as a reader does. Keeps neither the process nor the recorder alive. */
+  /** Checks the slots once a second, as a reader does. The timer keeps neither the process nor the recorder alive. */
   #checkSlotsBySelf(): NodeJS.Timeout {
     const self = new WeakRef<FlightRecorder>(this);
     const timer = setInterval(() => {
@@ -201,7 +203,7 @@ export class FlightRecorder {
   #reportTaken(cpu: number): void {
     this.#notices.push(() => {
       channels.taken.publish({ reader: this, cpu });
-      // A recorder that was closed, or has warned before, needs no warning.
+      // Once per recorder, and not after close().
       if (this.#closed || this.#warnedOfTaken) return;
       this.#warnedOfTaken = true;
       warnOfTakenSlot(cpu, this.#array);
@@ -271,10 +273,10 @@ function recordSizes(newestFirst: Uint8Array, valid: number): number[] {
   return sizes;
 }
 
-/** Copies of flight-recorder rings: yours, and independent of the recorder. */
+/** Copies of the rings of a flight recorder. They stay valid when the recorder is closed. */
 export class FlightSnapshot {
   readonly #copies: readonly RingCopy[];
-  /** Records in it, of all CPUs. */
+  /** Number of records, of all CPUs together. */
   readonly records: number;
 
   /** @internal */
@@ -285,8 +287,8 @@ export class FlightSnapshot {
   }
 
   /**
-   * Visits the records of all CPUs in time order, oldest first; again at every call.
-   * @param onFault told of what was stepped over: samples past the 64 KiB law, as a rule
+   * Visits the records of all CPUs in time order, oldest first. Each call visits all of them.
+   * @param onFault called for each fault that was skipped: usually a sample of 64 KiB or more
    * @returns records visited
    */
   visit(

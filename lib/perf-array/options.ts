@@ -12,10 +12,10 @@ import type { CustomAttributes } from '../events/attr';
 import { bpfOutputAttr, bpfOutputAttributes } from '../events/bpf-output';
 
 /**
- * How a reader learns that samples wait.
- * - `'moderated'`: each sample wakes at low rates; under load a timer does, see `latencyMicroseconds`. The default.
+ * How a reader is woken when there are samples.
+ * - `'moderated'`: each sample wakes at low rates; under load a timer wakes, see `latencyMicroseconds`. The default.
  * - `{ everyEvents: n }`: the kernel wakes after every n samples.
- * - `{ everyBytes: n }`: the kernel wakes when n bytes lie unread in a ring.
+ * - `{ everyBytes: n }`: the kernel wakes when a ring has n unread bytes.
  * - `'manual'`: nothing wakes; call {@link PerfMapReader.drain}.
  */
 export type Wakeup =
@@ -26,51 +26,54 @@ export type Wakeup =
 
 /** Options of {@link PerfMapReader.open}. */
 export interface PerfMapReaderOptions {
-  /** CPUs to read, each once; by default those online, and those that come online later. */
+  /** CPUs to read, each once; by default those that are online, and those that come online later. */
   readonly cpus?: readonly number[];
-  /** Bytes of each ring's data area: a power of two of pages; 512 KiB by default. */
+  /** Bytes of each ring's data area: a power-of-two number of pages, at most 1 GiB; 512 KiB by default. */
   readonly bufferBytes?: number;
   /**
-   * In place of `bufferBytes`: bytes for all rings together, metadata pages included, spread evenly over the CPUs asked
-   * for, or online when the reader is opened. A CPU that comes online later gets a ring of the same size.
+   * In place of `bufferBytes`: bytes of all rings together, including metadata pages, divided evenly among the CPUs in
+   * `cpus`, or those online when the reader is opened. A CPU that comes online later gets a ring of the same size.
    */
   readonly memoryBytes?: number;
   /**
-   * `'cpu'` (default): ring by ring, each in its own order. `'time'`: one stream in time order; costs the producer
-   * about 100 ns a sample for PERF_SAMPLE_TIME, and holds samples back for up to `slackNanoseconds`.
+   * `'cpu'` (default): ring by ring, each in its own order. `'time'`: one stream in time order. PERF_SAMPLE_TIME then
+   * costs the program about 100 ns per sample, and samples are held back for up to `slackNanoseconds`.
    */
   readonly order?: 'cpu' | 'time';
-  /** For `order: 'time'`; see RingReaderOptions. 2 ms by default. */
+  /** For `order: 'time'`: see RingReaderOptions. 0 to 1e12; 2,000,000 (2 ms) by default. */
   readonly slackNanoseconds?: number;
-  /** For `order: 'time'`: payload offset of a u64 by bpf_ktime_get_ns(), in place of PERF_SAMPLE_TIME. */
+  /**
+   * For `order: 'time'`: payload offset, a multiple of 4 bytes, of a u64 from bpf_ktime_get_ns(), used in place of
+   * PERF_SAMPLE_TIME.
+   */
   readonly timeInPayload?: number;
   readonly wakeup?: Wakeup;
-  /** For `wakeup: 'moderated'`: the longest a sample waits under load, 50 to 1,000,000; 1,000 by default. */
+  /** For `wakeup: 'moderated'`: the longest time a sample waits under load, 50 to 1,000,000; 1,000 by default. */
   readonly latencyMicroseconds?: number;
-  /** Bounds of each batch of asynchronous delivery. */
+  /** Limits of each batch of asynchronous delivery. */
   readonly turn?: TurnLimits;
   /** More perf_event_attr fields, `sample_type` among them, by their kernel names. */
   readonly attributes?: CustomAttributes;
-  /** Told of losses when they are seen. A diagnostics channel, `perfring:loss`, tells as well. */
+  /** Called when a loss is seen. The diagnostics channel `perfring:loss` reports it as well. */
   readonly onLoss?: (loss: LossReport) => void;
-  /** Which CPUs are online, for machines where they come and go; /sys/devices/system/cpu/online by default. */
+  /** Returns the CPUs that are online; by default it reads /sys/devices/system/cpu/online. */
   readonly onlineCpus?: () => readonly number[];
 }
 
-/** Samples a ring's CPU could not write. */
+/** Samples that the kernel could not write on one CPU. */
 export interface LossReport {
   readonly cpu: number;
   /** Samples lost since the last report. */
   readonly lost: number;
   /** Samples lost since the reader was opened. */
   readonly total: number;
-  /** Samples are larger than half the ring, which was free: no reader is fast enough for that. */
+  /** Samples are larger than half the ring, which was free: a faster reader does not help. */
   readonly ringTooSmall: boolean;
 }
 
-/** Options with every choice made. */
+/** Options with all defaults filled in. */
 export interface ResolvedOptions {
-  /** The CPUs asked for; undefined: whichever are online. */
+  /** The CPUs requested by number; undefined: those that are online. */
   readonly cpus: readonly number[] | undefined;
   readonly dataPageCount: number;
   readonly pageSize: number;
@@ -79,7 +82,7 @@ export interface ResolvedOptions {
   readonly timeInPayload: number | undefined;
   readonly wakeup: Wakeup;
   readonly latencyMicroseconds: number;
-  /** Bounds of a batch. */
+  /** Limits of a batch. */
   readonly limits: Required<TurnLimits>;
   readonly attributes: CustomAttributes;
   readonly onLoss: ((loss: LossReport) => void) | undefined;
@@ -101,17 +104,18 @@ const KNOWN_OPTIONS = [
   'onlineCpus',
 ] as const satisfies readonly (keyof PerfMapReaderOptions)[];
 
-/** Of each ring's data area. */
+/** The largest data area of a ring. */
 export const LARGEST_RING_BYTES = 2 ** 30;
-/** With its metadata page of 4 KiB just what kernel.perf_event_mlock_kb (516) allows each CPU by default. */
+/** With its metadata page of 4 KiB this is exactly what kernel.perf_event_mlock_kb (516) allows each CPU by default. */
 const DEFAULT_BUFFER_BYTES = 512 * 1024;
-/** No kernel is built for more. */
+/** No kernel supports more CPUs. */
 const MOST_CPUS = 65_536;
 const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const DEFAULT_LATENCY_MICROSECONDS = 1000;
 /**
  * Checks every option before anything is opened.
- * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NO_SUCH_CPU
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_NO_DATA_PAGES,
+ *   ERR_PERF_NO_SUCH_CPU
  */
 export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
   const options = plainOptions(given, KNOWN_OPTIONS);
@@ -175,7 +179,7 @@ function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): Cu
   const attributes = byKernelTime
     ? { ...custom, sample_type: Number(custom.sample_type ?? 0) | PERF_SAMPLE_TIME }
     : custom;
-  // Whether the kernel's struct takes them, and the record can be read: tried before anything is opened.
+  // Checks, before anything is opened, that the values fit struct perf_event_attr and that the records can be read.
   const attr = bpfOutputAttr({ everyEvents: 1 }, attributes);
   encodePerfEventAttr(attr);
   checkTimeInPayload(options.timeInPayload, recordFormat(attr));
@@ -206,7 +210,8 @@ function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly
         `there is no CPU ${String(cpu)}; there are ${[...possible].join(', ')}`,
       );
     }
-    // A CPU has one slot and one ring: whoever names it twice meant another, and would miss that one's samples.
+    // A CPU has one slot and one ring. A CPU named twice is probably a mistake for another CPU, whose samples would be
+    // missing.
     if (named.has(cpu as number)) throw invalid(`cpus names CPU ${String(cpu)} twice: name each once`);
     named.add(cpu as number);
   }
@@ -260,7 +265,7 @@ function checkSize(options: PerfMapReaderOptions, pageSize: number, rings: numbe
   return pages;
 }
 
-/** The most pages each of `rings` rings can have, a power of two, with a metadata page each. */
+/** The most data pages, a power of two, that each of `rings` rings can have besides its metadata page. */
 function pagesWithin(memoryBytes: number, rings: number, pageSize: number): number {
   const pages = Math.floor(memoryBytes / rings / pageSize) - 1;
   if (pages < 1) {
@@ -271,7 +276,7 @@ function pagesWithin(memoryBytes: number, rings: number, pageSize: number): numb
   return Math.min(2 ** Math.floor(Math.log2(pages)), LARGEST_RING_BYTES / pageSize);
 }
 
-/** An option's value, or its default where it was left out. null is a value, and a wrong one. */
+/** An option's value, or its default when it is undefined. null is not replaced, so later checks refuse it. */
 function orDefault<Value>(value: Value | undefined, fallback: Value): Value {
   return value === undefined ? fallback : value;
 }

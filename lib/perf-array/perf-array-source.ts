@@ -15,16 +15,16 @@ import { RingSet } from './ring-set';
 import { SLOT_CHECK_MILLISECONDS } from './slots';
 import type { Waker } from './waker';
 
-/** A record can be committed without a wake, so the rings are looked at this often at least. */
+/** A record can be committed without a wake, so the rings are checked at least this often. */
 const BACKSTOP_MICROSECONDS = 100_000;
-/** For losses that leave no trace in the ring: of samples that never fit into it. */
+/** How often the loss counters are read, for losses that leave no trace in the ring: samples that never fit into it. */
 const LOSS_CHECK_MILLISECONDS = 1000;
 const CPU_CHECK_MILLISECONDS = 1000;
-/** A swap that failed is not tried again before. */
+/** The shortest time between a failed swap and the next attempt. */
 const SWAP_PAUSE_MILLISECONDS = 1000;
 
 export interface PerfArraySourceParts {
-  /** Named in the messages of the diagnostics channels. */
+  /** The `reader` in the messages of the diagnostics channels. */
   readonly reader: object;
   readonly native: NativeAddon;
   readonly array: PerfEventArray;
@@ -32,27 +32,27 @@ export interface PerfArraySourceParts {
   /** Absent with wakeup: 'manual'. */
   readonly waker: Waker | undefined;
   readonly notices: Notices;
-  /** The reader's refresh(), where it is open: called by itself now and then, and may fail. */
+  /** Calls the reader's refresh() if it is open. This source calls it now and then; it may throw. */
   readonly refresh: () => void;
   /** Whether a consumer reads. */
   readonly hasConsumer: () => boolean;
 }
 
 /**
- * The rings of one perf event array as a source of records, and what has to be done for them: which event each slot
- * holds, samples lost, slots that another reader took, CPUs that come and go, the timer.
+ * The rings of one perf event array as a source of records, and the work that they need: the event in each slot, lost
+ * samples, slots that another reader took, CPUs that come online or go offline, the timer.
  *
- * Nothing in here calls a listener: what there is to tell goes to {@link Notices}.
+ * Nothing in here calls a listener: it adds calls to {@link Notices}.
  */
 export class PerfArraySource {
-  /** Delivers from the rings. */
+  /** Reads the records of all rings. */
   readonly records: RingByRing | TimeOrder;
   readonly #parts: PerfArraySourceParts;
   readonly #rings: RingSet;
-  /** The reader's rings are in their slots, unless another reader took one. */
+  /** Whether the reader's events are in their slots, except those that another reader took. */
   #filled = false;
   #closing = false;
-  /** Records waited for the slack to pass when the last batch ended (order: 'time'). */
+  /** Whether records were held back when the last batch ended, until the slack has passed (order: 'time'). */
   #hasHeldBackRecords = false;
   #cpuCheckPending = false;
   #lossCheckedAt = 0;
@@ -60,9 +60,9 @@ export class PerfArraySource {
   #slotsCheckedAt = monotonicMilliseconds();
   #swapFailedAt = Number.NEGATIVE_INFINITY;
   #warnedOfTaken = false;
-  /** Steps that failed when they were last tried, and the CPUs for which they did. */
+  /** Steps that failed when they were last tried, and the CPUs for which they failed. */
   readonly #failing = new Map<string, Set<number>>();
-  /** Reasons of wakes for which the rings were not looked after yet. */
+  /** Reasons of wakes after which the rings have not been checked yet. */
   #pendingWakeReasons = 0;
 
   constructor(parts: PerfArraySourceParts) {
@@ -90,12 +90,12 @@ export class PerfArraySource {
     return this.#rings.list;
   }
 
-  /** What was counted so far. */
+  /** The counts so far. */
   stats(): ReaderStats {
     return this.#rings.stats(this.records.loopCounts);
   }
 
-  /** All rings, each in its slot; what has been opened is the caller's to close when this throws. */
+  /** Opens all rings and fills their slots. When this throws, the caller closes what was opened. */
   open(): void {
     this.#rings.open();
     this.#filled = true;
@@ -108,18 +108,18 @@ export class PerfArraySource {
     this.records.setRings(this.rings.map(({ records }) => records));
   }
 
-  /** Every step is tried, then the first failure thrown. */
+  /** Tries every step, then throws the first error. */
   close(): void {
     this.#closing = true;
     attemptAll([
       () => this.emptySlots(),
-      // No sample can be lost any more: these are the counts that stay.
+      // No more samples can be lost, so these counts are final.
       ...this.rings.map((ring) => () => this.#reportLoss(ring.checkLoss())),
       () => this.#rings.close(),
     ]);
   }
 
-  /** Also where another reader has taken the slot. */
+  /** Fills the slots, also those that another reader has taken. */
   fillSlots(): void {
     this.#filled = true;
     this.#rings.fillSlots();
@@ -132,7 +132,7 @@ export class PerfArraySource {
 
   /**
    * Follows the CPUs that came online or went offline. Not within a batch.
-   * @param online asked for before: the function may be the caller's
+   * @param online read by the caller before, because onlineCpus() may be the user's function
    */
   refresh(online: readonly number[]): void {
     const { notices, reader } = this.#parts;
@@ -159,25 +159,25 @@ export class PerfArraySource {
       if (found === 0) quiet = true;
       if (ring.lossCheckDueByDrain(found)) this.#checkLoss(ring);
     }
-    // A ring that samples came into has its slot.
+    // A ring that received samples is still in its slot, so the slots are checked only when a ring received none.
     if (quiet && this.#parts.waker === undefined) this.#checkSlots(monotonicMilliseconds());
   }
 
-  /** A batch answers a wake of these reasons: the rings are looked after when it is over. */
+  /** The consumer began a batch at a wake with these reasons. The rings are checked when the batch ends. */
   lookAfterBatch(reasons: number): void {
     this.#pendingWakeReasons |= reasons;
   }
 
-  /** CPUs are checked at the next occasion: the event of one hung up. */
+  /** The event of a CPU hung up: CPUs are checked at the next occasion. */
   expectCpuChange(): void {
     this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
   }
 
   /**
-   * After a wake: looks at each ring, whether its samples should wake and what was lost; and now and then at CPUs and
+   * After a wake: checks for each ring whether its samples should wake and what was lost; at intervals also CPUs and
    * slots.
-   * @param reasons of a wake that no batch has answered; 0 without one
-   * @returns whether there is something to read, or will be when the slack has passed
+   * @param reasons of a wake at which no batch began; 0 without one
+   * @returns whether there is something to read, now or when the slack has passed
    */
   lookAfter(reasons: number): boolean {
     const pending = this.#pendingWakeReasons;
@@ -207,7 +207,7 @@ export class PerfArraySource {
     return unread || this.#hasHeldBackRecords;
   }
 
-  /** After each batch. @param byDrain it was one of drain(), with which no wake came */
+  /** After each batch. @param byDrain whether drain() ran it, so that no wake preceded it */
   afterBatch(byDrain: boolean): void {
     this.#hasHeldBackRecords = this.records.holdsBack;
     if (byDrain) this.#lookAfterDrain();
@@ -221,7 +221,7 @@ export class PerfArraySource {
     if (this.#parts.options.order === 'time') this.#reschedule();
   }
 
-  /** Arms the timer for the next thing that no wake announces. */
+  /** Sets the timer for the next work that no wake announces. */
   #schedule(): void {
     const { waker, options } = this.#parts;
     if (waker === undefined) return;
@@ -254,11 +254,11 @@ export class PerfArraySource {
 
   #checkCpus(now: number): void {
     if (now - this.#cpusCheckedAt < CPU_CHECK_MILLISECONDS) return;
-    // Within a batch the rings stay as they are.
+    // The rings must not change within a batch.
     this.#cpuCheckPending = this.records.inBatch;
     if (this.#cpuCheckPending) return;
     this.#cpusCheckedAt = now;
-    // It calls onlineCpus(), which may call close(), as a listener may.
+    // refresh() calls the user's onlineCpus(), which may call close(). So it is called like a listener.
     this.#parts.notices.add(() => {
       this.#byItself('PERFRING_CPU_CHECK', 'cannot follow the CPUs that come and go', this.#parts.refresh);
     });
@@ -285,9 +285,9 @@ export class PerfArraySource {
   }
 
   /**
-   * Takes a step that no caller asked for. When it fails the process is warned, once until it succeeds, and it is tried
-   * again at the next occasion.
-   * @param cpu for which the step is; -1 for all
+   * Runs a step that no caller requested. When it fails, the process is warned once, until the step succeeds. It is
+   * tried again at the next occasion.
+   * @param cpu the CPU that the step concerns; -1 for all
    * @returns whether it succeeded
    */
   #byItself(code: WarningCode, what: string, step: () => void, cpu = -1): boolean {
@@ -333,7 +333,7 @@ export class PerfArraySource {
   #reportTaken(cpu: number): void {
     const { notices, reader, array } = this.#parts;
     notices.add(() => channels.taken.publish({ reader, cpu }));
-    // A reader that is being closed, or has warned before, needs no warning.
+    // Once per reader, and not when it is closing.
     if (this.#closing || this.#warnedOfTaken) return;
     this.#warnedOfTaken = true;
     notices.add(() => warnOfTakenSlot(cpu, array));

@@ -22,14 +22,15 @@ import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from 
 import { PerfArraySource } from './perf-array-source';
 import { Waker } from './waker';
 
-/** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
+/** How long a draining close waits for one batch by default. */
 const BATCH_TIMEOUT_MILLISECONDS = 30_000;
 
 /**
  * Layer 4: one ring per CPU on one perf event array, read as one stream.
  *
  * Read it by `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by
- * {@link drain}; one at a time. Whoever is slow makes the kernel count losses, never this process grow.
+ * {@link drain}; one at a time. When the reader is too slow, the kernel counts losses; the memory of this process does
+ * not grow.
  */
 export class PerfMapReader implements AsyncIterable<RecordBatch> {
   readonly #options: ResolvedOptions;
@@ -74,7 +75,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
       try {
         attemptAll([() => this.#source.close(), () => this.#waker?.close()]);
       } catch {
-        // Why it could not be opened says more.
+        // The first error is thrown: it says why the reader could not be opened.
       }
       throw error;
     }
@@ -82,11 +83,11 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Opens a ring for each CPU and puts it into the CPU's slot: all, or nothing. CPUs that are offline are left out, and
-   * taken in when they come online.
-   * @param array stays the caller's; keep it open as long as the reader
-   * @throws PerfRingError ERR_PERF_INVALID_OPTION and others of the options, before anything is opened;
-   *   ERR_PERF_CPU_OFFLINE for a CPU asked for by number
+   * Opens a ring for each CPU and puts its event into the CPU's slot. On failure nothing stays open. Without `cpus`,
+   * CPUs that are offline are left out, and added when they come online.
+   * @param array it stays the caller's; keep it open as long as the reader
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION and other errors of the options, before anything is opened;
+   *   ERR_PERF_CPU_OFFLINE for an offline CPU in `cpus`
    * @throws PerfSystemError EACCES, EPERM, EMFILE, ENOMEM, …
    */
   static open(array: PerfEventArray, options: PerfMapReaderOptions = {}): PerfMapReader {
@@ -97,7 +98,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     return new PerfMapReader(array, resolved, native);
   }
 
-  /** CPUs with a ring now, ascending. */
+  /** CPUs that have a ring now, ascending. */
   get cpus(): readonly number[] {
     return this.#closed ? [] : this.#source.rings.map((ring) => ring.cpu);
   }
@@ -110,12 +111,13 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   // ------------------------------------------------------------------ delivery
 
   /**
-   * Visits, in place and at once, what lies in the rings when it is called. In the order of time it leaves what is younger
-   * than the slack: the end of a stream is reached by pause(), and by drain() when the slack has passed.
-   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that record
-   * @param limits unbounded in time by default
+   * Visits in place what is in the rings when it is called, and returns. With `order: 'time'` it leaves samples younger
+   * than the slack. To reach the end of a stream, call pause(), wait until the slack has passed, and call drain().
+   * @param visitors a function for the samples, or { sample, lost, other }; {@link STOP} ends the visit after that
+   *   record
+   * @param limits no limits by default
    * @returns records visited
-   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another
+   * @throws what a visitor throws: its record is consumed, the others stay; PerfRingError ERR_PERF_BUSY while another
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits?: TurnLimits): number {
@@ -128,10 +130,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Batches as they come, each readable in place until the next is asked for. Ends when the reader is closed.
-   * @param options.signal ends it too; what it has not delivered stays in the rings
+   * Batches as they come. Each can be read in place until the next is requested. Ends when the reader is closed.
+   * @param options.signal ends it too; records that were not delivered stay in the rings
    * @throws PerfRingError ERR_PERF_BUSY while another consumer reads, ERR_PERF_CLOSED; ERR_PERF_INVALID_OPTION with
-   *   wakeup: 'manual', where nothing would ever come
+   *   wakeup: 'manual', where nothing wakes the reader
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
@@ -139,9 +141,10 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * A stream in object mode, of copies. It stops reading while its buffer is full: the rings fill, and the kernel
-   * counts what it cannot write.
+   * A stream of copied records, in object mode. It stops reading while its buffer is full: the rings fill, and the
+   * kernel counts what it cannot write.
    * @param options.highWaterMark records buffered; 256 by default
+   * @throws as {@link batches}
    */
   readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
     const plain = plainOptions(options, ['signal', 'highWaterMark'], 'ERR_PERF_INVALID_ARGUMENT');
@@ -150,9 +153,9 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   /**
    * The next sample, as a copy.
-   * @param options.timeoutMilliseconds how long to wait for one; without end by default
-   * @returns null at the deadline
-   * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
+   * @param options.timeoutMilliseconds how long to wait for one; no limit by default
+   * @returns null when the time is over
+   * @throws as {@link batches}; ERR_PERF_CLOSED also when the reader is closed while it waits; the signal's reason
    */
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
     const plain = plainOptions(options, ['timeoutMilliseconds', 'signal'], 'ERR_PERF_INVALID_ARGUMENT');
@@ -160,8 +163,8 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Resolves when everything published before the call has been delivered. It hurries the consumer along; without one
-   * it waits for the next. Do not await it in the body of the loop that takes the records.
+   * Resolves when everything published before the call has been delivered. It wakes the consumer; without a consumer it
+   * waits for the next one. Do not await it in the body of the loop that takes the records.
    * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; ERR_PERF_NOT_DRAINED when the program
    *   has nothing left to do but to wait for this promise; the signal's reason
    */
@@ -172,14 +175,17 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
 
   // ------------------------------------------------------------------ control
 
-  /** Takes the rings out of the map: programs write nowhere, and nobody counts what they would have written. */
+  /** Empties the slots. Programs then write no samples, and the missing ones are not counted as lost. */
   pause(): void {
     this.#delivery.checkOpen();
     this.#paused = true;
     this.#run(() => this.#source.emptySlots());
   }
 
-  /** Puts the rings back, also where another reader has taken the slot. @throws PerfRingError ERR_PERF_CLOSED, also while a close drains */
+  /**
+   * Fills the slots again, also those that another reader has taken.
+   * @throws PerfRingError ERR_PERF_CLOSED, also during close({ drain: true })
+   */
   resume(): void {
     this.#delivery.checkOpen();
     if (this.#draining !== undefined)
@@ -188,33 +194,35 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#run(() => this.#source.fillSlots());
   }
 
-  /** Between {@link pause} and {@link resume}. */
+  /** True between {@link pause} and {@link resume}. */
   get paused(): boolean {
     return this.#paused;
   }
 
   /**
-   * Opens rings for CPUs that came online, and reads to their end, then closes, those of CPUs that went offline. Done
-   * by itself once a second. Within a batch, or while a close drains, it does nothing.
-   * @throws PerfSystemError when a ring cannot be opened (by itself it warns, and tries again a second later)
+   * Opens rings for CPUs that came online. Reads the rings of CPUs that went offline to their end, then closes them.
+   * Unless wakeup is 'manual', the reader does this once a second. Within a batch, or during close({ drain: true }), it
+   * does nothing.
+   * @throws PerfSystemError when a ring cannot be opened (the reader itself warns, and tries again a second later)
    */
   refresh(): void {
     this.#delivery.checkOpen();
-    // The function is the caller's, and may call close() or begin a batch: it is asked before anything changes.
+    // onlineCpus() may be the user's function, and may call close() or begin a batch. So it is called before anything
+    // changes.
     const online = this.#options.onlineCpus();
     if (this.#closed || this.#records.inBatch || this.#draining !== undefined) return;
     this.#run(() => this.#source.refresh(online));
   }
 
-  /** Counts per CPU and in total, exact at the moment of the call; after close, as they ended. */
+  /** Counts per CPU and in total, exact at the moment of the call; after close, the final counts. */
   stats(): ReaderStats {
     if (!this.#closed) this.#run(() => this.#source.checkLosses());
     return this.#source.stats();
   }
 
   /**
-   * The same counts as an exporter takes them, see {@link formatOpenMetrics}.
-   * @param labels of every sample, beside `cpu`: they tell readers apart whose metrics are served together
+   * The counts of {@link stats} as metric families, for {@link formatOpenMetrics}.
+   * @param labels labels of every sample, besides `cpu`: they distinguish readers whose metrics are served together
    * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for labels that OpenMetrics does not allow, or one named `cpu`
    */
   metrics(labels: Labels = {}): Metric[] {
@@ -224,16 +232,17 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
   /**
    * Empties the slots, stops waking, frees the rings. Idempotent, and allowed anywhere: in a visitor, in a listener, in
    * a loop over batches, twice.
-   * @param options.drain first empties the slots and delivers to the consumer that is reading everything published up to
-   *   the call, and what programs that were writing then still commit; the promise resolves when all is freed. Without a
-   *   consumer, which with wakeup: 'manual' there never is, all is freed at once, and what lies in the rings counts neither
-   *   as received nor as lost: pause() and {@link drain} first. Do not await it in the loop that takes the rest: the loop
-   *   ends by itself.
-   * @param options.batchTimeoutMilliseconds how long a close that drains waits for one batch that the consumer holds: 30,000
-   *   by default, with a warning after a second; Infinity waits, without one, for whoever writes to a pager
-   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
-   *   holds one batch for longer than `batchTimeoutMilliseconds`, or the program has nothing left to do but to wait
-   *   for this promise: all is freed then, and what was not delivered is lost
+   * @param options.drain first empties the slots and delivers to the consumer everything published before the call, and
+   *   what programs that were already writing still commit; the promise resolves when everything is freed. Without a
+   *   consumer (with wakeup: 'manual' there is never one) everything is freed at once, and records in the rings count
+   *   neither as received nor as lost: call pause() and {@link drain} first. Do not await it in the loop that takes the
+   *   rest: the loop ends by itself.
+   * @param options.batchTimeoutMilliseconds how long a close with `drain` waits for one batch that the consumer holds:
+   *   30,000 by default, with a warning after a second. Infinity: no limit and no warning, for example for a consumer
+   *   that writes to a pager
+   * @throws the first error, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED when the consumer
+   *   holds one batch for longer than `batchTimeoutMilliseconds`, or the program has nothing left to do but to wait for
+   *   this promise: everything is freed then, and what was not delivered is lost
    */
   close(options: { drain?: boolean; batchTimeoutMilliseconds?: number } = {}): Promise<void> {
     try {
@@ -283,7 +292,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     try {
       this.#run(() => this.#source.emptySlots());
     } catch (error) {
-      // What was published is delivered all the same.
+      // What was published is still delivered.
       draining.fail(error);
     }
     return draining.promise;
@@ -317,7 +326,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#run(() => {
       if (hungUp.length > 0) this.#source.expectCpuChange();
       if (this.#delivery.waits) {
-        // The consumer comes first; the rings are looked after when its batch is over.
+        // The consumer comes first; the rings are checked when its batch ends.
         this.#delivery.wake();
         if (this.#closed) return;
         if (this.#records.inBatch) {
@@ -339,7 +348,7 @@ export class PerfMapReader implements AsyncIterable<RecordBatch> {
     this.#draining?.afterBatch();
   }
 
-  /** A method that may cause notices, which are told after it. */
+  /** Runs a method; the notices that it causes are delivered after it. */
   #run(method: () => void): void {
     this.#notices.begin();
     try {

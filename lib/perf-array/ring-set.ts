@@ -13,18 +13,18 @@ import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
 import { checkSlots, type SlotListener, Slots, splitBySlot } from './slots';
 import type { Waker } from './waker';
 
-/** Rings of more than this part of the machine's memory are not advised. */
+/** All rings together are advised at most this part of the machine's memory. */
 const LARGEST_PART_OF_MEMORY = 1 / 4;
 
-/** A CPU that came or went. */
+/** A CPU that came online or went offline. */
 export interface CpuChange {
   readonly cpu: number;
   readonly online: boolean;
 }
 
 /**
- * The rings of a reader, by CPU number, and their slots in the array. A CPU's number is its key, whatever its place in
- * a list: sparse and offline CPUs are normal.
+ * The rings of a reader, by CPU number, and their slots in the array. The key is the CPU number and not a position in a
+ * list, because CPU numbers can have gaps and CPUs can be offline.
  */
 export class RingSet {
   readonly #native: NativeAddon;
@@ -36,18 +36,18 @@ export class RingSet {
   readonly #tellLeftOut: (cpus: readonly number[]) => void;
   readonly #leftOut = new Set<number>();
   readonly #accounts = new Map<number, CpuAccount>();
-  /** Samples of each ring that had come at its last look, read or not. */
+  /** For each ring, the samples that had arrived when it was last checked, read or not. */
   readonly #arrived = new WeakMap<CpuRing, number>();
   #list: readonly CpuRing[] = [];
-  /** Read when something was lost. */
+  /** Read when something was lost for the first time. */
   #mayLock: MemoryLimit | undefined;
-  /** A ring is retiring. */
+  /** Whether a ring is retiring. */
   #retires = false;
 
   /**
-   * @param retired told of a ring whose CPU went offline when it has been read to its end, before it is closed
-   * @param listener told of slots that another reader has taken, and that were regained
-   * @param leftOut told of CPUs for which the map has no slot, once each
+   * @param retired called with the ring of an offline CPU when it has been read to its end, before it is closed
+   * @param listener called for slots that another reader has taken, and that were regained
+   * @param leftOut called once with each CPU for which the map has no slot
    */
   constructor(
     native: NativeAddon,
@@ -72,17 +72,20 @@ export class RingSet {
     return this.#list;
   }
 
-  /** Rings of offline CPUs are to be closed when they have been read to their end. */
+  /** Whether rings of offline CPUs are still to be read to their end and closed. */
   get retires(): boolean {
     return this.#retires;
   }
 
-  /** What was counted so far. */
+  /** The counts so far. */
   stats(loops: LoopCounts): ReaderStats {
     return statsOf(this.#accounts.values(), () => this.#advisableBytes(), loops);
   }
 
-  /** Every CPU asked for, or every one online; what has been opened is the caller's to close when this throws. */
+  /**
+   * Opens a ring for every CPU in the options, or every online one, and fills the slots. When this throws, the caller
+   * closes what was opened.
+   */
   open(): void {
     const online = new Set(this.#options.onlineCpus());
     const asked = this.#options.cpus;
@@ -102,11 +105,11 @@ export class RingSet {
   }
 
   /**
-   * Retires rings of CPUs that went offline, opens rings for those that came online. Every CPU is tried, then the first
-   * failure thrown; the next refresh tries again.
+   * Retires rings of CPUs that went offline, and opens rings for those that came online. Tries every CPU, then throws
+   * the first error. The next refresh tries again.
    * @param online CPUs that are online
-   * @param fill whether new rings go into the map
-   * @param changed called for each CPU that came or went
+   * @param fill whether to put new rings into their slots
+   * @param changed called for each CPU that came online or went offline
    */
   refresh(online: readonly number[], fill: boolean, changed: (change: CpuChange) => void): void {
     const wanted = new Set(
@@ -149,25 +152,25 @@ export class RingSet {
     attemptAll(this.#list.map((ring) => () => this.#slots.empty(ring.cpu)));
   }
 
-  /** @returns whether the events changed places */
+  /** @returns false, and nothing is changed, when the slot does not hold the ring's event or the ring is retiring */
   setWakes(ring: CpuRing, wakes: boolean): boolean {
     if (ring.retiring || !this.#slots.holds(ring.cpu)) return false;
     ring.setWakes(this.#slots, wakes);
     return true;
   }
 
-  /** Tells of slots that another reader has taken, and takes back those that have become empty. */
+  /** Reports slots that another reader has taken, and fills those again that have become empty. */
   checkSlots(): void {
     attemptAll(this.#list.map((ring) => () => this.#slots.check(ring.cpu)));
   }
 
   /**
-   * Samples that came since the ring's last look, by what lies in it, what was read and what was lost: a full ring
-   * takes none, and is not calm for that.
+   * Samples that arrived since the last call for this ring: read, unread or lost. The lost ones count because a full
+   * ring receives no samples although the load is high.
    */
   arrivedSamples(ring: CpuRing, available: number): number {
     const { account, records } = ring;
-    // Within a batch what was visited is counted as received, and still lies in the ring.
+    // Within a batch, visited records are counted as received and are still in the ring.
     const unread = available - records.unreleasedBytes;
     const arrived = account.received + account.lost + unread / account.meanRecordBytes;
     const before = this.#arrived.get(ring) ?? account.received;
@@ -175,7 +178,7 @@ export class RingSet {
     return Math.max(0, arrived - before);
   }
 
-  /** Slots, then polling, then the rings; every step is tried, then the first failure thrown. */
+  /** Empties the slots, stops polling, closes the rings. Tries every step, then throws the first error. */
   close(): void {
     attemptAll([
       () => this.emptySlots(),
@@ -184,7 +187,7 @@ export class RingSet {
     ]);
   }
 
-  /** Those that have a slot in the map, ascending; the others are told of. */
+  /** The CPUs that have a slot in the map, ascending. The others are reported once. */
   #withSlots(online: readonly number[]): readonly number[] {
     const { cpus, leftOut } = splitBySlot(this.#array, online);
     const untold = leftOut.filter((cpu) => !this.#leftOut.has(cpu));
@@ -193,7 +196,7 @@ export class RingSet {
     return cpus;
   }
 
-  /** Opens a ring that is watched, or none. */
+  /** Opens a ring and watches it. On failure nothing stays open. */
   #add(cpu: number): void {
     const account = this.#accounts.get(cpu) ?? this.#newAccount(cpu);
     const ring = CpuRing.open(this.#native, cpu, this.#options, account);
@@ -207,7 +210,7 @@ export class RingSet {
     this.#list = [...this.#list, ring].sort((one, other) => one.cpu - other.cpu);
   }
 
-  /** A ring that cannot be put into its slot is of no use: the next refresh tries anew. */
+  /** Fills the slot of a new ring. On failure the ring is closed, and the next refresh tries again. */
   #fillNew(cpu: number): void {
     const ring = this.#list.find((one) => one.cpu === cpu);
     if (ring === undefined) return;
@@ -221,7 +224,7 @@ export class RingSet {
     }
   }
 
-  /** A CPU may go offline between being seen and being opened. */
+  /** Returns false when the CPU went offline after the list of online CPUs was read. */
   #addIfOnline(cpu: number): boolean {
     try {
       this.#add(cpu);
@@ -232,7 +235,7 @@ export class RingSet {
     }
   }
 
-  /** The largest ring that each CPU can have, as far as can be known. */
+  /** The largest ring that each CPU can have, in bytes, as far as this process can know. */
   #advisableBytes(): number {
     const rings = Math.max(1, this.#accounts.size);
     this.#mayLock ??= memoryLimit(onlineCpus().length, processCapabilities());

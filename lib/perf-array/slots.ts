@@ -5,19 +5,22 @@ import { PerfRingError } from '../errors';
 import type { PerfEvent } from '../events/perf-event';
 import { formatCpuList } from '../host/cpu-list';
 
-/** How often a reader, or a flight recorder, asks whether its slots still hold its events. */
+/** How often a reader or flight recorder checks whether its slots still hold its events. */
 export const SLOT_CHECK_MILLISECONDS = 1000;
 
 export interface SlotListener {
-  /** The slot does not hold our event any more: another reader took it, or somebody emptied it. Once until regained. */
+  /**
+   * The slot no longer holds this reader's event: another reader took it, or it was emptied. Called once until it is
+   * regained.
+   */
   readonly taken: (cpu: number) => void;
-  /** The slot holds our event again. */
+  /** The slot holds this reader's event again. */
   readonly regained: (cpu: number) => void;
 }
 
 /**
- * The slots of a perf event array that one reader has put its events into. Filling or emptying a slot that another
- * reader has taken since would leave that one without samples, and nothing would tell it: so the slot is asked before.
+ * The slots of a perf event array that one reader has filled. Changing a slot that another reader has taken since would
+ * leave that reader without samples, and it would not notice. So all methods but {@link fill} first check the slot.
  */
 export class Slots {
   readonly #native: NativeAddon;
@@ -27,7 +30,7 @@ export class Slots {
   readonly #events = new Map<number, PerfEvent>();
   /** CPUs whose slot was seen to hold another event, or none. */
   readonly #lost = new Set<number>();
-  /** Loaded when it is first needed; null where it cannot be. */
+  /** Loaded when it is first needed; null when it cannot be loaded. */
   #probe: SlotProbe | null | undefined;
 
   constructor(native: NativeAddon, array: PerfEventArray, listener: SlotListener) {
@@ -36,14 +39,20 @@ export class Slots {
     this.#listener = listener;
   }
 
-  /** Puts an event into the slot of its CPU, whatever is in it. @throws as {@link PerfEventArray.set} */
+  /**
+   * Puts an event into the slot of its CPU, also over the event of another reader.
+   * @throws as {@link PerfEventArray.set}
+   */
   fill(event: PerfEvent): void {
     this.#array.set(event.cpu, event);
     this.#events.set(event.cpu, event);
     this.#lost.delete(event.cpu);
   }
 
-  /** Whether the CPU's slot has the event that was put there, as far as can be told; no slot of a closed array has. */
+  /**
+   * Whether the CPU's slot holds the event that was put there; true when that is unknown, false when the array is
+   * closed.
+   */
   holds(cpu: number): boolean {
     const event = this.#events.get(cpu);
     if (event === undefined || this.#lost.has(cpu) || this.#array.closed) return false;
@@ -54,8 +63,8 @@ export class Slots {
   }
 
   /**
-   * Asks whether the slot still holds its event, and fills it again when it has become empty: the reader that took it has
-   * left. A slot that another reader holds is left alone.
+   * Checks whether the slot still holds its event, and fills it again when it is empty: the reader that took it has
+   * left. A slot that holds another reader's event is not changed.
    * @throws as {@link PerfEventArray.set}
    */
   check(cpu: number): void {
@@ -73,14 +82,14 @@ export class Slots {
     this.#listener.regained(cpu);
   }
 
-  /** Empties the CPU's slot, unless it is another's. */
+  /** Empties the CPU's slot, unless it holds another reader's event. */
   empty(cpu: number): void {
     if (this.holds(cpu)) this.#array.clear(cpu);
     this.#events.delete(cpu);
     this.#lost.delete(cpu);
   }
 
-  /** Leaves the slots as they are. */
+  /** Closes the probe. The slots stay as they are. */
   close(): void {
     this.#probe?.close();
   }
@@ -97,7 +106,7 @@ export class Slots {
   }
 }
 
-/** The CPUs that a map has slots for, and the others: a slot's number is its CPU's. Both ascending. */
+/** Splits CPUs into those with a slot in the map and the others, both ascending. A slot's number is its CPU's. */
 export function splitBySlot(
   array: PerfEventArray,
   cpus: readonly number[],
@@ -111,7 +120,7 @@ export function splitBySlot(
 }
 
 /**
- * @param needsAll each CPU was asked for by number; otherwise one slot is enough
+ * @param needsAll whether each CPU was requested by number and needs a slot; otherwise one slot is enough
  * @throws PerfRingError ERR_PERF_MAP_TOO_SMALL
  */
 export function checkSlots(array: PerfEventArray, wanted: readonly number[], needsAll: boolean): void {

@@ -1,29 +1,32 @@
-/** Samples within this time, this many of them, and a timer serves better than a wake for each: 4,000 a second. */
+/** From this many samples in this time on (4,000 per second) a timer is cheaper than a wake for each sample. */
 const BUSY_WINDOW_MILLISECONDS = 4;
 const BUSY_SAMPLES = 16;
-/** So few samples in so long, about 2,700 a second, and each may wake again. In time, not in looks: looks flap. */
+/**
+ * With at most this many samples in this time (about 2,700 per second) each sample wakes again. The window is a time
+ * and not a number of checks: with checks the state changed too often.
+ */
 const CALM_WINDOW_MILLISECONDS = 15;
 const CALM_SAMPLES = 40;
 
 /**
- * Decides for one ring whether each sample should wake the reader, as network cards moderate their interrupts.
- * A wake costs the producer 6 to 9 µs in a virtual machine, twenty times the sample itself; at low rates that buys
- * latency, under load it buys nothing, since the reader is awake anyway.
+ * Decides for one ring whether each sample should wake the reader, like the interrupt moderation of network cards. A
+ * wake costs the program 6 to 9 µs in a virtual machine, twenty times as much as the sample. At low rates it reduces
+ * latency. Under load it gains nothing, since the reader is awake anyway.
  */
 export class WakeModerator {
   #busy = false;
   #windowStart = 0;
   #samples = 0;
 
-  /** Whether samples should not wake now. */
+  /** True while samples should not wake. */
   get busy(): boolean {
     return this.#busy;
   }
 
   /**
-   * After each look at the ring.
-   * @param now milliseconds, of any monotonic clock
-   * @param arrived samples that came since the look before
+   * Call it after each check of the ring.
+   * @param now milliseconds of any monotonic clock
+   * @param arrived samples that arrived since the last call
    * @returns {@link busy}
    */
   looked(now: number, arrived: number): boolean {
@@ -36,7 +39,7 @@ export class WakeModerator {
       }
       return this.#busy;
     }
-    // A reader that was kept from looking finds what came meanwhile at once: the rate counts, over all that time.
+    // A delayed reader finds all samples at once, so the rate over the whole time counts.
     this.#busy = this.#samples >= BUSY_SAMPLES * Math.max(1, elapsed / BUSY_WINDOW_MILLISECONDS);
     if (this.#busy || elapsed > BUSY_WINDOW_MILLISECONDS) this.#begin(now);
     return this.#busy;

@@ -5,19 +5,19 @@ import { handleOf, type PerfEvent } from '../events/perf-event';
 import { failedCall } from '../host/failed-call';
 
 /**
- * What wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop.
- * Readiness of a perf event is consumed by polling, so a wake says only that one should look, at every ring.
+ * Wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop. Polling a perf event
+ * clears its readiness, so a wake does not tell which rings have records: check every ring.
  */
 export class Waker {
   readonly #native: NativeAddon;
   readonly #poller: PollerHandle;
-  /** Reachable by this field alone while nobody waits: see pollerSetRef. */
+  /** Only this field keeps the callback reachable while no consumer waits: see pollerSetRef. */
   readonly #onWake: WakeCallback;
   #intervalMicroseconds = 0;
   #keepsAlive = false;
 
   /**
-   * @param onWake `reasons` of WAKE_EVENTS | WAKE_TIMER; `hungUp`: CPUs whose event hung up and is watched no more
+   * @param onWake `reasons`: WAKE_EVENTS | WAKE_TIMER; `hungUp`: CPUs whose event hung up and is no longer watched
    * @throws PerfSystemError EMFILE, ENOMEM
    */
   constructor(native: NativeAddon, onWake: (reasons: number, hungUp: readonly number[]) => void) {
@@ -32,7 +32,7 @@ export class Waker {
     native.pollerSetRef(poller, false);
   }
 
-  /** Map the event's ring first: without one it hangs up for ever. */
+  /** Watches a ring's event. Map the ring first: without a ring the event always reports a hang-up. */
   watch(event: PerfEvent): void {
     this.#check(
       this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu),
@@ -40,7 +40,7 @@ export class Waker {
     );
   }
 
-  /** Wakes when the kernel wakes the map's readers, and once at first; until the map is closed. */
+  /** Watches a map until it is closed: wakes once at first, then when the kernel wakes the map's readers. */
   watchMap(map: RingBufferMap): void {
     this.#check(
       this.#native.pollerAdd(this.#poller, map.handle, 0),
@@ -61,7 +61,7 @@ export class Waker {
     this.#native.pollerRemove(this.#poller, handleOf(event));
   }
 
-  /** Wakes every so often from now on; 0 stops. Free when nothing changes. */
+  /** Sets the interval of the timer; 0 stops it. No system call when nothing changes. */
   every(microseconds: number): void {
     if (microseconds === this.#intervalMicroseconds) return;
     const result = this.#native.pollerSetTimer(this.#poller, microseconds, microseconds);
@@ -69,7 +69,7 @@ export class Waker {
     this.#intervalMicroseconds = microseconds;
   }
 
-  /** Free when nothing changes. */
+  /** Sets whether the waker keeps the process alive. No native call when nothing changes. */
   keepAlive(alive: boolean): void {
     if (alive === this.#keepsAlive) return;
     this.#keepsAlive = alive;
