@@ -7,10 +7,11 @@ const [HEAD_LOW, HEAD_HIGH, TAIL_LOW, TAIL_HIGH] = [0, 1, 2, 3] as const;
 const TWO_POW_32 = 2 ** 32;
 
 /**
- * Acquires data_head by its words; answers data_head - data_tail where their high words are one, else -1: once in 4 GiB.
+ * Acquires data_head by its two words. Returns data_head - data_tail when their high words are equal, else -1 (once in
+ * 4 GiB).
  *
- * Two loads make no torn distance. Should the head pass a multiple of 4 GiB between them, then the high words are one and
- * the low word is small, while the tail's, less than a ring behind, is not: -1.
+ * The two loads cannot give a wrong distance. If the head passes a multiple of 4 GiB between them, the high words are
+ * equal, but the low word of the head is smaller than that of the tail, which is less than a ring behind: -1.
  */
 function publishedBytes(words: Int32Array): number {
   const headHigh = Atomics.load(words, HEAD_HIGH);
@@ -21,17 +22,18 @@ function publishedBytes(words: Int32Array): number {
 }
 
 /**
- * Cursors of a ring the kernel writes: the reader's side alone. By Atomics over the mapping where low words tell all, which
- * takes 85 ns less than a call of the addon, twice a batch; by the addon where a high word changes, once in 4 GiB.
+ * Cursors of a ring that the kernel writes: only the reader's side. Where the low words suffice it uses Atomics over
+ * the mapping, which is 85 ns faster than a call of the addon, twice per batch. Where a high word changes, once in 4
+ * GiB, it calls the addon.
  */
 export class MappedCursors implements RingCursors {
   readonly #addon: NativeAddon;
   readonly #ring: MappedRingHandle;
-  /** data_head and data_tail in the mapping, each a low and a high word; undefined where all is the addon's to do. */
+  /** data_head and data_tail in the mapping, each a low and a high word; undefined when the addon does all accesses. */
   readonly #words: Int32Array | undefined;
   readonly #mask: number;
 
-  /** @param memory the mapping, writable; undefined where it is not, or no view may lie over it */
+  /** @param memory the mapping, writable; undefined when it is read-only, or when no ArrayBuffer may be made over it */
   constructor(
     addon: NativeAddon,
     ring: MappedRingHandle,
@@ -54,7 +56,7 @@ export class MappedCursors implements RingCursors {
   }
 
   readOffset(): number {
-    // Nobody but this thread moves data_tail: a plain read of it needs no native call.
+    // Only this thread moves data_tail, so a plain read is enough, and no native call is needed.
     const tail = this.#words?.[TAIL_LOW];
     return tail === undefined ? cursorResult(this.#addon.ringReadOffset(this.#ring)) : tail & this.#mask;
   }
@@ -63,15 +65,16 @@ export class MappedCursors implements RingCursors {
     const words = this.#words;
     if (words !== undefined && words.length > 0 && bytes <= publishedBytes(words)) {
       const next = ((words[TAIL_LOW] as number) >>> 0) + bytes;
-      // The high word stays, so that the kernel, which loads both at once, sees no tail but the old one and the new.
-      // Release; pairs with its control dependency from that load to its stores of data.
+      // Only the low word changes. The kernel loads both words at once, so it sees the old tail or the new one and no
+      // other.
+      // Release; pairs with the kernel's control dependency from that load to its stores of data.
       if (next < TWO_POW_32) {
         Atomics.store(words, TAIL_LOW, next);
         return;
       }
     }
     if (this.#addon.ringConsume(this.#ring, bytes) !== BAD_ARGUMENT) return;
-    // Throws when the memory is gone. If it is not, `bytes` was more than data_head - data_tail.
+    // Throws when the memory is gone. Otherwise `bytes` was more than data_head - data_tail.
     this.available();
     throw headMovedBack();
   }
@@ -98,8 +101,8 @@ function readOnly(): PerfRingError {
 }
 
 /**
- * Cursors where no ArrayBuffer may lie over a mapping (Electron, other sandboxed builds): asking what is available
- * copies it to the same offsets of a buffer of ours, natively and in bulk.
+ * Cursors for runtimes that allow no ArrayBuffer over a mapping (Electron, other sandboxed builds). {@link available}
+ * copies what is published to the same offsets of another buffer, in one native call.
  */
 export class CopyingCursors implements RingCursors {
   readonly #addon: NativeAddon;

@@ -6,13 +6,13 @@ import type { RingStorage } from './ring-storage';
 
 /** Options of a {@link MemoryRingStorage}. */
 export interface MemoryRingStorageOptions extends PerfRingOptions {
-  /** Data pages: a power of two. */
+  /** Number of data pages: a power of two. */
   readonly dataPageCount: number;
-  /** Bytes a page: a power of two, at least 2048; 4096 by default (memory has no page size of its own). */
+  /** Bytes per page: a power of two, at least 2048; 4096 by default. */
   readonly pageSize?: number;
-  /** A SharedArrayBuffer, for a reader and a writer in different threads. */
+  /** Whether to allocate a SharedArrayBuffer, for a reader and a writer in different threads; false by default. */
   readonly shared?: boolean;
-  /** Memory of yours in place of new memory: a recording to replay, or another thread's ring. */
+  /** Memory to use in place of new memory: a recording to replay, or another thread's ring. */
   readonly memory?: ArrayBuffer | SharedArrayBuffer;
 }
 
@@ -26,7 +26,10 @@ export class MemoryRingStorage implements RingStorage {
   readonly fileDescriptor = -1;
   readonly unsafeMemory: ArrayBuffer | SharedArrayBuffer;
 
-  /** @throws PerfRingError as {@link PerfRing.initContiguous}, and ERR_PERF_INVALID_OPTION for a size no memory has */
+  /**
+   * @throws PerfRingError as {@link PerfRing.initContiguous}, and ERR_PERF_INVALID_OPTION for a size that cannot be
+   *   allocated
+   */
   constructor(options: MemoryRingStorageOptions) {
     const {
       dataPageCount,
@@ -39,7 +42,7 @@ export class MemoryRingStorage implements RingStorage {
     this.ring = PerfRing.initContiguous(this.unsafeMemory, dataPageCount, pageSize, ringOptions);
     this.dataPageCount = dataPageCount;
     this.pageSize = pageSize;
-    // A subclass may have fields of its own.
+    // A subclass can add fields, so it is not frozen.
     if (new.target === MemoryRingStorage) Object.freeze(this);
   }
 
@@ -71,7 +74,7 @@ const OPTIONS = [
 ] as const satisfies readonly (keyof MemoryRingStorageOptions)[];
 
 function allocate(pages: number, pageSize: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
-  // What is no number of pages is for the ring to refuse.
+  // initContiguous() refuses an invalid number of pages.
   const isSize = Number.isInteger(pages) && Number.isInteger(pageSize) && pages > 0 && pageSize > 0;
   const bytes = isSize ? (1 + pages) * pageSize : 0;
   try {

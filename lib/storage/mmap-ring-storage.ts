@@ -17,30 +17,30 @@ import type { RingStorage } from './ring-storage';
 
 /** Options of {@link MmapRingStorage.open}. */
 export interface MmapRingStorageOptions {
-  /** CPU whose samples the ring takes; -1 for the CPUs `pid` runs on. */
+  /** CPU whose samples the ring gets; -1 for every CPU that `pid` runs on. */
   readonly cpu: number;
   /** -1 for every process (needs CAP_PERFMON), 0 for this one, or a process id; -1 by default. */
   readonly pid?: number;
-  /** Data pages: a power of two. All are locked in memory at once. */
+  /** Number of data pages: a power of two. All of them are locked in memory. */
   readonly dataPageCount: number;
   /** `{ everyEvents: 1 }` by default: each sample wakes. */
   readonly wakeup?: EventWakeup;
   /**
-   * Attributes beside the ring's own. PERF_SAMPLE_RAW is added to `sample_type`, unless `type` and `config` name another
-   * event than PERF_COUNT_SW_BPF_OUTPUT; `sample_id_all` is true unless it is given.
+   * More perf_event_attr fields. PERF_SAMPLE_RAW is added to `sample_type`, unless `type` and `config` name another
+   * event than PERF_COUNT_SW_BPF_OUTPUT; `sample_id_all` is true by default.
    */
   readonly attributes?: CustomAttributes;
-  /** Payload offset of a u64 in nanoseconds, for rings whose samples have no PERF_SAMPLE_TIME. */
+  /** Payload offset, in bytes, of a u64 time in nanoseconds, for rings whose samples have no PERF_SAMPLE_TIME. */
   readonly timeInPayload?: number;
   /**
-   * Another event will write side-band records into this ring (PERF_EVENT_IOC_SET_OUTPUT); false by default. The
-   * ring's own attributes need no such word.
+   * True when another event will write side-band records into this ring (PERF_EVENT_IOC_SET_OUTPUT); false by default.
+   * Not needed for side-band records that `attributes` request.
    */
   readonly otherRecords?: boolean;
 }
 
 /**
- * A ring the kernel writes: a perf event of one CPU, and the mapping of its buffer.
+ * A ring that the kernel writes: a perf event of one CPU, and the mapping of its buffer.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/userspace-api/perf_ring_buffer.rst
  */
@@ -48,9 +48,9 @@ export class MmapRingStorage implements RingStorage {
   readonly ring: PerfRing;
   readonly dataPageCount: number;
   readonly pageSize: number;
-  /** How records are laid out. */
+  /** The layout of the records. */
   readonly format: RecordFormat;
-  /** True where the runtime refuses external buffers: what is published is then copied natively. */
+  /** True when the runtime refuses external buffers. What is published is then copied by native code. */
   readonly copies: boolean;
   readonly #native: NativeAddon;
   readonly #mapping: MappedRingHandle;
@@ -99,7 +99,7 @@ export class MmapRingStorage implements RingStorage {
   }
 
   /**
-   * Opens the event and maps its ring: both, or neither.
+   * Opens the event and maps its ring. On failure nothing stays open.
    * @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_CPU_OFFLINE,
    *   ERR_PERF_NO_SUCH_CPU, ERR_PERF_ADDON_MISSING
    * @throws PerfSystemError of perf_event_open(2) or mmap(2)
@@ -136,10 +136,10 @@ export class MmapRingStorage implements RingStorage {
   }
 
   /**
-   * Overwrite mode: copies the data area, newest record first, into `target`.
-   * @param target as long as the data area
-   * @returns `overwrittenBytes` at the end of the copy that the kernel may have overwritten meanwhile; `writtenBytes`
-   *   since the ring was opened, modulo 2^64
+   * Overwrite mode: copies the data area into `target`, newest record first.
+   * @param target an array of the length of the data area
+   * @returns `overwrittenBytes`: how many bytes at the end of the copy the kernel may have overwritten during it;
+   *   `writtenBytes`: bytes written since the ring was opened, modulo 2^64
    * @throws PerfRingError ERR_PERF_CLOSED; ERR_PERF_INVALID_ARGUMENT for a target of another length, or a ring that was
    *   not opened with `attributes: { write_backward: true }`
    */
@@ -181,7 +181,7 @@ const OPTIONS = [
   'otherRecords',
 ] as const satisfies readonly (keyof MmapRingStorageOptions)[];
 
-/** Before anything is opened. @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO */
+/** Call it before anything is opened. @throws PerfRingError ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO */
 export function checkDataPageCount(dataPageCount: number): void {
   if (dataPageCount === 0) {
     throw new PerfRingError('ERR_PERF_NO_DATA_PAGES', 'dataPageCount must be at least 1, got 0');
@@ -201,7 +201,7 @@ function mapError(result: number, dataPageCount: number, pageSize: number): Erro
   }
   return failedCall(result, 'mmap', what, {
     advice: {
-      // mmap says EPERM, not ENOMEM, past the limits of locked memory.
+      // mmap fails with EPERM, not ENOMEM, past the limits of locked memory.
       EPERM: `it exceeds the memory this user may lock: take smaller rings, raise kernel.perf_event_mlock_kb or ulimit -l; lifting the limit ${permissionAdvice(['CAP_IPC_LOCK'])}`,
       ENOMEM: 'it does not fit into memory: take smaller rings',
       EINVAL: 'the kernel maps no such ring',

@@ -1,22 +1,20 @@
 import type { PerfRing } from '../ring/perf-ring';
 
-/**
- * Layer 2: memory that holds a ring, whoever writes it.
- */
+/** Layer 2: memory that holds a ring, written by the kernel or by a program. */
 export interface RingStorage extends Disposable {
-  /** The ring over this memory. It is closed with the storage. */
+  /** The ring in this memory. It is closed with the storage. */
   readonly ring: PerfRing;
-  /** A power of two. */
+  /** Number of data pages: a power of two. */
   readonly dataPageCount: number;
   readonly pageSize: number;
-  /** Descriptor of the perf event, never to be closed by others; -1 for memory. */
+  /** Descriptor of the perf event: never close it. -1 for memory without an event. */
   readonly fileDescriptor: number;
   /**
-   * The pages themselves, metadata first. **Unsafe**: over a mapping of the kernel's, a store into a data page kills
+   * The pages, the metadata page first. **Unsafe**: in a mapping of the kernel's pages, a store into a data page kills
    * the process (SIGBUS), and an alias made by `transfer()` or `structuredClone` reads unmapped memory after close.
    */
   readonly unsafeMemory: ArrayBuffer | SharedArrayBuffer;
   readonly closed: boolean;
-  /** Frees what the storage holds; idempotent, allowed inside a visitor. */
+  /** Closes the ring, and frees the mapping and the event, if there are any. Idempotent, and allowed in a visitor. */
   close(): void;
 }
