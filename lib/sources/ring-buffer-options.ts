@@ -6,23 +6,23 @@ import { shown } from '../input/shown';
 /** Options of {@link RingBufferReader.open}. */
 export interface RingBufferReaderOptions {
   /**
-   * How the reader learns that records wait.
-   * - `'moderated'`: each record wakes at low rates; under load a timer does, see `latencyMicroseconds`. The default.
-   *   Programs need not know of it; BPF_RB_NO_WAKEUP and BPF_RB_FORCE_WAKEUP mean what they always do.
-   * - `{ everyEvents: 1 }`: each record wakes a reader that has caught up, as libbpf's do.
+   * How the reader is woken when there are records.
+   * - `'moderated'`: each record wakes at low rates; under load a timer wakes, see `latencyMicroseconds`. The default.
+   *   Programs need no change; BPF_RB_NO_WAKEUP and BPF_RB_FORCE_WAKEUP keep their meaning.
+   * - `{ everyEvents: 1 }`: each record wakes a reader that has caught up, as in libbpf.
    * - `'manual'`: nothing wakes; call {@link RingBufferReader.drain}.
    */
   readonly wakeup?: 'moderated' | 'manual' | { readonly everyEvents: 1 };
-  /** For `wakeup: 'moderated'`: the longest a record waits under load, 50 to 1,000,000; 1,000 by default. */
+  /** For `wakeup: 'moderated'`: the longest time a record waits under load, 50 to 1,000,000; 1,000 by default. */
   readonly latencyMicroseconds?: number;
-  /** Bounds of each batch of asynchronous delivery. */
+  /** Limits of each batch of asynchronous delivery. */
   readonly turn?: TurnLimits;
 }
 
-/** Options with every choice made. */
+/** Options with all defaults filled in. */
 export interface ResolvedRingBufferOptions {
   readonly isManual: boolean;
-  /** Undefined where each record wakes. */
+  /** Undefined when each record wakes. */
   readonly latencyMicroseconds: number | undefined;
   readonly limits: Required<TurnLimits>;
 }

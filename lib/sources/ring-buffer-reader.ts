@@ -24,41 +24,45 @@ import {
 } from './ring-buffer-options';
 import { RingBufferSource } from './ring-buffer-source';
 
-/** What a {@link RingBufferReader} counted since it was opened. */
+/** The counts of a {@link RingBufferReader} since it was opened. */
 export interface RingBufferStats {
-  /** Records delivered. Discarded ones are none. */
+  /** Records delivered, without discarded ones. */
   readonly received: number;
-  /** Bytes that records took in the ring, headers, padding and discarded ones included. */
+  /** Bytes of the records read, including headers, padding and discarded records. */
   readonly bytes: number;
   /**
-   * Unknown: a program that finds no room gets an error, and the map keeps no count. A program can count for itself what
-   * bpf_ringbuf_reserve and bpf_ringbuf_output refused.
+   * Unknown: a program that finds no space gets an error, and the map keeps no count. A program can itself count the
+   * failures of bpf_ringbuf_reserve and bpf_ringbuf_output.
    */
   readonly lost: undefined;
-  /** Times the map was skipped to its producer's position for a header, or positions, that could not be. */
+  /** Times the reader skipped to the producer's position because of an invalid header or position. */
   readonly corrupt: number;
-  /** Times another reader of the map had moved consumer_pos: it took records, and this one did not get them. */
+  /**
+   * Times another reader of the map had moved consumer_pos: this reader did not get the records that the other one
+   * took.
+   */
   readonly shared: number;
-  /** Times the kernel or the timer woke the reader for records. */
+  /** Times the kernel or the timer woke the reader and there were records. */
   readonly wakeups: number;
-  /** Times waking was turned off, or on again (wakeup: 'moderated'). */
+  /** Times waking was turned off or on (wakeup: 'moderated'). */
   readonly switches: number;
-  /** Most bytes seen lying unread when a batch began. */
+  /** Most unread bytes seen when a batch began. */
   readonly highWaterBytes: number;
   /** Size of the data area, bytes. */
   readonly capacityBytes: number;
-  /** Which loops have delivered the records, as {@link ReaderStats.loops}. */
+  /** Which loops delivered the records, as {@link ReaderStats.loops}. */
   readonly loops: Readonly<LoopCounts>;
 }
 
-/** A close gives up when it has waited so long for one batch, where the caller says nothing else. */
+/** How long a draining close waits for one batch by default. */
 const BATCH_TIMEOUT_MILLISECONDS = 30_000;
 
 /**
- * Reads a ring buffer map (BPF_MAP_TYPE_RINGBUF), in the ways in which {@link PerfMapReader} reads a perf event array: by
- * `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by {@link drain}; one at a
- * time. Records come in the order in which programs on all CPUs reserved them. They have a payload alone, of exactly the
- * bytes that the program wrote: `cpu` is -1, `time` undefined, and there is nothing to {@link RingRecord.decode}.
+ * Reads a ring buffer map (BPF_MAP_TYPE_RINGBUF) in the same ways as {@link PerfMapReader} reads a perf event array: by
+ * `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by {@link drain}; one at
+ * a time. Records come in the order in which programs on all CPUs reserved them. A record has only a payload, with
+ * exactly the bytes that the program wrote: `cpu` is -1, `time` is undefined, and {@link RingRecord.decode} throws
+ * ERR_PERF_NOT_SUPPORTED.
  *
  * ```ts
  * const map = RingBufferMap.openPinned('/sys/fs/bpf/events');
@@ -66,8 +70,8 @@ const BATCH_TIMEOUT_MILLISECONDS = 30_000;
  * for await (const batch of reader) batch.forEach((record) => console.log(record.u32(0)));
  * ```
  *
- * A map has one reader: a second one takes records from the first. consumer_pos, up to which records were read, lies in
- * the map: the next reader goes on there.
+ * A map has one reader: a second one takes records from the first. The map stores consumer_pos, up to which records
+ * were read, so the next reader continues there.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/bpf/ringbuf.rst
  */
@@ -109,10 +113,11 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Maps the map, and begins where its last reader ended.
-   * @param map stays the caller's; keep it open as long as the reader
+   * Maps the ring buffer, and begins where its last reader ended.
+   * @param map it stays the caller's; keep it open as long as the reader
    * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT, ERR_PERF_CLOSED
-   * @throws PerfSystemError EPERM for a map that was opened read-only, EFBIG for one of more than 512 MiB, EMFILE, ENOMEM
+   * @throws PerfSystemError EPERM for a map that was opened read-only, EFBIG for one of more than 512 MiB, EMFILE,
+   *   ENOMEM
    */
   static open(map: RingBufferMap, options: RingBufferReaderOptions = {}): RingBufferReader {
     const native = addon();
@@ -130,12 +135,12 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   // ------------------------------------------------------------------ delivery
 
   /**
-   * Visits, in place and at once, what is committed; also between {@link pause} and {@link resume}. It ends at a record
-   * that is reserved and not committed yet.
+   * Visits in place what is committed when it is called, and returns; also between {@link pause} and {@link resume}. It
+   * ends at a record that is reserved and not committed yet.
    * @param visitors a function, or { sample }; {@link STOP} ends the visit after that record
-   * @param limits unbounded in time by default
+   * @param limits no limits by default
    * @returns records visited
-   * @throws what a visitor throws: its record is consumed, the rest stays; PerfRingError ERR_PERF_BUSY while another
+   * @throws what a visitor throws: its record is consumed, the others stay; PerfRingError ERR_PERF_BUSY while another
    *   consumer reads, ERR_PERF_CLOSED
    */
   drain(visitors: Visitors, limits?: TurnLimits): number {
@@ -153,10 +158,10 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Batches as they come, each readable in place until the next is asked for. Ends when the reader is closed.
-   * @param options.signal ends it too; what it has not delivered stays in the map
+   * Batches as they come. Each can be read in place until the next is requested. Ends when the reader is closed.
+   * @param options.signal ends it too; records that were not delivered stay in the map
    * @throws PerfRingError ERR_PERF_BUSY while another consumer reads, ERR_PERF_CLOSED; ERR_PERF_INVALID_OPTION with
-   *   wakeup: 'manual', where nothing would ever come
+   *   wakeup: 'manual', where nothing wakes the reader
    */
   batches(options: { signal?: AbortSignal } = {}): AsyncGenerator<RecordBatch, void, undefined> {
     const { signal } = plainOptions(options, ['signal'], 'ERR_PERF_INVALID_ARGUMENT');
@@ -164,9 +169,10 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * A stream in object mode, of copies. It stops reading while its buffer is full: the map fills, and programs find no
-   * room.
+   * A stream of copied records, in object mode. It stops reading while its buffer is full: the map fills, and programs
+   * find no space.
    * @param options.highWaterMark records buffered; 256 by default
+   * @throws as {@link batches}
    */
   readable(options: { signal?: AbortSignal; highWaterMark?: number } = {}): OwnedRecordStream {
     return this.#delivery.readable(
@@ -176,9 +182,9 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
 
   /**
    * The next record, as a copy.
-   * @param options.timeoutMilliseconds how long to wait for one; without end by default
-   * @returns null at the deadline
-   * @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED (also when closed meanwhile); the signal's reason
+   * @param options.timeoutMilliseconds how long to wait for one; no limit by default
+   * @returns null when the time is over
+   * @throws as {@link batches}; ERR_PERF_CLOSED also when the reader is closed while it waits; the signal's reason
    */
   read(options: { timeoutMilliseconds?: number; signal?: AbortSignal } = {}): Promise<OwnedRecord | null> {
     return this.#delivery.read(
@@ -187,8 +193,8 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Resolves when everything reserved before the call has been delivered: records behind one that is not committed yet
-   * wait for it. Do not await it in the body of the loop that takes the records.
+   * Resolves when everything reserved before the call has been delivered. A record that is not committed yet delays the
+   * records after it. Do not await it in the body of the loop that takes the records.
    * @throws PerfRingError ERR_PERF_CLOSED when the reader is closed before that; ERR_PERF_NOT_DRAINED when the program
    *   has nothing left to do but to wait for this promise; the signal's reason
    */
@@ -200,8 +206,8 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   // ------------------------------------------------------------------ control
 
   /**
-   * Stops asynchronous delivery. No reader can stop the programs: records stay in the map, and when it is full programs
-   * find no room. {@link drain} reads on.
+   * Stops asynchronous delivery. It does not stop the programs: records stay in the map, and when it is full, programs
+   * find no space. {@link drain} still reads.
    */
   pause(): void {
     this.#delivery.checkOpen();
@@ -209,7 +215,7 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     this.#source.paused = true;
   }
 
-  /** Delivers again, from what stayed in the map on. */
+  /** Continues asynchronous delivery, with the records that stayed in the map. */
   resume(): void {
     this.#delivery.checkOpen();
     this.#paused = false;
@@ -217,12 +223,15 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     this.#run(() => this.#delivery.wake());
   }
 
-  /** Between {@link pause} and {@link resume}. */
+  /** True between {@link pause} and {@link resume}. */
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** What was counted so far; after close, as it ended. While a visitor runs, the records of that very visit are not counted yet. */
+  /**
+   * The counts so far; after close, the final counts. While a visitor runs, the records of its visit are not counted
+   * yet.
+   */
   stats(): RingBufferStats {
     const { ring, wakeups, switches } = this.#source;
     const { samples, consumedBytes, skippedBytes, corrupt, highWaterBytes, loops } = ring.counters;
@@ -241,13 +250,13 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
   }
 
   /**
-   * Stops waking, gives back what was read, and frees everything. Idempotent, and allowed anywhere. What was not read
+   * Stops waking, releases what was read, and frees everything. Idempotent, and allowed anywhere. What was not read
    * stays in the map, for its next reader.
-   * @param options.drain first delivers to the consumer that is reading everything committed up to the call; records
-   *   behind one that is not committed 10 ms later stay in the map. Do not await it in the loop that takes the rest
-   * @param options.batchTimeoutMilliseconds how long a close that drains waits for one batch that the consumer holds: 30,000
-   *   by default, with a warning after a second; Infinity waits, without one
-   * @throws the first failure, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED as
+   * @param options.drain first delivers to the consumer everything committed before the call; records after one that is
+   *   still not committed 10 ms later stay in the map. Do not await it in the loop that takes the rest
+   * @param options.batchTimeoutMilliseconds how long a close with `drain` waits for one batch that the consumer holds:
+   *   30,000 by default, with a warning after a second; Infinity: no limit and no warning
+   * @throws the first error, after every step has been tried; PerfRingError ERR_PERF_NOT_DRAINED as
    *   {@link PerfMapReader.close}
    */
   close(options: { drain?: boolean; batchTimeoutMilliseconds?: number } = {}): Promise<void> {
@@ -325,7 +334,7 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     if (this.#closed) return;
     this.#run(() => {
       if (this.#delivery.waits && !this.#paused) {
-        // The consumer comes first; the ring is looked after when its batch is over.
+        // The consumer comes first; the ring is checked when its batch ends.
         this.#delivery.wake();
         if (this.#closed) return;
         if (this.#source.inBatch) {
@@ -361,7 +370,7 @@ export class RingBufferReader implements AsyncIterable<RecordBatch> {
     );
   }
 
-  /** A method that may cause notices, which are told after it. */
+  /** Runs a method; the notices that it causes are delivered after it. */
   #run(method: () => void): void {
     this.#notices.begin();
     try {

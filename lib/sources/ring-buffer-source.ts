@@ -7,28 +7,28 @@ import { WakeModerator } from '../perf-array/wake-moderator';
 import type { Waker } from '../perf-array/waker';
 import { RingBufferStorage } from './ring-buffer-storage';
 
-/** A record can be committed without a wake (BPF_RB_NO_WAKEUP), so the ring is looked at this often at least. */
+/** A record can be committed without a wake (BPF_RB_NO_WAKEUP), so the ring is checked at least this often. */
 const BACKSTOP_MICROSECONDS = 100_000;
-/** Before the first record: a guess. */
+/** Mean size of a record in bytes before the first one: a guess. */
 const MEAN_RECORD_BYTES = 64;
 
 export interface RingBufferSourceOptions {
-  /** The longest that a record waits under load; undefined: each record wakes a reader that has caught up. */
+  /** The longest time a record waits under load; undefined: each record wakes a reader that has caught up. */
   readonly latencyMicroseconds: number | undefined;
 }
 
 /**
- * One ring buffer map as a source of records, and whether its records wake the reader.
+ * One ring buffer map as a source of records. It also decides whether records wake the reader.
  *
- * The kernel wakes for a commit only when the record lies at consumer_pos. Under load the last record that was read is
- * not given back, so no commit wakes, and a timer does. Programs need not know of it.
+ * The kernel wakes for a commit only when the record is at consumer_pos. Under load the last record that was read is
+ * not released, so no commit wakes, and a timer wakes instead. Programs need no change.
  */
 export class RingBufferSource extends RingByRing {
   readonly ring: BpfRing;
   wakeups = 0;
-  /** Times that waking was turned off or on. */
+  /** Times waking was turned off or on. */
   switches = 0;
-  /** Nothing is delivered, whatever lies in the map. */
+  /** True: nothing is delivered. */
   paused = false;
   readonly #storage: RingBufferStorage;
   readonly #waker: Waker | undefined;
@@ -68,14 +68,14 @@ export class RingBufferSource extends RingByRing {
     this.ring.endOfWriting();
   }
 
-  /** A batch answers a wake of these reasons: the ring is looked after when it is over. */
+  /** The consumer began a batch at a wake with these reasons. The ring is checked when the batch ends. */
   lookAfterBatch(reasons: number): void {
     this.#pendingWakeReasons |= reasons;
   }
 
   /**
-   * After a wake.
-   * @param reasons of a wake that no batch has answered; 0 without one
+   * After a wake: decides whether records should wake.
+   * @param reasons of a wake at which no batch began; 0 without one
    * @returns whether there is something to read
    */
   lookAfter(reasons: number): boolean {
@@ -85,11 +85,13 @@ export class RingBufferSource extends RingByRing {
     const isReady = ring.isReady();
     if ((pending !== 0 && ring.counters.foundBytes > 0) || (reasons !== 0 && isReady)) this.wakeups++;
     this.#moderate();
-    // What was committed before waking was turned on again did not wake.
+    // Records that were committed before waking was turned on again did not wake.
     return !this.paused && (isReady || ring.isReady());
   }
 
-  /** @returns whether there is more to read, which did not wake: it was committed before what was read was given back */
+  /**
+   * @returns whether there are more records. They did not wake when they were committed before this batch was released
+   */
   afterBatch(): boolean {
     if (this.#pendingWakeReasons !== 0) return this.lookAfter(0);
     return !this.paused && !this.#moderator.busy && this.ring.isReady();

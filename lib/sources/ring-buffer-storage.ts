@@ -5,7 +5,7 @@ import type { RingBufferMap } from '../bpf/ring-buffer-map';
 import { BpfRing } from '../bpf-ring/bpf-ring';
 import { MappedBpfCursors } from '../bpf-ring/mapped-bpf-cursors';
 
-/** The mapping of a ring buffer map, and the ring over it. */
+/** The mapping of a ring buffer map, and the ring in it. */
 export class RingBufferStorage {
   readonly ring: BpfRing;
   readonly #native: NativeAddon;
@@ -32,7 +32,7 @@ export class RingBufferStorage {
     }
   }
 
-  /** Gives back what was read, and unmaps. Idempotent. */
+  /** Releases what was read, and unmaps. Idempotent. */
   close(): void {
     this.ring.close();
     this.#native.bpfRingClose(this.#mapping);
