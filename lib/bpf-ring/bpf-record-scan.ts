@@ -1,15 +1,15 @@
 import type { RecordVisitor } from '../records/record';
 import type { RecordCursor } from '../ring/record-cursor';
 
-/** Where a scan stands, and what it saw: read and written once a scan, not once a record. */
+/** The position and the results of a scan: read and written once per scan, not once per record. */
 export class BpfScanState {
-  /** Offset in the data area of the next record. */
+  /** Offset of the next record in the data area. */
   position = 0;
-  /** Bytes of committed records from there on. */
+  /** Bytes of committed records from `position` on. */
   left = 0;
   /** Records visited by this scan. */
   records = 0;
-  /** Bytes of the record before `position`, discarded ones included, when the scan stepped over one; else 0. */
+  /** Bytes of the last record before `position`, also a discarded one; 0 when the scan passed no record. */
   lastBytes = 0;
   /** SCAN_END, SCAN_LIMIT, SCAN_STOPPED, SCAN_FAULT or SCAN_THREW. */
   outcome = 0;
@@ -21,13 +21,15 @@ export class BpfScanState {
 export type BpfScan = (state: BpfScanState, limit: number, visitor: RecordVisitor) => void;
 
 /**
- * The hot loop of a BPF ring buffer. Its data is mapped twice in a row, so no record wraps, nor does a run of them.
+ * The hot loop of a BPF ring buffer. The data area is mapped twice in a row, so neither a record nor a run of records
+ * wraps.
  *
- * The headers were acquired before (BpfRingCursors.committed). They are read again here, by plain loads, and checked: a
- * hostile process that maps the map can change them, and every read must stay within what is published. Most records
- * have the header of the one before: that is compared, and the next position comes from a register.
+ * The headers were acquired before (BpfRingCursors.committed). Here plain loads read them again, and they are checked:
+ * a hostile process that maps the map can change them, and every read must stay within what is published. Most records
+ * have the same header as the record before. Then one comparison is enough, and the next position comes from a
+ * register.
  *
- * What belongs to the ring is constant to V8 in a copy made for one ring and visitor. The function names nothing
+ * In a copy of the loop for one ring and visitor, the ring's values are constants to V8. The function uses nothing
  * outside itself, so that lib/ring/specialise.ts can make such copies.
  */
 export function bpfScanOf(cursor: RecordCursor): BpfScan {
@@ -50,7 +52,7 @@ export function bpfScanOf(cursor: RecordCursor): BpfScan {
           outcome = 1;
           break;
         }
-        // A busy record's is negative.
+        // The header of a busy record is negative.
         const size = header & 0x3fff_ffff;
         const step = (size + 15) & ~7;
         if (header < 0 || step > end - position) {

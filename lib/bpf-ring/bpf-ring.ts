@@ -13,8 +13,8 @@ import { type BpfScan, BpfScanState, bpfScanOf } from './bpf-record-scan';
 import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
 
 /**
- * So many bytes of headers are acquired at once: what the scan reads next is in the processor's nearest cache then. A
- * scan goes no further, which lets V8 compile it whole.
+ * Bytes of records whose headers are acquired at once; the scan then finds them in the nearest cache. A scan ends after
+ * one chunk, so that V8 can compile it whole.
  */
 const CHUNK_BYTES = 32 * 1024;
 
@@ -26,7 +26,7 @@ const MAX_LENGTH = ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
 /** What {@link BpfRing} reads. */
 export interface BpfRingParts {
-  /** The producer's page, then the data area, twice in a row. Not to be written. */
+  /** The producer's page, then the data area, twice in a row. Do not write to it. */
   readonly memory: ArrayBuffer | SharedArrayBuffer;
   /** Bytes of the producer's page. */
   readonly pageSize: number;
@@ -41,36 +41,38 @@ const scans = new LoopCopies(bpfScanOf, (factory) => {
 });
 
 /**
- * The protocol of a BPF ring buffer map, for its reader. One ring for all CPUs; records come in the order in which they
- * were reserved. Reading stops at a record that is reserved and not committed yet: what lies behind it comes after it.
+ * The reader's side of the protocol of a BPF ring buffer map. There is one ring for all CPUs; records come in the order
+ * in which they were reserved. Reading stops at a record that is reserved and not committed yet; the records after it
+ * must wait.
  *
- * It is read in batches: begin acquires producer_pos, finish releases consumer_pos. Headers are acquired in chunks.
+ * It is read in batches: beginning a batch acquires producer_pos, finishing it releases consumer_pos. Headers are
+ * acquired in chunks.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/ringbuf.c
  * @see https://github.com/torvalds/linux/blob/v6.12/Documentation/bpf/ringbuf.rst
  */
 export class BpfRing implements RecordRing {
-  /** Programs on all CPUs write it: records do not tell theirs. */
+  /** Programs on all CPUs write to it, and records do not contain the CPU. */
   readonly cpu = -1;
   readonly capacityBytes: number;
   readonly counters = new RingCounters();
   onFault: ((fault: SkippedFault) => void) | undefined;
-  /** Called when a batch begins, and another reader has moved consumer_pos. */
+  /** Called at the beginning of a batch when another reader has moved consumer_pos. */
   onShared: (() => void) | undefined;
   stopped = false;
   readonly #cursors: BpfRingCursors;
   readonly #cursor: RecordCursor;
   readonly #scans: LoopCache<BpfScan>;
   readonly #state = new BpfScanState();
-  /** The low 32 bits of consumer_pos, as this reader left it. */
+  /** The low 32 bits of consumer_pos, as this reader last wrote them. */
   #consumer: number;
-  /** Bytes from consumer_pos to the next record: what was read and is not given back. */
+  /** Bytes from consumer_pos to the next record: read and not released. */
   #read = 0;
-  /** Bytes from consumer_pos to producer_pos, as the batch began. */
+  /** Bytes from consumer_pos to producer_pos when the batch began. */
   #published = 0;
-  /** Bytes of the record before the next one, when it is not given back: it may be kept. 0 without one. */
+  /** Bytes of the last record that was read, while it is not released: it may be kept. 0 without one. */
   #lastBytes = 0;
-  /** The next record is busy: nothing more is due in this batch. */
+  /** Whether the next record is busy or invalid: this batch delivers no more. */
   #blocked = false;
   #keepsLast = false;
   #writingEnded = false;
@@ -102,7 +104,7 @@ export class BpfRing implements RecordRing {
     return this.#inBatch;
   }
 
-  /** @returns bytes reserved that were not read before; 0 when the first record is not committed yet */
+  /** @returns bytes reserved and not read; 0 when the next record is not committed yet */
   beginBatch(): number {
     this.#checkOpen();
     if (this.#inBatch) throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already');
@@ -124,7 +126,7 @@ export class BpfRing implements RecordRing {
     return counters.foundBytes;
   }
 
-  /** Bytes of the batch that are committed, as far as headers were acquired. */
+  /** Committed bytes of the batch, as far as headers were acquired; acquires the next chunk when none are left. */
   get bytesLeft(): number {
     return this.#inBatch && (this.#state.left > 0 || this.#acquire()) ? this.#state.left : 0;
   }
@@ -184,7 +186,7 @@ export class BpfRing implements RecordRing {
     return null;
   }
 
-  /** Gives back what was read; all but the last record with {@link keepLast}. */
+  /** Releases what was read; with {@link keepLast} all but the last record. */
   finishBatch(): void {
     if (!this.#inBatch) return;
     this.#checkBatch();
@@ -193,29 +195,29 @@ export class BpfRing implements RecordRing {
     this.#giveBackFound();
   }
 
-  /** A record that is not committed is waited for no more: {@link unreadBytes} is 0 where it is the next one. */
+  /** No longer waits for uncommitted records: {@link unreadBytes} is 0 when the next record is one. */
   endOfWriting(): void {
     this.#writingEnded = true;
   }
 
   /**
-   * Whether batches keep the last record when they finish: the kernel wakes only for a commit of the record at
-   * consumer_pos, so none wakes then. Turned off outside a batch, it gives that record back at once. What was committed
-   * just before did not wake: ask {@link isReady} then.
+   * Sets whether finished batches keep the last record unreleased. The kernel wakes only for a commit of the record at
+   * consumer_pos, so no commit wakes then. Turned off outside a batch, it releases that record at once. Records
+   * committed just before that did not wake: call {@link isReady} then.
    */
   keepLast(keep: boolean): void {
     this.#keepsLast = keep;
     if (!keep && !this.#inBatch && !this.#closed) this.#giveBackFound();
   }
 
-  /** Whether a record is committed that was not read, or there is a fault to step over. Not within a batch. */
+  /** Whether there is a committed record that was not read, or a fault to skip. Not within a batch. */
   isReady(): boolean {
     if (this.#closed) return false;
     const committed = this.#cursors.committed(this.#consumer, this.#read, 1);
     return committed !== 0 && committed !== BUSY;
   }
 
-  /** Bytes reserved and not read, committed or not; the whole ring where positions cannot be. */
+  /** Bytes reserved and not read, committed or not; the size of the ring when the positions are invalid. */
   unreadBytes(): number {
     if (this.#closed) return 0;
     if (this.#writingEnded && this.#state.left === 0 && !this.isReady()) return 0;
@@ -223,11 +225,14 @@ export class BpfRing implements RecordRing {
     return isDistance(unread, this.capacityBytes) ? unread : this.capacityBytes;
   }
 
-  /** Gives back what was read, and ends the ring's use; idempotent, and allowed in a visitor. The memory stays its owner's. */
+  /**
+   * Releases what was read, and ends the use of the ring. Idempotent, and allowed in a visitor. Does not free the
+   * memory.
+   */
   close(): void {
     if (this.#closed) return;
     const cursor = this.#cursor;
-    // A scan tells where it stands only when it ends.
+    // A running scan has not stored its position yet: compute it from the current record.
     if (this.#visiting) {
       this.#read += cursor.base - BPF_RINGBUF_HDR_SZ + bytesOf(cursor.size) - this.#state.position;
     }
@@ -237,7 +242,7 @@ export class BpfRing implements RecordRing {
     try {
       if (this.#cursors.consumer() === this.#consumer) this.#giveBack(false);
     } catch {
-      // Another reader moved consumer_pos meanwhile, or the memory is gone: there is nothing of ours to give back.
+      // Another reader has moved consumer_pos, or the memory is gone: there is nothing to release.
     }
   }
 
@@ -247,10 +252,10 @@ export class BpfRing implements RecordRing {
     this.#visiting = true;
     try {
       this.#scans.loopFor(visitor)(state, limit, visitor);
-      // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be called.
+      // If a visitor detached the memory, the scan may have ended without an error, at its next read of a header.
       if (state.outcome <= SCAN_LIMIT) this.#cursor.checkAttached();
     } catch (error) {
-      // The loop passes nothing on, but calling it may exhaust the stack.
+      // The loop catches what visitors throw, but calling it may exhaust the stack.
       state.outcome = SCAN_THREW;
       state.thrown = error;
     } finally {
@@ -278,7 +283,7 @@ export class BpfRing implements RecordRing {
     return true;
   }
 
-  /** @param lastBytes of the last record of them; 0 without one */
+  /** @param lastBytes bytes of the last of these records; 0 without one */
   #consume(bytes: number, lastBytes: number): void {
     if (lastBytes > 0) this.#lastBytes = lastBytes;
     this.#read += bytes;
@@ -305,7 +310,7 @@ export class BpfRing implements RecordRing {
     this.#lastBytes = kept;
   }
 
-  /** Goes on where consumer_pos is, should another reader have moved it. */
+  /** Continues at consumer_pos when another reader has moved it. */
   #followConsumer(): void {
     const consumer = this.#cursors.consumer();
     if (consumer === this.#consumer) return;
@@ -315,7 +320,7 @@ export class BpfRing implements RecordRing {
     this.onShared?.();
   }
 
-  /** Goes on at producer_pos. */
+  /** Continues at producer_pos, and reports what was skipped. */
   #skipAll(why: string): void {
     const skipped = this.#cursors.skipToProducer() - this.#read;
     this.#consumer = this.#cursors.consumer();
@@ -358,14 +363,14 @@ function visiting(): PerfRingError {
   return new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
 }
 
-/** Bytes that a record takes in the ring, by its header's length word. */
+/** Bytes that a record takes in the ring, by the length word of its header. */
 function bytesOf(header: number): number {
   return ((header & MAX_LENGTH) + BPF_RINGBUF_HDR_SZ + 7) & ~7;
 }
 
 function cursorOver({ memory, pageSize, capacityBytes }: Omit<BpfRingParts, 'cursors'>): RecordCursor {
   const area = { buffer: memory, dataOffset: pageSize, capacityBytes: 2 * capacityBytes };
-  // The cursor stands on payloads alone: there is no perf header, so no field but the payload is to be read.
+  // The cursor points to payloads. There is no perf header, so only the payload may be read.
   const cursor = new RecordCursor(area, recordFormat(), ABSENT, -1, false);
   cursor.payloadAlone = true;
   cursor.type = PERF_RECORD_SAMPLE;

@@ -4,11 +4,11 @@ import { PerfRingError } from '../errors';
 import { cursorResult } from '../ring/ring-cursors';
 import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
 
-/** Cursors of a mapped ring buffer map, by the native helpers. */
+/** Cursors of a mapped ring buffer map, by native helpers. */
 export class MappedBpfCursors implements BpfRingCursors {
   readonly #addon: NativeAddon;
   readonly #ring: BpfRingHandle;
-  /** Where no ArrayBuffer may lie over the mapping: what is committed is copied there. */
+  /** For runtimes that allow no ArrayBuffer over the mapping: committed records are copied into this. */
   readonly #copy: Uint8Array | undefined;
 
   constructor(addon: NativeAddon, ring: BpfRingHandle, copy?: Uint8Array) {
@@ -34,7 +34,7 @@ export class MappedBpfCursors implements BpfRingCursors {
 
   consume(bytes: number): void {
     if (this.#addon.bpfRingConsume(this.#ring, bytes) !== BAD_ARGUMENT) return;
-    // Throws when the memory is gone. If it is not, `bytes` was more than producer_pos - consumer_pos.
+    // Throws when the memory is gone. Otherwise `bytes` was more than producer_pos - consumer_pos.
     this.available();
     throw new PerfRingError(
       'ERR_PERF_RING_CORRUPT',
