@@ -3,12 +3,12 @@ import { plainList, plainProperties } from '../input/plain-data';
 import { shown } from '../input/shown';
 import type { NamedField } from './query-field';
 
-/** How a field is compared with a constant. Text, bytes and booleans are equal or not; they have no order. */
+/** How a field is compared with a constant. Text, bytes and booleans have no order: only == and != compare them. */
 export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=';
 
 /**
- * Which samples a query takes: a comparison of a field with a constant, or conditions that are combined. It is plain data,
- * which JSON can hold.
+ * Which samples a query takes: a comparison of a field with a constant, or a combination of conditions. It is plain
+ * data; JSON can hold it when its values are numbers, booleans and strings.
  *
  * ```ts
  * ['pid', '==', 4711]
@@ -24,7 +24,7 @@ export type Condition<Name extends string = string> =
 const COMPARISONS: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
 /** The numbers of the operations in native/system/sample_query.h. */
 const [COMPARE, AND, OR, NOT] = [0, 1, 2, 3] as const;
-/** Of native/system/sample_query.h: comparisons and operations together, and how many results wait for each other. */
+/** Limits of native/system/sample_query.h: comparisons and operations together, and the depth of nesting. */
 const MOST_STEPS = 64;
 const DEEPEST = 16;
 
@@ -34,12 +34,12 @@ export interface ConditionStep {
   /** Index in the query's list of fields. */
   readonly field: number;
   readonly comparison: number;
-  /** A condition ends here; all must be met. */
+  /** Whether this is the last step of a condition. A sample must meet all conditions. */
   readonly isLast: boolean;
   readonly value: readonly [bigint, bigint];
 }
 
-/** Field by name. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+/** Finds a field by its name. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export type FindField = (name: unknown) => { readonly index: number; readonly field: NamedField };
 
 /**
@@ -49,7 +49,8 @@ export type FindField = (name: unknown) => { readonly index: number; readonly fi
 export function conditionSteps(condition: Condition, find: FindField): ConditionStep[] {
   const steps: ConditionStep[] = [];
   const parts = partsOf(condition);
-  // The conditions of an outermost `and` are met one after the other: the later ones look at what is left.
+  // The conditions of an outermost `and` are evaluated one after the other: later ones see only the samples that are
+  // left.
   const conjuncts = parts.and ?? [condition];
   for (const conjunct of conjuncts) {
     addSteps(conjunct, find, steps, 1);
@@ -87,7 +88,7 @@ function combination(operation: number): ConditionStep {
   return { operation, field: 0, comparison: 0, isLast: false, value: [0n, 0n] };
 }
 
-/** Of which kind a condition is: one of the four is there. */
+/** The kind of a condition: exactly one of the four is set. */
 interface Parts {
   readonly comparison?: readonly unknown[];
   readonly and?: readonly Condition[];

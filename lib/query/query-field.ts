@@ -35,17 +35,17 @@ type NativeKind = (typeof FIELD_KINDS)[number];
 /** The numbers of FieldSource in native/system/sample_field.h. */
 const [PAYLOAD, RECORD, CONSTANT] = [0, 1, 2] as const;
 
-/** As many bytes of text can be compared, and be a key: FieldValues::kTextBytes. */
+/** The longest text that can be compared, and be a key, in bytes: FieldValues::kTextBytes. */
 const MOST_TEXT_BYTES = 16;
 
-/** Where a field lies in the samples of a ring, for the native query. */
+/** Where a field is in the samples of a ring, for the native query. */
 export interface FieldPlace {
   readonly source: number;
-  /** Bytes from the start of the payload, or of the record; a constant's value. */
+  /** Bytes from the start of the payload, or of the record; for a constant its value. */
   readonly offset: number;
 }
 
-/** Fields that the kernel writes beside the payload, and the ring's CPU. */
+/** Fields that the kernel writes besides the payload, and the ring's CPU. */
 const RECORD_FIELDS = {
   'record.time': 'u64',
   'record.pid': 'i32',
@@ -56,7 +56,9 @@ const RECORD_FIELDS = {
   'record.period': 'u64',
 } as const satisfies Readonly<Record<RecordFieldName, ScalarKind>>;
 
-/** Name of a field that the kernel writes beside the payload (PERF_SAMPLE_TIME, …), or `record.cpu`, the ring's CPU. */
+/**
+ * Name of a field that the kernel writes besides the payload (PERF_SAMPLE_TIME, …), or `record.cpu`, the ring's CPU.
+ */
 export type RecordFieldName =
   | 'record.time'
   | 'record.pid'
@@ -69,29 +71,31 @@ export type RecordFieldName =
 /** A field that a query names: of the layout, of a struct in it (`outer.inner`), or of the record. */
 export interface NamedField {
   readonly name: string;
-  /** As the layout has it. */
+  /** The kind in the layout. */
   readonly kind: string;
-  /** What native reads: of an array of scalars `bytes`. */
+  /** The kind that native code reads; for an array of scalars `bytes`. */
   readonly nativeKind: NativeKind;
   /** Number of {@link nativeKind}. */
   readonly kindNumber: number;
   /** Bytes. */
   readonly size: number;
-  /** Of an array of scalars: how many. */
+  /** Number of elements of an array, or of bytes of an address (ipv4, ipv6, mac); else 1. */
   readonly elements: number;
-  /** What an element of its array is. */
+  /** The kind of one element, as native code names it. */
   readonly element: string;
-  /** Whether it is one number: it can be summed, and be put into a histogram. */
+  /** Whether it is one number: it can be summed, and used for a histogram. */
   readonly isNumber: boolean;
-  /** Whether its values can be less or greater. */
+  /** Whether its values have an order: < and > can compare them. */
   readonly hasOrder: boolean;
-  /** Whether values can be compared, and be keys. */
+  /** Whether its values can be compared, and be keys. */
   readonly isComparable: boolean;
-  /** A constant to compare with, as native has values. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+  /** A constant to compare with, in the two words of native code. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
   wordsOf(value: unknown): readonly [bigint, bigint];
-  /** The value of those words. */
+  /** The value in these two words. */
   fromWords(low: bigint, high: bigint): number | bigint | boolean | string | Uint8Array;
-  /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT where the ring's samples do not have it */
+  /**
+   * The field's place in a ring. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the ring's samples do not have it
+   */
   placeIn(cursor: RecordCursor): FieldPlace;
 }
 
@@ -116,7 +120,7 @@ export function fieldOf(layout: SampleLayout, name: unknown): NamedField {
   );
 }
 
-/** A field of the layout, or of a struct in it. A name with a dot in it comes first. */
+/** A field of the layout, or of a struct in it. A field whose name contains the dot comes first. */
 function pathOf(layout: SampleLayout, name: string): { field: SampleField; offset: number } | undefined {
   const own = layout.fields.find((field) => field.name === name);
   if (own !== undefined) return { field: own, offset: own.offset };
@@ -155,7 +159,7 @@ function recordPlace(name: RecordFieldName, cursor: RecordCursor): FieldPlace {
   return { source: RECORD, offset: place.offset + offset };
 }
 
-/** What native reads of the kinds that have no kind of their own there. */
+/** The native kinds for kinds that native code does not have. */
 const NATIVE_KINDS: Readonly<Record<string, NativeKind>> = {
   ktime: 'i64',
   ptr: 'u64',
@@ -208,10 +212,10 @@ function makeField(
   };
 }
 
-/** Two words, for conversions. */
+/** Two 64-bit words, for conversions. */
 const words = new DataView(new ArrayBuffer(MOST_TEXT_BYTES));
 
-/** Of an array in {@link words}, for the functions that make text of a payload. */
+/** The bytes of {@link words} as a payload, for the functions that make text of one. */
 const payload = {
   u8: (offset: number): number => words.getUint8(offset),
   u32: (offset: number): number => words.getUint32(offset, true),
@@ -225,7 +229,7 @@ const textOf =
     return text(payload, 0);
   };
 
-/** Text, as a decoder has it. */
+/** Functions that make the same text as a decoder, by kind. */
 const TEXTS: Readonly<Record<string, (low: bigint, high: bigint) => string>> = {
   ipv4: textOf(ipv4Text),
   ipv6: textOf(ipv6Text),
@@ -268,7 +272,7 @@ function wordsOf(field: Comparable, value: unknown): readonly [bigint, bigint] {
   return [integerWord(integer, field), 0n];
 }
 
-/** An integer as native has those of the kind: extended to 64 bits. */
+/** An integer of this kind as native code stores it: extended to 64 bits. */
 function integerWord(value: bigint, { nativeKind, size }: Comparable): bigint {
   const bits = size * 8;
   return BigInt.asUintN(

@@ -9,26 +9,28 @@ const HISTOGRAM_BUCKETS = 65;
 /** The samples that have one key, counted and added up. */
 export interface QueryGroup<Key, Sums, Histograms> {
   /**
-   * The value of the field that the query groups by. `undefined` for all samples together in a query without `groupBy`; and
-   * for those whose keys found no place any more, see {@link QueryOptions.maxGroups}.
+   * The value of the field in `groupBy`. `undefined` for all samples together in a query without `groupBy`, and for
+   * samples whose key found no free group, see {@link QueryOptions.maxGroups}.
    */
   readonly key: Key | undefined;
-  /** Samples. */
+  /** Number of samples. */
   readonly count: number;
-  /** By name of the field: a bigint, exact, of 64-bit integers; a number of others, exact to 2^53 for integers. */
+  /** By field name: a bigint, exact, for 64-bit integers; a number for other fields, exact up to 2^53 for integers. */
   readonly sums: Sums;
   /**
-   * By name of the field, how many values were in each of 65 buckets: below 1 in bucket 0, from 2^(b-1) up to 2^b in bucket b.
+   * By field name, how many values were in each of 65 buckets. Bucket 0 is for values below 1, bucket b for values from
+   * 2^(b-1) to below 2^b.
    */
   readonly histograms: Histograms;
 }
 
-/** More words than that make no table: 1 GiB. */
+/** The most words of a table: 1 GiB. */
 const MOST_TABLE_WORDS = 2 ** 27;
 
 /**
- * The memory that native counts into: one word for the number of groups, the slots of a hash table, and one group for what
- * has no slot. A group is its count, its key (a word, of text and bytes two), two words a sum, and those of histograms.
+ * The memory that native code counts into: one word for the number of groups, the slots of a hash table, and one group
+ * for samples whose key has no slot. A group consists of its count, its key (one word; two for text and bytes), two
+ * words for each sum, and the buckets of its histograms.
  */
 export class GroupTable {
   readonly words: BigUint64Array;
@@ -59,7 +61,7 @@ export class GroupTable {
     this.words.fill(0n);
   }
 
-  /** The groups, most samples first; at last what has no group of its own. */
+  /** The groups, most samples first. The group for keys without a slot is last, if it has samples. */
   groups(matched: number): QueryGroup<unknown, object, object>[] {
     const { key, slots } = this.#plan;
     if (this.words.length === 0) return [{ key: undefined, count: matched, sums: {}, histograms: {} }];
@@ -98,7 +100,7 @@ export class GroupTable {
     };
   }
 
-  /** Two words: the 128 bits of a sum of integers, or a double in the first. */
+  /** A sum takes two words: the 128 bits of an integer, or a double in the first word. */
   #sum(at: number, field: NamedField): number | bigint {
     if (field.element === 'f32' || field.element === 'f64')
       return new Float64Array(this.words.buffer)[at] as number;

@@ -10,7 +10,7 @@ import type { QueryPlan } from './query-program';
 /** A field that a query can name: of the layout, of a struct in it (`outer.inner`), or of the record. */
 export type QueryFieldName<Values> = (keyof Values & string) | RecordFieldName | `${string}.${string}`;
 
-/** An array that a column can be. */
+/** The array types of columns. */
 export type ColumnArray =
   | Uint8Array
   | Int8Array
@@ -23,48 +23,49 @@ export type ColumnArray =
   | BigUint64Array
   | BigInt64Array;
 
-/** What {@link prepareQuery} prepares. Without columns and measures a query counts samples. */
+/** Options of {@link prepareQuery}. Without columns and measures a query counts samples. */
 export interface QueryOptions<
   Values,
   Key extends QueryFieldName<Values> = QueryFieldName<Values>,
   Sum extends QueryFieldName<Values> = QueryFieldName<Values>,
   Histogram extends QueryFieldName<Values> = QueryFieldName<Values>,
 > {
-  /** Samples that do not meet it are left out; they count as read all the same. */
+  /** Samples that do not meet this condition are left out, but count as read. */
   readonly where?: Condition<QueryFieldName<Values>>;
   /**
-   * Arrays of yours, by field: each sample that meets `where` fills a row. Of the field's kind: `u32` goes into a
-   * Uint32Array; `char[N]`, `bytes[N]` and `bool` into a Uint8Array; `u32[N]` into a Uint32Array, N elements a row.
-   * 64-bit integers go into a BigUint64Array or BigInt64Array, or, rounded above 2^53, into a Float64Array. The shortest
-   * array says how many rows there can be.
+   * Your arrays, by field name: each sample that meets `where` fills a row. The type of an array depends on the field's
+   * kind: `u32` goes into a Uint32Array; `char[N]`, `bytes[N]` and `bool` into a Uint8Array; `u32[N]` into a
+   * Uint32Array, N elements per row. 64-bit integers go into a BigUint64Array or BigInt64Array, or, rounded above 2^53,
+   * into a Float64Array. The shortest array limits the number of rows. Do not shrink or detach an array while the query
+   * is used.
    */
   readonly columns?: { readonly [Name in QueryFieldName<Values>]?: ColumnArray };
-  /** A field: samples are counted by its value. A scalar, or text or bytes of at most 16 bytes. */
+  /** The field by whose value samples are grouped: a scalar, or text or bytes of at most 16 bytes. */
   readonly groupBy?: Key;
   /**
-   * How many keys have a group: 1 to 4,194,304; 1024 by default. Samples of further keys are counted in one group for them
-   * all, whose key is `undefined`.
+   * The most keys that get a group: 1 to 4,194,304; 1024 by default. Samples with further keys are counted together, in
+   * one group whose key is `undefined`.
    */
   readonly maxGroups?: number;
-  /** Numbers to add up, in each group. */
+  /** Numeric fields to add up in each group; at most 16. */
   readonly sum?: readonly Sum[];
-  /** Numbers to count by power of two, in each group. */
+  /** Numeric fields to count by power of two in each group; at most 16. */
   readonly histogram?: readonly Histogram[];
 }
 
-/** Of native/system/sample_query.h. */
+/** Limits of native/system/sample_query.h. */
 const MOST_MEASURES = 16;
 const MOST_COLUMNS = 64;
 const MOST_FIELDS = 64;
 const DEFAULT_GROUPS = 1024;
 const MOST_GROUPS = 2 ** 22;
 
-/** A plan whose columns have their arrays. */
+/** A plan, with the arrays of its columns. */
 export interface PlanWithArrays extends QueryPlan {
   readonly columns: readonly Column[];
 }
 
-/** Checks options that were read once. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+/** Checks options, whose properties were read once. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function planOf(layout: SampleLayout, options: QueryOptions<unknown>): PlanWithArrays {
   const fields = new FieldList(layout);
   const { where } = options;
@@ -74,17 +75,17 @@ export function planOf(layout: SampleLayout, options: QueryOptions<unknown>): Pl
   return { fields: fields.list, condition, columns, groups };
 }
 
-/** An array of the caller's, and how it is filled. */
+/** The caller's array for one field, and how it is filled. */
 export interface Column {
   readonly name: string;
   readonly array: ColumnArray;
   readonly field: number;
   readonly asDouble: boolean;
-  /** Elements a row. */
+  /** Elements per row. */
   readonly elements: number;
 }
 
-/** Rows for which a column has room now. */
+/** Rows that fit the array now. */
 export function rowsOf({ array, elements }: Column): number {
   return Math.floor(byteLengthOf(array) / (elements * array.BYTES_PER_ELEMENT));
 }
@@ -171,7 +172,7 @@ function groupsOf(options: QueryOptions<unknown>, fields: FieldList): QueryPlan[
       `field ${named(groupBy)} is ${field.kind}: groupBy takes scalars, and at most 16 bytes of text`,
     );
   }
-  // At most half full: a search ends after few slots.
+  // The table is at most half full, so that a search ends after a few slots.
   const slots = 2 ** Math.ceil(Math.log2(maxGroups * 2));
   return { key: index, slots, maxGroups, sums, histograms };
 }

@@ -5,7 +5,7 @@ import type { RecordCursor } from '../ring/record-cursor';
 import type { ConditionStep } from './condition';
 import type { NamedField } from './query-field';
 
-/** A query, checked. Fields are named by their index. */
+/** A checked query. Fields are given by their index. */
 export interface QueryPlan {
   readonly fields: readonly NamedField[];
   readonly condition: readonly ConditionStep[];
@@ -14,21 +14,21 @@ export interface QueryPlan {
 }
 
 export interface GroupPlan {
-  /** Of the key; undefined where all samples are one group. */
+  /** Index of the key field; undefined when all samples are one group. */
   readonly key: number | undefined;
-  /** Of the hash table: a power of two; 0 where all samples are one group. */
+  /** Slots of the hash table: a power of two; 0 when all samples are one group. */
   readonly slots: number;
   readonly maxGroups: number;
   readonly sums: readonly number[];
   readonly histograms: readonly number[];
 }
 
-/** For an offset that is not there. */
+/** In place of an offset that does not exist. */
 const NOWHERE = 0xffff_ffff_ffff_ffffn;
 
 /**
  * The words that native/system/sample_query_parse.cc reads.
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the ring's samples have not all the fields
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when the ring's samples do not have all fields
  */
 export function queryProgram(plan: QueryPlan, cursor: RecordCursor, hashMultiplier: bigint): BigUint64Array {
   const { fields, condition, columns, groups } = plan;
@@ -61,7 +61,7 @@ export function queryProgram(plan: QueryPlan, cursor: RecordCursor, hashMultipli
   return BigUint64Array.from(words, BigInt);
 }
 
-/** struct SampleFormat in native/system/sample_walk.h. */
+/** The words of struct SampleFormat in native/system/sample_walk.h. */
 function formatWords(format: RecordFormat): (number | bigint)[] {
   const { places, readFormat, fixedBytes } = format;
   const offset = (at: number): number | bigint => (at === ABSENT ? NOWHERE : at);

@@ -17,12 +17,12 @@ const OPTIONS = ['where', 'columns', 'groupBy', 'maxGroups', 'sum', 'histogram']
 /** More rows than a ring has records; a small integer for V8. */
 const MOST_ROWS = 2 ** 30 - 1;
 
-/** The value of a field by its name; of the layout as its decoder has it. */
+/** The type of the value of a field. For a field of the layout it is the type that its decoder returns. */
 export type QueryValue<Values, Name> = Name extends keyof Values
   ? Values[Name]
   : number | bigint | boolean | string | Uint8Array;
 
-/** Sums by name of the field, of the type that its values have. */
+/** Sums by field name, of the type of the values of the field. */
 export type QuerySums<Values, Name extends string> = {
   readonly [Field in Name]: QueryValue<Values, Field> extends number
     ? number
@@ -31,12 +31,13 @@ export type QuerySums<Values, Name extends string> = {
       : number | bigint;
 };
 
-/** Histograms by name of the field. */
+/** Histograms by field name. */
 export type QueryHistograms<Name extends string> = { readonly [Field in Name]: readonly number[] };
 
 /**
- * Prepares a query over the samples of a layout. It stands where a visitor of samples does: {@link PerfMapReader.drain},
- * {@link RecordBatch.forEach} and {@link PerfRing.visit} run it over what they would visit, natively and a batch at once.
+ * Prepares a query over the samples of a layout. Use it in place of a visitor of samples: {@link PerfMapReader.drain},
+ * {@link RecordBatch.forEach} and {@link PerfRing.visit} run it over the samples that they would visit, in native code,
+ * a batch at a time.
  *
  * ```ts
  * const layout = defineLayout([{ name: 'pid', kind: 'u32' }, { name: 'bytes', kind: 'u32' }]);
@@ -44,8 +45,8 @@ export type QueryHistograms<Name extends string> = { readonly [Field in Name]: r
  * reader.drain(writes);
  * for (const { key, count, sums } of writes.groups()) console.log(key, count, sums.bytes);
  * ```
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no layout, a field that is not there or of no kind for its
- *   use, an array of another kind, a condition that makes no sense; ERR_PERF_ADDON_MISSING
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an invalid layout or condition, a field that does not exist or
+ *   whose kind does not fit its use, an array of the wrong type; ERR_PERF_ADDON_MISSING
  */
 export function prepareQuery<
   Values,
@@ -64,15 +65,15 @@ export function prepareQuery<
 /** Only this module makes queries. */
 const MAKING = Symbol('making');
 
-/** A prepared query, and what it has found so far. */
+/** A prepared query, and its results so far. */
 export class SampleQuery<Key = unknown, Sums = unknown, Histograms = unknown> implements BulkVisitor {
   declare readonly [takesSamples]: true;
-  /** Rows that the columns can hold; 0 without columns. */
+  /** The most rows that the columns can hold; 0 without columns. */
   readonly rowCapacity: number;
   readonly #native: NativeAddon;
   readonly #plan: PlanWithArrays;
   readonly #table: GroupTable;
-  /** By cursor: where fields lie is the ring's. */
+  /** By cursor, because the places of fields depend on the ring. */
   readonly #programs = new WeakMap<RecordCursor, BigUint64Array>();
   readonly #state = new Int32Array(Object.keys(QUERY_STATE).length);
   readonly #hashMultiplier = randomWord();
@@ -101,42 +102,42 @@ export class SampleQuery<Key = unknown, Sums = unknown, Histograms = unknown> im
   }
 
   /**
-   * Rows that the columns hold: elements up to there are valid. When they hold {@link rowCapacity}, a visit ends before the
-   * next sample, as one that is stopped: process the rows, and {@link clearRows}.
+   * Rows in the columns: the elements up to there are valid. When there are {@link rowCapacity} rows, a visit stops
+   * before the next sample: process the rows, then call {@link clearRows}.
    */
   get rows(): number {
     return this.#rows;
   }
 
-  /** Samples that the query was run over. */
+  /** Samples that the query has processed. */
   get samples(): number {
     return this.#samples;
   }
 
-  /** Those of them that met `where`. */
+  /** Processed samples that met `where`. */
   get matched(): number {
     return this.#matched;
   }
 
-  /** Those of them that are too short for a field that the query names: they are in no row and no group. */
+  /** Processed samples that are too short for a field in the query: they are in no row and no group. */
   get short(): number {
     return this.#short;
   }
 
   /**
-   * What was counted: without `groupBy` one group, with it one for each key, most samples first, and at last one with the
-   * key `undefined` for samples whose keys found no group any more.
+   * The groups: one without `groupBy`; else one for each key, most samples first, and last, if there are any, one with
+   * the key `undefined` for samples whose key found no free group.
    */
   groups(): QueryGroup<Key, Sums, Histograms>[] {
     return this.#table.groups(this.#matched) as QueryGroup<Key, Sums, Histograms>[];
   }
 
-  /** The columns are empty again. Groups and counts stay. */
+  /** Empties the columns. Groups and counts stay. */
   clearRows(): void {
     this.#rows = 0;
   }
 
-  /** Everything is as it was prepared: no rows, no groups, all counts 0. */
+  /** Resets the query: no rows, no groups, all counts 0. */
   clear(): void {
     this.#rows = 0;
     this.#samples = 0;
@@ -165,7 +166,7 @@ export class SampleQuery<Key = unknown, Sums = unknown, Histograms = unknown> im
     scan.left = state[QUERY_STATE.left] as number;
     scan.records = samples;
     const isFull = this.#plan.columns.length > 0 && this.#rows >= this.rowCapacity;
-    // What is left when the last row was filled by the last sample of the limit is for the next visit.
+    // When the last row was filled by the last sample of the limit, the limit has ended the visit.
     if (isFull && scan.left > 0 && samples < limit) scan.outcome = SCAN_STOPPED;
   }
 
@@ -177,7 +178,7 @@ export class SampleQuery<Key = unknown, Sums = unknown, Histograms = unknown> im
     return program;
   }
 
-  /** All arguments are ours and sound, but for memory of the caller's. */
+  /** The error when native code refuses the arguments: only the caller's memory can be the reason. */
   #refused(cursor: RecordCursor): PerfRingError {
     cursor.checkAttached();
     const gone = this.#plan.columns.find((column) => rowsOf(column) < this.rowCapacity);
@@ -189,7 +190,7 @@ export class SampleQuery<Key = unknown, Sums = unknown, Histograms = unknown> im
   }
 }
 
-/** Where keys go in the table is not for those to choose who choose the keys. */
+/** A random factor for hashing keys, so that a program that chooses the keys cannot make them collide. */
 function randomWord(): bigint {
   const half = (): bigint => BigInt(Math.floor(Math.random() * 2 ** 32));
   return (half() << 32n) | half();
