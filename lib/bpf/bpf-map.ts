@@ -27,7 +27,7 @@ export interface BpfMapOptions {
   readonly keySize: number;
   /** In bytes; for a per-CPU map, the size of one CPU's value. */
   readonly valueSize: number;
-  /** Of a ring buffer map its size in bytes: a power of two, and whole pages. */
+  /** Number of entries. For a ring buffer map its size in bytes: a power of two, in whole pages. */
   readonly maxEntries: number;
   /** BPF_F_*; 0 by default */
   readonly flags?: number;
@@ -69,8 +69,10 @@ export class BpfMap {
   }
 
   /**
+   * Creates a map. The kernel keeps it while a descriptor, a program or a pin uses it.
    * @throws PerfSystemError of bpf(BPF_MAP_CREATE); EPERM without CAP_BPF
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; of a ring buffer map also ERR_PERF_NOT_POWER_OF_TWO
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT; for a ring buffer map also
+   *   ERR_PERF_NOT_POWER_OF_TWO
    */
   static create(options: BpfMapOptions): BpfMap {
     const native = addon();
@@ -117,7 +119,7 @@ export class BpfMap {
 
   /**
    * Opens a map by its id, which `bpftool map list` shows. Needs CAP_SYS_ADMIN.
-   * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the number
+   * @throws PerfSystemError of bpf(BPF_MAP_GET_FD_BY_ID), ENOENT when no map has the id
    */
   static openById(id: number, options: BpfMapOpenOptions = {}): BpfMap {
     const native = addon();
@@ -148,12 +150,12 @@ export class BpfMap {
     return BpfMap.#adopt(native, handle, `file descriptor ${fd}`);
   }
 
-  /** Whether a value is one, and no look-alike. @internal */
+  /** Whether a value is a BpfMap, and not an object with the same properties. @internal */
   static is(value: unknown): value is BpfMap {
     return typeof value === 'object' && value !== null && #handle in value;
   }
 
-  /** The map of a handle, which is closed with it. @internal */
+  /** Makes a BpfMap that owns the handle. @internal */
   static ofHandle(native: NativeAddon, handle: BpfMapHandle, what: string): BpfMap {
     return BpfMap.#adopt(native, handle, what);
   }
@@ -188,7 +190,8 @@ export class BpfMap {
   /**
    * The length of a value in lookups and updates, in bytes: for a per-CPU map, the values of all possible CPUs
    * together.
-   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map when /sys can't be read for the number of possible CPUs
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for a per-CPU map when the number of possible CPUs cannot be read from
+   *   /sys
    */
   get valueBytes(): number {
     this.#valueBytes ??= PER_CPU_TYPES.has(this.info.type)
@@ -221,8 +224,8 @@ export class BpfMap {
    * @param value `valueBytes` bytes
    * @param flags BPF_ANY, BPF_NOEXIST or BPF_EXIST of linux/bpf.h
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED as {@link valueBytes}
-   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past the end or a full
-   *   map, EFAULT when the values are longer than `valueBytes`
+   * @throws PerfSystemError of bpf(BPF_MAP_UPDATE_ELEM): EPERM for a read-only map, E2BIG for a key past the end or a
+   *   full map, EFAULT when the values are longer than `valueBytes`
    */
   update(key: Uint8Array, value: Uint8Array, flags: number = BPF_ANY): void {
     this.#checkKey(key);
@@ -253,8 +256,8 @@ export class BpfMap {
   }
 
   /**
-   * Every entry, in the map's own order: of a per-CPU map with the parts of all CPUs. What changes meanwhile may be
-   * there or not.
+   * All entries, in the order of the map; for a per-CPU map with the values of all CPUs. Changes during the iteration
+   * may be included or not.
    *
    * ```ts
    * for (const [key, value] of map.entries()) console.log(key, value);
@@ -270,7 +273,8 @@ export class BpfMap {
   }
 
   /**
-   * The parts of a per-CPU map's value, one for each possible CPU in their order; of another map the value alone.
+   * Splits the value of a per-CPU map into copies of its parts, one for each possible CPU, in the order of the CPUs.
+   * For another map the result is the value itself.
    * @param value as {@link lookup} and {@link entries} return it
    */
   perCpu(value: Uint8Array): Uint8Array[] {
@@ -346,7 +350,10 @@ function checkLength(what: string, bytes: Uint8Array, length: number, title: str
   );
 }
 
-/** A ring buffer map has no keys and no values, and `maxEntries` is its size in bytes. The kernel says only EINVAL. */
+/**
+ * A ring buffer map has no keys and no values, and `maxEntries` is its size in bytes. The kernel would only return
+ * EINVAL.
+ */
 function checkRingBufferShape(
   keySize: number,
   valueSize: number,

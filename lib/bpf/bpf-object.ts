@@ -19,7 +19,7 @@ import type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './object-o
 import { bytesOf, kernelName, nameOf } from './object-source';
 import { applyMapSettings, checkReplacement, type MapSettings } from './object-maps';
 
-/** More than any object has: the kernel's limit of a file of 64-bit instructions is far below. */
+/** More programs than any object has. */
 const MOST_PROGRAMS = 65_536;
 
 /**
@@ -62,10 +62,10 @@ export class BpfObject {
   }
 
   /**
-   * Reads an object and checks it. Nothing of it is in the kernel yet.
+   * Reads and checks an object. Nothing is loaded into the kernel yet.
    * @param source the path of a `.bpf.o` file, or its bytes, which are copied
    * @throws PerfRingError ERR_PERF_LIBBPF_MISSING, with the package to install; ERR_PERF_OBJECT_DAMAGED
-   * @throws PerfSystemError ENOENT, EACCES, … of a file that can't be read
+   * @throws PerfSystemError ENOENT, EACCES, … for a file that cannot be read
    */
   static open(source: string | Uint8Array, options: BpfObjectOptions = {}): BpfObject {
     const { name = nameOf(source), pinRoot = '' } = plainOptions(options, ['name', 'pinRoot']);
@@ -80,12 +80,12 @@ export class BpfObject {
     return this.#programInfos.map(({ name }) => name);
   }
 
-  /** Names of the maps, without those of global variables. */
+  /** Names of the maps, except those of global variables. */
   get maps(): readonly string[] {
     return this.#mapInfos.filter(({ isInternal }) => !isInternal).map(({ name }) => name);
   }
 
-  /** Names of the global variables; none where the object was compiled without `-g`. */
+  /** Names of the global variables; none when the object was compiled without `-g`. */
   get globals(): readonly string[] {
     return this.#globals.names;
   }
@@ -101,14 +101,14 @@ export class BpfObject {
   }
 
   /**
-   * Sets global variables before they are loaded: constants (`const volatile`), and others.
+   * Sets global variables before they are loaded: constants (`const volatile`) and others.
    *
    * ```ts
    * object.set({ target_pid: 4711, threshold: -5, verbose: true, prefix: 'web' });
    * ```
    *
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name, and a value that is not of the variable's type or range;
-   *   none is set then. ERR_PERF_ALREADY_LOADED
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name, or a value outside the variable's type or
+   *   range; then none is set. ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
    */
   set(globals: Readonly<Record<string, GlobalValue>>): this {
     this.#checkState('open', 'set');
@@ -117,8 +117,8 @@ export class BpfObject {
   }
 
   /**
-   * A global variable: its value now, or before the load what it will begin with.
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name
+   * The value of a global variable: before the load its initial value, then its value now.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_BUSY, ERR_PERF_CLOSED
    */
   get(global: string): GlobalValue {
     if (this.#state !== 'loaded') {
@@ -133,13 +133,13 @@ export class BpfObject {
 
   /**
    * Changes a map before it is loaded.
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown map, ERR_PERF_INVALID_OPTION, ERR_PERF_MAP_TYPE for a map
-   *   of another type or size; ERR_PERF_ALREADY_LOADED
-   * @throws PerfSystemError for a pin that can't be opened: see {@link BpfMap.openPinned}
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown map, ERR_PERF_INVALID_OPTION, ERR_PERF_MAP_TYPE for
+   *   a map of another type or size; ERR_PERF_ALREADY_LOADED
+   * @throws PerfSystemError for a pin that cannot be opened: see {@link BpfMap.openPinned}
    */
   configureMap(map: string, options: MapOptions): this {
     this.#checkState('open', 'configureMap');
-    // Those of global variables keep their size and place.
+    // Maps of global variables cannot be changed.
     indexOf(map, this.maps, 'map', this.#options.name);
     const info = this.#mapInfos[this.#indexOfMap(map)] as BpfObjectMapInfo;
     const { maxEntries, replaceBy } = plainOptions(options, ['maxEntries', 'replaceBy']);
@@ -158,13 +158,14 @@ export class BpfObject {
   }
 
   /**
-   * Verifies the programs and loads them with their maps, on a thread of Node's pool. It can be called again after it
-   * failed.
+   * Verifies the programs and loads them with their maps, on a thread of Node's pool. It can be called again after a
+   * failure.
    * @returns this object
-   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED with the end of the verifier's `log`, the last lines in the message
-   * @throws PerfRingError ERR_PERF_RELOCATION, with what the kernel lacks; ERR_PERF_INVALID_ARGUMENT for an unknown program;
-   *   ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
-   * @throws PerfSystemError EPERM without CAP_BPF and CAP_PERFMON; others with what to do
+   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED: `log` has the end of the verifier's log, the message its
+   *   last lines
+   * @throws PerfRingError ERR_PERF_RELOCATION, with what the kernel lacks; ERR_PERF_INVALID_ARGUMENT for an unknown
+   *   program; ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
+   * @throws PerfSystemError EPERM without CAP_BPF and CAP_PERFMON; others, whose message says what to do
    */
   async load(options: ObjectLoadOptions = {}): Promise<this> {
     this.#checkState('open', 'load');
@@ -174,7 +175,7 @@ export class BpfObject {
     if (btf !== undefined) checkString(btf, 'btf');
     checkSignal(signal);
     signal?.throwIfAborted();
-    // A handle is loaded once, and where CO-RE finds its types is said when it is opened.
+    // A handle can be loaded only once, and the BTF for CO-RE is given when it is opened.
     if (this.#handle === undefined || btf !== undefined) {
       this.#dropHandle();
       this.#handle = this.#openHandle(btf ?? '');
@@ -185,11 +186,12 @@ export class BpfObject {
   }
 
   /**
-   * Attaches a program that was loaded. Open the readers of its maps before, so that nothing is missed.
-   * @param target what it is attached to, where its section doesn't say it
-   * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown program, ERR_PERF_INVALID_OPTION for a
-   *   target that doesn't fit its section, ERR_PERF_NOT_SUPPORTED, ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
-   * @throws PerfSystemError of the call that failed, with what to do
+   * Attaches a loaded program. Open the readers of its maps before, so that nothing is missed.
+   * @param target what to attach it to, when its section does not say it
+   * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown program,
+   *   ERR_PERF_INVALID_OPTION for a target that does not fit its section, ERR_PERF_NOT_SUPPORTED,
+   *   ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
+   * @throws PerfSystemError of the call that failed; its message says what to do
    */
   attach(program: string, target: AttachTarget = {}): ObjectLink {
     const attachment = attachProgram(this.#toAttach(program, 'attach'), target);
@@ -208,7 +210,8 @@ export class BpfObject {
   }
 
   /**
-   * A map, loaded; the same object at each call. It is closed with this object.
+   * A map of the loaded object. Each call returns the same BpfMap, or a new one when that was closed. It is closed with
+   * this object.
    * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown name
    */
   map(name: string): BpfMap {
@@ -225,8 +228,9 @@ export class BpfObject {
   }
 
   /**
-   * A program, loaded; the same object at each call. It is closed with this object.
-   * @throws PerfRingError ERR_PERF_NOT_LOADED, also for a program that was left out; ERR_PERF_INVALID_ARGUMENT
+   * A program of the loaded object. Each call returns the same BpfProgram, or a new one when that was closed. It is
+   * closed with this object.
+   * @throws PerfRingError ERR_PERF_NOT_LOADED, also for a program that {@link load} left out; ERR_PERF_INVALID_ARGUMENT
    */
   program(name: string): BpfProgram {
     const handle = this.#loadedHandle('program');
@@ -248,8 +252,8 @@ export class BpfObject {
   }
 
   /**
-   * Detaches what is attached, newest first, and closes programs, maps and the object. Idempotent. What is pinned lives
-   * on. A load that is under way rejects with ERR_PERF_CLOSED when it has ended.
+   * Detaches all programs, newest first, and closes programs, maps and the object. Idempotent. Pins stay. A running
+   * {@link load} rejects with ERR_PERF_CLOSED when it has ended.
    */
   close(): void {
     if (this.#state === 'closed') return;

@@ -68,8 +68,9 @@ export class BpfProgram {
 
   /**
    * Loads a program; the kernel verifies it.
-   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED. `log` is the verifier's text; the message has its last lines
-   * @throws PerfRingError ERR_PERF_PROGRAM_INVALID when the number of bytes is 0 or no multiple of 8
+   * @throws ProgramRejectedError ERR_PERF_PROGRAM_REJECTED. `log` is the verifier's text; the message has its last
+   *   lines
+   * @throws PerfRingError ERR_PERF_PROGRAM_INVALID when the number of bytes is 0 or not a multiple of 8
    * @throws PerfSystemError of bpf(BPF_PROG_LOAD): EPERM without CAP_BPF and CAP_PERFMON (for a tc program CAP_BPF and
    *   CAP_NET_ADMIN); EAGAIN, ENOMEM and others that do not depend on the program
    */
@@ -112,7 +113,7 @@ export class BpfProgram {
     throw loadError(result, text, type, bytes / BPF_INSN_BYTES, name);
   }
 
-  /** The program of a handle, which is closed with it. @internal */
+  /** Makes a BpfProgram that owns the handle. @internal */
   static ofHandle(native: NativeAddon, handle: BpfProgramHandle, name: string): BpfProgram {
     return new BpfProgram(native, handle, name);
   }

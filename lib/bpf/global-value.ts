@@ -5,8 +5,9 @@ import { shown } from '../input/shown';
 import { isUint8Array, spanOfArray } from '../input/view-span';
 
 /**
- * A value of a global variable, by its type: a number for integers of up to 32 bits, enums and floats, a bigint for
- * those of 64, a boolean, text for an array of `char`, and the bytes of anything else.
+ * A value of a global variable. The type of the variable decides: a number for floats, and for integers and enums of up
+ * to 32 bits; a bigint for integers and enums of 64 bits; a boolean; text for an array of `char`; the bytes of anything
+ * else.
  */
 export type GlobalValue = number | bigint | boolean | string | Uint8Array;
 
@@ -15,8 +16,8 @@ type Of<Kind extends BtfType['kind']> = Extract<BtfType, { readonly kind: Kind }
 
 /**
  * The bytes of a value.
- * @param size of the variable
- * @param name for messages
+ * @param size bytes of the variable
+ * @param name the variable's name, for messages
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
  */
 export function encodeGlobal(
@@ -42,7 +43,7 @@ export function encodeGlobal(
   throw wrong(name, `a Uint8Array of ${size} bytes`, value);
 }
 
-/** @param bytes of the variable, of a plain array */
+/** The value in a variable's bytes. @param bytes a plain Uint8Array, which the result may refer to */
 export function decodeGlobal(btf: Btf, id: number, bytes: Uint8Array): GlobalValue {
   const type = btf.type(btf.resolve(id));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -69,7 +70,7 @@ export function decodeGlobal(btf: Btf, id: number, bytes: Uint8Array): GlobalVal
   return bytes;
 }
 
-/** Clang gives `char` no encoding of its own: its name tells it from a number of 8 bits. */
+/** Clang does not mark `char` as a character in BTF: only its name distinguishes it from an 8-bit number. */
 function isCharacter(btf: Btf, id: number): boolean {
   const type = btf.type(btf.resolve(id));
   return type.kind === 'int' && type.size === 1 && (type.isChar || type.name === 'char');
@@ -110,7 +111,7 @@ function encodeEnum(value: GlobalValue, type: Of<'enum' | 'enum64'>, name: strin
   if ((typeof found === 'number' && Number.isSafeInteger(found)) || typeof found === 'bigint') {
     const bits = type.size * 8;
     const integer = BigInt(found);
-    // Clang up to 14 writes negative values of an enum as unsigned ones, so either reading is taken.
+    // Clang up to 14 writes negative values of an enum as unsigned ones, so signed and unsigned values are accepted.
     if (integer === BigInt.asIntN(bits, integer) || integer === BigInt.asUintN(bits, integer)) {
       return integerBytes(integer, type.size);
     }

@@ -2,25 +2,25 @@ import type { BpfMapHandle, NativeAddon } from '../addon/contract';
 import { isErrno } from '../abi/errno';
 import { bpfError } from './bpf-error';
 
-/** A key and its value, of arrays of their own. */
+/** A key and its value, each in a separate array. */
 export type MapEntry = readonly [key: Uint8Array, value: Uint8Array];
 
-/** Entries of one system call. */
+/** Entries that one system call reads, at first. */
 const FIRST_BATCH = 256;
 
-/** A hash map's bucket is read as a whole: with more than this no map comes along. */
+/** The kernel reads whole buckets of a hash map. No bucket needs more space than this many entries. */
 const LARGEST_BATCH = 1 << 20;
 
-/** What is read of a map. */
+/** What is needed to read a map. */
 export interface MapShape {
   readonly keySize: number;
-  /** Of all CPUs, for a per-CPU map. */
+  /** Bytes of a value; for a per-CPU map of the values of all CPUs. */
   readonly valueBytes: number;
   /** For messages. */
   readonly title: string;
 }
 
-/** All entries, in batches of the kernel's where it has them for this type of map. */
+/** All entries; in batches when the kernel supports that for the type of the map. */
 export function* mapEntries(
   native: NativeAddon,
   handle: () => BpfMapHandle,
@@ -37,7 +37,7 @@ export function* mapEntries(
       room *= 4;
       continue;
     }
-    // No batches of this type of map, or of this kernel.
+    // This kernel has no batches for this type of map.
     if (isFirst && ['EINVAL', 'ENOTSUPP'].some((name) => isErrno(batch, name))) {
       yield* entriesOneByOne(native, handle, shape);
       return;
@@ -74,7 +74,7 @@ function* entriesOneByOne(
     key = next;
     const value = new Uint8Array(valueBytes);
     const found = native.bpfMapLookup(handle(), key, value);
-    // It was deleted meanwhile.
+    // The key has been deleted since.
     if (isErrno(found, 'ENOENT')) continue;
     if (found !== 0) {
       throw bpfError(found, 'bpf(BPF_MAP_LOOKUP_ELEM)', `looking up a key of map ${title}`, {

@@ -17,29 +17,29 @@ import { LibbpfLink } from './object-link';
 import { type AttachKind, partsOf, type Section, sectionOf, symbolOf } from './object-section';
 
 /**
- * What a program is attached to, where its section doesn't say it, or to another target. Which fields count depends on
- * the section.
+ * What to attach a program to, when its section does not say it, or in place of what it says. The section decides which
+ * fields are allowed.
  */
 export interface AttachTarget {
   /** `sched_switch` for `raw_tp`, `sched/sched_switch` for `tp`. */
   readonly tracepoint?: string;
   /** A function: of the kernel for `kprobe`, of the file for `uprobe`. */
   readonly symbol?: string;
-  /** Bytes from the function's beginning; without a symbol from that of the file. 0 by default. */
+  /** Bytes from the beginning of the function; without a symbol, of the file. 0 by default. */
   readonly offset?: number;
-  /** `uprobe`, `usdt`: a file, or the name of a library or program, `libc.so.6`. */
+  /** `uprobe`, `usdt`: a file, or the name of a library or program, such as `libc.so.6`. */
   readonly path?: string;
-  /** `uprobe`, `usdt`: one process. Every process when it is left out. */
+  /** `uprobe`, `usdt`: the id of one process; every process by default. */
   readonly pid?: number;
   /** `usdt` */
   readonly provider?: string;
   /** `usdt` */
   readonly probe?: string;
-  /** `perf_event` */
+  /** `perf_event`: an open event. */
   readonly event?: PerfEvent;
-  /** `cgroup…`: path of a control group of version 2. */
+  /** `cgroup…`: the path of a control group of version 2. */
   readonly cgroup?: string;
-  /** `xdp`, `tc`: `eth0`. */
+  /** `xdp`, `tc`: the name of an interface, such as `eth0`. */
   readonly networkInterface?: string;
   /** `tc` */
   readonly direction?: 'ingress' | 'egress';
@@ -59,19 +59,20 @@ const TARGETS: Readonly<Record<AttachKind, readonly (keyof AttachTarget)[]>> = {
   automatic: [],
 };
 
-/** A program that is to be attached. */
+/** A program to attach. */
 export interface ProgramToAttach {
   readonly native: NativeAddon;
   readonly object: BpfObjectHandle;
   readonly index: number;
   readonly info: BpfObjectProgramInfo;
-  /** A descriptor of its own. */
+  /** The program, with a descriptor separate from libbpf's. */
   readonly program: BpfProgram;
 }
 
 /**
  * Attaches a loaded program.
- * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_SUPPORTED, ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_NOT_SUPPORTED, ERR_PERF_TRACEPOINT_UNKNOWN,
+ *   ERR_PERF_NO_SUCH_PROCESS
  * @throws PerfSystemError of the call that failed
  */
 export function attachProgram(what: ProgramToAttach, given: AttachTarget): Attachment {
@@ -106,7 +107,7 @@ export function runIterator(what: ProgramToAttach): Uint8Array {
   }
 }
 
-/** Text of one run of an iterator. */
+/** The longest text of one run of an iterator, in bytes. */
 const LONGEST_ITERATOR_TEXT = 256 * 1024 * 1024;
 
 function checkTarget(kind: AttachKind, given: AttachTarget, name: string, section: string): AttachTarget {
@@ -272,7 +273,7 @@ function offsetOf({ offset }: AttachTarget, otherwise: number): number {
   );
 }
 
-/** -1: every process. */
+/** The process id of a target; -1 for every process. */
 function pidOf({ pid }: AttachTarget): number {
   if (pid === undefined) return -1;
   if (!Number.isInteger(pid) || pid < 1 || pid > 0x7fff_ffff) {

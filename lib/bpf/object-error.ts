@@ -7,22 +7,22 @@ import { named } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { ProgramRejectedError } from './program-rejected-error';
 
-/** libbpf's own codes begin here. */
+/** libbpf's own error codes begin at this number. */
 const FIRST_LIBBPF_CODE = 4000;
 
-/** Lines of libbpf's that go into a message: the last ones say why. */
+/** How many of libbpf's last lines are in the message; they contain the reason. */
 const MESSAGE_LINES = 3;
 
-/** They repeat what is said elsewhere, or mislead: libbpf takes every EPERM for a limit of locked memory. */
+/** Lines to leave out: they repeat the message, or mislead. libbpf explains every EPERM by a limit of locked memory. */
 const NOISE =
   /failed to load object|failed to load: -|failed to auto-attach|permission error while running as root|Retrying without BTF|^prog '[^']*':$/;
 
 /**
- * The error of a call of libbpf that failed.
+ * The error for a failed call of libbpf.
  * @param status a negative errno, or BAD_ARGUMENT
- * @param log what libbpf said
- * @param call libbpf's function: `bpf_object__load`
- * @param what was tried, with its values: `loading exec.bpf.o`
+ * @param log the messages of libbpf
+ * @param call the function of libbpf: `bpf_object__load`
+ * @param what the operation, with its values: `loading exec.bpf.o`
  */
 export function objectError(
   status: number,
@@ -51,7 +51,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 const NO_TRAMPOLINES =
   'this kernel has no BPF trampolines, which such programs need (CONFIG_FUNCTION_TRACER, CONFIG_DYNAMIC_FTRACE), or CAP_BPF and CAP_PERFMON are missing';
-/** What EPERM means for programs that a kernel may be built without, by the beginning of their section. */
+/** What EPERM means for kinds of programs that the kernel may not support, by the first word of their section. */
 const MISSING_IN_KERNEL: Readonly<Record<string, string>> = {
   fentry: NO_TRAMPOLINES,
   fexit: NO_TRAMPOLINES,
@@ -60,10 +60,10 @@ const MISSING_IN_KERNEL: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error of a load that failed: what the log says is the cause, and the errno where it says nothing.
+ * The error for a failed load: by the cause in the log, or by the errno when the log has none.
  * @param what `exec.bpf.o`
  * @param btf the path that was given for the kernel's types
- * @param sectionOf the section of a program, by its name
+ * @param sectionOf the section of a program, by the program's name
  */
 export function loadError(
   status: number,
@@ -92,7 +92,9 @@ export function loadError(
   return verifier === undefined ? failed : new ProgramRejectedError(title, verifier, { cause: failed });
 }
 
-/** Of the last program that has one. Its beginning may be cut off: only the end of the log is kept. */
+/**
+ * The verifier's log of the last program that has one. Its beginning may be missing: only the end of the log is kept.
+ */
 function verifierLog(log: string): string | undefined {
   const end = log.lastIndexOf('-- END PROG LOAD LOG --');
   if (end < 0) return undefined;

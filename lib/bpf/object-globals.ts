@@ -6,7 +6,7 @@ import { named, shown } from '../input/shown';
 import { decodeGlobal, encodeGlobal, type GlobalValue } from './global-value';
 import { objectError } from './object-error';
 
-/** A global variable: where it lies in which map, and its type. */
+/** A global variable: the index of its map, its offset in bytes, its BTF type and its size in bytes. */
 interface Variable {
   readonly map: number;
   readonly offset: number;
@@ -14,16 +14,16 @@ interface Variable {
   readonly size: number;
 }
 
-/** The variables of an object, and what they are before it is loaded. */
+/** The variables of an object, and their values before it is loaded. */
 export class ObjectGlobals {
   readonly #btf: Btf | undefined;
   readonly #object: string;
   readonly #variables = new Map<string, Variable>();
-  /** By the index of the map: what it begins with, as far as it was set here. */
+  /** The initial value of each map, by its index, with the changes made here. */
   readonly #values = new Map<number, Uint8Array>();
   readonly #changed = new Set<number>();
 
-  /** The variables of an object that was opened and not loaded. @param object its name, for messages */
+  /** The variables of an object that is open and not loaded. @param object its name, for messages */
   static of(
     native: NativeAddon,
     handle: BpfObjectHandle,
@@ -40,9 +40,9 @@ export class ObjectGlobals {
   }
 
   /**
-   * @param btf the object's, with offsets of variables; `undefined` for none, and then no variable has a name
-   * @param initialValueOf what a map begins with, by its index
-   * @param object for messages
+   * @param btf the object's BTF, with offsets of variables; `undefined` when it has none: then no variable has a name
+   * @param initialValueOf returns the initial value of a map, by its index
+   * @param object the object's name, for messages
    */
   private constructor(
     btf: Btf | undefined,
@@ -56,7 +56,7 @@ export class ObjectGlobals {
     for (const [map, { isInternal, valueTypeId }] of maps.entries()) {
       if (!isInternal || valueTypeId === 0) continue;
       const section = btf.type(valueTypeId);
-      // .kconfig is libbpf's to fill.
+      // libbpf fills .kconfig.
       if (section.kind !== 'datasec' || !/^\.(rodata|data|bss)/.test(section.name)) continue;
       const value = initialValueOf(map);
       this.#values.set(map, value);
@@ -72,7 +72,7 @@ export class ObjectGlobals {
     return [...this.#variables.keys()];
   }
 
-  /** Sets all of them, or none. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+  /** Sets all given variables, or none. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
   set(given: Readonly<Record<string, GlobalValue>>): void {
     const values = Object.entries(plainCopy(given, 'globals', 'ERR_PERF_INVALID_ARGUMENT'));
     const encoded = values.map(([name, value]) => {
@@ -86,7 +86,8 @@ export class ObjectGlobals {
   }
 
   /**
-   * @param read a map's value now, by its index; what it begins with where it is left out
+   * The value of a variable.
+   * @param read returns a map's current value, by its index; without it the initial value is taken
    * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
    */
   get(name: string, read?: (map: number) => Uint8Array): GlobalValue {
@@ -95,7 +96,7 @@ export class ObjectGlobals {
     return decodeGlobal(this.#btf as Btf, type, value.slice(offset, offset + size));
   }
 
-  /** @throws PerfSystemError, which libbpf never gives here */
+  /** Sets the changed initial values in libbpf. @throws PerfSystemError, which is not expected here */
   apply(native: NativeAddon, handle: BpfObjectHandle): void {
     for (const map of this.#changed) {
       const status = native.bpfObjectSetInitialValue(handle, map, this.#values.get(map) as Uint8Array);

@@ -4,19 +4,23 @@ import { PerfRingError } from '../errors';
 import type { Attachment } from './bpf-link';
 import { pinError } from './bpf-error';
 
-/** A program of an object that is attached: until this is closed, the object is, or it is collected as garbage. */
+/**
+ * An attached program of an object. It is attached until this link or the object is closed, or both are
+ * garbage-collected.
+ */
 export interface ObjectLink extends Attachment {
   /** The program's name. */
   readonly program: string;
   /**
-   * Keeps the program attached after this process, until the file is removed.
-   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for links that the kernel can't pin: of tracepoints, USDT probes and tc
+   * Pins the link: the program stays attached, also after this process has ended, until the file is removed.
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for links that the kernel cannot pin: those of tracepoints, USDT
+   *   probes and tc
    * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
    */
   pin(path: string): void;
 }
 
-/** A link whose means are another's: ours, or libbpf's. */
+/** A link of an object, over an attachment of this library or of libbpf. */
 export class OwnedLink implements ObjectLink {
   readonly program: string;
   readonly #attachment: Attachment & { pin?(path: string): void };
@@ -54,7 +58,7 @@ export class OwnedLink implements ObjectLink {
   }
 }
 
-/** A link of libbpf's. */
+/** A link made by libbpf. */
 export class LibbpfLink implements Attachment {
   readonly #native: NativeAddon;
   readonly #handle: BpfObjectLinkHandle;
@@ -71,7 +75,7 @@ export class LibbpfLink implements Attachment {
     return this.#closed;
   }
 
-  /** What an iterator program writes, run once; a negative errno. */
+  /** Runs an iterator program once. Returns what it wrote, or a negative errno: EFBIG for more than `longest` bytes. */
   read(longest: number): Uint8Array | number {
     return this.#native.bpfObjectLinkRead(this.#handle, longest);
   }

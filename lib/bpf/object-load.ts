@@ -1,14 +1,14 @@
 import type { BpfObjectHandle, NativeAddon } from '../addon/contract';
 
-/** What came of a load: 0 or a negative errno, and what libbpf said. */
+/** The result of a load: 0 or a negative errno, and the messages of libbpf. */
 interface LoadResult {
   readonly status: number;
   readonly log: string;
 }
 
 /**
- * Loads an object on a thread of the pool, once. When the signal aborts, a load that waits for its thread is taken
- * back; one that has begun goes on.
+ * Loads an object once, on a thread of Node's pool. When the signal aborts, a load that still waits for a thread is
+ * cancelled; one that has begun continues to its end.
  */
 export async function runLoad(
   native: NativeAddon,

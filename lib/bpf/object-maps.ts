@@ -5,13 +5,15 @@ import { named, shown } from '../input/shown';
 import { BpfMap } from './bpf-map';
 import { objectError } from './object-error';
 
-/** What a map of an object is to be, in place of its definition. */
+/** Settings of a map, in place of those in its definition. */
 export interface MapSettings {
   readonly maxEntries?: number | undefined;
   readonly replaceBy?: BpfMap | string | undefined;
 }
 
-/** Applies what was set, and what makes `__type(value, struct event)` of a map of events load. */
+/**
+ * Applies the settings. Also corrects the sizes of a map of events that is declared with `__type(value, struct event)`.
+ */
 export function applyMapSettings(
   native: NativeAddon,
   object: BpfObjectHandle,
@@ -44,8 +46,8 @@ export function applyMapSettings(
 }
 
 /**
- * Checks what is to take a map's place.
- * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_MAP_TYPE; what {@link BpfMap.openPinned} throws
+ * Checks a map that is to replace one of the object.
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION, ERR_PERF_MAP_TYPE; the errors of {@link BpfMap.openPinned}
  */
 export function checkReplacement(
   info: BpfObjectMapInfo,
@@ -71,8 +73,8 @@ export function checkReplacement(
 }
 
 /**
- * Sizes that the kernel takes. A program's source may name the type of a ring's events as that of its values: then
- * libbpf reads their size, which the kernel refuses.
+ * The key and value sizes, in bytes, that the kernel accepts. A program's source may declare the type of the events as
+ * the type of the map's values. Then libbpf uses the size of that type, which the kernel refuses.
  */
 function shapeOf({ type, keySize, valueSize }: BpfObjectMapInfo): { keySize: number; valueSize: number } {
   if (type === BPF_MAP_TYPE_PERF_EVENT_ARRAY) return { keySize: 4, valueSize: 4 };

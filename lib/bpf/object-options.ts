@@ -3,10 +3,11 @@ import type { BpfMap } from './bpf-map';
 /** Options of {@link BpfObject.open}. */
 export interface BpfObjectOptions {
   /**
-   * For messages, and the prefix of the kernel's names of global variables; by default that of the file, or `object`.
+   * The object's name, for messages and as a prefix of its global variables' maps; by default the file name, or
+   * `object` for bytes.
    */
   readonly name?: string;
-  /** Where maps are pinned whose definition says so (LIBBPF_PIN_BY_NAME); `/sys/fs/bpf` by default. */
+  /** The directory for maps whose definition asks for a pin (LIBBPF_PIN_BY_NAME); `/sys/fs/bpf` by default. */
   readonly pinRoot?: string;
 }
 
@@ -14,22 +15,22 @@ export interface BpfObjectOptions {
 export interface ObjectLoadOptions {
   /** Names of the programs to load; by default all, except those whose section begins with `?`. */
   readonly only?: readonly string[];
-  /** Path of the BTF that CO-RE uses in place of the kernel's. */
+  /** Path of BTF for CO-RE to use in place of the kernel's. */
   readonly btf?: string;
   /**
-   * Rejects with its reason. The verifier can't be interrupted: that happens when it has ended, and nothing stays
-   * loaded.
+   * When it aborts, the load rejects with its reason. The verifier cannot be interrupted: the load rejects after it has
+   * ended, and nothing stays loaded.
    */
   readonly signal?: AbortSignal;
 }
 
 /** Options of {@link BpfObject.configureMap}. */
 export interface MapOptions {
-  /** In place of those of its definition. */
+  /** Number of entries, in place of that in the definition. */
   readonly maxEntries?: number;
   /**
-   * The programs use this map, or the one that is pinned at this path: of the same type and sizes. It stays its
-   * owner's.
+   * A map, or the path of a pinned one, that the programs use instead. It must have the same type and sizes. The object
+   * does not close it.
    */
   readonly replaceBy?: BpfMap | string;
 }

@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
 
-/** How a program of an object is attached. `automatic`: libbpf does it, by the section alone. */
+/** How a program of an object is attached. `automatic`: libbpf attaches it, by the section alone. */
 export type AttachKind =
   | 'raw_tracepoint'
   | 'tracepoint'
@@ -14,12 +14,12 @@ export type AttachKind =
   | 'iterator'
   | 'automatic';
 
-/** What a section says of how its program is attached: `uretprobe/libc.so.6:getppid`. */
+/** What a section, such as `uretprobe/libc.so.6:getppid`, says about attaching its program. */
 export interface Section {
   readonly kind: AttachKind;
-  /** Whether the program runs as the function returns. */
+  /** Whether the program runs when the function returns. */
   readonly isReturn: boolean;
-  /** What follows the kind: `libc.so.6:getppid`; empty where there is nothing. */
+  /** What follows the kind: `libc.so.6:getppid`; empty when nothing follows. */
   readonly rest: string;
 }
 
@@ -43,14 +43,14 @@ const KINDS: ReadonlyMap<string, AttachKind> = new Map(
 );
 
 /**
- * @param section as it is in the object
- * @returns `undefined` for one whose programs this library does not attach
+ * @param section as written in the object
+ * @returns `undefined` for a section whose programs this library does not attach
  * @see https://docs.kernel.org/bpf/libbpf/program_types.html
  */
 function parseSection(section: string): Section | undefined {
   const [, prefix = '', rest = ''] = /^\??([^/]*)\/?(.*)$/.exec(section) ?? [];
   const kind = KINDS.get(prefix);
-  // Programs of maps of devices and CPUs run by redirection: `xdp/devmap`.
+  // `xdp/devmap` and `xdp/cpumap` are for entries of maps, and run when a packet is redirected: they are not attached.
   if (kind === undefined || (kind === 'xdp' && rest !== '')) return undefined;
   return { kind, isReturn: prefix.includes('ret'), rest };
 }
@@ -61,7 +61,7 @@ export function symbolOf(text: string): { readonly symbol: string; readonly offs
   return { symbol, offset: Number(offset) };
 }
 
-/** The parts of `PATH:SYMBOL` or `PATH:PROVIDER:NAME`; `undefined` for those that are not there. */
+/** The parts of `PATH:SYMBOL` or `PATH:PROVIDER:NAME`; the array is shorter when parts are missing. */
 export function partsOf(rest: string): (string | undefined)[] {
   return rest === '' ? [] : rest.split(':');
 }

@@ -8,14 +8,14 @@ import { failedCall } from '../host/failed-call';
 import { named, shown } from '../input/shown';
 import { isUint8Array, spanOfArray } from '../input/view-span';
 
-/** What an object is called that is given no name. */
+/** The default name of an object. */
 export function nameOf(source: unknown): string {
   return typeof source === 'string' ? basename(source) : 'object';
 }
 
 /**
- * As the prefix of the kernel's names: libbpf puts a map's section after it: `exec.rodata`. A dot in the name would
- * look like a section.
+ * An object's name as the prefix of map names in the kernel; libbpf appends the section: `exec.rodata`. Dots are
+ * replaced, because what follows a dot would look like a section.
  */
 export function kernelName(name: string): string {
   return name.replace(/(\.bpf)?\.o$/, '').replaceAll('.', '_');
@@ -23,8 +23,8 @@ export function kernelName(name: string): string {
 
 /**
  * The bytes of an object, checked.
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; ERR_PERF_OBJECT_DAMAGED and ERR_PERF_BTF_DAMAGED for what libbpf would trip
- *   over; PerfSystemError of a file that can't be read
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; ERR_PERF_OBJECT_DAMAGED and ERR_PERF_BTF_DAMAGED for damage that
+ *   could crash libbpf; PerfSystemError for a file that cannot be read
  */
 export function bytesOf(source: string | Uint8Array): Uint8Array {
   const bytes = copyOf(source);
@@ -33,8 +33,8 @@ export function bytesOf(source: string | Uint8Array): Uint8Array {
 }
 
 /**
- * libbpf 1.1 checks the places of sections and symbols, but follows the numbers of types and names in BTF wherever they
- * lead; from 1.3 on it checks those too.
+ * libbpf 1.1 checks the places of sections and symbols, but not the numbers of types and the offsets of names in BTF;
+ * from 1.3 on it checks those too.
  */
 function checkObject(bytes: Uint8Array): void {
   const types = elfSections(bytes).filter(({ name }) => name === '.BTF');

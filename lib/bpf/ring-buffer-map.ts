@@ -7,7 +7,7 @@ import { BpfMap } from './bpf-map';
 
 /** Options of {@link RingBufferMap.create}. */
 export interface RingBufferMapOptions {
-  /** Bytes of the data area: a power of two, and whole pages. 256 KiB by default. */
+  /** Bytes of the data area: a power of two, in whole pages. 256 KiB by default. */
   readonly capacityBytes?: number;
   /** Up to 15 letters, digits, `_` or `.`; shown by bpftool. */
   readonly name?: string;
@@ -16,8 +16,8 @@ export interface RingBufferMapOptions {
 const DEFAULT_CAPACITY_BYTES = 256 * 1024;
 
 /**
- * A BPF_MAP_TYPE_RINGBUF: one ring that programs on all CPUs write by bpf_ringbuf_output, or by bpf_ringbuf_reserve and
- * bpf_ringbuf_submit. Read it by a {@link RingBufferReader}. Linux 5.8 and later.
+ * A BPF_MAP_TYPE_RINGBUF: one ring to which programs on all CPUs write with bpf_ringbuf_output, or with
+ * bpf_ringbuf_reserve and bpf_ringbuf_submit. Read it with a {@link RingBufferReader}. Linux 5.8 and later.
  *
  * ```ts
  * const map = RingBufferMap.create({ capacityBytes: 1024 * 1024 });
@@ -35,7 +35,7 @@ export class RingBufferMap {
   }
 
   /**
-   * Creates a map. It lives while a descriptor, a program, a pin or a reader holds it.
+   * Creates a map. The kernel keeps it while a descriptor, a program, a pin or a reader uses it.
    * @throws PerfRingError ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_INVALID_OPTION, ERR_PERF_INVALID_ARGUMENT
    * @throws PerfSystemError EPERM without CAP_BPF
    */
@@ -58,7 +58,7 @@ export class RingBufferMap {
   }
 
   /**
-   * Opens a map by the number that bpftool shows. Needs CAP_SYS_ADMIN.
+   * Opens a map by its id, which `bpftool map list` shows. Needs CAP_SYS_ADMIN.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openById}
    */
@@ -67,7 +67,7 @@ export class RingBufferMap {
   }
 
   /**
-   * Duplicates a descriptor of a map; the caller keeps its own.
+   * Opens a map by a descriptor, which is duplicated and stays the caller's.
    * @throws PerfRingError ERR_PERF_MAP_TYPE
    * @throws PerfSystemError see {@link BpfMap.openByFd}
    */
@@ -85,12 +85,12 @@ export class RingBufferMap {
     );
   }
 
-  /** Whether a value is one, and no look-alike. */
+  /** Whether a value is a RingBufferMap, and not an object with the same properties. */
   static is(value: unknown): value is RingBufferMap {
     return typeof value === 'object' && value !== null && #map in value;
   }
 
-  /** The map, as the kernel described it when it was opened. */
+  /** The kernel's description of the map when it was opened. */
   get info(): BpfMapInfo {
     return this.#map.info;
   }
