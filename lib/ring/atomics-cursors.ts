@@ -2,14 +2,14 @@ import { PerfRingError } from '../errors';
 import type { RingGeometry } from './geometry';
 import { headMovedBack, type RingCursors } from './ring-cursors';
 
-/** data_head and data_tail of struct perf_event_mmap_page, side by side at 1024. */
+/** Offset of data_head in struct perf_event_mmap_page, bytes; data_tail follows at 1032. */
 const DATA_HEAD_OFFSET = 1024;
 const HEAD = 0;
 const TAIL = 1;
 
 /**
- * Cursors in plain TypeScript, for memory rings where the addon is not built: a recording replayed on another
- * machine, a unit test. One BigInt a batch, none a record.
+ * Cursors in plain TypeScript, for rings in memory where the addon is not built: a recording replayed on another
+ * machine, a unit test. They make BigInts per batch, not per record.
  */
 export class AtomicsCursors implements RingCursors {
   readonly #cursors: BigUint64Array<ArrayBufferLike>;

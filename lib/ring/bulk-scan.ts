@@ -3,23 +3,23 @@ import type { RecordVisitor } from '../records/record';
 import type { RecordCursor } from './record-cursor';
 import { SCAN_END, SCAN_LIMIT, type ScanState, visitOne } from './record-scan';
 
-/** What a {@link BulkVisitor} does in a ring. It gets the ring's memory with the cursor, so it must not leave the library. */
+/** What a {@link BulkVisitor} does in a ring. The cursor gives access to the ring's memory: never pass it to users. */
 export interface BulkScan {
   /**
-   * Takes samples from `state.position` on: `limit`, all that are left, or up to a record that it can't take. Sets position,
-   * left and records of the state, and SCAN_STOPPED as the outcome when it wants no more.
+   * Takes samples from `state.position` on, until `limit` samples are taken, the batch ends, or it meets a record that
+   * it can't take. Sets `position`, `left` and `records` of the state; sets the outcome SCAN_STOPPED to end the scan.
    */
   take(cursor: RecordCursor, state: ScanState, limit: number): void;
-  /** A sample is stepped over that take() could not take: a hostile writer has changed it meanwhile. */
+  /** Called for a sample that take() could not take and that is skipped: a hostile writer has changed it meanwhile. */
   leaveOut(): void;
 }
 
-/** Makes a bulk visitor of an object. */
+/** Turns an object into a bulk visitor. */
 export function becomeBulkVisitor(visitor: object, scan: BulkScan): void {
   setBulkScan(visitor, scan);
 }
 
-/** As scanAll(), for a bulk visitor: samples by take(), all other records one by one. */
+/** Like scanAll(), for a bulk visitor: take() gets the samples, all other records are visited one by one. */
 export function scanInBulk(
   visitor: object,
   cursor: RecordCursor,

@@ -1,24 +1,24 @@
-/** So many are told apart, and no more: a program that makes code without end is not followed. */
+/** Most literals remembered: bounds the memory when a program generates code without end. */
 const MOST_LITERALS = 64;
 
-/** A piece of code that makes functions: for V8 these are alike, and what it has inlined of one it has inlined of all. */
+/** The source of a function expression. V8 shares feedback and inlining between all functions made from one literal. */
 export interface FunctionLiteral {
   readonly source: string;
 }
 
 const byLength = new Map<number, FunctionLiteral[]>();
 let count = 0;
-/** A function made anew for each batch asks for the same one each time. */
+/** The last literal found: a function made anew for each batch has the same literal each time. */
 let last: FunctionLiteral | undefined;
 
 /**
- * The literal that a function was made by, as far as its source tells; 0.1 µs. Undefined for what has no source (bound
- * functions), and when there are too many.
+ * Returns the literal that a function was made from, found by comparing sources (0.1 µs). Undefined for values without
+ * source (objects, bound functions), and for new literals after MOST_LITERALS.
  */
 export function literalOf(value: object): FunctionLiteral | undefined {
   if (typeof value !== 'function') return undefined;
   const source: string = Function.prototype.toString.call(value);
-  // By length, and compared: sources are long, and a hash takes longer.
+  // Looked up by length and then compared: hashing long sources takes longer.
   if (last !== undefined && last.source.length === source.length && last.source === source) return last;
   const alike = byLength.get(source.length);
   let literal = alike?.find((one) => one.source === source);

@@ -2,7 +2,7 @@ import { PerfRingError } from '../errors';
 import { shown } from '../input/shown';
 import { spanOfMemory, type ViewSpan } from '../input/view-span';
 
-/** Memory a ring can lie in. */
+/** Types of memory that can hold a ring. */
 export type RingMemory = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;
 
 /** Where a ring's parts lie in its memory: one metadata page, then `dataPageCount` data pages. */
@@ -18,16 +18,16 @@ export interface RingGeometry {
   readonly capacityBytes: number;
 }
 
-/** Offsets below this limit stay small integers in V8, and two of them add up without overflow. */
+/** Offsets up to this limit stay small integers in V8, and the sum of two does not overflow. */
 const MAX_CAPACITY_BYTES = 2 ** 30;
 
-/** The metadata page must reach past data_tail; the kernel's never is smaller. */
+/** The metadata page must include data_tail (at 1032). The kernel's pages have at least 4096 bytes. */
 const MIN_PAGE_BYTES = 2048;
 
 const isPowerOfTwo = (value: number): boolean => Number.isInteger(value) && Math.log2(value) % 1 === 0;
 
 /**
- * Checks memory and counts, and answers where the ring's parts lie. Nothing is read or written.
+ * Checks the memory and the page counts, and returns where the ring's parts lie. Reads and writes no ring memory.
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO,
  *   ERR_PERF_MEMORY_TOO_SHORT, ERR_PERF_MEMORY_UNALIGNED, ERR_PERF_MEMORY_RESIZABLE
  */

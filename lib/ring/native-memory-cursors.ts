@@ -2,7 +2,7 @@ import { BAD_ARGUMENT, type NativeAddon } from '../addon/contract';
 import type { RingGeometry } from './geometry';
 import { cursorResult, headMovedBack, type RingCursors } from './ring-cursors';
 
-/** Cursors of a ring in memory, by the native helpers. */
+/** Cursors of a ring in JavaScript memory, which call the native helpers. */
 export class NativeMemoryCursors implements RingCursors {
   readonly #addon: NativeAddon;
   readonly #metadata: DataView<ArrayBufferLike>;
@@ -24,7 +24,7 @@ export class NativeMemoryCursors implements RingCursors {
 
   consume(bytes: number): void {
     if (this.#addon.cursorConsume(this.#metadata, bytes) !== BAD_ARGUMENT) return;
-    // Throws when the memory is gone. If it is not, `bytes` was more than data_head - data_tail.
+    // Throws when the memory is gone. If it does not throw, `bytes` was more than data_head - data_tail.
     this.available();
     throw headMovedBack();
   }

@@ -19,23 +19,26 @@ import { WriteSide } from './write-side';
 
 const ignore: RecordVisitor = () => undefined;
 
-/** A function of the module and not a member of PerfRing: what users hold does not lead to it. */
+/** A function of the module and not a member of PerfRing, so that users can't reach the reader. */
 let internals: (ring: PerfRing) => ReadSide;
 
-/** The reader of a ring, for the modules above. It leads to the ring's memory: nothing of it may reach a user. */
+/**
+ * The reader of a ring, for other modules of the library. It gives access to the ring's memory: never pass it to users.
+ */
 export function internalsOf(ring: PerfRing): ReadSide {
   return internals(ring);
 }
 
-/** More records than a ring can hold; a small integer for V8. */
+/** More records than a ring can hold, and still a small integer in V8. */
 const NO_LIMIT = 2 ** 30 - 1;
 
 /**
- * Layer 1: the protocol of a perf ring buffer, on any memory laid out as the kernel lays it out: a metadata page
+ * The perf ring buffer protocol on any memory that has the kernel's layout: a metadata page
  * (struct perf_event_mmap_page) with `data_head` at 1024 and `data_tail` at 1032, then a power-of-two data area.
  *
  * Reading and writing are batched: one acquire when a batch starts, one release when it finishes. One reader and
- * one writer may work at once, in different threads over a SharedArrayBuffer; two of one kind may not.
+ * one writer may work at the same time, in different threads over a SharedArrayBuffer. Two readers or two writers
+ * may not.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h struct perf_event_mmap_page
  */
@@ -69,14 +72,14 @@ export class PerfRing {
   }
 
   /**
-   * A ring over memory that holds one metadata page and `nPages` data pages.
-   * The memory is used as it is: zeroed memory is an empty ring, a filled one is read on.
+   * Makes a ring over memory that holds one metadata page and `nPages` data pages.
+   * The memory is not cleared: zeroed memory is an empty ring, and records already in it can be read.
    *
    * @param memory ArrayBuffer, SharedArrayBuffer, or a view of one that begins on an 8-byte boundary; not resizable
-   * @param nPages data pages: a power of two
-   * @param pageSize bytes a page: a power of two, at least 2048
+   * @param nPages number of data pages: a power of two; the data area has at most 2^30 bytes
+   * @param pageSize bytes per page: a power of two, at least 2048
    * @throws PerfRingError ERR_PERF_MEMORY_TOO_SHORT, ERR_PERF_MEMORY_UNALIGNED, ERR_PERF_MEMORY_RESIZABLE,
-   *   ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_INVALID_ARGUMENT
+   *   ERR_PERF_NO_DATA_PAGES, ERR_PERF_NOT_POWER_OF_TWO, ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION
    */
   static initContiguous(
     memory: RingMemory,
@@ -88,12 +91,12 @@ export class PerfRing {
     return new PerfRing(ringGeometry(memory, nPages, pageSize), plain);
   }
 
-  /** Whether a value is one, and no look-alike. */
+  /** Whether a value is a PerfRing made by this class, and not only an object with the same members. */
   static is(value: unknown): value is PerfRing {
     return typeof value === 'object' && value !== null && #reader in value;
   }
 
-  /** CPU number, or label, that records carry. */
+  /** CPU number, or another label, that every record of this ring has as `cpu`. */
   get cpu(): number {
     return this.#reader.cpu;
   }
@@ -111,7 +114,7 @@ export class PerfRing {
   // ------------------------------------------------------------------ writing
 
   /**
-   * Starts a batch of writes: looks (acquire) how much room the reader has given back.
+   * Starts a batch of writes: acquires data_tail to learn how much room is free.
    * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_RING_CORRUPT, ERR_PERF_READ_ONLY, ERR_PERF_CLOSED
    */
   startWriteBatch(): void {
@@ -120,36 +123,39 @@ export class PerfRing {
   }
 
   /**
-   * Writes one record, framed as the kernel frames it. It is seen when the batch finishes.
+   * Writes one record, framed as the kernel frames it. The reader sees it when the batch finishes.
    * @param data payload, 1 to 65,516 bytes for a sample (65,520 for other types), and no more than the ring holds
    * @param type PERF_RECORD_*; PERF_RECORD_SAMPLE by default
    * @returns the payload's offset in the data area
    * @throws PerfRingError ERR_PERF_RING_FULL (see {@link hasRoomFor}, {@link tryWrite}), ERR_PERF_EMPTY_WRITE,
-   *   ERR_PERF_RECORD_TOO_LARGE, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_INVALID_ARGUMENT, ERR_PERF_CLOSED; then nothing
-   *   was written
+   *   ERR_PERF_RECORD_TOO_LARGE, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_INVALID_ARGUMENT, ERR_PERF_CLOSED; nothing is
+   *   written when it throws
    */
   write(data: Uint8Array, type: number = PERF_RECORD_SAMPLE): number {
     this.#reader.checkOpen();
     return this.#writer.write(data, type);
   }
 
-  /** As {@link write}, but a full ring is the value -1 and no throw. */
+  /** Like {@link write}, but returns -1 when the ring is full. */
   tryWrite(data: Uint8Array, type: number = PERF_RECORD_SAMPLE): number {
     this.#reader.checkOpen();
     return this.#writer.tryWrite(data, type);
   }
 
   /**
-   * Whether a record of `length` payload bytes fits into the batch now.
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_CLOSED; ERR_PERF_EMPTY_WRITE,
-   *   ERR_PERF_RECORD_TOO_LARGE for what never fits
+   * Whether a record of `length` payload bytes fits into the room that the batch has left.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_WRITE_BATCH, ERR_PERF_CLOSED; ERR_PERF_EMPTY_WRITE or
+   *   ERR_PERF_RECORD_TOO_LARGE for a length that can never be written
    */
   hasRoomFor(length: number, type: number = PERF_RECORD_SAMPLE): boolean {
     this.#reader.checkOpen();
     return this.#writer.hasRoomFor(length, type);
   }
 
-  /** Publishes (release) what the batch wrote. */
+  /**
+   * Releases data_head: publishes the records written in the batch.
+   * @throws PerfRingError ERR_PERF_NO_WRITE_BATCH, ERR_PERF_CLOSED
+   */
   finishWriteBatch(): void {
     this.#reader.checkOpen();
     this.#writer.finishBatch();
@@ -158,37 +164,43 @@ export class PerfRing {
   // ------------------------------------------------------------------ reading
 
   /**
-   * Starts a batch of reads: looks (acquire) how much is published.
+   * Starts a batch of reads: acquires data_head to learn how much is published.
    * @returns bytes to read in this batch, headers included
-   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED; ERR_PERF_RING_CORRUPT when data_head and data_tail
-   *   are further apart than the ring is long, see {@link resynchronise}
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED; ERR_PERF_RING_CORRUPT when the distance from data_tail
+   *   to data_head is not between 0 and the capacity, or not a multiple of 8, see {@link resynchronise}
    */
   startReadBatch(): number {
     return this.#reader.start();
   }
 
-  /** Bytes of the batch that have not been popped, headers included; the capacity when the ring was exactly full. */
+  /**
+   * Bytes of the batch not popped or visited yet, headers included: 0 to {@link capacityBytes}.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor, ERR_PERF_CLOSED
+   */
   bytesRemaining(): number {
     this.#reader.checkBatch();
     return this.#reader.bytesLeft;
   }
 
-  /** Payload length of the next record, bytes (a sample's as padded by the kernel). */
+  /**
+   * Payload length of the next record, bytes. For a sample it includes the kernel's padding.
+   * @throws PerfRingError like {@link pop}
+   */
   peekSize(): number {
     return this.#reader.peek().size;
   }
 
-  /** PERF_RECORD_* of the next record. */
+  /** PERF_RECORD_* of the next record. @throws PerfRingError like {@link pop} */
   peekType(): number {
     return this.#reader.peek().type;
   }
 
   /**
    * Copies payload bytes of the next record into `target`, joining a record that wraps.
-   * @param offset where in the payload to begin, bytes
-   * @param length how many bytes; target.length by default
-   * @returns the bytes copied
-   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when offset + length leaves the payload or the target, ERR_PERF_EMPTY,
+   * @param offset first byte of the payload to copy
+   * @param length number of bytes to copy; target.length by default
+   * @returns number of bytes copied
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when the range exceeds the payload or the target, ERR_PERF_EMPTY,
    *   ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED
    */
   peekCopy(target: Uint8Array, offset = 0, length?: number): number {
@@ -208,28 +220,37 @@ export class PerfRing {
     return wanted;
   }
 
-  /** The next record, lent until it is popped; null when the batch is read. */
+  /**
+   * The next record, valid until it is popped; null when the batch has no more records.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT, ERR_PERF_BUSY inside a visitor,
+   *   ERR_PERF_CLOSED
+   */
   peek(): RingRecord | null {
     this.#reader.checkBatch();
     return this.#reader.bytesLeft === 0 ? null : this.#reader.peek().record;
   }
 
-  /** Steps over the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
+  /**
+   * Consumes the next record.
+   * @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT, ERR_PERF_BUSY inside a
+   *   visitor, ERR_PERF_CLOSED
+   */
   pop(): void {
     this.#reader.pop();
   }
 
   /**
-   * Visits the rest of the batch in place, oldest first, without an object or a native call a record.
-   * A record whose visitor throws is consumed; the error is passed on and the batch stays open where it stopped.
+   * Visits the rest of the batch in place, oldest first. It makes no object and no native call per record.
+   * When a visitor throws, its record is consumed, visit() throws the same error, and the batch stays open.
    *
-   * @param visitor called with each record, lent until it returns; {@link STOP} ends the visit after it. Or a query
-   *   ({@link prepareQuery}), which takes the samples
-   * @param options.other gets records that are no samples; `visitor` by default, where it is a function
-   * @param options.limit most records to visit
-   * @returns records visited
-   * @throws PerfRingError ERR_PERF_RING_CORRUPT, with everything before the bad header visited;
-   *   ERR_PERF_CLOSED when the memory is detached under the visit; ERR_PERF_BUSY inside a visitor;
+   * @param visitor called with each record, which is valid until the visitor returns; returning {@link STOP} ends the
+   *   visit after that record. A query ({@link prepareQuery}) can be passed instead; it takes the samples
+   * @param options.other called with records other than samples; default: `visitor` if it is a function, else they are
+   *   ignored
+   * @param options.limit most records to visit; no limit by default
+   * @returns number of records visited
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT, after every record before the corrupt header was visited;
+   *   ERR_PERF_CLOSED when the memory is detached during the visit; ERR_PERF_BUSY inside a visitor;
    *   ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH
    */
   visit(visitor: SampleVisitor, options?: { other?: RecordVisitor; limit?: number }): number {
@@ -239,7 +260,7 @@ export class PerfRing {
     if (options !== undefined) {
       const plain = plainOptions(options, ['other', 'limit'], 'ERR_PERF_INVALID_ARGUMENT');
       ({ other = other, limit = NO_LIMIT } = plain);
-      // Reading the options may have run code of the caller's.
+      // Reading the options may have run the caller's code.
       this.#reader.checkBatch();
     }
     checkSampleVisitor(visitor, 'visitor');
@@ -253,65 +274,75 @@ export class PerfRing {
     return this.#reader.visit(visitor, other, Math.min(limit, NO_LIMIT));
   }
 
-  /** Which loops have delivered the ring's records. @internal */
+  /** Number of records that each loop has delivered. @internal */
   get loopCounts(): LoopCounts {
     return { ...this.#reader.counters.loops };
   }
 
   /**
-   * After a header could not be read in this batch: steps over the record when only its length was cut short by the
-   * u16 of its header, else over the rest of the batch, of which nothing can be said.
+   * Call it after ERR_PERF_RING_CORRUPT from a read of this batch. Skips one record when only its length is damaged
+   * (a record of 64 KiB or more, whose length does not fit into the u16 of its header), else the rest of the batch.
+   * @returns what was skipped, and the error that describes it
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor, ERR_PERF_CLOSED
    */
   skipFault(): SkippedFault {
     return this.#reader.skipFault();
   }
 
   /**
-   * Copies whole records, as they lie in the ring with their headers, in at most two copies however many they are, and
-   * pops them. A record that wraps is whole in the copy.
-   * @param target as much as fits of the rest of the batch goes into it
-   * @returns the bytes and the records copied; 0 when the next record does not fit, or none is left
-   * @throws PerfRingError ERR_PERF_RING_CORRUPT when the very next header is corrupt: what lies before one is copied
-   *   first, without an error; ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor,
-   *   ERR_PERF_CLOSED, also when the memory was detached
+   * Copies as many whole records with their headers as fit into `target`, and pops them. It needs at most two copies,
+   * whatever the number of records. A record that wraps is contiguous in the copy.
+   * @returns number of bytes and of records copied; both 0 when the next record does not fit, or none is left
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT when the next header is corrupt: records before a corrupt header are
+   *   copied first, without an error; ERR_PERF_INVALID_ARGUMENT, ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a
+   *   visitor, ERR_PERF_CLOSED, also when the memory was detached
    */
   copyRecords(target: Uint8Array): { readonly bytes: number; readonly records: number } {
     return this.#reader.copyRecords(target);
   }
 
-  /** Gives back (release) what the batch has popped or visited. What was not is read again by the next batch. */
+  /**
+   * Releases the records that the batch has popped or visited. The next batch begins with the first of the others.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor, ERR_PERF_CLOSED;
+   *   ERR_PERF_RING_CORRUPT when data_head moved back meanwhile
+   */
   finishReadBatch(): void {
     this.#reader.checkBatch();
     this.#reader.finishBatch();
   }
 
   /**
-   * After ERR_PERF_RING_CORRUPT: skips everything published and goes on at data_head. Ends an open read batch.
-   * @returns bytes skipped, of which nothing can be said; the capacity when data_head and data_tail made no sense
+   * Call it after ERR_PERF_RING_CORRUPT. It sets data_tail to data_head, which skips everything published, and ends an
+   * open read batch.
+   * @returns bytes skipped, contents unknown; the capacity when data_head and data_tail were not valid positions
+   * @throws PerfRingError ERR_PERF_BUSY inside a visitor, ERR_PERF_CLOSED
    */
   resynchronise(): number {
     return this.#reader.resynchronise();
   }
 
   /**
-   * Bytes published and not yet consumed (acquire), whether or not a batch is open.
-   * @throws PerfRingError ERR_PERF_RING_CORRUPT as {@link startReadBatch}, ERR_PERF_CLOSED
+   * Bytes published and not released yet, whether or not a batch is open. Acquires data_head.
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT like {@link startReadBatch}, ERR_PERF_CLOSED
    */
   availableBytes(): number {
     return this.#reader.availableBytes();
   }
 
-  /** Bytes published and neither popped nor visited (acquire), whether or not a batch is open. */
+  /**
+   * Bytes published and neither popped nor visited, whether or not a batch is open. Acquires data_head.
+   * @throws PerfRingError like {@link availableBytes}
+   */
   unreadBytes(): number {
     return this.#reader.availableBytes() - this.#reader.unreleasedBytes;
   }
 
-  /** Ends the ring's use; idempotent. The memory stays its owner's. */
+  /** Closes the ring; idempotent. The memory is neither freed nor changed. */
   close(): void {
     this.#reader.close();
   }
 
-  /** As {@link close}: for `using`. */
+  /** Calls {@link close}: for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

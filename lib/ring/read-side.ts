@@ -23,16 +23,16 @@ import { ringLoops } from './ring-loops';
 import type { LoopCache } from './specialise';
 
 /**
- * The reader of a perf ring. It leads to the ring's memory: nothing of it may reach a user. {@link PerfRing} is what users
- * hold, and says what the methods of the same names do.
+ * The reader of a perf ring. It gives access to the ring's memory: never pass it to users. They hold a
+ * {@link PerfRing}, which documents the methods of the same names.
  *
- * The position is in one place, `state`: what is left of the batch, and where it begins. A merge takes it over while it
- * runs ({@link lend}), and puts it back ({@link takeBack}).
+ * `state` alone holds the position: the offset of the next record, and the bytes left in the batch. A merge moves the
+ * position itself while it runs (between {@link lend} and {@link takeBack}).
  */
 export class ReadSide implements RecordRing {
   /** Stands on a record of the open batch. */
   readonly cursor: RecordCursor;
-  /** Where the open batch stands. */
+  /** Position in the open batch. */
   readonly state = new ScanState();
   readonly counters = new RingCounters();
   onFault: ((fault: SkippedFault) => void) | undefined;
@@ -40,15 +40,15 @@ export class ReadSide implements RecordRing {
   readonly #cursors: RingCursors;
   readonly #loops: LoopCache<SampleLoops>;
   #inBatch = false;
-  /** A visitor is running: the batch is the visit's. */
+  /** A visit or a merge is running: no other call may change the batch. */
   #visiting = false;
   /** Bytes found when the batch began. */
   #batchBytes = 0;
-  /** Size in the ring of the record that was peeked at; 0 when none was. */
+  /** Bytes in the ring of the record that was peeked at; 0 when there is none. */
   #loaded = 0;
   /** The visitor of the last visit in this batch: calls within one batch count as one call. */
   #lastVisitor: SampleVisitor | undefined;
-  /** Of the visit that runs. */
+  /** Visitor of the running visit for records other than samples. */
   #other: RecordVisitor = () => undefined;
   readonly #countedOther: RecordVisitor = (record) => {
     this.counters.sawOther(record);
@@ -80,7 +80,7 @@ export class ReadSide implements RecordRing {
 
   // ------------------------------------------------------------------ batches
 
-  /** As {@link beginBatch}, but positions that cannot be throw. */
+  /** Like {@link beginBatch}, but throws when data_head and data_tail are not valid positions. */
   start(): number {
     this.checkOpen();
     if (this.#inBatch) {
@@ -113,7 +113,7 @@ export class ReadSide implements RecordRing {
       try {
         return this.start();
       } catch (again) {
-        // The head itself cannot be: the other rings go on without this one.
+        // data_head itself is not valid: this ring has an empty batch, and other rings are read on.
         if (!isCorrupt(again)) throw again;
         return 0;
       }
@@ -130,7 +130,7 @@ export class ReadSide implements RecordRing {
     this.counters.releasedBytes += consumed;
   }
 
-  /** @returns bytes that were skipped; they are in no count yet */
+  /** @returns bytes skipped; the caller must count them */
   resynchronise(): number {
     this.checkOpen();
     this.checkNotVisiting();
@@ -172,10 +172,10 @@ export class ReadSide implements RecordRing {
             this.#countedOther,
           );
         }
-        // Headers are compared ahead of visits: a visitor that detached the memory may have been the last to be checked.
+        // Headers are compared before visits, so the loop does not notice when the last visitor detaches the memory.
         if (state.outcome <= SCAN_LIMIT) cursor.checkAttached();
       } catch (error) {
-        // The loop passes nothing on, but calling it may exhaust the stack.
+        // The loop catches what visitors throw, but calling it may exhaust the stack.
         state.outcome = SCAN_THREW;
         state.thrown = error;
       } finally {
@@ -199,7 +199,7 @@ export class ReadSide implements RecordRing {
     return records;
   }
 
-  /** What the visitor threw. */
+  /** Returns what the visitor threw, and clears it. */
   #takeThrown(): unknown {
     const { thrown } = this.state;
     this.state.thrown = undefined;
@@ -224,7 +224,7 @@ export class ReadSide implements RecordRing {
     return null;
   }
 
-  /** Loads the next record, and consumes nothing. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_RING_CORRUPT */
+  /** Loads the next record without consuming it. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_RING_CORRUPT */
   peek(): RecordCursor {
     this.checkBatch();
     if (this.#loaded > 0) return this.cursor.current;
@@ -239,7 +239,7 @@ export class ReadSide implements RecordRing {
     return this.cursor.current;
   }
 
-  /** Steps over the next record. */
+  /** Consumes the next record. */
   pop(): void {
     this.peek();
     this.#consume(this.#loaded);
@@ -267,14 +267,14 @@ export class ReadSide implements RecordRing {
     if (bytes === 0) return { bytes, records };
     const data = new Uint8Array(buffer, dataOffset, capacityBytes);
     const first = Math.min(bytes, capacityBytes - position);
-    // A plain view: a subclass may have a set() of its own.
+    // A plain view: a subclass may override set().
     const copy = partOf(target, 0, bytes);
     copy.set(data.subarray(position, position + first));
     if (first < bytes) copy.set(data.subarray(0, bytes - first), first);
     return { bytes, records };
   }
 
-  /** Loads the next record. @returns its size in the ring; 0 for a header that is corrupt */
+  /** Loads the next record. @returns its bytes in the ring; 0 when the header is corrupt */
   #load(): number {
     this.#loaded = 0;
     try {
@@ -284,7 +284,9 @@ export class ReadSide implements RecordRing {
     }
   }
 
-  /** Counts the record that is loaded as delivered, one by one, and steps over it. The cursor stays on it. */
+  /**
+   * Counts the loaded record as delivered, outside the loops, and moves the position behind it. The cursor stays on it.
+   */
   #consume(size: number): void {
     const { counters } = this;
     const { current } = this.cursor;
@@ -308,7 +310,7 @@ export class ReadSide implements RecordRing {
 
   // ------------------------------------------------------------------ faults
 
-  /** What is wrong with the next header, which could not be loaded. */
+  /** Describes what is wrong with the next header. Call it after the load of that header failed. */
   fault(): SkippedFault {
     return faultAt(this.#geometry, this.cursor, this.state.position, this.state.left);
   }
@@ -322,7 +324,7 @@ export class ReadSide implements RecordRing {
     return fault;
   }
 
-  /** Reports what was skipped, or throws where nothing takes reports. */
+  /** Reports what was skipped to `onFault`; throws the error when there is no `onFault`. */
   report(fault: SkippedFault): void {
     if (this.onFault === undefined) throw fault.error;
     this.onFault(fault);
@@ -330,14 +332,14 @@ export class ReadSide implements RecordRing {
 
   // ------------------------------------------------------------------ merges
 
-  /** Lends the batch to a merge, which moves the cursor itself. */
+  /** Lends the batch to a merge, which moves the cursor itself until {@link takeBack}. */
   lend(): void {
     this.#visiting = true;
     this.#loaded = 0;
     this.cursor.leave();
   }
 
-  /** The merge has come to this position, `left` bytes before the end of the batch. The cursor stays where it stands. */
+  /** Ends the loan: the merge stopped at `position`, with `left` bytes left in the batch. The cursor does not move. */
   takeBack(position: number, left: number): void {
     this.#visiting = false;
     this.counters.consumedBytes += this.state.left - left;
@@ -347,7 +349,10 @@ export class ReadSide implements RecordRing {
 
   // ------------------------------------------------------------------ what lies in the ring
 
-  /** Bytes published and not released (acquire). @throws PerfRingError ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED */
+  /**
+   * Bytes published and not released; acquires data_head.
+   * @throws PerfRingError ERR_PERF_RING_CORRUPT, ERR_PERF_CLOSED
+   */
   availableBytes(): number {
     this.checkOpen();
     const { capacityBytes } = this.#geometry;
@@ -356,18 +361,18 @@ export class ReadSide implements RecordRing {
     return available;
   }
 
-  /** Bytes consumed by the open batch, which are not released yet. */
+  /** Bytes consumed by the open batch and not released yet. */
   get unreleasedBytes(): number {
     return this.#inBatch ? this.#batchBytes - this.state.left : 0;
   }
 
-  /** Bytes that lie in the ring, consumed ones of an open batch included. The whole of it where positions cannot be. */
+  /** Bytes in the ring, including those consumed by the open batch. The capacity when the positions are not valid. */
   heldBytes(): number {
     if (this.cursor.closed) return 0;
     try {
       return this.availableBytes();
     } catch (error) {
-      // The batch that follows skips it, and counts that.
+      // The next batch skips and counts these bytes.
       if (isCorrupt(error)) return this.#geometry.capacityBytes;
       throw error;
     }

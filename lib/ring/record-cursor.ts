@@ -8,65 +8,68 @@ import { RecordView } from '../records/record-view';
 import { lentRecordOf } from '../records/lent-record';
 import type { RingRecord } from '../records/record';
 
-/** header.size is a u16: no record is longer. */
+/** Upper limit of a record's bytes: header.size is a u16. */
 export const MAX_RECORD_BYTES = 65_536;
 
-/** Up to here a record that wraps is joined word by word, for less than two views of its parts cost. */
+/** Records up to this size that wrap are copied word by word: cheaper than making two views of their parts. */
 const SHORT_JOIN_BYTES = 512;
 
-/** The part of a ring's geometry that records lie in. */
+/** The data area of a ring, from its geometry. */
 type DataArea = Pick<RingGeometry, 'buffer' | 'dataOffset' | 'capacityBytes'>;
 
 /** Why {@link RecordCursor.load} refused a header. */
 export type HeaderFault = 'size' | 'beyond-available' | 'raw-size' | 'truncated' | 'closed';
 
 /**
- * Stands on one record of a ring and checks its header. It never leaves the library: `record` does, which reads what
- * the cursor stands on.
+ * Stands on one record of a ring, after checking the record's header. Users never get the cursor: they get `record`,
+ * which reads the record that the cursor stands on.
  *
- * The scan of lib/ring/record-scan.ts moves it by `base` alone while headers repeat. A record that wraps is joined in a
- * scratch with a cursor of its own: so the memory under a cursor never changes, and is constant to V8.
+ * While headers repeat, lib/ring/record-scan.ts moves the cursor by setting `base` alone. A record that wraps is copied
+ * into scratch memory, which has a second cursor. So the memory of a cursor never changes, and is a constant to V8.
  */
 export class RecordCursor {
-  /** The data area, or the scratch. */
+  /** The data area, or the scratch memory. */
   readonly view: DataView<ArrayBufferLike>;
-  /** The data area as 64-bit words: a header is one. */
+  /** The same memory as 64-bit words: a perf header (8 bytes) is one word. */
   readonly doubles: Float64Array<ArrayBufferLike>;
-  /** What visitors get: reads the record under this cursor. */
+  /** The object that visitors get; it reads the record under this cursor. */
   readonly record: RingRecord;
-  /** The cursor on the record that was loaded: this one, or, for a record that wraps, the one over the scratch. */
+  /** The cursor on the loaded record: this one, or the one of the scratch memory for a record that wraps. */
   current: RecordCursor = this;
-  /** Start of the payload in `view`. */
+  /** Offset of the payload in `view`, bytes. */
   base = 0;
   /** Payload length, bytes; 0 while the cursor stands nowhere, so that every read is out of range. */
   size = 0;
   type = 0;
   late = false;
   readonly cpu: number;
-  /** The next sample may be taken by comparing header words: it neither wraps nor moves its payload. */
+  /**
+   * The loaded record is a sample that does not wrap and has its payload at a fixed offset: the next sample may be
+   * recognised by comparing header words.
+   */
   repeats = false;
   fault: HeaderFault = 'size';
-  /** Records are payloads alone, without a perf header and its fields: those of a BPF ring buffer. */
+  /** The records are payloads without a perf header and its fields: records of a BPF ring buffer. */
   payloadAlone = false;
-  /** The ring was closed, perhaps by the very visitor that holds this cursor: the scan ends. */
+  /** The ring was closed, perhaps by the running visitor: the scan ends. */
   closed = false;
 
   readonly words: Int32Array<ArrayBufferLike>;
   readonly capacityBytes: number;
   readonly format: RecordFormat;
-  /** Offset of the time in a sample from the record's start; ABSENT without one. */
+  /** Offset of the time from the start of a sample, bytes; ABSENT if samples have no time. */
   readonly timeOffset: number;
-  /** Offset of the time in other records back from the record's end; ABSENT without one. */
+  /** For records other than samples: bytes from the time to the end of the record; ABSENT if they have no time. */
   readonly timeFromEnd: number;
   /**
-   * The 64-bit word from HEADER_MISC on (misc, size, raw_size), when it is that of a sample, tells another one: only
-   * the kernel writes, and `misc` is 0 in all that is no sample.
+   * The 64-bit word at HEADER_MISC (misc, size, raw_size) suffices to recognise a sample like the one before: only the
+   * kernel writes the ring, and `misc` is 0 in all records other than samples, and not 0 in samples.
    */
   readonly oneWordTells: boolean;
 
   /** Offset of the payload from the record's start; 0 while the cursor stands nowhere. */
   payloadStart = 0;
-  /** Bytes of the record behind its payload; 0 while the cursor stands nowhere. */
+  /** Bytes of the record after its payload; 0 while the cursor stands nowhere. */
   tailBytes = 0;
   #joined: RecordCursor | undefined;
   readonly #fields: RecordView;
@@ -85,7 +88,7 @@ export class RecordCursor {
     this.capacityBytes = capacityBytes;
     this.format = format;
     this.timeOffset = timeOffset;
-    // A time in the payload may be of another clock than the kernel's.
+    // A time in the payload may come from another clock than the time in the kernel's records.
     this.timeFromEnd = timeOffset === format.timeOffset ? format.fromEnd.time : ABSENT;
     this.cpu = cpu;
     this.oneWordTells = kernelWritten && format.rawOffset === HEADER_BYTES;
@@ -99,11 +102,11 @@ export class RecordCursor {
   }
 
   /**
-   * Checks the header at `position` and stands on the record.
-   * Each word of the ring is read once: a hostile writer may change it afterwards, and reads stay in bounds.
-   * @param position offset in the data area, a multiple of 8
-   * @param available bytes published from there on, at most the capacity
-   * @returns the record's size in the ring, or 0 with `fault` set and the cursor standing nowhere
+   * Checks the header at `position` and moves the cursor to that record.
+   * Each word of the ring is read once: if a hostile writer changes it afterwards, reads still stay in bounds.
+   * @param position offset in the data area, bytes, a multiple of 8
+   * @param available bytes published from `position` on, at most the capacity
+   * @returns the record's bytes in the ring; or 0, with `fault` set and the cursor standing nowhere
    * @internal
    */
   load(position: number, available: number): number {
@@ -147,13 +150,13 @@ export class RecordCursor {
     const rawOffset = this.#rawOffsetOf(start, size);
     const room = size - rawOffset - 4;
     if (room < 0) {
-      // Nothing writes a sample too short for its raw_size, but the law of 64 KiB makes one so of a longer sample.
+      // The kernel writes no sample too short for raw_size, but a size of 64 KiB or more, cut to a u16, looks like one.
       this.fault = this.format.rawOffset === ABSENT ? 'raw-size' : 'truncated';
       return 0;
     }
     const rawSize = this.view.getUint32(start + rawOffset, true);
     if (rawSize > room) {
-      // The kernel's law of 64 KiB: header.size is what a longer record leaves of itself in a u16.
+      // For a record of 64 KiB or more the kernel stores only the low 16 bits of the size in header.size.
       const whole = rawOffset + 4 + rawSize;
       this.fault = whole >= MAX_RECORD_BYTES && (whole & 0xffff) === size ? 'truncated' : 'raw-size';
       return 0;
@@ -163,7 +166,7 @@ export class RecordCursor {
     return size;
   }
 
-  /** Offset of `raw_size` in this sample; its end where a size before it leads past that. */
+  /** Offset of `raw_size` in this sample; the sample's end when a damaged field before it reaches past that end. */
   #rawOffsetOf(start: number, size: number): number {
     if (this.format.rawOffset !== ABSENT) return this.format.rawOffset;
     try {
@@ -175,9 +178,9 @@ export class RecordCursor {
   }
 
   /**
-   * As {@link load}, but only for a sample that is whole where it lies, and whose like can be told by its header words:
-   * what the hot loops take. It calls nothing, for a call in a loop costs V8 what it knows of constants.
-   * @returns 0 for any other record, and the cursor stands nowhere
+   * Like {@link load}, for the hot loops: accepts only a sample that does not wrap and has its payload at a fixed
+   * offset. It makes no calls that V8 can't inline: after such a call in a loop, V8 loads the ring's constants anew.
+   * @returns the sample's bytes in the ring; 0 for any other record, and the cursor stands nowhere
    * @internal
    */
   loadStraight(position: number, available: number): number {
@@ -199,7 +202,7 @@ export class RecordCursor {
     return size;
   }
 
-  /** Stands nowhere: reads are out of range until the next load. */
+  /** Leaves the record: the cursor stands nowhere, and reads are out of range until the next load. */
   leave(): void {
     this.#joined?.leave();
     this.current = this;
@@ -208,7 +211,7 @@ export class RecordCursor {
     this.repeats = false;
   }
 
-  /** For good: every load and every read is refused from here on. */
+  /** Closes the cursor for good: every later load fails, and every later read is out of range. */
   close(): void {
     this.leave();
     this.closed = true;
@@ -221,7 +224,7 @@ export class RecordCursor {
     this.tailBytes = recordBytes - payloadStart - size;
   }
 
-  /** THE place where a record that wraps is made whole: both parts go to the scratch, its header at 0. */
+  /** The only place where a record that wraps is joined: copies both parts to the scratch memory, header at 0. */
   #loadJoined(position: number, size: number): number {
     this.#joined ??= this.#makeJoined();
     const joined = this.#joined;
@@ -236,7 +239,7 @@ export class RecordCursor {
       joined.words.set(this.words.subarray(start));
       joined.words.set(this.words.subarray(0, count - first), first);
     }
-    // Checked there, as any record: a hostile writer may have changed the header meanwhile.
+    // The copy is checked again, like any record: a hostile writer may have changed the header meanwhile.
     const loaded = joined.load(0, size);
     this.fault = joined.fault;
     this.current = joined;
@@ -253,8 +256,8 @@ export class RecordCursor {
   }
 
   /**
-   * What to throw for what a visitor, or a load, threw: a read of detached memory is a TypeError of the engine's,
-   * without a code, and becomes ERR_PERF_CLOSED with it as the cause. Here, so that reads need no check of their own.
+   * Returns the error to throw for what a visitor or a load threw. A read of detached memory throws V8's TypeError,
+   * without a code: it becomes ERR_PERF_CLOSED, with that TypeError as the cause. So reads need no check for it.
    */
   explain(thrown: unknown): unknown {
     if (this.#attached() || !types.isNativeError(thrown) || thrown.name !== 'TypeError' || 'code' in thrown) {
@@ -264,7 +267,7 @@ export class RecordCursor {
   }
 
   /**
-   * Copies from detached memory would not throw: they would copy nothing.
+   * Called before copies: a copy from detached memory does not throw, it copies nothing.
    * @throws PerfRingError ERR_PERF_CLOSED
    */
   checkAttached(): void {

@@ -4,24 +4,25 @@ import type { RingGeometry } from './geometry';
 import { shown } from '../input/shown';
 import { partOf } from '../input/view-span';
 
-/** The longest record whose size its u16 can say: the largest multiple of 8 below 65,536. */
+/** Most bytes of a record: the largest multiple of 8 that fits into the u16 header.size. */
 const LARGEST_RECORD_BYTES = 65_528;
 
 const roundUp8 = (value: number): number => Math.ceil(value / 8) * 8;
 
-/** Bytes before the payload: the header, and for a sample its `raw_size`. */
+/** Bytes before the payload: the header, and for a sample `raw_size`. */
 function payloadStartOf(type: number): number {
   return type === PERF_RECORD_SAMPLE ? HEADER_BYTES + 4 : HEADER_BYTES;
 }
 
-/** Bytes a record of `length` payload bytes takes in the ring: what the kernel writes as header.size. */
+/** Bytes in the ring of a record with `length` payload bytes: the kernel's header.size. */
 export function framedBytes(length: number, type: number): number {
   return roundUp8(payloadStartOf(type) + length);
 }
 
 /**
- * Frames records as the kernel does in perf_output_sample() and perf_output_copy(): header, for a sample
- * `raw_size` = roundup8(n + 4) - 4, payload, zeros up to 8 bytes. Wraps by itself.
+ * Writes records framed as the kernel does in perf_output_sample() and perf_output_copy(): header, for a sample
+ * `raw_size` = roundup8(n + 4) - 4, n bytes of payload, zeros up to a multiple of 8. Wraps records at the end of the
+ * data area.
  *
  * @see https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c perf_output_sample
  */
@@ -59,9 +60,10 @@ export class RecordWriter {
   }
 
   /**
-   * Writes a checked record for which there is room.
-   * @param length of `data`, as it was checked
-   * @returns the payload's offset in the data area
+   * Writes one record. The caller has called check() and made sure of the room.
+   * @param position offset of the record in the data area, bytes
+   * @param length of `data` in bytes, as passed to check()
+   * @returns the payload's offset in the data area, bytes
    * @throws PerfRingError ERR_PERF_CLOSED when the memory was detached
    */
   write(position: number, data: Uint8Array, length: number, type: number): number {
@@ -96,7 +98,7 @@ export class RecordWriter {
   }
 
   #zero(offset: number, length: number): void {
-    // In one piece: padding lies within the last 8 bytes of its record, and the ring ends on an 8-byte boundary.
+    // Padding never wraps: it lies within the record's last 8 bytes, and the ring ends on an 8-byte boundary.
     this.#bytes.fill(0, offset, offset + length);
   }
 }

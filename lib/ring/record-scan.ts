@@ -9,51 +9,52 @@ export const SCAN_STOPPED = 2;
 export const SCAN_FAULT = 3;
 export const SCAN_THREW = 4;
 
-/** Where a scan stands, and what it counted: read and written once a call of a loop, not once a record. */
+/** Position and counts of a scan. A loop reads and writes them once per call, not once per record. */
 export class ScanState {
-  /** Offset in the data area of the next record. */
+  /** Offset of the next record in the data area, bytes. */
   position = 0;
-  /** Bytes published from there on. */
+  /** Bytes left in the batch from `position` on. */
   left = 0;
   /** Records visited by this scan. */
   records = 0;
-  /** Those of them that are no samples. */
+  /** How many of `records` are not samples. */
   others = 0;
-  /** Those of them that were visited one by one, and not by a loop. */
+  /** How many of `records` were visited one by one, outside the loops. */
   singles = 0;
-  /** Runs of equal headers that the last call of a loop met; 0 for the loop that does not look for them. */
+  /** Runs of equal headers in the last call of the loop `equal`; 0 after a call of `mixed`. */
   runs = 0;
-  /** Calls that go to the loop for mixed samples before runs of equal ones are tried again. */
+  /** Number of next calls that go to the loop `mixed` before `equal` is tried again. */
   mixedCalls = 0;
   outcome = SCAN_END;
-  /** What the visitor threw (SCAN_THREW). The record it was thrown for counts as visited. */
+  /** What the visitor threw (SCAN_THREW). The record it was called with counts as visited. */
   thrown: unknown = undefined;
 }
 
 /**
- * Visits samples in place, oldest first, from `state.position` on, as far as it can: up to the end of the data area, or to
- * a record that is for {@link visitOne}. It returns with SCAN_LIMIT, SCAN_STOPPED or SCAN_THREW as the outcome.
+ * Visits samples in place, oldest first, from `state.position` on, until the end of the data area or a record that it
+ * can't take ({@link visitOne} takes it). It sets the outcome SCAN_LIMIT, SCAN_STOPPED or SCAN_THREW.
  * @param limit most records to visit
  */
 export type SampleLoop = (state: ScanState, limit: number, sample: RecordVisitor) => void;
 
-/** The two hot loops of the library. {@link scanAll} chooses. */
+/** The two hot loops of the library. {@link scanAll} chooses between them. */
 export interface SampleLoops {
-  /** For runs of samples with equal headers: a header is compared with the one before. */
+  /** For runs of samples with equal headers: compares each header with the one before. */
   readonly equal: SampleLoop;
-  /** For samples whose sizes change: each header is checked. */
+  /** For samples whose sizes change: checks each header. */
   readonly mixed: SampleLoop;
 }
 
 /**
- * Makes the hot loops for one ring. lib/ring/specialise.ts makes copies of this function, so it names nothing outside
- * itself. What belongs to the ring is constant to V8 in a copy that was made for the ring.
+ * Makes the hot loops for one ring. lib/ring/specialise.ts copies this function's source, so it uses nothing from
+ * outside. In a copy made for one ring, the ring's memory and offsets are constants to V8.
  *
- * Short calls have V8 compile a loop whole, and not from the middle of an iteration, where it knows less. What is rare
- * stays outside: with a call, or the way round the ring's end, in a loop V8 loads what is constant anew for each record.
+ * Calls are short, so that V8 compiles the whole loop and does not replace it in the middle of a call, where it knows
+ * less. Rare cases are handled outside the loops: if a loop contained another call, or the wrap at the ring's end, V8
+ * would load the constants anew for each record.
  *
- * @param own the visitor that the loops are for, which V8 then inlines without a check; null when it is an argument of
- *   each call
+ * @param own the only visitor of these loops, which V8 inlines without a check; null when each call of a loop passes
+ *   its visitor
  */
 export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): SampleLoops {
   const stop = Symbol.for('perfring.stop');
@@ -68,38 +69,39 @@ export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): 
   const oneWordTells = cursor.oneWordTells;
 
   /**
-   * A header that was checked once (RecordCursor.loadStraight) is afterwards only compared: type, misc and size as one
-   * 64-bit word, and raw_size; or, in rings of the kernel, misc, size and raw_size as one. The next position comes from a
-   * register: the processor does not wait for a load to know where the next header is, which is what bounds a C loop over
-   * the same ring. Two headers are compared before their records are visited, so that two cache lines are under way at once.
+   * RecordCursor.loadStraight checks the first header of a run. Later headers are only compared with it: type, misc and
+   * size as one 64-bit word, and raw_size; or, with `oneWordTells`, misc, size and raw_size as one word. The next
+   * position is computed in a register, so the processor need not load one header to find the next. (A C loop over the
+   * same ring waits for that load.) Two headers are compared before their records are visited, so that two cache lines
+   * load at once.
    */
   const equal: SampleLoop = (state, limit, sample) => {
     let position = state.position | 0;
-    // `end` may lie beyond the capacity; `edge` is where the straight part stops.
+    // `end` may exceed the capacity. `edge` is the end of the part that does not wrap.
     const end = (position + state.left) | 0;
     const edge = Math.min(end, capacity) | 0;
     let records = 0;
     let runs = 0;
     let outcome = 1;
-    // The run begins at `runStart`, its records are `size` apart. Its length is divided out, not counted.
+    // The run begins at `runStart`, with a record every `size` bytes. Its record count is computed by division.
     let runStart = position;
     let size = 8;
     cursor.late = false;
     try {
       while (position < edge && records < limit && runs < 32) {
         const loaded = cursor.loadStraight(position, (end - position) | 0) | 0;
-        // No sample, one that wraps or moves its payload, or no record at all.
+        // Not a sample, a sample that wraps or has no fixed payload offset, or a corrupt header.
         if (loaded === 0) break;
         size = loaded;
         runs = (runs + 1) | 0;
-        // The last place where a record of the run may begin, and where two may.
+        // `last`: highest position at which one more record of the run may begin; `lastOfTwo`: at which two may.
         const last = Math.min(edge - size, position + (limit - records - 1) * size) | 0;
         const lastOfTwo = (last - size) | 0;
         const header = oneWordTells
           ? view.getFloat64(position + 4, true)
           : (doubles[position >> 3] as number);
         const raw = cursor.size | 0;
-        // Up to where headers have been compared.
+        // Headers before this position have been compared.
         let compared = (position + size) | 0;
         for (;;) {
           cursor.base = (position + payloadStart) | 0;
@@ -149,22 +151,23 @@ export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): 
   };
 
   /**
-   * Each header is checked in full, by one branch that is never taken while samples follow on one another: a branch that
-   * sizes decide would be mispredicted, at 5 to 7 ns each. So all that a sample must be is put into bits that are 0.
+   * Checks each header in full with a single branch, which is not taken while samples follow each other. A branch that
+   * depends on sizes would be mispredicted, at 5 to 7 ns each time. So every condition is a word that must be 0, and
+   * the words are combined with OR.
    */
   const mixed: SampleLoop = (state, limit, sample) => {
     let position = state.position | 0;
     const end = (position + state.left) | 0;
     const edge = Math.min(end, capacity) | 0;
-    // A record is visited when the next one begins no later than here. The header of that one lies in the straight part
-    // then, and even the shortest records do not exceed the limit.
+    // A record is visited only if the next one begins at or before `last`. Then the next header does not wrap, and even
+    // the shortest records do not exceed the limit.
     const last = Math.min(edge - leastBytes, position + (limit - 1) * leastBytes) | 0;
     let records = 0;
     let outcome = 1;
     cursor.late = false;
     try {
       if (position < edge && cursor.loadStraight(position, (end - position) | 0) !== 0) {
-        // What a record is longer than its payload, equal in all that this loop takes.
+        // Bytes of a record outside its payload; equal in all records that this loop takes.
         const besides = (payloadStart + cursor.tailBytes) | 0;
         for (;;) {
           const notSample = view.getInt32(position, true) ^ 9;
@@ -199,19 +202,19 @@ export function sampleLoopsOf(cursor: RecordCursor, own: RecordVisitor | null): 
   return { equal, mixed };
 }
 
-/** Records a call of a loop: calls that return let V8 replace it by one that it has compiled better. */
+/** Most records per call of `equal`: a call must return before V8 can use newly compiled code for it. */
 const EQUAL_CHUNK = 1024;
-/** Of the shortest records, for that loop measures its limit in bytes. */
+/** The same for `mixed`, in records of the least size: that loop measures its limit in bytes. */
 const MIXED_CHUNK = 4096;
 
-/** Runs shorter than this cost more than to check each header. */
+/** Runs shorter than this, in records, cost more than checking each header. */
 const SHORT_RUN = 9;
-/** So many calls of the loop for mixed samples follow on short runs. */
+/** Number of calls of `mixed` after a call of `equal` that met short runs. */
 const MIXED_CALLS = 32;
 
 /**
- * Visits up to `limit` records: samples by the loops, what these leave one by one.
- * What a visitor throws is in the state; its record counts.
+ * Visits up to `limit` records: samples in the loops, and one by one the records that the loops can't take.
+ * What a visitor throws is stored in `state.thrown`; the record that it was called with counts as visited.
  */
 export function scanAll(
   loops: SampleLoops,
@@ -229,7 +232,7 @@ export function scanAll(
     while (state.left > 0 && records < limit && state.outcome === SCAN_LIMIT) {
       runLoop(loops, state, limit - records, sample);
       records += state.records;
-      // A loop that leaves the first record has no use for it.
+      // A loop that visited nothing can't take the next record.
       if (state.outcome !== SCAN_LIMIT || state.records > 0) continue;
       others += visitOne(cursor, state, sample, other);
       records += state.records;
@@ -244,7 +247,7 @@ export function scanAll(
   }
 }
 
-/** Calls the loop that suits what came before. */
+/** Calls the loop that suits the records seen before. */
 function runLoop(loops: SampleLoops, state: ScanState, limit: number, sample: RecordVisitor): void {
   if (state.mixedCalls > 0) {
     state.mixedCalls--;
@@ -255,7 +258,7 @@ function runLoop(loops: SampleLoops, state: ScanState, limit: number, sample: Re
   if (state.runs >= SHORT_RUN && state.records < state.runs * SHORT_RUN) state.mixedCalls = MIXED_CALLS;
 }
 
-/** Visits the next record, whatever it is. @returns 1 when it is no sample, else 0 */
+/** Visits the next record, of any type. @returns 1 when it is not a sample, else 0 */
 export function visitOne(
   cursor: RecordCursor,
   state: ScanState,

@@ -4,14 +4,14 @@ import type { SkippedFault } from '../records/record-ring';
 import type { RingGeometry } from './geometry';
 import type { RecordCursor } from './record-cursor';
 
-/** Whether data_head and data_tail can be so far apart. */
+/** Whether `bytes` is a possible distance between data_tail and data_head. */
 export function isDistance(bytes: number, capacityBytes: number): boolean {
   return bytes >= 0 && bytes <= capacityBytes && bytes % 8 === 0;
 }
 
 /**
- * @param bytes between data_head and data_tail
- * @param offset of one of the two in the data area; cursors may be the caller's own
+ * @param bytes distance between data_tail and data_head
+ * @param offset one of the two, modulo the capacity; checked because the option `cursors` may return any value
  * @throws PerfRingError ERR_PERF_RING_CORRUPT
  */
 export function checkPositions(bytes: number, offset: number, capacityBytes: number): void {
@@ -28,9 +28,9 @@ export function isCorrupt(error: unknown): error is PerfRingError {
 }
 
 /**
- * What is to be stepped over, after the cursor refused the header at `position`: the record when only its length was cut
- * short by the u16 of its header, else everything published, of which nothing can be said. The header is read anew: a
- * hostile writer may have changed it, and every step must lead on.
+ * What to skip after the cursor refused the header at `position`: that record when only its length does not fit into
+ * the u16 of its header, else everything up to the end of the batch. The header is read and checked again, because a
+ * hostile writer may have changed it, and every skip must move the position forward.
  * @param left bytes published from `position` on
  * @throws PerfRingError ERR_PERF_CLOSED when the memory was detached
  */

@@ -14,13 +14,13 @@ const copies = new LoopCopies(sampleLoopsOf, (factory) => {
 });
 
 /**
- * The hot loops of one ring: those that all visitors share, and copies for single ones.
- * @param counts counts the records by loop
+ * The hot loops of one ring: the loops that all visitors share, and copies for single visitors.
+ * @param counts where the records are counted, by loop
  */
 export function ringLoops(cursor: RecordCursor, counts: LoopCounts): LoopCache<SampleLoops> {
   return new LoopCache(
     sampleLoopsOf(cursor, null),
-    // What several visitors share has no visitor of its own.
+    // For a literal, several visitors share the copy: each call passes its visitor.
     (visitor) =>
       copies.copyFor(visitor)?.(cursor, typeof visitor === 'function' ? (visitor as RecordVisitor) : null),
     counts,

@@ -7,22 +7,24 @@ import { shown } from '../input/shown';
 
 /** Options of {@link PerfRing.initContiguous}. */
 export interface PerfRingOptions {
-  /** How records are laid out; samples of PERF_SAMPLE_RAW alone by default, as {@link PerfRing.write} makes them. */
+  /** Layout of the records; by default samples have PERF_SAMPLE_RAW only, like those of {@link PerfRing.write}. */
   readonly format?: RecordFormat;
   /**
-   * Where the time of a sample is, when the format has none: a payload offset of a u64 in nanoseconds, a multiple of 4
-   * below 65,536.
+   * Payload offset of a sample's time, used in place of a time in the format: a u64 in nanoseconds. The offset is in
+   * bytes, a multiple of 4 below 65,536.
    */
   readonly timeInPayload?: number;
-  /** CPU number, or another label, that records carry; -1 by default. */
+  /** CPU number, or another integer label, that records have as `cpu`; -1 by default. */
   readonly cpu?: number;
   /**
-   * The kernel alone writes the memory, and nothing but samples, in which `misc` is never 0, and records of what was
-   * lost or throttled, in which it is: a visit then compares `misc`, `size` and `raw_size` as one word. False by
-   * default: `type` is compared as well. Either way no read leaves its record.
+   * Set it to true only when the kernel alone writes the memory, and writes only samples (`misc` is never 0) and
+   * records of lost or throttled samples (`misc` is 0). A visit then compares `misc`, `size` and `raw_size` as one
+   * word. False by default: `type` is compared too. With both values, reads stay within the record.
    */
   readonly kernelWritten?: boolean;
-  /** The two positions; by default native helpers, and Atomics where the addon is not built. @internal */
+  /**
+   * Access to data_head and data_tail; by default native helpers, or Atomics where the addon is not built. @internal
+   */
   readonly cursors?: RingCursors;
 }
 
@@ -36,7 +38,10 @@ const CURSOR_METHODS = [
   'publish',
 ] as const satisfies readonly (keyof RingCursors)[];
 
-/** The options as they are used. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION */
+/**
+ * Checks the options and returns a plain copy.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION
+ */
 export function ringOptions(options: PerfRingOptions): PerfRingOptions {
   const names = ['format', 'timeInPayload', 'cpu', 'kernelWritten', 'cursors'] as const;
   const plain = plainOptions(options, names, 'ERR_PERF_INVALID_ARGUMENT');
@@ -65,14 +70,14 @@ function checkCursors(cursors: RingCursors): void {
   }
 }
 
-/** Why `timeInPayload` is refused. */
+/** Error text for a `timeInPayload` that the format does not allow. */
 export const NO_PAYLOAD_TIME =
   'timeInPayload needs PERF_SAMPLE_RAW, and no PERF_SAMPLE_CALLCHAIN or group of counters before it';
 
-/** Offset of the time from a sample's start, or ABSENT. */
+/** Offset of the time from the start of a sample, bytes; or ABSENT. */
 export function timeOffsetOf(format: RecordFormat, timeInPayload: number | undefined): number {
   if (timeInPayload === undefined) return format.timeOffset;
-  // An offset past every record would lose its high bits in the merge's arithmetic, and read a time elsewhere.
+  // A larger offset would lose its high bits in the merge's arithmetic, and the merge would read a wrong place.
   const isOffset = Number.isInteger(timeInPayload) && timeInPayload >= 0 && timeInPayload < MAX_RECORD_BYTES;
   if (!isOffset || timeInPayload % 4 !== 0) {
     throw new PerfRingError(

@@ -3,49 +3,50 @@ import { type FunctionLiteral, literalOf } from './function-literal';
 /**
  * Copies of the hot loops (lib/ring/record-scan.ts, lib/merge).
  *
- * V8 keeps what it learns about a call in the function that holds the call. A loop that several visitors share calls them all
- * from one place, and V8 inlines none of them. A copy of the loop, made from its own source, learns about one visitor.
+ * V8 stores what it learns about a call in the function that contains the call. A loop that several visitors share
+ * calls them all from one place, so V8 inlines none of them. A copy of the loop, made from its source, serves one
+ * visitor.
  *
- * What is copied: the function that makes a loop for a ring, so that the ring's memory is constant in the copy as well.
+ * The copied function makes a loop for one ring, so the ring's memory is constant in the copy too.
  *
  * When a visitor gets a copy:
  * - at once, when its first batch is large;
- * - else after some batches and records, when it comes back;
- * - visitors that one piece of code makes anew for each batch share a copy.
+ * - else after several batches and records (CALLS_BEFORE_COPY, RECORDS_BEFORE_COPY);
+ * - visitors that one function literal makes anew for each batch share a copy.
  *
- * Where no copy can be made the loop that all share delivers the same records, only slower: where code from strings is
- * forbidden (`--disallow-code-generation-from-strings`), and where the source was altered (coverage, a bundler's helpers).
- * Each loop finds that out for itself, by one trial, and other loops are still copied. `stats()` counts the records by loop.
+ * When no copy can be made, the shared loop delivers the same records, only slower. That is so where code from strings
+ * is forbidden (`--disallow-code-generation-from-strings`) or where the source was altered (coverage, a bundler's
+ * helpers). Each loop is tried once, separately from the other loops. `stats()` counts the records by loop.
  */
 
 /**
- * A visitor gets a copy after so many batches and records. V8 takes milliseconds to compile one, and a function made anew for
- * every batch would cost that again and again.
+ * A visitor gets a copy after this many batches and records. V8 takes milliseconds to compile a copy, and for functions
+ * made anew for each batch it would do so in each batch.
  */
 const CALLS_BEFORE_COPY = 4;
 const RECORDS_BEFORE_COPY = 16_384;
 
 /**
- * A visitor whose first batch is that large gets its copy at once. Making one takes 0.12 ms, and V8 then compiles the loop once:
- * after four batches by the shared loop it would begin anew, with 10 ms of slow code.
+ * A visitor whose first batch has at least this many bytes gets its copy at once. Making a copy takes 0.12 ms, and V8
+ * compiles the loop once. With a copy after four batches, V8 would start again, with 10 ms of slow code.
  */
 const BYTES_FOR_COPY_AT_ONCE = 32_768;
 
 /**
- * So many rings of one visitor get a copy each, in which the ring's memory is constant: 0.5 to 1 ns a record less. Further
- * rings share a copy, since V8 has to compile each.
+ * For one visitor, this many rings get a copy each, in which the ring's memory is constant: saves 0.5 to 1 ns per
+ * record. Further rings share one copy, since V8 must compile every copy.
  */
 const RINGS_WITH_COPIES = 8;
 
 let copies = 0;
 
 /**
- * A fresh copy of a function that names nothing outside itself.
- * @throws what `new Function` throws: EvalError where code from strings is forbidden, SyntaxError where the source is none
+ * Makes a new copy of a function that uses nothing from outside.
+ * @throws EvalError where code from strings is forbidden, SyntaxError where the source is not valid code
  */
 function copyOf<Fn extends (...args: never[]) => unknown>(fn: Fn): Fn {
-  // The number makes the source unique: V8 shares feedback between equal sources. Strict: a visitor's `caller` is null
-  // and not the loop.
+  // The number makes the source unique: V8 shares feedback between equal sources. Strict mode, so that a visitor's
+  // `caller` is null and not the loop.
   return new Function(`'use strict'; return (${fn.toString()}) // ${copies++}`)() as Fn;
 }
 
@@ -54,22 +55,23 @@ interface Own<Factory> {
   shared: Factory | undefined;
 }
 
-/** Makes the copies of one loop. The loop is a factory: it takes what belongs to the ring, and returns the loop for it. */
+/** Makes copies of one factory: a function that takes a ring's parts and returns the loop for that ring. */
 export class LoopCopies<Factory extends (...args: never[]) => unknown> {
   readonly #original: Factory;
   readonly #works: (factory: Factory) => void;
   readonly #visitors = new WeakMap<object, Own<Factory>>();
-  /** Whether copies of this loop work; undefined before the first was tried. */
+  /** Whether copies of this loop work; undefined before the trial. */
   #usable: boolean | undefined;
 
-  /** @param works tries a copy on an empty ring; when it throws there, this loop is never copied */
+  /** @param works tries a copy on an empty ring; if it throws, this loop is never copied */
   constructor(original: Factory, works: (factory: Factory) => void) {
     this.#original = original;
     this.#works = works;
   }
 
   /**
-   * A factory that has seen no other visitor; and, for the first rings, will make one loop only.
+   * Returns a copy of the factory for this visitor: a new one for each of the first RINGS_WITH_COPIES rings, then a
+   * shared one.
    * @returns undefined where no copy can be made
    */
   copyFor(visitor: object): Factory | undefined {
@@ -86,12 +88,12 @@ export class LoopCopies<Factory extends (...args: never[]) => unknown> {
       own.shared ??= copyOf(this.#original);
       return own.shared;
     } catch {
-      // Copies work, but the stack or the memory does not suffice now: this visitor keeps the shared loop.
+      // Copies work, but there is too little stack or memory now: this visitor keeps the shared loop.
       return undefined;
     }
   }
 
-  /** Tries a copy of its own: the first loop that a factory makes is special to V8 only while it is the only one. */
+  /** Tries a separate copy: V8 treats a factory's first loop specially only as long as it is the only one. */
   #tryCopy(): boolean {
     try {
       this.#works(copyOf(this.#original));
@@ -102,11 +104,11 @@ export class LoopCopies<Factory extends (...args: never[]) => unknown> {
   }
 }
 
-/** Records that the loops of one ring, or of one merge, have delivered, by loop. */
+/** Number of records that the loops of one ring, or of one merge, have delivered. */
 export interface LoopCounts {
   /** By the loop that all visitors share. */
   shared: number;
-  /** By copies, each of one visitor or of one piece of code. */
+  /** By copies, each for one visitor or for one function literal. */
   own: number;
 }
 
@@ -114,38 +116,38 @@ export function noLoopCounts(): LoopCounts {
   return { shared: 0, own: 0 };
 }
 
-/** New visitors with a literal that are remembered at once; those that are seen again are remembered for good. */
+/** How many new visitors with a literal are remembered; visitors called in a second batch are remembered for good. */
 const MOST_RECENT = 4;
 
 interface Entry<Loop> {
   readonly visitor: object;
-  /** Of a literal: how many visitors it has made. */
+  /** If the entry is for a literal: how many visitors it has made. */
   visitors: number;
   calls: number;
   records: number;
   loop: Loop | undefined;
-  /** Of all visitors made by the same code; undefined where that cannot be told. */
+  /** The entry of all visitors made from the same literal; undefined if the literal is unknown. */
   readonly literal: Entry<Loop> | undefined;
 }
 
 /**
- * Remembers, for each visitor of a ring, how many records it has seen, and the copy of the loop that is its own. Visitors
- * made anew for each batch, as people write them, share a copy by the code that makes them.
+ * Remembers, for each visitor of a ring, the number of records it has seen and its copy of the loop. Visitors made anew
+ * for each batch, as in `drain((r) => …)`, share the copy of their function literal.
  */
 export class LoopCache<Loop> {
   readonly #shared: Loop;
   readonly #fresh: (visitor: object) => Loop | undefined;
   readonly #counts: LoopCounts;
-  /** By visitor that came back, or has no literal, and by literal. Each one entered costs 1 µs, most of it when it is collected. */
+  /** Keys: literals, and visitors that have no literal or were called again. An entry costs 1 µs, mostly in the GC. */
   readonly #entries = new WeakMap<object, Entry<Loop>>();
   readonly #recent: Entry<Loop>[] = [];
   #oldest = 0;
-  /** Of the last call, which usually is the next one's. */
+  /** Entry of the last call, usually also that of the next call. */
   #last: Entry<Loop> | undefined;
 
   /**
-   * @param fresh makes a copy of the loop for a visitor, or for a literal; undefined where none can be made
-   * @param counts counts the records by loop
+   * @param fresh makes a copy of the loop for a visitor or a literal; returns undefined where no copy can be made
+   * @param counts where the records are counted, by loop
    */
   constructor(shared: Loop, fresh: (visitor: object) => Loop | undefined, counts: LoopCounts) {
     this.#shared = shared;
@@ -153,7 +155,7 @@ export class LoopCache<Loop> {
     this.#counts = counts;
   }
 
-  /** @param bytes that the visitor is about to visit */
+  /** @param bytes bytes of the batch that the visitor is about to visit */
   loopFor(visitor: object, bytes = 0): Loop {
     const entry = this.#entryOf(visitor);
     if (bytes >= BYTES_FOR_COPY_AT_ONCE && entry.calls === 0) this.#copyAtOnce(entry);
@@ -161,12 +163,12 @@ export class LoopCache<Loop> {
   }
 
   /**
-   * For the first visitor of a literal a copy of its own, since most visitors come back. When the literal makes a second
-   * one, it makes one for each batch: they get one copy together.
+   * Gives the first visitor of a literal its own copy, since most visitors are used again. When the literal makes a
+   * second visitor, it probably makes one for each batch: these share one copy.
    */
   #copyAtOnce(entry: Entry<Loop>): void {
     const { visitor, literal } = entry;
-    // A visitor without a literal may be made anew for each batch as well, and then each copy would be in vain.
+    // Visitors without a literal may also be made anew for each batch; then each copy would be used once only.
     if (literal === undefined || (entry.loop ?? literal.loop) !== undefined) return;
     if (literal.visitors === 1) {
       this.#entries.set(visitor, entry);
@@ -185,8 +187,8 @@ export class LoopCache<Loop> {
   }
 
   /**
-   * Counts the records that the visitor's loop delivered, and makes a copy for the visitor when that pays.
-   * @param sameBatch the visitor was called in this batch before: calls within one batch count as one call
+   * Counts the records that the visitor's loop delivered, and makes a copy after enough calls and records.
+   * @param sameBatch the visitor was already called in this batch: calls within one batch count as one call
    */
   countRecords(visitor: object, records: number, sameBatch = false): void {
     const entry = this.#entryOf(visitor);
@@ -195,7 +197,7 @@ export class LoopCache<Loop> {
     if (entry.loop !== undefined) return;
     this.#count(entry, records, sameBatch);
     if (entry.calls === 2 && !sameBatch) this.#entries.set(visitor, entry);
-    // A visitor that comes back gets a copy of its own in time.
+    // Later calls do not count for the literal: a visitor that is called again gets its own copy.
     if (entry.calls <= 1 && entry.literal !== undefined && entry.literal.loop === undefined) {
       this.#count(entry.literal, records, sameBatch);
     }
@@ -224,7 +226,7 @@ export class LoopCache<Loop> {
     const ofLiteral = literal && this.#entryOfLiteral(literal);
     const entry = entryFor(visitor, ofLiteral);
     if (ofLiteral === undefined) {
-      // It is known by nothing else when it comes back after others.
+      // Only this map finds the visitor again after others were called.
       this.#entries.set(visitor, entry);
     } else {
       ofLiteral.visitors++;

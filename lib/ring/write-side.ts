@@ -8,12 +8,12 @@ import { framedBytes, RecordWriter } from './record-framing';
 import type { RingCursors } from './ring-cursors';
 import { checkPositions } from './ring-faults';
 
-/** The writer of a ring: a batch of writes is published when it finishes. {@link PerfRing} says what each method does. */
+/** The writer of a ring: finishing a batch publishes its records. {@link PerfRing} documents the methods. */
 export class WriteSide {
   readonly #geometry: RingGeometry;
   readonly #cursors: RingCursors;
   readonly #format: RecordFormat;
-  /** Made by the first batch: most rings are only read. */
+  /** Made when the first batch starts: most rings are only read. */
   #writer: RecordWriter | undefined;
   #inBatch = false;
   #start = 0;
