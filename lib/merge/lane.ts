@@ -6,51 +6,54 @@ import type { ReadSide } from '../ring/read-side';
 import type { RecordCursor } from '../ring/record-cursor';
 
 /**
- * Times are two 32-bit words, high and low: exact, and no BigInt. Each is kept less 2^31, so that it is a small integer to
- * V8 and compares as the unsigned word does.
+ * Times are two 32-bit words, high and low: exact, without BigInt. Each word is stored minus 2^31 (biased): comparing
+ * two biased words as signed integers gives the order of the unsigned words.
  */
 const SIGN = 0x8000_0000;
 export const LEAST_WORD = -0x8000_0000;
 export const GREATEST_WORD = 0x7fff_ffff;
 
-/** The word as a merge keeps it. */
+/** Converts an unsigned word to its biased form. */
 export function biased(word: number): number {
   return word ^ SIGN;
 }
 
-/** A biased time as the 64-bit value it stands for. */
+/** Converts a biased time to its 64-bit value, nanoseconds. */
 export function unbiasedTime(high: number, low: number): bigint {
   return (BigInt(biased(high) >>> 0) << 32n) | BigInt(biased(low) >>> 0);
 }
 
-/** One ring in a merge. What a change of rings needs is here and not behind the cursor: each object may be a cache miss. */
+/**
+ * One ring in a merge. It copies what the merge needs when it changes to this ring: reading further objects could be a
+ * cache miss each. A lane waits while it has records left in the batch.
+ */
 export class Lane {
   readonly ring: ReadSide;
   readonly cursor: RecordCursor;
-  /** What a visitor reads by as well, and so another object less to fetch than words of its own. */
+  /** The view that visitors read through too: using the same object avoids a cache miss. */
   readonly view: DataView<ArrayBufferLike>;
-  /** Offset of the next record; `end` may lie beyond the capacity. The lane waits while there is one. */
+  /** Offset of the next record, and of the batch's end, bytes. `end` may exceed the capacity. */
   position = 0;
   end = 0;
-  /** The header last checked (size -1: none), see lib/ring/record-scan.ts. */
+  /** header.size and raw_size of the last sample checked (size -1: none), see lib/ring/record-scan.ts. */
   size = -1;
   raw = 0;
-  /** Time of the record at `position`; for a record without a time, the one before it in the ring. */
+  /** Biased time of the record at `position`; for a record without a time, the time of the record before it. */
   high = LEAST_WORD;
   low = LEAST_WORD;
   readonly capacityBytes: number;
   readonly rawOffset: number;
   readonly timeOffset: number;
-  /** Of records that are no samples, see RecordCursor; and the least size of one that has a time. */
+  /** For records other than samples: bytes from the time to the record's end, and the least size of one with a time. */
   readonly timeFromEnd: number;
   readonly timedBytes: number;
-  /** Delivered since the ring was lent. */
+  /** Records delivered since the ring was lent; how many are not samples; how many were late. */
   records = 0;
   others = 0;
   late = 0;
-  /** Equal times keep the order of the rings. */
+  /** Position among the rings: of equal times, the lower index comes first. */
   readonly index: number;
-  /** The merge moves the ring's position, see {@link lend}. */
+  /** Whether the ring is lent to the merge, see {@link lend}. */
   #lent = false;
 
   constructor(ring: ReadSide, index: number) {
@@ -66,14 +69,14 @@ export class Lane {
     this.index = index;
   }
 
-  /** Whether its record comes before the other lane's. */
+  /** Whether this lane's next record comes before the other lane's. */
   isBefore(other: Lane): boolean {
     if (this.high !== other.high) return this.high < other.high;
     if (this.low !== other.low) return this.low < other.low;
     return this.index < other.index;
   }
 
-  /** Takes the position over from the ring at the beginning of a batch, and after a fault. @returns whether it waits */
+  /** Takes the ring's position at the start of a batch and after a fault. @returns whether the lane waits */
   enter(): boolean {
     const { bytesLeft, state } = this.ring;
     this.position = state.position;
@@ -82,13 +85,13 @@ export class Lane {
     return bytesLeft > 0;
   }
 
-  /** Lends the ring to the merge, if it has a batch. */
+  /** Lends the ring to the merge, if a batch is open in it: until {@link giveBack} the merge moves the position. */
   lend(): void {
     this.#lent = this.ring.inBatch;
     if (this.#lent) this.ring.lend();
   }
 
-  /** Gives the ring back, with what was delivered since it was lent, and forgets the header: others may move the cursor now. */
+  /** Returns the ring with the new position and counts, and forgets the header: other code may now move the cursor. */
   giveBack(): void {
     this.size = -1;
     if (!this.#lent) return;
@@ -104,13 +107,13 @@ export class Lane {
     this.late = 0;
   }
 
-  /** A record that is no sample is delivered. */
+  /** Counts a delivered record that is not a sample. */
   countOther(record: RingRecord): void {
     this.others++;
     this.ring.counters.sawOther(record);
   }
 
-  /** Offset of the time from the start of the next record, whose header has not been checked; ABSENT without one. */
+  /** Offset of the time in the next record, bytes, or ABSENT. The record's header has not been checked yet. */
   timeOffsetOfNext(): number {
     const { position, timeOffset, timeFromEnd, timedBytes } = this;
     const { words } = this.cursor;

@@ -8,16 +8,16 @@ import { type Merge, MergeState, mergeOf } from './merge';
 import { type PairMerge, pairMergeOf } from './pair-merge';
 import { Tournament } from './tournament';
 
-/** Records a call of a loop, as those of a scan in PerfRing. */
+/** Most records per call of a loop: a call must return before V8 can use newly compiled code for it. */
 const CHUNK = 1024;
-/** Records that the merge takes where two rings are not simple, before the pair is tried again. */
+/** Records that the general merge takes when the loop for two rings can't go on, before that loop is tried again. */
 const NOT_SIMPLE = 32;
 
 const merges = new LoopCopies(mergeOf, (factory) => {
   const probe = new MergeState();
   probe.tournament = new Tournament([emptyLane(0)]);
   probe.count = 1;
-  // An empty ring: its first header is a fault, and everything before that has been tried.
+  // The ring is empty: the trial ends at its first header, which is a fault.
   factory(probe)(1, nobody, nobody);
 });
 
@@ -27,34 +27,36 @@ const pairs = new LoopCopies(pairMergeOf, (factory) => {
   factory(probe, emptyLane(0), emptyLane(1), null)(1, nobody);
 });
 
-/** Records that a merge has delivered, by what delivered them. */
+/** Number of records that a merge has delivered, by loop. */
 export interface MergeLoopCounts {
   /** By the loop for two rings. */
   readonly pair: LoopCounts;
-  /** By the loop for any number of rings; `single` are those that were popped or iterated. */
+  /** By the loop for any number of rings; `single` counts records read by pop() or next(). */
   readonly tournament: LoopCounts;
 }
 
-/** The loops that merge: for any number of rings, and for two; shared, or a copy that a visitor has earned. */
+/**
+ * The merge loops: one for any number of rings, one for two rings. Each is shared by all visitors or copied for one.
+ */
 export class MergeLoops {
   readonly #merge: MergeState;
   readonly #lanes: readonly Lane[];
   #shared: Merge;
   #loops: LoopCache<Merge>;
   #pairs: LoopCache<PairMerge> | undefined;
-  /** The visitor of the last visit in this batch, see ReadSide. */
+  /** The visitor of the last visit in this batch: calls within one batch count as one call. */
   #ran: RecordVisitor | undefined;
   /** Records delivered, by loop. */
   readonly counts: MergeLoopCounts = { pair: noLoopCounts(), tournament: noLoopCounts() };
 
-  /** @param lanes by index; tell {@link lanesChanged} */
+  /** @param lanes ordered by index; call {@link lanesChanged} after changing the array */
   constructor(merge: MergeState, lanes: readonly Lane[]) {
     this.#merge = merge;
     this.#lanes = lanes;
     [this.#shared, this.#loops] = this.#makeLoops();
   }
 
-  /** A batch begins. */
+  /** Call it at the start of each batch. */
   begin(): void {
     this.#ran = undefined;
     if (this.#merge.tournament.fits(this.#lanes)) return;
@@ -62,7 +64,7 @@ export class MergeLoops {
     [this.#shared, this.#loops] = this.#makeLoops();
   }
 
-  /** Its nodes are constants to a loop: a tournament of another size needs new ones. */
+  /** The tournament's nodes are constants in a loop, so a tournament of another size needs new loops. */
   #makeLoops(): [Merge, LoopCache<Merge>] {
     const merge = this.#merge;
     const shared = mergeOf(merge);
@@ -93,7 +95,7 @@ export class MergeLoops {
       : undefined;
   }
 
-  /** Visits up to `limit` records; the merge then tells how many, how many of them late, and how it ended. */
+  /** Visits up to `limit` records; sets `records`, `late` and `outcome` of the merge. */
   run(limit: number, visitor: RecordVisitor, other: RecordVisitor): void {
     const merge = this.#merge;
     const loop = this.#loops.loopFor(visitor);
@@ -101,7 +103,7 @@ export class MergeLoops {
     let records = 0;
     let byPair = 0;
     let late = 0;
-    // Whether a pair's loop has moved lanes that the tournament has not seen.
+    // Whether the loop for two rings has moved the lanes since the tournament was played.
     let moved = false;
     do {
       if (pair !== undefined) {

@@ -2,18 +2,21 @@ import type { RecordVisitor } from '../records/record';
 import { GREATEST_WORD, type Lane, LEAST_WORD } from './lane';
 import { Tournament } from './tournament';
 
-/** What a merge reads and leaves behind. */
+/** Input and results of a merge loop. Times are biased words, see lib/merge/lane.ts. */
 export class MergeState {
   tournament = new Tournament([]);
-  /** Lanes that wait. */
+  /** Number of lanes that have records left in the batch. */
   count = 0;
-  /** Nothing later than this may be delivered. */
+  /** Bound: records with a later time are not delivered in this batch. */
   boundHigh = GREATEST_WORD;
   boundLow = GREATEST_WORD;
-  /** Clock before heads, minus slack: what a ring's silence vouches for. */
+  /** Clock before the heads were acquired, minus slack: a ring without records should get none of an earlier time. */
   quietHigh = LEAST_WORD;
   quietLow = LEAST_WORD;
-  /** Clock after heads, plus slack: no honest time is later, and one that is keeps its place in its ring. */
+  /**
+   * Clock after the heads were acquired, plus slack: a later time is invalid, and its record keeps its place in its
+   * ring.
+   */
   futureHigh = GREATEST_WORD;
   futureLow = GREATEST_WORD;
   /** Latest time delivered so far. */
@@ -22,25 +25,25 @@ export class MergeState {
   records = 0;
   late = 0;
   outcome = 0;
-  /** Means nothing: words that were read for the caches' sake, kept so that V8 does not leave the reads out. */
+  /** Words read only to load them into the caches; stored so that V8 does not drop the reads. The value has no use. */
   ahead = 0;
   thrown: unknown = undefined;
 }
 
 /**
- * Visits records up to the bound.
+ * Visits records in time order, up to the bound.
  * @param limit most records to visit
  */
 export type Merge = (limit: number, sample: RecordVisitor, other: RecordVisitor) => void;
 
 /**
- * Visits the records of many rings in time order, up to the bound. THE loop of the merge.
+ * Makes the main loop of the merge: it visits the records of many rings in time order, up to the bound.
  *
- * The ring with the earliest record stays current while its times are before the next ring's: a run costs no matches. A
- * change of rings costs log(rings) of them, those of the ring that was current. A ring that runs out lowers the bound to
- * what it vouches for: the time of its last record, or, if that is later, the clock before heads less the slack.
+ * The ring with the earliest record stays current while its times are before the next ring's; that needs no matches. A
+ * change of rings needs log2(rings) matches, all of the lane that was current. When a ring runs out, the bound is
+ * lowered to the later of: the time of its last record; the clock before the heads were acquired, minus the slack.
  *
- * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which the
+ * The function uses nothing from outside, so that lib/ring/specialise.ts can copy its source. In a copy, the
  * tournament's nodes are constants.
  */
 export function mergeOf(merge: MergeState): Merge {
@@ -61,7 +64,7 @@ export function mergeOf(merge: MergeState): Merge {
     let late = 0;
     let outcome = 0;
     let ahead = 0;
-    // Time has left the epoch: still in order, but by the slow comparison.
+    // The times are past the epoch, where all keys are equal and matches are slow: start a new epoch.
     if (count > 0 && nodes[0] === tournament.far) tournament.play();
     let boundKey = tournament.keyOf(boundHigh, boundLow);
     let key = (nodes[0] as number) | 0;
@@ -72,7 +75,7 @@ export function mergeOf(merge: MergeState): Merge {
         break;
       }
       const lane = lanes[index] as Lane;
-      // A visitor of another ring's records may have closed this one: whoever merges takes it out.
+      // A visitor of another ring's records may have closed this ring: the caller removes it from the merge.
       if (lane.cursor.closed === true) {
         outcome = 3;
         break;
@@ -80,7 +83,7 @@ export function mergeOf(merge: MergeState): Merge {
       let high = lane.high | 0;
       let low = lane.low | 0;
       if (high > boundHigh || (high === boundHigh && low > boundLow)) break;
-      // Key before which this ring stays current; not known yet.
+      // This ring stays current while its key is below limitKey; -1: not computed yet.
       let limitKey = -1;
       const cursor = lane.cursor;
       const view = lane.view;
@@ -150,7 +153,7 @@ export function mergeOf(merge: MergeState): Merge {
             if (other(current.record) === stop) outcome = 2;
           }
           if (cursor.closed === true) outcome = 2;
-          // ---- as long as headers repeat and times go on within the limit: nothing but the visit
+          // ---- while headers repeat and times stay within the limit: only visit
           if (
             key < limitKey &&
             size > 0 &&
@@ -188,9 +191,9 @@ export function mergeOf(merge: MergeState): Merge {
               end = (end - capacity) | 0;
             }
           }
-          // What is closed may be detached.
+          // The memory of a closed ring may be detached.
           if (position >= end || cursor.closed === true) break;
-          // ---- the time of the next one
+          // ---- the time of the next record
           if (timeOffset >= 0) {
             const mask = capacity - 1;
             const type = view.getUint32(position, true);
@@ -202,17 +205,17 @@ export function mergeOf(merge: MergeState): Merge {
                 low = view.getInt32(at, true) ^ 0x8000_0000;
               }
             } else if (timeFromEnd > 0 && bytes >= timedBytes && type < 64) {
-              // Its header has not been checked: the size may be any.
+              // The header has not been checked, so the size may be anything: the mask keeps the read in the ring.
               const at = (position + bytes - timeFromEnd) & mask & -8;
               high = view.getInt32(at + 4, true) ^ 0x8000_0000;
               low = view.getInt32(at, true) ^ 0x8000_0000;
             }
           }
           key = tournament.keyOf(high, low) | 0;
-          // The record after that: on its way into the caches by the time this ring comes again.
+          // Reads a word of the record after that, so that it is in the caches when this ring is current again.
           ahead ^= view.getInt32((position + step) & (capacity - 1), true);
           if (limitKey < 0) {
-            // The next ring is one of those that lost to this one; in no run, the first asked ends it most of the time.
+            // The next ring is one of those that lost to this one. Outside runs, the first one compared usually is it.
             limitKey = boundKey;
             for (let level = levels; level > 0; level--) {
               const rival = nodes[2 * ((leaves + index) >> level)] as number;
@@ -233,7 +236,7 @@ export function mergeOf(merge: MergeState): Merge {
           position = (position - capacity) | 0;
           end = (end - capacity) | 0;
         }
-        // Not by the view, which would throw here too if the memory is detached.
+        // Reads words, not the view: the view would throw here too if the memory is detached.
         const words = cursor.words;
         if (position < end && timeOffset >= 0) {
           const mask = capacity - 1;
@@ -258,7 +261,7 @@ export function mergeOf(merge: MergeState): Merge {
       lane.records += records - recordsBefore;
       if (outcome === 3) break;
       if (position < end) {
-        // A time from the future is no time of this clock: the record keeps its place in its ring.
+        // A time after `future` is not of this clock: the record keeps its place in its ring.
         if (high > merge.futureHigh || (high === merge.futureHigh && low > merge.futureLow)) {
           high = lastHigh;
           low = lastLow;
@@ -286,7 +289,7 @@ export function mergeOf(merge: MergeState): Merge {
       }
       lane.high = high;
       lane.low = low;
-      // ---- its matches, two a round: where `loses` is all ones, the lane and its opponent change places
+      // ---- the lane's matches, two per iteration: if `loses` is all ones, the lane and its opponent change places
       let node = (leaves + index) | 0;
       do {
         let at = node & -2;

@@ -3,24 +3,24 @@ import type { Lane } from './lane';
 import type { MergeState } from './merge';
 
 /**
- * Visits what two lanes hold in the order of time, as far as that is simple, and leaves the rest to the merge, for which
- * the tournament is to be played anew. It changes nothing where nothing is simple.
+ * Visits the records of two lanes in time order while they are simple (see {@link pairMergeOf}), and leaves the rest to
+ * the general merge. If it visited any, the caller must play the tournament again.
  * @param limit most records to visit
  */
 export type PairMerge = (limit: number, sample: RecordVisitor) => void;
 
 /**
- * The merge of two rings, with all that moves in registers: at two CPUs the rings take turns at nearly every record, and
- * lib/merge/merge.ts would fetch and put back the state of one for each.
+ * Makes the merge loop for two rings. It keeps the state of both in registers: with two CPUs the rings alternate at
+ * nearly every record, and lib/merge/merge.ts would load and store one lane's state for each record.
  *
- * A record is simple when the one after it lies in the same straight part of the ring with an equal header, and a time
- * that is not before its own. So no lane runs out here, none wraps, and nobody is late. And all times have one high
- * word, which changes every 4.3 seconds: one comparison of low words then tells which ring is next.
+ * A record is simple when the next record of its ring does not wrap, has an equal header, and a time that is not
+ * earlier. So in this loop no lane runs out, no record wraps, and none is late. All times must have the same high word
+ * (it changes every 4.3 seconds), so that comparing low words tells which ring is next.
  *
- * The function names nothing outside itself, so that lib/ring/specialise.ts can make copies of it, in which both rings
- * are constants.
+ * The function uses nothing from outside, so that lib/ring/specialise.ts can copy its source. In a copy, both rings are
+ * constants.
  * @param first the lane whose records come first at equal times
- * @param own the visitor that the loop is for, see sampleLoopsOf; null when it is an argument of each call
+ * @param own the only visitor of this loop, see sampleLoopsOf; null when each call passes its visitor
  */
 export function pairMergeOf(
   merge: MergeState,
@@ -47,7 +47,7 @@ export function pairMergeOf(
     merge.records = 0;
     merge.late = 0;
     merge.outcome = 0;
-    // Detached memory is for the merge as well, which says whose it is; here its views would throw as they are.
+    // Detached memory is left to the general merge, which finds the ring and throws ERR_PERF_CLOSED.
     if (merge.count !== 2 || wordsA.length === 0 || wordsB.length === 0) return;
     let positionA = first.position | 0;
     let positionB = second.position | 0;
@@ -56,9 +56,9 @@ export function pairMergeOf(
     let lowB = second.low;
     let lastLow = merge.lastLow;
     if (second.high !== high || merge.boundHigh < high || merge.futureHigh < high) return;
-    // Whoever was late, or has a time of no clock, is for the merge.
+    // Late records, and times that are not of this clock, are left to the general merge.
     if (merge.lastHigh > high || (merge.lastHigh === high && (lowA < lastLow || lowB < lastLow))) return;
-    // From here on the cursors are moved: the merge is to check their headers anew.
+    // The cursors move from here on: the general merge must check the next headers again.
     first.size = -1;
     second.size = -1;
     const sizeA = cursorA.loadStraight(positionA, first.end - positionA) | 0;
@@ -67,7 +67,7 @@ export function pairMergeOf(
     if (sizeB === 0 || timeB < 0 || timeB + 8 > sizeB) return;
     const boundLow = merge.boundHigh > high ? 0x7fff_ffff : merge.boundLow;
     const futureLow = merge.futureHigh > high ? 0x7fff_ffff : merge.futureLow;
-    // As it stands in the rings.
+    // The high word as stored in the rings, unbiased.
     const highWord = high ^ 0x8000_0000;
     const headerA = doublesA[positionA >> 3] as number;
     const payloadA = cursorA.size | 0;

@@ -4,22 +4,22 @@ import type { RecordVisitor, RingRecord } from '../records/record';
 import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
 import { consumedBytesOf, type RecordSource } from '../records/record-source';
 
-/** Records of one ring before the next ring is read. */
+/** Most records read from one ring before the next ring is read. */
 const FAIR_SHARE = 16_384;
 
-/** Rings one after the other, each in its own order, and each its fair share. */
+/** Reads rings one after the other, up to FAIR_SHARE records each in turn; the records of a ring keep their order. */
 export class RingByRing implements RecordSource {
   rings: readonly RecordRing[] = [];
   inBatch = false;
   stopped = false;
   readonly holdsBack = false;
-  /** Where the batch began: the next one begins one ring further, wherever this one stops. */
+  /** Index of the ring that this batch started with; the next batch starts with the ring after it. */
   #start = 0;
-  /** The ring that is read now. */
+  /** Index of the ring that is being read. */
   #current = 0;
-  /** Records that next() has lent of it. */
+  /** Samples that next() has returned from that ring in this turn. */
   #taken = 0;
-  /** Of rings that were taken out. */
+  /** Loop counts of rings that were removed. */
   readonly #loopsBefore = noLoopCounts();
 
   /** Changes the rings; not within a batch. */
@@ -57,7 +57,7 @@ export class RingByRing implements RecordSource {
   visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {
     this.stopped = false;
     let records = 0;
-    // Rings in a row that held nothing.
+    // Number of consecutive rings without records left.
     let empty = 0;
     while (empty < this.rings.length && records < limit) {
       const ring = this.rings[this.#current] as RecordRing;
@@ -80,7 +80,7 @@ export class RingByRing implements RecordSource {
     for (let empty = 0; empty < this.rings.length; ) {
       const record = this.#taken < FAIR_SHARE ? (this.rings[this.#current] as RecordRing).next() : null;
       if (record === null) {
-        // A ring whose share is used up may hold more.
+        // A ring that has used its share may hold more records.
         empty = this.#taken < FAIR_SHARE ? empty + 1 : 0;
         this.#goOn();
         continue;
@@ -99,7 +99,7 @@ export class RingByRing implements RecordSource {
 
   endOfWriting(): void {}
 
-  /** To the next ring. */
+  /** Changes to the next ring. */
   #goOn(): void {
     this.#taken = 0;
     this.#current = this.#current + 1 < this.rings.length ? this.#current + 1 : 0;

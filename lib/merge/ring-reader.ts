@@ -13,23 +13,23 @@ import { TimeOrder } from './time-order';
 /** Options of a {@link RingReader}. */
 export interface RingReaderOptions {
   /**
-   * How long after its time a record may still become visible, nanoseconds; 2 ms by default. A ring that is silent
-   * holds the others back by this much and no more. The kernel gives no bound (3.3 ms were seen), so records may
-   * still come late: they are delivered, marked `late` and counted.
+   * How long after its time a record may still become visible in its ring: an integer of 0 or more nanoseconds, 2 ms by
+   * default. A ring without new records delays the records of other rings by at most this long. The kernel guarantees
+   * no limit (3.3 ms were seen), so records may still come late: they are delivered, marked `late` and counted.
    */
   readonly slackNanoseconds?: number;
   /**
-   * False for recordings: everything published is there already, so nothing is held back and no clock is read.
+   * True by default. False for recordings: all records are in the rings already, so none is held back and no clock is
+   * read.
    */
   readonly live?: boolean;
   /**
-   * The clock the times are of: nanoseconds, a finite number, 0 or more. CLOCK_MONOTONIC by default, as
-   * bpf_ktime_get_ns() has it.
+   * Returns the time of the clock that the records' times come from: nanoseconds, a finite number of 0 or more. By
+   * default CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
    */
   readonly clock?: () => number;
   /**
-   * Told of each header that is corrupt or truncated, after it was skipped; without it such a header throws
-   * ERR_PERF_RING_CORRUPT.
+   * Called after a corrupt or truncated header was skipped. Without it, such a header throws ERR_PERF_RING_CORRUPT.
    */
   readonly onFault?: (ring: PerfRing, fault: SkippedFault) => void;
 }
@@ -39,14 +39,15 @@ const DEFAULT_SLACK_NANOSECONDS = 2e6;
 const ignore: RecordVisitor = () => undefined;
 
 /**
- * Layer 3: many rings, one stream in time order.
+ * Merges the records of many rings into one stream in time order.
  *
- * Times are PERF_SAMPLE_TIME, or a field of the payload, as each ring is configured; records without one keep their
- * place in their ring, and equal times keep the order in which the rings were added. One batch is `start`, then `visit`
- * (or `peek` and `pop`), then `finish`.
+ * A record's time is PERF_SAMPLE_TIME or a field of the payload, as configured for each ring. Records without a time
+ * keep their place in their ring. Equal times keep the order in which the rings were added. A batch is `start`, then
+ * `visit` (or `peek` and `pop`), then `finish`.
  *
- * A batch delivers what is due: up to the least, over the rings, of max(its newest record, clock before heads - slack).
- * What lies beyond stays in its ring for the next batch; {@link holdsBack} tells.
+ * A batch delivers the records that are due: those with a time up to a bound. Each ring has a limit: the time of its
+ * newest record, or, if later, the clock just before the batch minus the slack. The bound is the lowest limit. Later
+ * records stay in their rings for the next batch; {@link holdsBack} tells whether there are any.
  */
 export class RingReader {
   readonly #rings: PerfRing[] = [];
@@ -79,7 +80,11 @@ export class RingReader {
     this.#onFault = onFault;
   }
 
-  /** @throws PerfRingError ERR_PERF_BATCH_OPEN during a batch, ERR_PERF_CLOSED for a closed ring */
+  /**
+   * Adds a ring. The reader does not close it.
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN during a batch, ERR_PERF_CLOSED for a closed ring,
+   *   ERR_PERF_INVALID_ARGUMENT for a ring that was added before or a value that is not a ring
+   */
   addRing(ring: PerfRing): void {
     this.#checkNoBatch('adding');
     if (!PerfRing.is(ring)) {
@@ -93,7 +98,10 @@ export class RingReader {
     this.#ringsChanged();
   }
 
-  /** Takes a ring out; unknown ones are ignored. @throws PerfRingError ERR_PERF_BATCH_OPEN during a batch */
+  /**
+   * Removes a ring; does nothing for a ring that was not added.
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN during a batch
+   */
   removeRing(ring: PerfRing): void {
     this.#checkNoBatch('removing');
     const at = this.#rings.indexOf(ring);
@@ -106,31 +114,32 @@ export class RingReader {
     this.#order.setRings(this.#rings.map(internalsOf));
   }
 
-  /** In the order in which they were added. */
+  /** The rings, in the order in which they were added. */
   get rings(): readonly PerfRing[] {
     return [...this.#rings];
   }
 
-  /** Whether the visitor of the last visit asked to stop. */
+  /** Whether the last visit was stopped by its visitor ({@link STOP}, or closing the record's ring). */
   get stopped(): boolean {
     return this.#order.stopped;
   }
 
-  /** Records delivered after a later one, since the reader was made. */
+  /** Number of records delivered after a record of a later time, since the reader was made. */
   get late(): number {
     return this.#order.late;
   }
 
   /**
-   * Starts a batch: reads the clock, acquires every ring's head, and reads the clock again. With `onFault` a ring whose
-   * data_head and data_tail cannot be is skipped to its head, and left out of the batch when that does not mend it.
-   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT, ERR_PERF_INVALID_OPTION when
-   *   the clock returns no time, and what the clock throws; no ring is then left in a batch
+   * Starts a batch: reads the clock, acquires the head of every ring, and reads the clock again. With `onFault`, a ring
+   * whose data_head and data_tail are not valid is skipped to its head, and left out of the batch if they still are
+   * not.
+   * @throws PerfRingError ERR_PERF_BATCH_OPEN, ERR_PERF_CLOSED, ERR_PERF_RING_CORRUPT (without `onFault`),
+   *   ERR_PERF_INVALID_OPTION when the clock returns no valid time; and what the clock throws. No batch is open then
    */
   start(): void {
     const onFault = this.#onFault;
     if (onFault !== undefined) {
-      // For this batch: outside of it a ring's own methods throw.
+      // Only for this batch: outside it, the ring's methods throw on a fault.
       for (const ring of this.#rings) internalsOf(ring).onFault = (fault) => onFault(ring, fault);
     }
     try {
@@ -141,21 +150,24 @@ export class RingReader {
     }
   }
 
-  /** Whether nothing (more) is due in this batch. Rings may hold records that are not due yet, see {@link holdsBack}. */
+  /**
+   * Whether no more records are due in this batch. Rings may hold records that are not due yet, see {@link holdsBack}.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH
+   */
   isEmpty(): boolean {
     return this.#due() === undefined;
   }
 
   /**
-   * Whether nothing is due any more, and yet records wait in the rings for their time: look again after the slack.
-   * Of the last batch, when none is open.
+   * Whether no more records are due, but the rings hold records for a later batch: start one after the slack. When no
+   * batch is open, the value of the last batch.
    */
   get holdsBack(): boolean {
     return this.#order.holdsBack;
   }
 
   /**
-   * Time of the next record, nanoseconds; for a record without a time, that of the one before it in its ring.
+   * Time of the next record, nanoseconds; for a record without a time, the time of the record before it in its ring.
    * @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH
    */
   peekTimestamp(): bigint {
@@ -169,14 +181,14 @@ export class RingReader {
   }
 
   /**
-   * The next record, lent until the next call; null when nothing is due.
+   * The next record, valid until the next call; null when no record is due.
    * @throws PerfRingError ERR_PERF_NO_READ_BATCH; ERR_PERF_RING_CORRUPT without `onFault`
    */
   peek(): RingRecord | null {
     return this.#order.peek();
   }
 
-  /** Steps over the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
+  /** Consumes the next record. @throws PerfRingError ERR_PERF_EMPTY, ERR_PERF_NO_READ_BATCH, ERR_PERF_RING_CORRUPT */
   pop(): void {
     this.#order.peek();
     const lane = this.#checkDue();
@@ -185,12 +197,13 @@ export class RingReader {
   }
 
   /**
-   * Visits what is due in time order, in place, without an object or a native call a record.
-   * @param visitor called with each record, lent until it returns; `record.cpu` tells its ring; {@link STOP} ends the
-   *   visit after it, and so does closing that ring: visit again for the others
-   * @param options.other gets records that are no samples; `visitor` by default
-   * @param options.limit most records to visit
-   * @returns records visited
+   * Visits the records that are due, in place and in time order. It makes no object and no native call per record.
+   * @param visitor called with each record, which is valid until the visitor returns; `record.cpu` tells its ring.
+   *   Returning {@link STOP} ends the visit after that record, and so does closing the record's ring: call visit()
+   *   again for the other rings
+   * @param options.other called with records other than samples; `visitor` by default
+   * @param options.limit most records to visit; no limit by default
+   * @returns number of records visited
    * @throws what the visitor throws: its record is consumed, and the batch stays open; PerfRingError
    *   ERR_PERF_RING_CORRUPT without `onFault`, ERR_PERF_BUSY inside a visitor, ERR_PERF_INVALID_ARGUMENT,
    *   ERR_PERF_NO_READ_BATCH
@@ -210,19 +223,23 @@ export class RingReader {
   }
 
   /**
-   * Nothing more will be written: from the next batch on nothing is held back.
+   * Call it when no more records will be written: from the next batch on, no record is held back.
    */
   endOfWriting(): void {
     this.#order.endOfWriting();
   }
 
-  /** Which loops have delivered the records. @internal */
+  /** Number of records that each loop has delivered. @internal */
   get loopCounts(): MergeLoopCounts {
     const { pair, tournament } = this.#order.mergeLoopCounts;
     return { pair: { ...pair }, tournament: { ...tournament } };
   }
 
-  /** Ends the batch: gives back what was visited. Rings closed meanwhile are left alone. */
+  /**
+   * Ends the batch and releases the records that were visited. Rings that were closed meanwhile are skipped.
+   * @throws PerfRingError ERR_PERF_NO_READ_BATCH, ERR_PERF_BUSY inside a visitor; ERR_PERF_RING_CORRUPT when data_head
+   *   of a ring moved back meanwhile
+   */
   finish(): void {
     this.#order.finishBatch();
     this.#takeNoFaults();

@@ -13,18 +13,19 @@ import { biased, GREATEST_WORD, Lane } from './lane';
 import { MergeState } from './merge';
 import { type MergeLoopCounts, MergeLoops } from './merge-loops';
 
-/** A time further ahead of the clock than this, or than the slack, is no time of that clock. */
+/** A time that is ahead of the clock by more than this, and by more than the slack, is not of that clock. */
 const FUTURE_NANOSECONDS = 1e7;
 const TWO_POW_32 = 4_294_967_296;
 
 /**
- * Many rings as one stream in the order of time. {@link RingReader} is what users hold.
+ * Merges many rings into one stream in time order. Users hold a {@link RingReader}, which documents what is due.
  *
- * A batch delivers what is due: up to the least, over the rings, of max(its newest record, clock before heads - slack).
- * What lies beyond stays in its ring for the next batch.
+ * A batch delivers the records with a time up to a bound: the lowest, over all rings, of
+ * max(time of the ring's newest record, clock before the heads were acquired - slack). Later records stay for the next
+ * batch.
  */
 export class TimeOrder implements RecordSource {
-  /** Records delivered after one of a later time. */
+  /** Number of records delivered after a record of a later time. */
   late = 0;
   inBatch = false;
   readonly #lanes: Lane[] = [];
@@ -35,16 +36,16 @@ export class TimeOrder implements RecordSource {
   readonly #clock: () => number;
   #live: boolean;
   #visiting = false;
-  /** The record that next() has taken. */
+  /** The record that next() has read. */
   #taken: RingRecord | undefined;
   readonly #take: RecordVisitor = (record) => {
     this.#taken = record;
   };
 
   /**
-   * @param slack nanoseconds that a ring that is silent holds the others back
+   * @param slack nanoseconds by which a ring without new records delays the other rings
    * @param live false for recordings
-   * @param clock nanoseconds
+   * @param clock returns nanoseconds
    */
   constructor(slack: number, live: boolean, clock: () => number) {
     this.#slack = slack;
@@ -56,7 +57,7 @@ export class TimeOrder implements RecordSource {
     return this.#rings;
   }
 
-  /** Changes the rings; not within a batch. Equal times keep their order. */
+  /** Changes the rings; not within a batch. Records of equal times are delivered in the order of `rings`. */
   setRings(rings: readonly ReadSide[]): void {
     const before = this.#lanes.splice(0);
     this.#rings = rings;
@@ -86,7 +87,7 @@ export class TimeOrder implements RecordSource {
     return consumedBytesOf(this.#rings);
   }
 
-  /** Of the loop for two rings, and of the one for any number. */
+  /** Records delivered by the loop for two rings, and by the loop for any number. */
   get mergeLoopCounts(): MergeLoopCounts {
     return this.#loops.counts;
   }
@@ -156,7 +157,7 @@ export class TimeOrder implements RecordSource {
       const { outcome } = this.step(lane, this.#take);
       if (outcome === SCAN_THREW) throw this.#thrown();
       if (outcome === SCAN_FAULT) this.#skip();
-      // Through a method: TypeScript knows the field as undefined.
+      // Read by a method, because TypeScript has narrowed the field to undefined.
       const record = this.#takenRecord();
       if (record?.type === PERF_RECORD_SAMPLE) return record;
     }
@@ -166,7 +167,7 @@ export class TimeOrder implements RecordSource {
     return this.#taken;
   }
 
-  /** The next record of the lane that is due, and nothing is consumed. */
+  /** The next record that is due, without consuming it; null when none is due. */
   peek(): RingRecord | null {
     this.#checkBatch();
     for (;;) {
@@ -184,9 +185,9 @@ export class TimeOrder implements RecordSource {
     }
   }
 
-  /** Visits one record of a lane that is due. The cursor stays on it. */
+  /** Visits the next record of the lane returned by {@link due}. The cursor stays on the record. */
   step(lane: Lane, visitor: RecordVisitor): MergeState {
-    // One record touches one ring: the others need not be lent.
+    // One record changes one ring only: the other rings need not be lent.
     lane.lend();
     try {
       this.#loops.step(visitor);
@@ -197,10 +198,10 @@ export class TimeOrder implements RecordSource {
     return this.#merge;
   }
 
-  /** The lane whose record is next, if that is due. */
+  /** The lane of the next record, if that record is due. */
   due(): Lane | undefined {
     const merge = this.#merge;
-    // A visitor closed the ring.
+    // A visitor has closed the ring.
     if (this.inBatch && merge.count > 0 && merge.tournament.first?.cursor.closed === true) this.#gather();
     const lane = merge.count > 0 ? merge.tournament.first : undefined;
     if (lane === undefined) return undefined;
@@ -229,7 +230,7 @@ export class TimeOrder implements RecordSource {
     return merge;
   }
 
-  /** What a visitor threw. A read of detached memory says so, whichever ring it was. */
+  /** Returns what a visitor threw, and clears it. A read of detached memory of any ring becomes ERR_PERF_CLOSED. */
   #thrown(): unknown {
     const merge = this.#merge;
     const thrown = this.#rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
@@ -237,12 +238,12 @@ export class TimeOrder implements RecordSource {
     return thrown;
   }
 
-  /** After a fault: steps over what cannot be read in the ring it was found in, and reports that. */
+  /** After a fault: skips what cannot be read in the ring of the fault, and reports it. */
   #skip(): void {
     const lane = this.#merge.tournament.first;
     if (lane === undefined) return;
     const fault = lane.cursor.closed ? undefined : lane.ring.skipFault();
-    // What was stepped over has no time: a record without one, behind it, has the place of the last delivered.
+    // What was skipped has no known time: a next record without a time gets the time of the last delivered record.
     [lane.high, lane.low] = [this.#merge.lastHigh, this.#merge.lastLow];
     this.#gather();
     if (fault !== undefined) lane.ring.report(fault);
@@ -250,7 +251,7 @@ export class TimeOrder implements RecordSource {
 
   // ------------------------------------------------------------------ what is due
 
-  /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
+  /** Reads the clock, nanoseconds. @throws PerfRingError ERR_PERF_INVALID_OPTION */
   #now(): number {
     const now: unknown = this.#clock();
     if (typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY) return now;
@@ -261,16 +262,18 @@ export class TimeOrder implements RecordSource {
     );
   }
 
-  /** Before the heads: what a ring's silence vouches for. */
+  /** Call it before the heads are acquired: sets the least limit of every ring, clock - slack. */
   #setQuiet(): void {
     const merge = this.#merge;
-    // A ring of a recording that has run out vouches for all time.
+    // Nothing is added to a recording: a ring that has run out does not limit the others.
     [merge.quietHigh, merge.quietLow] = this.#live
       ? words(this.#now() - this.#slack)
       : [GREATEST_WORD, GREATEST_WORD];
   }
 
-  /** After the heads: nothing published was written later, however long this thread was kept from running. */
+  /**
+   * Call it after the heads are acquired: everything published was written before, however long this thread was paused.
+   */
   #setFuture(): void {
     const merge = this.#merge;
     [merge.futureHigh, merge.futureLow] = this.#live
@@ -278,7 +281,7 @@ export class TimeOrder implements RecordSource {
       : [GREATEST_WORD, GREATEST_WORD];
   }
 
-  /** Has the rings that hold records play, and makes the bound of those that do not. */
+  /** Plays the tournament with the rings that hold records, and computes the bound from those that do not. */
   #gather(): void {
     const merge = this.#merge;
     merge.boundHigh = merge.futureHigh;
@@ -295,7 +298,9 @@ export class TimeOrder implements RecordSource {
     merge.tournament.play();
   }
 
-  /** Time of the lane's next record. A record without one, or with one of no clock, keeps its place. */
+  /**
+   * Reads the time of the lane's next record. A record without a time, or with one not of this clock, keeps its place.
+   */
   #readTime(lane: Lane): void {
     const { cursor, position } = lane;
     const offset = lane.timeOffsetOfNext();
@@ -314,7 +319,7 @@ export class TimeOrder implements RecordSource {
     lane.low = low;
   }
 
-  /** An empty ring vouches for its newest record, or for the clock before heads less the slack. */
+  /** Lowers the bound to the limit of an empty ring: the later of its newest record's time and clock - slack. */
   #bound(lane: Lane): void {
     const merge = this.#merge;
     const quieter =
@@ -327,7 +332,7 @@ export class TimeOrder implements RecordSource {
     }
   }
 
-  /** Whether a record of a later time than the lane's next one has been delivered. */
+  /** Whether the lane's next record has a time, and a record of a later time has been delivered. */
   #isLate(lane: Lane): boolean {
     const { high, low } = lane;
     const { lastHigh, lastLow } = this.#merge;
@@ -347,7 +352,7 @@ export class TimeOrder implements RecordSource {
   }
 }
 
-/** The two words of a time, as a merge keeps them. Beyond 64 bits it is the greatest there is. */
+/** The two biased words of a time in nanoseconds. Values of 2^64 or more give the greatest time. */
 function words(nanoseconds: number): [high: number, low: number] {
   const value = Math.max(0, nanoseconds);
   if (value >= TWO_POW_32 * TWO_POW_32) return [GREATEST_WORD, GREATEST_WORD];

@@ -1,6 +1,6 @@
 import { GREATEST_WORD, type Lane, LEAST_WORD } from './lane';
 
-/** The least power of 4 that has a leaf for each lane, and 4 at the least. */
+/** Number of leaves: the least power of 4 that has one for each lane, at least 4. */
 function leavesFor(lanes: number): number {
   let leaves = 4;
   while (leaves < lanes) leaves *= 4;
@@ -8,25 +8,27 @@ function leavesFor(lanes: number): number {
 }
 
 /**
- * Which lane's record comes first: a tree of losers. Each node keeps who lost there, so a lane whose time has changed
- * plays log2(lanes) matches on the way from its leaf up, against opponents that are known beforehand, and what remains
- * is the winner.
+ * Finds the lane whose record comes first: a tree of losers. Each node stores the lane that lost the match there. So a
+ * lane whose time has changed plays log2(leaves) matches on the path from its leaf to the root, against opponents known
+ * in advance; the last winner comes first.
  *
- * A match compares keys of 31 bits, the low bits of a time in the tournament's epoch, two seconds of nanoseconds: so it
- * is a subtraction, whose sign chooses without a branch that could be mispredicted. Times out of the epoch share the
- * least key, or the greatest, `far`. Equal keys say nothing: then the lanes themselves are compared, and the order is
- * exact over 64 bits. A match of lib/merge/merge.ts is the same as here, in line.
+ * A match compares keys of 31 bits: the low bits of a time within the tournament's epoch, which is 2^31 ns (2.1 s)
+ * long. It is a subtraction whose sign chooses the winner, without a branch that could be mispredicted. Times before
+ * the epoch have key 0, times after it have the key `far`. When keys are equal, the full times of the lanes are
+ * compared, so the order is exact. lib/merge/merge.ts contains the same match, written inline.
  */
 export class Tournament {
-  /** By node, from 1 at the root on, the loser's key and the loser's index; node 0 has the winner's. */
+  /** Key and lane index of the loser, two words for each node, the root being node 1; node 0 stores the winner. */
   readonly nodes: Int32Array;
   readonly leaves: number;
-  /** Key of a time after the epoch. Lanes that have run out have greater keys yet, and no two the same. */
+  /** Key of times after the epoch. Lanes that have run out have greater keys, each a different one. */
   readonly far: number;
-  /** A time in the epoch: its times have the same high word, and the same highest bit of the low word. */
+  /** A time in the epoch. All times of the epoch have its high word and the highest bit of its low word. */
   epochHigh = LEAST_WORD;
   epochLow = LEAST_WORD;
-  /** Of {@link play}: the winner's index by node, the leaves' nodes after the others; keys by lane. */
+  /**
+   * Scratch memory of {@link play}: the winner's lane index by node (leaves after inner nodes), and the keys by lane.
+   */
   readonly #winners: Int32Array;
   readonly #keys: Int32Array;
 
@@ -38,12 +40,12 @@ export class Tournament {
     this.#keys = new Int32Array(this.leaves);
   }
 
-  /** Whether it is these lanes', and has the leaves for as many. */
+  /** Whether this tournament was made for this array of lanes and has as many leaves as they need. */
   fits(lanes: readonly Lane[]): boolean {
     return lanes === this.lanes && leavesFor(lanes.length) === this.leaves;
   }
 
-  /** 0 before the epoch, `far` after it. */
+  /** Key of a biased time: 0 before the epoch, `far` after it. */
   keyOf(high: number, low: number): number {
     if (high === this.epochHigh && (low ^ this.epochLow) >= 0) {
       const key = low & GREATEST_WORD;
@@ -52,12 +54,12 @@ export class Tournament {
     return high < this.epochHigh || (high === this.epochHigh && low < this.epochLow) ? 0 : this.far;
   }
 
-  /** The lane that comes first, of those that wait. Undefined before there was a tournament. */
+  /** The lane that comes first; valid while a lane waits. Undefined when there are no lanes. */
   get first(): Lane | undefined {
     return this.lanes[this.nodes[1] as number];
   }
 
-  /** Plays all matches anew, in the epoch of the first of the lanes that wait. */
+  /** Plays all matches again, in the epoch of the earliest time of the waiting lanes. */
   play(): void {
     const { lanes, leaves, nodes } = this;
     const winners = this.#winners;
