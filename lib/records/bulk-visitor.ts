@@ -3,27 +3,30 @@ import type { RecordVisitor } from './record';
 /** @hidden */
 export declare const takesSamples: unique symbol;
 
-/** Takes the samples of a batch at once, in place of a function that is called with each: {@link prepareQuery} makes them. */
+/**
+ * Takes many samples in one call, in place of a visitor function that is called with each sample. Made by
+ * {@link prepareQuery}.
+ */
 export interface BulkVisitor {
   /** Only for the type checker: no object has it. Without it every object would pass for a bulk visitor. @hidden */
   readonly [takesSamples]: true;
 }
 
-/** What can be given the samples of a batch. */
+/** What takes the samples of a batch: a visitor function or a query. */
 export type SampleVisitor = RecordVisitor | BulkVisitor;
 
 /**
- * What each bulk visitor does with a ring: lib/ring/bulk-scan.ts. It is kept here and not in the object, for it reaches the
- * ring's memory, and no object of a user's may lead there.
+ * The scan of each bulk visitor (BulkScan in lib/ring/bulk-scan.ts). It is stored here and not in the visitor, because
+ * it can access the ring's memory, and users hold the visitor.
  */
 const scans = new WeakMap<object, object>();
 
-/** Makes a bulk visitor of an object: there are no others. */
+/** Turns an object into a bulk visitor. */
 export function setBulkScan(visitor: object, scan: object): void {
   scans.set(visitor, scan);
 }
 
-/** What a bulk visitor does; undefined for everything else. */
+/** The scan of a bulk visitor; undefined for any other value. */
 export function bulkScanOf(visitor: unknown): object | undefined {
   return typeof visitor === 'object' && visitor !== null ? scans.get(visitor) : undefined;
 }

@@ -9,10 +9,10 @@ import type { RecordView } from './record-view';
 import { type SideBandRecord, sideBand } from './sample-id';
 import { decodeRead, groupReadBytes, type ReadValues, singleReadBytes } from './variable-fields';
 
-/** Records about the event itself: what it lost, when it was stopped, what it counted, and its AUX area. */
+/** Records about the event itself: lost records, throttling, counter values, and the AUX area. */
 
 /**
- * The ring was full: samples were not written.
+ * The ring was full: records were lost.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -24,7 +24,7 @@ import { decodeRead, groupReadBytes, type ReadValues, singleReadBytes } from './
 export interface LostRecord extends SideBandRecord<'LOST'> {
   /** Id of the event. */
   readonly id: bigint;
-  /** Samples and other records. */
+  /** Number of lost records: samples and others. */
   readonly lost: bigint;
 }
 
@@ -33,7 +33,7 @@ export function decodeLost(record: RecordView): LostRecord {
 }
 
 /**
- * The hardware dropped samples.
+ * The hardware dropped samples, `lost` of them.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -52,7 +52,7 @@ export function decodeLostSamples(record: RecordView): LostSamplesRecord {
 interface Throttling {
   /** Nanoseconds of the event's clock. */
   readonly time: bigint;
-  /** Id of the event; of the group's leader for an inherited one. */
+  /** Id of the event; for an inherited event, the id of the event that it was inherited from. */
   readonly id: bigint;
   /** Id of the event itself. */
   readonly streamId: bigint;
@@ -75,7 +75,7 @@ export function decodeThrottle(record: RecordView): ThrottleRecord {
   return { ...sideBand('THROTTLE', record, 24), ...throttling(record) };
 }
 
-/** The event goes on. The struct is that of {@link ThrottleRecord}. */
+/** A throttled event was started again. The struct is that of {@link ThrottleRecord}. */
 export interface UnthrottleRecord extends SideBandRecord<'UNTHROTTLE'>, Throttling {}
 
 export function decodeUnthrottle(record: RecordView): UnthrottleRecord {
@@ -87,7 +87,7 @@ function throttling(record: RecordView): Throttling {
 }
 
 /**
- * What an inherited event counted, when its thread ended: attr.inherit_stat.
+ * The counter values of an inherited event, written when its thread ends: attr.inherit_stat.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -124,17 +124,17 @@ export function decodeReadRecord(record: RecordView): ReadRecord {
  */
 export interface AuxRecord extends SideBandRecord<'AUX'> {
   readonly auxOffset: bigint;
-  /** Bytes. */
+  /** Size of the new data, bytes. */
   readonly auxSize: bigint;
   /** PERF_AUX_FLAG_* */
   readonly flags: bigint;
-  /** Cut to what there was room for. */
+  /** The data was truncated to fit into the AUX area. */
   readonly isTruncated: boolean;
-  /** From overwrite mode: a snapshot. */
+  /** The data is a snapshot from overwrite mode. */
   readonly isOverwrite: boolean;
-  /** Has gaps. */
+  /** The data has gaps. */
   readonly isPartial: boolean;
-  /** A sample collided with another. */
+  /** A sample collided with another sample. */
   readonly hasCollision: boolean;
 }
 
@@ -174,7 +174,7 @@ export function decodeItraceStart(record: RecordView): ItraceStartRecord {
 }
 
 /**
- * By which id the hardware calls the event in `sampleId` when it writes to the AUX area: attr.aux_output.
+ * The id that the hardware uses in the AUX area for the event of `sampleId`: attr.aux_output.
  *
  *     struct {
  *       struct perf_event_header header;

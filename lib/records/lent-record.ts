@@ -12,43 +12,42 @@ import { copyInto, copyOf } from './payload-copy';
 import type { RingRecord } from './record';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
 
-/** Where the record lies that is lent: one object stands for one record after the other. */
+/** Place of the record that is lent. One object is moved from record to record. */
 export interface RecordPlace {
-  /** The memory that records lie in; it stays the same. */
+  /** The memory of the records; never changes. */
   readonly view: DataView<ArrayBufferLike>;
   readonly format: RecordFormat;
   readonly cpu: number;
-  /** Offset of the time in a sample from the record's start; ABSENT without one. */
+  /** Offset of the time from the start of a sample, bytes; ABSENT if samples have no time. */
   readonly timeOffset: number;
-  /** Offset of the time in other records back from the record's end; ABSENT without one. */
+  /** For records other than samples: bytes from the time to the end of the record; ABSENT if they have no time. */
   readonly timeFromEnd: number;
-  /** Start of the payload in `view`. */
+  /** Offset of the payload in `view`, bytes. */
   readonly base: number;
   /** Payload length, bytes; 0 while no record is lent, so that every read is out of range. */
   readonly size: number;
   /** Offset of the payload from the record's start; 0 while no record is lent. */
   readonly payloadStart: number;
-  /** Bytes of the whole record; 0 while no record is lent, and for a payload alone. */
+  /** Bytes of the whole record; 0 while no record is lent, and when `payloadAlone` is true. */
   readonly recordBytes: number;
-  /** Records are payloads alone, without a perf header and its fields: those of a BPF ring buffer. */
+  /** The records are payloads without a perf header and its fields: records of a BPF ring buffer. */
   readonly payloadAlone: boolean;
   readonly type: number;
   readonly late: boolean;
-  /** Copies from detached memory would copy nothing. @throws PerfRingError ERR_PERF_CLOSED */
+  /** Called before copies: a copy from detached memory copies nothing. @throws PerfRingError ERR_PERF_CLOSED */
   checkAttached(): void;
 }
 
 /**
- * The record that visitors get: reads the payload under its cursor in place.
+ * The record that visitors get. It reads, in place, the record on which its cursor stands.
  *
- * It is the only object of a ring that leaves the library while it reads mapped memory, and one object serves all
- * records. So everything it holds is private, and nothing can be assigned to it: a store into a mapped data page is
- * SIGBUS, and a property that is assigned would stay for all later records. The scan moves the cursor and never this
- * object.
+ * It is the only object with access to mapped memory that users get, and one object serves all records. So its fields
+ * are private and it is frozen: a write to a mapped data page would raise SIGBUS, and an assigned property would stay
+ * for all later records. The scan moves the cursor and does not change this object.
  */
 class LentRecord implements RingRecord {
   readonly #cursor = owner();
-  /** The cursor's: here as well, so that a read loads it from one object less. */
+  /** The cursor's view, stored here too so that a read need not load it from the cursor. */
   readonly #view = this.#cursor.view;
   readonly #bytes = bytesOf(this.#view);
   readonly #strings = new StringCache();
@@ -146,7 +145,7 @@ class LentRecord implements RingRecord {
     const at = cursor.base + offset;
     const high = this.#view.getInt32(at + 4, true);
     const low = this.#view.getInt32(at, true);
-    // Small numbers stay integers: to V8 a double costs more than the read.
+    // Small values stay integers: in V8 making a double costs more than the read.
     return high === 0 && low >= 0 ? low : this.#wide(offset, high, low);
   }
 
@@ -322,7 +321,7 @@ class LentRecord implements RingRecord {
     this.#cursor.checkAttached();
     const part = partOf(target, offset, length);
     copyInto(part, this.#view, base - payloadStart, length);
-    // As it was checked: a hostile writer may have changed it since.
+    // The size that was checked: a hostile writer may have changed it in the ring since.
     part[HEADER_SIZE] = length & 0xff;
     part[HEADER_SIZE + 1] = length >> 8;
     return length;
@@ -338,8 +337,8 @@ class LentRecord implements RingRecord {
   }
 
   /**
-   * Where a field of a sample lies that has the same offset in all: what is read of nearly every record costs no more
-   * than that. A sample can be too short for a time in its payload.
+   * Offset in the view of a field that has the same place in every sample: the fast way for fields that are read often.
+   * ABSENT without the field, also when the sample is too short for a time in its payload.
    */
   #sampleFieldAt(offset: number, bytes: number): number {
     const { base, payloadStart, size } = this.#cursor;
@@ -347,7 +346,7 @@ class LentRecord implements RingRecord {
     return base - payloadStart + offset;
   }
 
-  /** The fields of the record; undefined when it is lent no more. */
+  /** The fields of the record; undefined when the record is no longer valid, or is a payload alone. */
   #standing(): RecordView | undefined {
     const { recordBytes, base, payloadStart, type } = this.#cursor;
     if (recordBytes === 0) return undefined;
@@ -364,7 +363,7 @@ class LentRecord implements RingRecord {
     throw new PerfRingError('ERR_PERF_OUT_OF_RANGE', 'a record is readable only until its visitor returns');
   }
 
-  /** What `console.log` shows: values, and a copy of the payload. */
+  /** For `console.log`: shows the values, and a copy of the payload. */
   [inspect.custom](depth: number, options: InspectOptions): string {
     const { type, misc, cpu, size, late, time, pid, tid } = this;
     const fields = { type, misc, cpu, size, late, time, pid, tid, lost: this.lost };
@@ -387,17 +386,18 @@ class LentRecord implements RingRecord {
   }
 }
 
-// Every record of the process has these methods: they can't be replaced either.
+// All records of the process share these methods, so these must not be replaced either.
 Object.freeze(LentRecord.prototype);
 Object.freeze(LentRecord);
 
 /**
- * The cursor whose record is being made. It reaches the private fields by this variable and not by the constructor:
- * V8 folds a field to a constant only if its definition is its one store, and the hot loops need the constant.
+ * The cursor whose record is being made. A field initialiser reads it from here, so that the constructor does not
+ * assign the field: V8 treats a field as a constant only if its definition is the only store, and the hot loops need
+ * that.
  */
 let making: RecordPlace | undefined;
 
-/** The record that reads what `cursor` stands on. @param cursor its `view` is set */
+/** Makes the record that reads what `cursor` stands on. @param cursor its `view` is set already */
 export function lentRecordOf(cursor: RecordPlace): RingRecord {
   making = cursor;
   try {
@@ -415,6 +415,6 @@ function owner(): RecordPlace {
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: DataView<ArrayBufferLike>): Buffer {
-  // Buffer.from takes any array buffer; its type does not say so.
+  // Buffer.from accepts a SharedArrayBuffer too, but its type does not.
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 }

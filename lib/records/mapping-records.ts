@@ -8,22 +8,22 @@ import {
 import type { RecordView } from './record-view';
 import { type SideBandRecord, sideBand } from './sample-id';
 
-/** Records that say what code and data lie at which address. */
+/** Records about the code and data at memory addresses. */
 
 interface Mapping {
   readonly pid: number;
   readonly tid: number;
   /** First address. */
   readonly addr: bigint;
-  /** Bytes. */
+  /** Length, bytes. */
   readonly len: bigint;
   /** Offset in the file, bytes. */
   readonly pgoff: bigint;
   /** Path of the file, or a name such as `[vdso]` or `//anon`. */
   readonly filename: string;
-  /** The mapping is not executable: attr.mmap_data asks for these. */
+  /** The mapping is not executable; such records need attr.mmap_data. */
   readonly isData: boolean;
-  /** perf gave up reading /proc/PID/maps here; the kernel never sets it. */
+  /** Reading /proc/PID/maps timed out at this record. Only perf sets it, never the kernel. */
   readonly isTruncated: boolean;
 }
 
@@ -47,7 +47,7 @@ export function decodeMmap(record: RecordView): MmapRecord {
 }
 
 /**
- * A process mapped a file: attr.mmap2. It names the file by its inode or, with attr.build_id, by its build id.
+ * A process mapped a file: attr.mmap2. The file is identified by its inode or, with attr.build_id, by its build id.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -85,7 +85,7 @@ export interface Mmap2Record extends SideBandRecord<'MMAP2'>, Mapping {
   readonly flags: number;
 }
 
-/** Which file was mapped, where the record has no build id. */
+/** Identifies the mapped file in a record without a build id. */
 export interface FileInode {
   /** Device, major number. */
   readonly maj: number;
@@ -136,7 +136,7 @@ function mapping(record: RecordView, filenameOffset: number): Mapping {
 }
 
 /**
- * The kernel gained or lost a symbol, as of a BPF program: attr.ksymbol.
+ * A kernel symbol was registered or unregistered, for example that of a BPF program: attr.ksymbol.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -150,13 +150,13 @@ function mapping(record: RecordView, filenameOffset: number): Mapping {
  */
 export interface KsymbolRecord extends SideBandRecord<'KSYMBOL'> {
   readonly addr: bigint;
-  /** Bytes. */
+  /** Length of its code, bytes. */
   readonly len: number;
   /** PERF_RECORD_KSYMBOL_TYPE_* */
   readonly ksymType: number;
   /** PERF_RECORD_KSYMBOL_FLAGS_* */
   readonly flags: number;
-  /** The symbol is gone. */
+  /** The symbol was unregistered. */
   readonly isUnregistered: boolean;
   readonly name: string;
 }
@@ -193,7 +193,7 @@ export interface BpfEventRecord extends SideBandRecord<'BPF_EVENT'> {
   readonly flags: number;
   /** Id of the program. */
   readonly id: number;
-  /** Hash of its instructions: 16 hexadecimal digits, as bpftool shows it. */
+  /** Hash of the program's instructions: 16 hexadecimal digits, as bpftool shows it. */
   readonly tag: string;
 }
 
@@ -224,9 +224,9 @@ export function decodeBpfEvent(record: RecordView): BpfEventRecord {
  */
 export interface TextPokeRecord extends SideBandRecord<'TEXT_POKE'> {
   readonly addr: bigint;
-  /** Empty where code was added, as a trampoline. */
+  /** Code before the change, a copy; empty when code was added, for example a trampoline. */
   readonly oldBytes: Uint8Array;
-  /** Empty where code was taken away. */
+  /** Code after the change, a copy; empty when code was removed. */
   readonly newBytes: Uint8Array;
 }
 

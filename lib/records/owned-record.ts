@@ -6,7 +6,7 @@ import type { RecordPayload, RingRecord } from './record';
 import { decodeFixedString } from './string-cache';
 
 /**
- * A copy of a record, yours to keep. It reads like a lent record, so decoders take it:
+ * A copy of a record, valid as long as you keep it. It has the reads of a lent record, so decoders take it:
  *
  * ```ts
  * const decode = decoderFor(program.builtin.layout);
@@ -14,21 +14,21 @@ import { decodeFixedString } from './string-cache';
  * ```
  */
 export class OwnedRecord implements RecordPayload {
-  /** CPU number of the ring. */
+  /** CPU number of the ring, or the label the ring was given. */
   readonly cpu: number;
   /** PERF_RECORD_*: 9 is PERF_RECORD_SAMPLE. */
   readonly type: number;
-  /** Nanoseconds of CLOCK_MONOTONIC, where the ring has times. */
+  /** Time of the record, nanoseconds of CLOCK_MONOTONIC; undefined when the ring has no times. */
   readonly time: bigint | undefined;
-  /** True when an ordered reader had already delivered a later time. */
+  /** True when a reader in time order had already delivered a record of a later time. */
   readonly late: boolean;
-  /** The process, by its number in the PID namespace of the reader's; undefined without PERF_SAMPLE_TID. */
+  /** Process id, in the PID namespace of the reader; undefined without PERF_SAMPLE_TID. */
   readonly pid: number | undefined;
-  /** The thread, likewise. */
+  /** Thread id, in the PID namespace of the reader; undefined without PERF_SAMPLE_TID. */
   readonly tid: number | undefined;
-  /** The payload, as the kernel padded it. */
+  /** The payload, with the kernel's padding. */
   readonly data: Uint8Array<ArrayBuffer>;
-  /** The same bytes; made at the first read: many records are only passed on. */
+  /** A view of `data`, made at the first read: many records are passed on without a read. */
   #view: DataView<ArrayBuffer> | undefined;
 
   /** Made by {@link PerfMapReader.read} and {@link PerfMapReader.readable}. @internal */
@@ -43,62 +43,62 @@ export class OwnedRecord implements RecordPayload {
     this.data = record.bytes() as Uint8Array<ArrayBuffer>;
   }
 
-  /** Bytes of the payload; 0 once its memory was transferred. */
+  /** Payload length, bytes; 0 after the memory of `data` was transferred. */
   get size(): number {
     return byteLengthOf(this.data);
   }
 
-  /** An unsigned byte. @throws PerfRingError ERR_PERF_OUT_OF_RANGE, as every read that leaves the payload */
+  /** Unsigned byte. @throws PerfRingError ERR_PERF_OUT_OF_RANGE, like every read that exceeds the payload */
   u8(offset: number): number {
     return this.#viewOf(offset, 1).getUint8(offset);
   }
 
-  /** A signed byte. */
+  /** Signed byte. */
   i8(offset: number): number {
     return this.#viewOf(offset, 1).getInt8(offset);
   }
 
-  /** An unsigned number of 2 bytes. */
+  /** Unsigned integer of 2 bytes. */
   u16(offset: number): number {
     return this.#viewOf(offset, 2).getUint16(offset, true);
   }
 
-  /** A signed number of 2 bytes. */
+  /** Signed integer of 2 bytes. */
   i16(offset: number): number {
     return this.#viewOf(offset, 2).getInt16(offset, true);
   }
 
-  /** An unsigned number of 4 bytes. */
+  /** Unsigned integer of 4 bytes. */
   u32(offset: number): number {
     return this.#viewOf(offset, 4).getUint32(offset, true);
   }
 
-  /** A signed number of 4 bytes. */
+  /** Signed integer of 4 bytes. */
   i32(offset: number): number {
     return this.#viewOf(offset, 4).getInt32(offset, true);
   }
 
-  /** A float of 4 bytes. */
+  /** Floating-point number of 4 bytes. */
   f32(offset: number): number {
     return this.#viewOf(offset, 4).getFloat32(offset, true);
   }
 
-  /** A double of 8 bytes. */
+  /** Floating-point number of 8 bytes. */
   f64(offset: number): number {
     return this.#viewOf(offset, 8).getFloat64(offset, true);
   }
 
-  /** Exact 64-bit value. */
+  /** Unsigned integer of 8 bytes, exact. */
   u64(offset: number): bigint {
     return this.#viewOf(offset, 8).getBigUint64(offset, true);
   }
 
-  /** Exact signed 64-bit value. */
+  /** Signed integer of 8 bytes, exact. */
   i64(offset: number): bigint {
     return this.#viewOf(offset, 8).getBigInt64(offset, true);
   }
 
-  /** As a number. @throws PerfRingError ERR_PERF_UNSAFE_INTEGER when it exceeds 2^53 - 1 */
+  /** Unsigned integer of 8 bytes as a number. @throws PerfRingError ERR_PERF_UNSAFE_INTEGER when it exceeds 2^53 - 1 */
   u64AsNumber(offset: number): number {
     const value = Number(this.u64(offset));
     if (Number.isSafeInteger(value)) return value;
@@ -108,15 +108,16 @@ export class OwnedRecord implements RecordPayload {
     );
   }
 
-  /** A fixed char[length] field: UTF-8 up to the first NUL. */
+  /** String in a char[length] field: UTF-8 up to the first NUL. */
   string(offset: number, length: number): string {
     const { buffer, byteOffset, byteLength } = this.#viewOf(offset, length);
     return decodeFixedString(Buffer.from(buffer, byteOffset, byteLength), offset, length);
   }
 
   /**
-   * Copies payload bytes from `offset` into the whole of `target`.
-   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when offset + target.length leaves the payload
+   * Fills `target` with payload bytes from `offset` on.
+   * @throws PerfRingError ERR_PERF_OUT_OF_RANGE when offset + target.length exceeds the payload,
+   *   ERR_PERF_INVALID_ARGUMENT
    */
   copyTo(target: Uint8Array, offset = 0): void {
     if (!isUint8Array(target)) {
@@ -141,7 +142,7 @@ export class OwnedRecord implements RecordPayload {
         `bytes ${shown(offset)} to +${shown(length)} leave the payload of ${size} bytes`,
       );
     }
-    // Also what was read before and has been transferred since.
+    // Also when `data` was transferred after an earlier read.
     if (size === 0) return EMPTY;
     this.#view ??= viewOf(this.data);
     return this.#view;

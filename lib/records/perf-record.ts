@@ -15,12 +15,12 @@ import * as task from './task-records';
 export interface UnknownRecord extends RecordCommon<'UNKNOWN'> {
   /** header.type. */
   readonly recordType: number;
-  /** What follows the header, struct sample_id included: a copy. */
+  /** The bytes after the header, struct sample_id included: a copy. */
   readonly bytes: Uint8Array;
 }
 
 /**
- * A decoded record: `type` tells which.
+ * A decoded record. `type` tells which one it is.
  * @see "enum perf_event_type" in https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h
  */
 export type PerfRecord =
@@ -74,7 +74,7 @@ const DECODERS: ReadonlyMap<number, (record: RecordView) => PerfRecord> = new Ma
   [abi.PERF_RECORD_AUX_OUTPUT_HW_ID, event.decodeAuxOutputHwId],
 ]);
 
-/** @throws PerfRingError ERR_PERF_RECORD_DAMAGED */
+/** Decodes a record of any type. @throws PerfRingError ERR_PERF_RECORD_DAMAGED */
 export function decodeView(record: RecordView): PerfRecord {
   return DECODERS.get(record.type)?.(record) ?? decodeUnknown(record);
 }
@@ -88,12 +88,11 @@ function decodeUnknown(record: RecordView): UnknownRecord {
 }
 
 /**
- * Decodes a record from its bytes, as `recordBytes()` gives them or a perf.data file holds them. All of the result is
- * a copy.
- * @param bytes begin with struct perf_event_header; what follows header.size bytes is not looked at
- * @param format of the event that wrote the record, by {@link recordFormat}
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; ERR_PERF_RECORD_DAMAGED when a size in the record, header.size
- *   included, leads past its end
+ * Decodes a record from its bytes, as returned by `recordBytes()` or stored in a perf.data file. The result is a copy.
+ * @param bytes begin with struct perf_event_header; bytes after the first header.size bytes are ignored
+ * @param format record format of the event that wrote the record, made by {@link recordFormat}
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT; ERR_PERF_RECORD_DAMAGED when a size in the record reaches past the
+ *   record's end, or header.size past the end of `bytes`
  * @example
  * ```ts
  * const record = decodeRecord(bytes, format);

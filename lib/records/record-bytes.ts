@@ -4,8 +4,8 @@ import { PerfRingError } from '../errors';
 const NOWHERE = new DataView(new ArrayBuffer(HEADER_BYTES));
 
 /**
- * The bytes of one record, its header included. Offsets count from the record's start, and every read is checked
- * against the record's end.
+ * The bytes of one record, header included. Offsets count from the record's start. Every read is checked against the
+ * record's end and throws ERR_PERF_RECORD_DAMAGED when it exceeds it.
  */
 export class RecordBytes {
   #view: DataView<ArrayBufferLike> = NOWHERE;
@@ -15,9 +15,9 @@ export class RecordBytes {
 
   /**
    * Moves to another record.
-   * @param start of the record in `view`
-   * @param size header.size as the caller checked it: at least 8, and within `view`
-   * @param type header.type, where the caller has read it: a hostile writer may have changed it since
+   * @param start offset of the record in `view`, bytes
+   * @param size header.size as checked by the caller: at least 8, and within `view`
+   * @param type header.type, if the caller has read it already: a hostile writer may have changed it since
    */
   moveTo(
     view: DataView<ArrayBufferLike>,
@@ -47,7 +47,7 @@ export class RecordBytes {
     return this.#view.getUint16(this.#start + HEADER_MISC, true);
   }
 
-  /** @throws PerfRingError ERR_PERF_RECORD_DAMAGED when the bytes are not all in the record */
+  /** Checks a range of bytes. @throws PerfRingError ERR_PERF_RECORD_DAMAGED when it is not within the record */
   need(offset: number, length: number): void {
     if (offset < HEADER_BYTES || offset + length > this.#size) throw this.damaged(offset, length);
   }
@@ -67,7 +67,7 @@ export class RecordBytes {
     return this.#view.getUint32(this.#start + offset, true);
   }
 
-  /** As pids and tids are read: -1 where the kernel has no number for the thread any more. */
+  /** For pids and tids: -1 when the thread no longer has a number. */
   i32(offset: number): number {
     return this.u32(offset) | 0;
   }
@@ -77,7 +77,7 @@ export class RecordBytes {
     return this.#view.getBigUint64(this.#start + offset, true);
   }
 
-  /** A u64 that says how many bytes or entries follow: a number above the record's size is damage. */
+  /** A u64 that counts the bytes or entries after it. A count above the record's size throws. */
   count(offset: number): number {
     this.need(offset, 8);
     const high = this.#view.getUint32(this.#start + offset + 4, true);
@@ -86,7 +86,7 @@ export class RecordBytes {
     return low;
   }
 
-  /** A copy. */
+  /** A copy of `length` bytes. */
   bytes(offset: number, length: number): Uint8Array {
     this.need(offset, length);
     const copy = new Uint8Array(length);
@@ -129,7 +129,7 @@ export class RecordBytes {
 
   #buffer(offset: number, length: number): Buffer {
     const { buffer, byteOffset } = this.#part(offset, length);
-    // Buffer.from takes any array buffer; its type does not say so.
+    // Buffer.from accepts a SharedArrayBuffer too, but its type does not.
     return Buffer.from(buffer as ArrayBuffer, byteOffset, length);
   }
 }

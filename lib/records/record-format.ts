@@ -38,10 +38,10 @@ import { plainProperties } from '../input/plain-data';
 import { shown } from '../input/shown';
 import { singleReadBytes } from './variable-fields';
 
-/** No field of that kind in the record. */
+/** In place of an offset: the record has no such field, or no fixed offset for it. */
 export const ABSENT = -1;
 
-/** The attributes of an event that say how its records are laid out; a whole `PerfEventAttr` will do. */
+/** The attributes of an event that determine the layout of its records. A whole `PerfEventAttr` can be passed. */
 export type RecordFormatAttributes = Pick<
   Partial<PerfEventAttr>,
   | 'sample_type'
@@ -52,14 +52,14 @@ export type RecordFormatAttributes = Pick<
   | 'sample_id_all'
 >;
 
-/** Fields of a fixed size, in bytes. Without PERF_FORMAT_GROUP, READ is one of them. */
+/** Bytes of a field of fixed size. (READ without PERF_FORMAT_GROUP has another fixed size.) */
 const FIXED = 8;
-/** Length in the record: lib/records/variable-fields.ts. */
+/** Marks a field whose length depends on the record, see lib/records/variable-fields.ts. */
 const VARIABLE = 0;
 
 /**
- * The fields of a sample in the order in which perf_output_sample() writes them: AUX is the last one, although the
- * header file draws it before the page sizes and leaves CGROUP out.
+ * The fields of a sample in the order in which perf_output_sample() writes them. AUX is the last one, although the
+ * comment in the kernel's header file shows it before the page sizes and omits CGROUP.
  */
 const SAMPLE_FIELDS = [
   ['identifier', PERF_SAMPLE_IDENTIFIER, FIXED],
@@ -91,8 +91,8 @@ const SAMPLE_FIELDS = [
 export type SampleField = (typeof SAMPLE_FIELDS)[number][0];
 
 /**
- * The fields of struct sample_id, at the end of every other record when sample_id_all is set, in their order.
- * All are of 8 bytes. TID, TIME, ID and so on are the sample's of those names.
+ * The fields of struct sample_id in their order, 8 bytes each. With sample_id_all, records other than samples end with
+ * this struct. The same bits of sample_type select these fields and those of samples.
  */
 const SAMPLE_ID_FIELDS = [
   ['tid', PERF_SAMPLE_TID],
@@ -105,18 +105,17 @@ const SAMPLE_ID_FIELDS = [
 
 export type SampleIdField = (typeof SAMPLE_ID_FIELDS)[number][0];
 
-/** Where a field of a sample begins. @internal */
+/** Place of a field in a sample. @internal */
 export interface FieldPlace {
   readonly field: SampleField;
-  /** Offset from the record's start, as if each field of variable length before it had none. */
+  /** Offset from the record's start, bytes, without the lengths of the variable fields before this field. */
   readonly offset: number;
-  /** How many fields of variable length lie before it: their lengths are added to `offset`. */
+  /** Number of variable fields before this field: their lengths must be added to `offset`. */
   readonly variableBefore: number;
 }
 
 /**
- * How the records of an event are laid out: made once by {@link recordFormat}, from the attributes that the event was
- * opened with.
+ * Layout of the records of an event. {@link recordFormat} makes it from the attributes that the event was opened with.
  *
  * @see "struct { … } PERF_RECORD_SAMPLE" and "struct sample_id" in
  *   https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/perf_event.h
@@ -128,25 +127,25 @@ export interface RecordFormat {
   readonly readFormat: number;
   /** attr.branch_sample_type: PERF_SAMPLE_BRANCH_*. */
   readonly branchSampleType: number;
-  /** attr.sample_regs_user: a bit for each register. */
+  /** attr.sample_regs_user: one bit per register. */
   readonly userRegistersMask: bigint;
-  /** attr.sample_regs_intr: a bit for each register. */
+  /** attr.sample_regs_intr: one bit per register. */
   readonly interruptRegistersMask: bigint;
-  /** Whether records that are no samples end with struct sample_id. */
+  /** attr.sample_id_all: whether records other than samples end with struct sample_id. */
   readonly sampleIdAll: boolean;
   /** @internal */
   readonly places: { readonly [Field in SampleField]: FieldPlace | undefined };
   /** Fields of variable length, in their order. @internal */
   readonly variableFields: readonly FieldPlace[];
-  /** Offset of PERF_SAMPLE_TID in a sample; ABSENT without it. @internal */
+  /** Offset of PERF_SAMPLE_TID in a sample, bytes; ABSENT without it. @internal */
   readonly tidOffset: number;
-  /** Offset of PERF_SAMPLE_TIME in a sample; ABSENT without it. @internal */
+  /** Offset of PERF_SAMPLE_TIME in a sample, bytes; ABSENT without it. @internal */
   readonly timeOffset: number;
-  /** Offset of `raw_size` in a sample; ABSENT without PERF_SAMPLE_RAW, and where it differs between samples. @internal */
+  /** Offset of `raw_size` in a sample, bytes; ABSENT without PERF_SAMPLE_RAW, or if not the same in all. @internal */
   readonly rawOffset: number;
   /** Bytes of all fields of fixed size, header included. @internal */
   readonly fixedBytes: number;
-  /** Offset of a field of struct sample_id back from the record's end; ABSENT without it. @internal */
+  /** Bytes from each field of struct sample_id to the record's end; ABSENT without the field. @internal */
   readonly fromEnd: { readonly [Field in SampleIdField]: number };
   /** Bytes of struct sample_id; 0 without sample_id_all. @internal */
   readonly sampleIdBytes: number;
@@ -159,7 +158,7 @@ const ALL_READ_BITS =
   PERF_FORMAT_ID |
   PERF_FORMAT_GROUP |
   PERF_FORMAT_LOST;
-/** The last one is PERF_SAMPLE_BRANCH_COUNTERS. */
+/** All bits up to PERF_SAMPLE_BRANCH_COUNTERS, the highest known one. */
 const ALL_BRANCH_BITS = PERF_SAMPLE_BRANCH_COUNTERS * 2 - 1;
 const ALL_REGISTERS = 0xffff_ffff_ffff_ffffn;
 
@@ -175,12 +174,16 @@ const ATTRIBUTES = [
 const made = new WeakSet<object>();
 
 /**
- * @param attributes those the event was opened with; `sample_type` is PERF_SAMPLE_RAW when it is left out
- * @throws PerfRingError ERR_PERF_INVALID_OPTION for a value that is no set of bits, and for bits that this version does
- *   not know: a field of unknown length would move all that follow it
+ * Makes the record format of an event.
+ * @param attributes those the event was opened with; `sample_type` is PERF_SAMPLE_RAW by default
+ * @throws PerfRingError ERR_PERF_INVALID_OPTION for a value that is not a set of bits, and for bits that this version
+ *   does not know: after a field of unknown length, the offsets of all fields are unknown
  * @example
  * ```ts
- * const format = recordFormat({ sample_type: kernel.PERF_SAMPLE_TIME | kernel.PERF_SAMPLE_CALLCHAIN, sample_id_all: true });
+ * const format = recordFormat({
+ *   sample_type: kernel.PERF_SAMPLE_TIME | kernel.PERF_SAMPLE_CALLCHAIN,
+ *   sample_id_all: true,
+ * });
  * ```
  */
 export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFormat {
@@ -216,7 +219,7 @@ export function recordFormat(attributes: RecordFormatAttributes = {}): RecordFor
   return format;
 }
 
-/** Whether {@link recordFormat} made it: offsets of any other origin could lead a reader out of its ring. */
+/** Whether {@link recordFormat} made the value. Other offsets could make a reader read outside its ring. */
 export function isRecordFormat(value: unknown): value is RecordFormat {
   return typeof value === 'object' && value !== null && made.has(value);
 }

@@ -3,63 +3,69 @@ import type { PerfRingError } from '../errors';
 import type { SampleVisitor } from './bulk-visitor';
 import type { RecordVisitor, RingRecord } from './record';
 
-/** What was stepped over because it could not be read. */
+/** Bytes of a ring that were skipped because they could not be read. */
 export interface SkippedFault {
-  /** `truncated`: one sample past the 64 KiB law. `corrupt`: everything up to the head. */
+  /**
+   * `truncated`: one sample of 64 KiB or more was skipped, whose size does not fit into the u16 header.size.
+   * `corrupt`: everything up to the head was skipped.
+   */
   readonly kind: 'truncated' | 'corrupt';
   readonly skippedBytes: number;
-  /** ERR_PERF_RING_CORRUPT, naming position and header. */
+  /** ERR_PERF_RING_CORRUPT, with the position and the header. */
   readonly error: PerfRingError;
 }
 
-/** Records delivered, by what delivered them. */
+/** Number of records delivered, by loop. */
 export interface LoopCounts {
-  /** By copies of a loop, each made for one visitor: the fast way. A visitor gets one after some calls and records. */
+  /** By a copy of a loop made for one visitor: the fastest. A visitor gets a copy after several calls and records. */
   own: number;
-  /** By a loop that all visitors share. It stays so where code can't be made from strings. */
+  /** By the loop that all visitors share. Always so where code can't be made from strings. */
   shared: number;
-  /** One by one: records that wrap or are no samples, and those that were not visited but popped, copied or iterated. */
+  /** One by one: records that wrap, records other than samples, and records that were popped, copied or iterated. */
   single: number;
 }
 
-/** A new count of nothing. */
+/** Returns new counts, all 0. */
 export function noLoopCounts(): LoopCounts {
   return { own: 0, shared: 0, single: 0 };
 }
 
-/** What one ring has delivered, and how far it was read, since it was made. */
+/** Counts of one ring since it was made: records delivered, and bytes read. */
 export class RingCounters {
   /** Samples delivered. */
   samples = 0;
-  /** Records delivered that are no samples. */
+  /** Records delivered other than samples. */
   others = 0;
-  /** PERF_RECORD_LOST among them, and the sum of what they say. */
+  /** Number of PERF_RECORD_LOST delivered, and the sum of the lost records that they report. */
   lostRecords = 0;
   lostInRecords = 0;
-  /** Records delivered after one of a later time. */
+  /** Records delivered after a record of a later time. */
   late = 0;
-  /** Times the ring was skipped to its head for a header, or positions, that could not be. */
+  /** How often the ring was skipped to its head because of a corrupt header or invalid positions. */
   corrupt = 0;
-  /** Samples past the 64 KiB law that were stepped over. */
+  /** Samples of 64 KiB or more that were skipped, see {@link SkippedFault}. */
   truncated = 0;
   /** Bytes visited or skipped: the reader's position. */
   consumedBytes = 0;
-  /** Those of them that were skipped. */
+  /** How many of `consumedBytes` were skipped. */
   skippedBytes = 0;
-  /** Those of them that were given back to the writer. */
+  /** How many of `consumedBytes` were released to the writer. */
   releasedBytes = 0;
-  /** Bytes that the last batch found when it began. */
+  /** Bytes in the ring when the last batch began. */
   foundBytes = 0;
-  /** Most bytes seen in the ring at once. */
+  /** Most bytes found in the ring at one time. */
   highWaterBytes = 0;
   readonly loops = noLoopCounts();
 
-  /** So many bytes lie in the ring. */
+  /** Updates {@link highWaterBytes} with the bytes that are in the ring now. */
   sawBytes(bytes: number): void {
     if (bytes > this.highWaterBytes) this.highWaterBytes = bytes;
   }
 
-  /** A record that is no sample is delivered; it is not in {@link others} yet. */
+  /**
+   * Counts what a PERF_RECORD_LOST reports. Call it with each record other than a sample. Does not change
+   * {@link others}.
+   */
   sawOther(record: RingRecord): void {
     if (record.type !== PERF_RECORD_LOST) return;
     this.lostRecords++;
@@ -75,32 +81,32 @@ export class RingCounters {
 }
 
 /**
- * One ring that a single reader empties, whatever writes it. It is read in batches: begin, then visit or next as often as
- * wanted, then finish. Many rings are one {@link RecordSource}.
+ * One ring with a single reader, of any kind. It is read in batches: call beginBatch, then visit or next any number of
+ * times, then finishBatch. Many rings together are a {@link RecordSource}.
  */
 export interface RecordRing {
-  /** CPU number, or another label, that records carry. */
+  /** CPU number, or another label, that records have as `cpu`. */
   readonly cpu: number;
   readonly counters: RingCounters;
-  /** Called with what was stepped over, after it was. Without it nothing is, and ERR_PERF_RING_CORRUPT is thrown. */
+  /** Called after a fault was skipped. Without it, faults are not skipped but throw ERR_PERF_RING_CORRUPT. */
   onFault: ((fault: SkippedFault) => void) | undefined;
-  /** Begins a batch: acquires what is published. @returns bytes found */
+  /** Begins a batch: acquires the head. @returns bytes found */
   beginBatch(): number;
-  /** A batch is open. */
+  /** Whether a batch is open. */
   readonly inBatch: boolean;
-  /** Bytes of the open batch that were neither visited nor skipped; 0 when none is open. */
+  /** Bytes of the open batch that were neither visited nor skipped; 0 when no batch is open. */
   readonly bytesLeft: number;
   /**
-   * Visits up to `limit` records of the batch, oldest first. What the visitor throws is passed on, its record consumed.
-   * @returns records visited: fewer than `limit` when it {@link stopped}, or none are left; 0 when no batch is open
+   * Visits up to `limit` records of the batch, oldest first. Throws what a visitor throws; its record is consumed.
+   * @returns records visited: fewer than `limit` if {@link stopped} or no records are left; 0 when no batch is open
    */
   visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number;
-  /** The visitor of the last visit asked to stop, or closed the ring. */
+  /** Whether the last visit ended because its visitor returned STOP or closed the ring. */
   readonly stopped: boolean;
-  /** Consumes the next record of the batch, of any type. It is lent until the next call; null when none is left. */
+  /** Consumes the next record of the batch, of any type; valid until the next call. Null when no record is left. */
   next(): RingRecord | null;
-  /** Finishes the batch, if one is open: gives back (release) what was consumed. */
+  /** Finishes the batch, if one is open: releases what was consumed. */
   finishBatch(): void;
-  /** Bytes published and not consumed (acquire), those of an open batch included; 0 once closed. */
+  /** Bytes published and not consumed, whether or not a batch is open; acquires the head. 0 once closed. */
   unreadBytes(): number;
 }

@@ -3,40 +3,42 @@ import type { RecordVisitor, RingRecord } from './record';
 import type { LoopCounts, RecordRing } from './record-ring';
 
 /**
- * Records of one ring or of many, in one order. They are read in batches: begin, then visit or next as often as wanted,
- * then finish.
+ * Records of one or more rings as one stream, read in batches: call beginBatch, then visit or next any number of times,
+ * then finishBatch.
  */
 export interface RecordSource {
-  /** The rings that are read; the same from the beginning of a batch to its end. */
+  /** The rings that are read; does not change during a batch. */
   readonly rings: readonly RecordRing[];
-  /** Begins a batch: acquires what is published in every ring. @returns bytes found */
+  /** Begins a batch: acquires the head of every ring. @returns bytes found */
   beginBatch(): number;
-  /** A batch is open. */
+  /** Whether a batch is open. */
   readonly inBatch: boolean;
   /**
-   * Visits up to `limit` records of the batch. What the visitor throws is passed on, its record consumed.
-   * @returns records visited: fewer than `limit` when it {@link stopped}, or nothing is due any more
+   * Visits up to `limit` records of the batch. Throws what a visitor throws; its record is consumed.
+   * @returns records visited: fewer than `limit` if {@link stopped} or no more records are due
    */
   visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number;
-  /** Consumes the records of the batch up to the next sample, which is lent until the next call; null when none is due. */
+  /**
+   * Consumes records up to and including the next sample, and returns it, valid until the next call. Null: none is due.
+   */
   next(): RingRecord | null;
-  /** The visitor of the last visit asked to stop, or closed the ring. */
+  /** Whether the last visit ended because its visitor returned STOP or closed the ring. */
   readonly stopped: boolean;
-  /** Records of the batch remain that are due. */
+  /** Whether records of the batch are left that are due. */
   readonly more: boolean;
-  /** Records remain that are not due yet: in the order of time those of the last moments. */
+  /** Whether records are left that are not due yet: in time order, the newest ones. */
   readonly holdsBack: boolean;
   /** Bytes visited or skipped in these rings so far. */
   readonly consumedBytes: number;
-  /** Finishes the batch: gives back what was consumed, in every ring that is still open. */
+  /** Finishes the batch: releases what was consumed, in every ring that is still open. */
   finishBatch(): void;
-  /** Nothing more will be written: from the next batch on nothing is held back. */
+  /** Call it when no more records will be written: from the next batch on, no record is held back. */
   endOfWriting(): void;
-  /** Which loops have delivered the records. */
+  /** Number of records that each loop has delivered. */
   readonly loopCounts: LoopCounts;
 }
 
-/** The sum over rings. */
+/** Sum of the bytes consumed in all rings. */
 export function consumedBytesOf(rings: readonly RecordRing[]): number {
   let bytes = 0;
   for (const { counters } of rings) bytes += counters.consumedBytes;

@@ -36,12 +36,12 @@ import {
   userStackBytes,
 } from './variable-fields';
 
-/** Types from here on are made by user space, as perf does in its files: without struct sample_id. */
+/** Records of this type and above are made by user space, as in perf.data files, and have no struct sample_id. */
 export const FIRST_USER_TYPE = 64;
 
 /**
- * Reads the fields of one record of a format, wherever its bytes are. Nothing is decoded before it is asked for, and
- * nothing is kept: the bytes may change between two reads.
+ * Reads the fields of one record of a given format from any memory. It decodes a field at each read and caches nothing:
+ * the bytes may change between two reads.
  */
 export class RecordView extends RecordBytes implements RecordFields {
   readonly format: RecordFormat;
@@ -55,12 +55,12 @@ export class RecordView extends RecordBytes implements RecordFields {
     this.#interruptRegisters = bitCount(format.interruptRegistersMask);
   }
 
-  /** Where what is a record's own ends, and struct sample_id begins. */
+  /** Offset of the end of the record's own struct, where struct sample_id begins, bytes. */
   get bodyEnd(): number {
     return this.byteLength - (this.type < FIRST_USER_TYPE ? this.format.sampleIdBytes : 0);
   }
 
-  /** Where the last field of a sample ends: at the record's end, if the record is whole. */
+  /** Offset of the end of a sample's last field, bytes. Equals the record's size unless the record is damaged. */
   get fieldsEnd(): number {
     const { fixedBytes, variableFields } = this.format;
     return fixedBytes + this.#variableBytes(0, variableFields.length, 0);
@@ -119,7 +119,7 @@ export class RecordView extends RecordBytes implements RecordFields {
     return offset === ABSENT ? undefined : decodeCallchain(this, offset);
   }
 
-  /** PERF_SAMPLE_RAW: a copy, padded by the kernel to 4 mod 8. */
+  /** PERF_SAMPLE_RAW: a copy, with the kernel's padding (length modulo 8 is 4). */
   raw(): Uint8Array | undefined {
     const offset = this.offsetOf('raw');
     return offset === ABSENT ? undefined : decodeRaw(this, offset);
@@ -187,7 +187,10 @@ export class RecordView extends RecordBytes implements RecordFields {
     return offset === ABSENT ? undefined : decodeAux(this, offset);
   }
 
-  /** Where a field begins; ABSENT when the record has none. @throws PerfRingError ERR_PERF_RECORD_DAMAGED */
+  /**
+   * Offset of a field, bytes; ABSENT when the record does not have it.
+   * @throws PerfRingError ERR_PERF_RECORD_DAMAGED
+   */
   offsetOf(field: SampleField): number {
     const { type, format } = this;
     if (type !== PERF_RECORD_SAMPLE) {
@@ -199,7 +202,10 @@ export class RecordView extends RecordBytes implements RecordFields {
     return place.offset + this.#variableBytes(0, place.variableBefore, 0);
   }
 
-  /** Bytes of the variable fields of those indexes, when those before them take `before` bytes. */
+  /**
+   * Adds to `before` the bytes of the variable fields with index `first` up to, but not including, `end`.
+   * @param before bytes of the variable fields before `first`
+   */
   #variableBytes(first: number, end: number, before: number): number {
     let bytes = before;
     for (let index = first; index < end; index++) {
@@ -233,7 +239,7 @@ export class RecordView extends RecordBytes implements RecordFields {
     }
   }
 
-  /** Whether all later fields end at the record's end, if this one at `offset` is so long. */
+  /** Whether the last field ends at the record's end if the field at `offset` has `length` bytes. */
   #fits(place: FieldPlace, offset: number, length: number): boolean {
     const { fixedBytes, variableFields } = this.format;
     const before = offset - place.offset + length;

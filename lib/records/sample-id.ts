@@ -10,8 +10,8 @@ import {
 import type { RecordView } from './record-view';
 
 /**
- * When, where and in which thread the kernel wrote a record that is no sample; each by its bit of sample_type. Here and in
- * all records a pid or tid is -1 when the kernel has no number for the thread any more.
+ * The time, the thread and the CPU at which the kernel wrote a record other than a sample. Each field is undefined
+ * without its bit of sample_type. In all records, a pid or tid is -1 when the process or thread no longer has a number.
  *
  *     struct sample_id {
  *       { u32 pid, tid;  } && PERF_SAMPLE_TID
@@ -23,7 +23,7 @@ import type { RecordView } from './record-view';
  *     } && perf_event_attr::sample_id_all
  */
 export interface SampleId {
-  /** Process that wrote it, which need not be the one that the record is about. */
+  /** Process that was running at the write; the record may be about another process. */
   readonly pid: number | undefined;
   readonly tid: number | undefined;
   /** Nanoseconds of the event's clock. */
@@ -34,19 +34,19 @@ export interface SampleId {
   readonly cpu: number | undefined;
 }
 
-/** What ran when the record was written: PERF_RECORD_MISC_CPUMODE_MASK of header.misc. */
+/** Mode of the CPU when the record was written: PERF_RECORD_MISC_CPUMODE_MASK of header.misc. */
 export type CpuMode = 'unknown' | 'kernel' | 'user' | 'hypervisor' | 'guest-kernel' | 'guest-user';
 
-/** What all decoded records have. */
+/** Fields of all decoded records. */
 export interface RecordCommon<Type extends string> {
-  /** The kernel's PERF_RECORD_* without the prefix. */
+  /** Name of the kernel's PERF_RECORD_* constant, without the prefix. */
   readonly type: Type;
-  /** header.misc, of which the flags that mean something for the type are fields of their own. */
+  /** header.misc. The flags that are defined for this type are also separate fields. */
   readonly misc: number;
   readonly cpuMode: CpuMode;
 }
 
-/** What all decoded records have that are no samples. */
+/** Fields of all decoded records other than samples. */
 export interface SideBandRecord<Type extends string> extends RecordCommon<Type> {
   /** Undefined without sample_id_all. */
   readonly sampleId: SampleId | undefined;
@@ -66,8 +66,8 @@ export function common<Type extends string>(type: Type, record: RecordView): Rec
 }
 
 /**
- * The common part of a record that is no sample.
- * @param bodyBytes the least that its own struct takes, without header and struct sample_id
+ * Decodes the common part of a record other than a sample.
+ * @param bodyBytes least bytes of the record's struct, without header and struct sample_id
  * @throws PerfRingError ERR_PERF_RECORD_DAMAGED when the record is shorter
  */
 export function sideBand<Type extends string>(

@@ -5,8 +5,8 @@ import { common, type RecordCommon } from './sample-id';
 import type { BranchStack, ReadValues, Registers, UserStack } from './variable-fields';
 
 /**
- * A sample: an event fired, or a BPF program called bpf_perf_event_output. Each field is there by its bit of
- * sample_type, and undefined without it. All of it is a copy.
+ * A sample: written when an event fires or a BPF program calls bpf_perf_event_output. Each field is undefined without
+ * its bit of sample_type. Everything is a copy.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -37,7 +37,7 @@ import type { BranchStack, ReadValues, Registers, UserStack } from './variable-f
  *     };
  */
 export interface SampleRecord extends RecordCommon<'SAMPLE'> {
-  /** `ip` is the instruction that caused the event, and not one after it. */
+  /** Whether `ip` is exactly the instruction that caused the event, and not a later one. */
   readonly isExactIp: boolean;
   readonly identifier: bigint | undefined;
   readonly ip: bigint | undefined;
@@ -52,7 +52,7 @@ export interface SampleRecord extends RecordCommon<'SAMPLE'> {
   readonly cpu: number | undefined;
   readonly period: bigint | undefined;
   readonly read: ReadValues | undefined;
-  /** Instruction pointers, with PERF_CONTEXT_* among them. */
+  /** Instruction pointers, innermost first, with PERF_CONTEXT_* markers between them. */
   readonly callchain: BigUint64Array | undefined;
   readonly raw: Uint8Array | undefined;
   readonly branchStack: BranchStack | undefined;
@@ -70,7 +70,7 @@ export interface SampleRecord extends RecordCommon<'SAMPLE'> {
   readonly aux: Uint8Array | undefined;
 }
 
-/** @throws PerfRingError ERR_PERF_RECORD_DAMAGED, also when the fields do not end where the record does */
+/** @throws PerfRingError ERR_PERF_RECORD_DAMAGED, also when the last field does not end at the record's end */
 export function decodeSample(record: RecordView): SampleRecord {
   const { fieldsEnd } = record;
   if (fieldsEnd !== record.byteLength) throw record.damaged(0, fieldsEnd);

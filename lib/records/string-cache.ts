@@ -1,26 +1,26 @@
-/** Slots of the cache: a power of two. A machine shows a few hundred names of threads. */
+/** Number of slots in the cache: a power of two. A machine has up to a few hundred thread names. */
 const SLOTS = 256;
 
-/** The field's length, bytes: TASK_COMM_LEN. */
+/** Length of the fields whose strings are cached, bytes: TASK_COMM_LEN. */
 export const CACHED_STRING_BYTES = 16;
 
-/** Decodes a fixed, NUL-terminated UTF-8 field of `bytes`. */
+/** Decodes a UTF-8 field of fixed length, up to its first NUL. */
 export function decodeFixedString(bytes: Buffer, start: number, length: number): string {
   const nul = bytes.subarray(start, start + length).indexOf(0);
   return bytes.toString('utf8', start, nul === -1 ? start + length : start + nul);
 }
 
 /**
- * A direct-mapped cache of 16-byte strings, keyed by their four words: 3 ns a hit, where decoding takes 40 to 90.
- * It holds at most 256 strings and forgets by overwriting.
+ * A direct-mapped cache of the strings of 16-byte fields, keyed by the field's four words. A hit takes 3 ns, decoding
+ * 40 to 90 ns. It holds at most 256 strings; a new string overwrites the one in its slot.
  */
 export class StringCache {
   readonly #keys = new Int32Array(SLOTS * 4);
   readonly #values: string[] = new Array<string>(SLOTS).fill('');
-  /** The words of the key, to be decoded: a hostile writer may have changed the ring's since they were read. */
+  /** Copy of the words that were read, for decoding: a hostile writer may have changed them in the ring since. */
   readonly #missed = Buffer.alloc(CACHED_STRING_BYTES);
 
-  /** @param start of 16 bytes in `view` */
+  /** @param start offset of the 16-byte field in `view` */
   read(view: DataView<ArrayBufferLike>, start: number): string {
     const a = view.getInt32(start, true);
     const b = view.getInt32(start + 4, true);

@@ -7,7 +7,7 @@ import {
 import type { RecordView } from './record-view';
 import { type SideBandRecord, sideBand } from './sample-id';
 
-/** Records about threads: how they begin, end, and what they are called; when they run; what they belong to. */
+/** Records about threads: their names, start and end, context switches, namespaces and cgroups. */
 
 /**
  * A thread changed its name: attr.comm.
@@ -23,7 +23,7 @@ export interface CommRecord extends SideBandRecord<'COMM'> {
   readonly pid: number;
   readonly tid: number;
   readonly comm: string;
-  /** By execve(2): what was mapped before is gone. Needs attr.comm_exec. */
+  /** The name changed because of execve(2), which removes all earlier mappings. Needs attr.comm_exec. */
   readonly isExec: boolean;
 }
 
@@ -39,10 +39,10 @@ export function decodeComm(record: RecordView): CommRecord {
 
 interface TaskRecord {
   readonly pid: number;
-  /** Process of the parent. */
+  /** Process id of the parent. */
   readonly ppid: number;
   readonly tid: number;
-  /** Thread of the parent. */
+  /** Thread id of the parent. */
   readonly ptid: number;
   /** Nanoseconds of the event's clock. */
   readonly time: bigint;
@@ -60,7 +60,7 @@ interface TaskRecord {
  *     };
  */
 export interface ForkRecord extends SideBandRecord<'FORK'>, TaskRecord {
-  /** perf writes it, in place of the kernel, before a program that it starts. */
+  /** Set by perf, never by the kernel, in the record that perf makes for a program that it starts. */
   readonly isExec: boolean;
 }
 
@@ -90,9 +90,9 @@ function task(record: RecordView): TaskRecord {
 }
 
 interface Switch {
-  /** The thread leaves the CPU; otherwise it begins to run. */
+  /** True when the thread leaves the CPU, false when it starts to run. */
   readonly isOut: boolean;
-  /** It leaves though it could have run on. */
+  /** The thread leaves the CPU although it is still runnable. */
   readonly isPreempted: boolean;
 }
 
@@ -121,9 +121,9 @@ export function decodeSwitch(record: RecordView): SwitchRecord {
  *     };
  */
 export interface SwitchCpuWideRecord extends SideBandRecord<'SWITCH_CPU_WIDE'>, Switch {
-  /** Process that runs next, or, when the thread begins to run, the one that ran before. */
+  /** If `isOut`, the process that runs next; else the process that ran before. */
   readonly nextPrevPid: number;
-  /** Thread, likewise. */
+  /** If `isOut`, the thread that runs next; else the thread that ran before. */
   readonly nextPrevTid: number;
 }
 
@@ -159,11 +159,11 @@ function switchOf(record: RecordView): Switch {
 export interface NamespacesRecord extends SideBandRecord<'NAMESPACES'> {
   readonly pid: number;
   readonly tid: number;
-  /** By NET_NS_INDEX, UTS_NS_INDEX and so on; the kernel writes all seven. */
+  /** Indexed by NET_NS_INDEX, UTS_NS_INDEX and so on; the kernel writes all seven. */
   readonly namespaces: readonly NamespaceLink[];
 }
 
-/** A namespace, by the device and the inode of its file in /proc/PID/ns. */
+/** Identifies a namespace: device and inode of its file in /proc/PID/ns. */
 export interface NamespaceLink {
   readonly dev: bigint;
   readonly inode: bigint;
@@ -185,7 +185,7 @@ export function decodeNamespaces(record: RecordView): NamespacesRecord {
 }
 
 /**
- * A cgroup was made: attr.cgroup.
+ * A cgroup was created: attr.cgroup.
  *
  *     struct {
  *       struct perf_event_header header;
@@ -195,9 +195,9 @@ export function decodeNamespaces(record: RecordView): NamespacesRecord {
  *     };
  */
 export interface CgroupRecord extends SideBandRecord<'CGROUP'> {
-  /** As in PERF_SAMPLE_CGROUP. */
+  /** The id used in PERF_SAMPLE_CGROUP: inode number of the cgroup's directory. */
   readonly id: bigint;
-  /** From the root of the hierarchy. */
+  /** Path from the root of the cgroup hierarchy. */
   readonly path: string;
 }
 

@@ -11,13 +11,13 @@ import {
 import type { RecordBytes } from './record-bytes';
 
 /**
- * The fields of a sample whose length is in the record: how long each is, and what it holds. Each size is read once,
- * and checked against the record's end by the read that it leads to.
+ * The fields of a sample whose length depends on the record: their lengths and contents. A size from the record is
+ * checked against the record's end before bytes are read or copied by it.
  *
  * @see perf_output_sample() in https://github.com/torvalds/linux/blob/v6.12/kernel/events/core.c
  */
 
-/** What the attributes say about these fields. */
+/** The attributes that determine the layout of these fields. */
 export interface VariableFieldFormat {
   /** attr.read_format: PERF_FORMAT_*. */
   readonly readFormat: number;
@@ -30,30 +30,30 @@ export interface VariableFieldFormat {
 /** One counter in {@link ReadValues}. */
 export interface ReadValue {
   readonly value: bigint;
-  /** PERF_FORMAT_ID. */
+  /** PERF_FORMAT_ID: id of the event. */
   readonly id: bigint | undefined;
-  /** PERF_FORMAT_LOST. */
+  /** PERF_FORMAT_LOST: number of lost samples. */
   readonly lost: bigint | undefined;
 }
 
-/** Counters as read(2) gives them. */
+/** Counter values, as read(2) returns them. */
 export interface ReadValues {
   /** PERF_FORMAT_TOTAL_TIME_ENABLED: nanoseconds. */
   readonly timeEnabled: bigint | undefined;
   /** PERF_FORMAT_TOTAL_TIME_RUNNING: nanoseconds. */
   readonly timeRunning: bigint | undefined;
-  /** One, or with PERF_FORMAT_GROUP those of the whole group, the leader first. */
+  /** One counter, or with PERF_FORMAT_GROUP all counters of the group, the leader first. */
   readonly values: readonly ReadValue[];
 }
 
 const bit = (bits: number, mask: number): number => ((bits & mask) === 0 ? 0 : 1);
 
-/** Words of struct read_format that are there once. */
+/** Number of 64-bit words of struct read_format that occur once. */
 function timeWords(readFormat: number): number {
   return bit(readFormat, PERF_FORMAT_TOTAL_TIME_ENABLED) + bit(readFormat, PERF_FORMAT_TOTAL_TIME_RUNNING);
 }
 
-/** Words of struct read_format for each counter. */
+/** Number of 64-bit words of struct read_format for each counter. */
 function valueWords(readFormat: number): number {
   return 1 + bit(readFormat, PERF_FORMAT_ID) + bit(readFormat, PERF_FORMAT_LOST);
 }
@@ -63,7 +63,7 @@ export function singleReadBytes(readFormat: number): number {
   return 8 * (timeWords(readFormat) + valueWords(readFormat));
 }
 
-/** Of struct read_format with PERF_FORMAT_GROUP: `nr` and the times, and each counter; bytes. */
+/** Bytes of struct read_format with PERF_FORMAT_GROUP: head (`nr` and the times), and entry of each counter. */
 export function groupReadSizes(readFormat: number): { headBytes: number; entryBytes: number } {
   return { headBytes: 8 * (1 + timeWords(readFormat)), entryBytes: 8 * valueWords(readFormat) };
 }
@@ -109,7 +109,7 @@ export function decodeRead(
   };
   const wordIf = (mask: number): bigint | undefined => ((readFormat & mask) === 0 ? undefined : word());
   const count = isGroup ? record.count(offset) : 1;
-  // Without a group the value comes first, then the times.
+  // The first word is `nr` of a group; without a group it is the value, which comes before the times.
   const first = word();
   const timeEnabled = wordIf(PERF_FORMAT_TOTAL_TIME_ENABLED);
   const timeRunning = wordIf(PERF_FORMAT_TOTAL_TIME_RUNNING);
@@ -156,17 +156,17 @@ export function decodeRaw(record: RecordBytes, offset: number): Uint8Array {
 export interface BranchEntry {
   readonly from: bigint;
   readonly to: bigint;
-  /** The target was mispredicted; false as well where the hardware does not say. */
+  /** The target was mispredicted; also false when the hardware does not report it. */
   readonly mispredicted: boolean;
-  /** The target was predicted; false as well where the hardware does not say. */
+  /** The target was predicted; also false when the hardware does not report it. */
   readonly predicted: boolean;
-  /** In a hardware transaction. */
+  /** The branch was in a hardware transaction. */
   readonly inTransaction: boolean;
   /** The branch is the abort of a transaction. */
   readonly abort: boolean;
-  /** CPU cycles since the branch before; 0 where the hardware does not say. */
+  /** CPU cycles since the previous branch; 0 when the hardware does not report them. */
   readonly cycles: number;
-  /** PERF_BR_*; with PERF_BR_EXTEND_ABI see {@link newType}. */
+  /** PERF_BR_*; if it is PERF_BR_EXTEND_ABI, the type is in {@link newType}. */
   readonly type: number;
   /** PERF_BR_SPEC_*. */
   readonly spec: number;
@@ -174,13 +174,13 @@ export interface BranchEntry {
   readonly newType: number;
   /** PERF_BR_PRIV_*. */
   readonly priv: number;
-  /** PERF_SAMPLE_BRANCH_COUNTERS: what was counted since the branch before, as the CPU packs it. */
+  /** PERF_SAMPLE_BRANCH_COUNTERS: counts since the previous branch, in the CPU's packed format. */
   readonly counters: bigint | undefined;
 }
 
-/** The last branches taken, the newest first. */
+/** The last branches taken, newest first. */
 export interface BranchStack {
-  /** PERF_SAMPLE_BRANCH_HW_INDEX: place of the newest branch in the hardware; all ones when unknown. */
+  /** PERF_SAMPLE_BRANCH_HW_INDEX: index of the newest branch in the hardware; all bits set when unknown. */
   readonly hwIndex: bigint | undefined;
   readonly entries: readonly BranchEntry[];
 }
@@ -191,7 +191,7 @@ function hasHwIndex({ branchSampleType }: VariableFieldFormat): boolean {
   return (branchSampleType & PERF_SAMPLE_BRANCH_HW_INDEX) !== 0;
 }
 
-/** Bytes for each branch, its counters included. */
+/** Bytes of each branch, its counters included. */
 function bytesPerBranch({ branchSampleType }: VariableFieldFormat): number {
   return BRANCH_ENTRY_BYTES + 8 * bit(branchSampleType, PERF_SAMPLE_BRANCH_COUNTERS);
 }
@@ -204,7 +204,7 @@ export function branchStackBytes(
 ): number {
   const count = record.count(offset);
   if (!hasHwIndex(format)) return 8 + count * bytesPerBranch(format);
-  // Where the hardware gave no stack the kernel writes `nr` alone, without the index that was asked for.
+  // When the hardware has no branch stack, the kernel writes `nr` only, without the index.
   if (count === 0 && !fits(16)) return 8;
   return 16 + count * bytesPerBranch(format);
 }
@@ -245,7 +245,7 @@ export function decodeBranchStack(
       type: (low >>> 20) & 0xf,
       spec: (low >>> 24) & 0x3,
       newType: (low >>> 26) & 0xf,
-      // Its three bits lie in both words.
+      // The three bits of `priv` span both words.
       priv: ((low >>> 30) & 0x3) | ((high & 0x1) << 2),
       counters: hasCounters ? record.u64(counters + index * 8) : undefined,
     };
@@ -255,13 +255,13 @@ export function decodeBranchStack(
 
 // ---------------------------------------------------------------------- PERF_SAMPLE_REGS_USER, PERF_SAMPLE_REGS_INTR
 
-/** The registers of a thread. */
+/** Values of a thread's registers: a copy. */
 export class Registers {
   /**
-   * @param abi PERF_SAMPLE_REGS_ABI_32 or PERF_SAMPLE_REGS_ABI_64, or PERF_SAMPLE_REGS_ABI_NONE, and then there are
-   *   no values: a kernel thread has no user registers
-   * @param mask attr.sample_regs_user or attr.sample_regs_intr: a bit for each register, PERF_REG_* of asm/perf_regs.h
-   * @param values of the registers in the mask, the lowest first
+   * @param abi PERF_SAMPLE_REGS_ABI_32 or PERF_SAMPLE_REGS_ABI_64; or PERF_SAMPLE_REGS_ABI_NONE when there are no
+   *   values, since a kernel thread has no user registers
+   * @param mask attr.sample_regs_user or attr.sample_regs_intr: one bit per register, PERF_REG_* of asm/perf_regs.h
+   * @param values of the registers in the mask, lowest register number first
    */
   constructor(
     readonly abi: number,
@@ -270,8 +270,8 @@ export class Registers {
   ) {}
 
   /**
-   * @param register PERF_REG_* of asm/perf_regs.h: for x86 7 is the stack pointer and 8 the instruction pointer
-   * @returns undefined for a register that was not sampled
+   * Returns the value of one register; undefined if it was not sampled.
+   * @param register PERF_REG_* of asm/perf_regs.h, 0 to 63; on x86, 7 is the stack pointer, 8 the instruction pointer
    */
   get(register: number): bigint | undefined {
     if (!Number.isInteger(register) || register < 0 || register > 63) return undefined;
@@ -305,9 +305,9 @@ export function decodeRegisters(record: RecordBytes, offset: number, mask: bigin
 
 /** A copy of the top of the user stack. */
 export interface UserStack {
-  /** What the kernel copied, from the stack pointer upwards. */
+  /** The bytes that the kernel copied, from the stack pointer upwards. */
   readonly bytes: Uint8Array;
-  /** Room for it in the record, at most attr.sample_stack_user; 0 for a kernel thread. */
+  /** Bytes reserved for the stack in the record, at most attr.sample_stack_user; 0 for a kernel thread. */
   readonly size: number;
 }
 
@@ -321,7 +321,7 @@ export function userStackBytes(record: RecordBytes, offset: number): number {
  *       char data[size];
  *       u64  dyn_size; } && PERF_SAMPLE_STACK_USER
  *
- * Without a stack `size` is 0 and `dyn_size` is left out.
+ * Without a stack, `size` is 0 and there is no `dyn_size`.
  */
 export function decodeUserStack(record: RecordBytes, offset: number): UserStack {
   const size = record.count(offset);
