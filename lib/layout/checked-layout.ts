@@ -12,31 +12,32 @@ import {
 } from './field-kind';
 import type { SampleField, SampleLayout } from './sample-layout';
 
-/** A record is no longer than this many bytes. */
+/** Most fields of a layout, nested structs included: no record has more bytes. */
 export const MOST_FIELDS = 65_536;
 
-/** Structs in structs: C code stays far below this, and so does the stack of what walks a layout. */
+/** Most levels of nested structs: more than C code uses, and few enough to walk a layout recursively. */
 const DEEPEST_NESTING = 32;
 
 /**
- * A layout's fields, checked as if they came from a file or another thread: their shapes must be those of their kinds.
+ * Checks a layout that may come from a file or another thread: each field must have the size and shape of its kind.
+ * Returns a frozen copy; a layout that was checked before is returned as it is.
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
  */
 export function checkedLayout(layout: SampleLayout<unknown>): SampleLayout {
   return checkedStruct(layout, DEEPEST_NESTING, { fields: MOST_FIELDS });
 }
 
-/** How large a layout is, nested structs included. */
+/** Number of fields and levels of a layout, nested structs included. */
 interface Extent {
   readonly fields: number;
   readonly levels: number;
 }
 
-/** Layouts that were checked, and are frozen with all in them: they needn't be checked again. */
+/** Layouts that were checked and are deeply frozen: they need not be checked again. */
 const checkedBefore = new WeakMap<object, Extent>();
 
 /**
- * Freezes a layout whose fields are checked, nested layouts among them.
+ * Makes a frozen layout of fields that are checked, with their nested layouts.
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT when it is too large
  */
 export function frozenLayout(fields: SampleField[], size: number, alignment: number): SampleLayout {
@@ -61,8 +62,8 @@ function tooManyFields(): Error {
 }
 
 /**
- * @param levels that may still come: a layout made by hand may contain itself
- * @param left fields that may still come, of all structs together
+ * @param levels levels still allowed, this one included: a layout made by hand may contain itself
+ * @param left number of fields still allowed, in all structs together
  */
 function checkedStruct(
   layout: SampleLayout<unknown>,
@@ -109,19 +110,19 @@ function checkedStruct(
 
 const FIELD_NAMES = ['name', 'kind', 'offset', 'size', 'layout', 'values', 'bitOffset'] as const;
 
-/** A field as it was given, its name checked. */
+/** A plain copy of a field, with its name checked. */
 export function plainField<Field extends { readonly name: string }>(
   field: Field,
   names: readonly (keyof Field & string)[],
 ): Field {
   const plain = plainProperties(field, names, 'ERR_PERF_INVALID_ARGUMENT', 'a field');
   if (typeof plain.name !== 'string' || plain.name === '') throw invalidLayout('a field needs a name');
-  // An object with this field would have it as its prototype.
+  // In an object, this field would set the prototype.
   if (plain.name === '__proto__') throw invalidLayout('no field can be named __proto__');
   return plain;
 }
 
-/** What a field takes, wherever it lies. */
+/** What a field needs, independent of its offset. Sizes are in bytes, `bitSize` in bits. */
 export interface Shape {
   readonly kind: SampleField['kind'];
   readonly size: number;
@@ -131,7 +132,7 @@ export interface Shape {
   readonly values?: Readonly<Record<string, number | bigint>>;
 }
 
-/** What a definition's kind takes. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
+/** The shape of a field with this kind. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
 export function shapeOf(name: string, kind: unknown): Shape {
   if (typeof kind === 'string') return valueShape({ name, kind });
   if (typeof kind !== 'object' || kind === null) throw unknownKind(name, kind);
@@ -149,7 +150,7 @@ export function shapeOf(name: string, kind: unknown): Shape {
   return valueShape({ name, kind: given.as ?? 'u32', values: given.enum });
 }
 
-/** Of a kind that is text, and of an enum in it. */
+/** The shape of a kind that is a string, and of an enum stored in such a kind. */
 function valueShape({
   name,
   kind,
@@ -183,14 +184,14 @@ function checkedValues(name: string, values: Readonly<Record<string, unknown>>, 
   return Object.freeze(plain) as Readonly<Record<string, number | bigint>>;
 }
 
-/** A layout inside another: where it ends must be known. */
+/** Checks a layout to be nested in another one: it must have a fixed length. */
 function nestable(name: string, layout: unknown): SampleLayout {
   const checked = checkedLayout(layout as SampleLayout);
   if (!isVariable(checked.fields)) return checked;
   throw invalidLayout(`field ${named(name)} has no fixed length, as its last field has none`);
 }
 
-/** Of a field of a layout: kind `struct` or `struct[N]`, and the layout beside it. */
+/** The shape of a field of kind `struct` or `struct[N]`, whose nested layout is checked. */
 function nestedShape({ name, kind }: SampleField, layout: SampleLayout): Shape {
   const match = typeof kind === 'string' ? /^struct(?:\[(\d{1,6})\])?$/.exec(kind) : null;
   if (match === null) {
@@ -243,7 +244,10 @@ export function isVariable(fields: readonly SampleField[]): boolean {
   return last !== undefined && lengthFieldOf(last) !== undefined;
 }
 
-/** Of a field whose length varies: the name of the field that has it, empty for the rest of the sample; `undefined` for others. */
+/**
+ * For a field of variable length: the name of the field that contains the length, or '' if the field takes the rest of
+ * the sample. `undefined` for other fields.
+ */
 function lengthFieldOf({ kind }: SampleField): string | undefined {
   return parsedKind(kind)?.lengthField;
 }
@@ -279,8 +283,8 @@ export function checkVariableField(fields: readonly SampleField[]): void {
 }
 
 /**
- * Bytes that a kind takes; 0 where its length varies.
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no kind
+ * Bytes of a field with this kind; 0 if its length varies.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown kind
  */
 export function checkedKindBytes(name: string, kind: unknown): number {
   return shapeOf(name, kind).size;

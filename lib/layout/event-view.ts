@@ -10,37 +10,38 @@ import { checkedUnion, isUnion, tagReader, type UnionLayout } from './union-layo
 import { type Lender, lenderOf } from './view-lender';
 
 /**
- * The fields of the record that the view stands on, read when they are asked for. A view is lent with its record: the same
- * object stands on the next one later.
+ * The fields of a record, read at each access. A view is valid as long as its record: the same object is used for the
+ * next record.
  */
 export type EventView<Values> = Values & {
-  /** All fields, yours to keep. */
+  /** A copy of all fields, valid as long as you keep it. */
   toObject(): Values;
-  /** What `JSON.stringify` writes: bigints as text, bytes as hexadecimal text, typed arrays as arrays. */
+  /** For `JSON.stringify`: bigints as text, bytes as hexadecimal text, other typed arrays as arrays. */
   toJSON(): unknown;
 };
 
-/** Lends the view of a record. */
+/** Makes views of records: call it with a record to get the record's view. */
 export interface EventViews<Values> {
   /**
-   * @returns `null` for a record that doesn't fit the layout: it is too short
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no record
+   * @returns the view of the record; `null` when the record is too short for the layout
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a value that is not a record
    */
   (record: RecordPayload): EventView<Values> | null;
   /**
-   * The views of a batch's records, or of other records, one by one; those that don't fit are left out, and counted.
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what has no records
+   * The views of many records, for example of a batch, one by one. Records that are too short are skipped and counted
+   * in {@link unfit}.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a value that can't be iterated
    */
   each(records: Iterable<RecordPayload>): IterableIterator<EventView<Values>>;
-  /** How many records didn't fit. */
+  /** Number of records that were too short so far. */
   readonly unfit: number;
-  /** Of a union: how many records had a type that is none of its cases. */
+  /** Number of records so far whose type is not a case of the union; 0 for other layouts. */
   readonly unknown: number;
 }
 
 /**
- * Views for a layout: a record in, an object out whose getters read the record in place. One object serves all records, so
- * take values out of it, or `toObject()`.
+ * Makes views for a layout: objects whose getters read a record in place. One object serves all records, so keep values
+ * or the result of `toObject()`, not the view.
  *
  * ```ts
  * const view = viewFor(program.builtin.layout);
@@ -50,7 +51,8 @@ export interface EventViews<Values> {
  *   else if (event.pid === 42) console.log(JSON.stringify(event));
  * });
  * ```
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no layout, and for fields named `toObject`, `toJSON` or `constructor`
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a value that is not a layout, and for fields named `toObject`,
+ *   `toJSON` or `constructor`
  */
 export function viewFor<Values>(layout: SampleLayout<Values> | UnionLayout<Values>): EventViews<Values> {
   if (isUnion(layout)) return unionViews(layout) as EventViews<Values>;
@@ -81,7 +83,7 @@ function* lentViews(records: Iterable<RecordPayload>, lend: Lend): IterableItera
   }
 }
 
-/** Names that a view has itself. */
+/** Names of the view's own members. */
 const OWN_NAMES: readonly string[] = ['toObject', 'toJSON', 'constructor'];
 
 function viewable(layout: SampleLayout): SampleLayout {
@@ -90,7 +92,7 @@ function viewable(layout: SampleLayout): SampleLayout {
   throw invalidLayout(`a view can't have a field ${taken.name}: rename it in the layout`);
 }
 
-/** A record of a union whose type is none of its cases: as it lies. */
+/** View of a record whose type is not a case of the union: its tag and a copy of its payload. */
 class UnknownView {
   readonly type = undefined;
   constructor(

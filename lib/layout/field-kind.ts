@@ -1,33 +1,37 @@
 import { PerfRingError } from '../errors';
 import { named, shown } from '../input/shown';
 
-/** Scalars that decode to a number; little-endian. */
+/** Little-endian scalars that decode to a number. */
 export type NumberKind = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
-/** Scalars in the network's byte order that decode to a number. */
+/** Scalars in network byte order that decode to a number. */
 export type BigEndianNumberKind = 'u16be' | 'i16be' | 'u32be' | 'i32be';
-/** Scalars of 8 bytes, which decode to a bigint. `ktime` is a time of the kernel's: nanoseconds of CLOCK_MONOTONIC. */
+/** Scalars of 8 bytes that decode to a bigint. `ktime` is the kernel's ktime_t: nanoseconds of CLOCK_MONOTONIC. */
 export type BigIntKind = 'u64' | 'i64' | 'u64be' | 'i64be' | 'ktime';
 /**
- * Values that decode to text: an address of 4 bytes (`10.0.0.1`), of 16 (`fe80::1`), of 6 (`02:42:ac:11:00:02`), each as it lies in
- * a packet, and a pointer (`0xffff888000000000`).
+ * Values that decode to text: addresses in the byte order of packets, `ipv4` with 4 bytes (`10.0.0.1`), `ipv6` with 16
+ * (`fe80::1`), `mac` with 6 (`02:42:ac:11:00:02`); and `ptr`, a pointer of 8 bytes (`0xffff888000000000`).
  */
 export type TextKind = 'ipv4' | 'ipv6' | 'mac' | 'ptr';
 
 /**
- * One value. Little-endian; `…be` is big-endian, the network's byte order. `bool` is one byte: false where it is 0, as C's
- * `_Bool`.
+ * One value. Little-endian; kinds that end with `be` are big-endian (network byte order). `bool` is one byte, like C's
+ * `_Bool`: 0 is false, other values are true.
  */
 export type ScalarKind = NumberKind | BigEndianNumberKind | BigIntKind | TextKind | 'bool';
 
-/** So many bits of an integer, as C's `unsigned low : 3`. Up to 32 bits decode to a number, those of `u64` and `i64` to a bigint. */
+/**
+ * A bitfield: `u32:3` is C's `unsigned low : 3`. Bitfields of `u64` and `i64` decode to a bigint, the others to a
+ * number.
+ */
 export type BitfieldKind = `${'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64'}:${number}`;
 
 /**
- * What a field holds: a scalar; `char[N]`, text in N bytes that ends at its first NUL, or at N; `bytes[N]`, N bytes as they
- * are; an array of N scalars such as `u32[4]`; `char[M][N]`, M texts of N bytes; or a bitfield such as `u32:3`.
+ * The kind of a field: a scalar; `char[N]`, UTF-8 text in N bytes, up to the first NUL; `bytes[N]`, N raw bytes; an
+ * array of N scalars such as `u32[4]`; `char[M][N]`, M texts of N bytes each; or a bitfield such as `u32:3`.
  *
- * The last field may be of variable length: `char[length]`, `bytes[length]` or `u64[length]` has as many elements as the
- * field named `length` says. With `[]` it takes the rest of the sample, the padding of the kernel included.
+ * The last field may have variable length: in `char[length]`, `bytes[length]` or `u64[length]`, the field named
+ * `length` contains the number of elements. With `[]` the field takes the rest of the sample, the kernel's padding
+ * included.
  */
 export type FieldKind =
   | ScalarKind
@@ -36,18 +40,21 @@ export type FieldKind =
   | `bytes[${string}]`
   | `${ScalarKind}[${string}]`;
 
-/** Integers that an enum can lie in. */
+/** Integer kinds that can store an enum. */
 export type EnumStorage = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64';
 
-/** An enum: an integer that decodes to its name, or to a number where it has none. */
+/** An enum: an integer that decodes to the name of its value, or to the number when the value has no name. */
 export interface EnumKind {
   /** Names and their numbers. */
   readonly enum: Readonly<Record<string, number | bigint>>;
-  /** The integer that holds it, an array of them or a bitfield: `u32` when not given. Raw bits are compared: -1 is 0xffffffff. */
+  /**
+   * The kind that stores it: an integer, an array of integers or a bitfield; `u32` by default. Values are compared as
+   * raw bits: -1 equals 0xffffffff.
+   */
   readonly as?: EnumStorage | `${EnumStorage}[${string}]` | BitfieldKind;
 }
 
-/** What an array of scalars decodes to, by the kind of its elements. */
+/** The types that arrays of scalars decode to, by the kind of their elements. */
 export interface ArrayValues {
   u8: Uint8Array;
   i8: Int8Array;
@@ -73,7 +80,7 @@ export interface ArrayValues {
   ptr: readonly string[];
 }
 
-/** The value of a field of that kind of text. */
+/** The value of a field whose kind is the string `Kind`. */
 export type KindValue<Kind extends string> = Kind extends BigIntKind | `${'u64' | 'i64'}:${number}`
   ? bigint
   : Kind extends 'bool'
@@ -118,28 +125,28 @@ export const SCALAR_SIZES: Readonly<Record<ScalarKind, number>> = {
 
 const ENUM_STORAGES: readonly string[] = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'u64', 'i64'];
 
-/** A record's size field has 16 bits: nothing longer could arrive. */
+/** Most bytes of a field: the size field of a record has 16 bits. */
 export const MOST_BYTES = 0xffff;
 
-/** A kind taken apart. */
+/** The parts of a kind. */
 export interface ParsedKind {
   /** A scalar, `char` or `bytes`. */
   readonly element: ScalarKind | 'char' | 'bytes';
   /** Bytes of an element; 1 for `char` and `bytes`. */
   readonly elementBytes: number;
-  /** Bytes that C aligns it to. */
+  /** Alignment in C, bytes. */
   readonly alignment: number;
-  /** How many elements; `undefined` for a single scalar, and where the length varies. */
+  /** Number of elements; `undefined` for a single scalar, and if the length varies. */
   readonly count: number | undefined;
-  /** Of `char[M][N]`: M. */
+  /** For `char[M][N]`: M. */
   readonly texts?: number;
-  /** Of a bitfield: its bits. */
+  /** For a bitfield: number of bits. */
   readonly bitSize?: number;
-  /** Of a field whose length varies: the field that has it; empty for the rest of the sample. */
+  /** For a field of variable length: name of the field that contains the length; '' for the rest of the sample. */
   readonly lengthField?: string;
 }
 
-/** `undefined` for what is no kind. */
+/** Parses a kind; returns `undefined` for an unknown one. */
 export function parsedKind(kind: string): ParsedKind | undefined {
   const [, element = '', brackets = '', bits] =
     /^([a-z\d]+)((?:\[\w*\]){0,2})(?::([1-9]\d?))?$/.exec(kind) ?? [];
@@ -167,12 +174,12 @@ export function parsedKind(kind: string): ParsedKind | undefined {
   return count * elementBytes > MOST_BYTES ? undefined : { ...scalar, count };
 }
 
-/** Bytes that a parsed kind takes, without what varies. */
+/** Bytes of a field with this kind; 0 if its length varies. */
 export function bytesOf({ count, elementBytes, texts = 1, lengthField }: ParsedKind): number {
   return lengthField !== undefined ? 0 : elementBytes * (count ?? 1) * texts;
 }
 
-/** Addresses are arrays of bytes to C, but an address of 4 bytes is a word. */
+/** In C, MAC and IPv6 addresses are arrays of bytes, and an IPv4 address is a 4-byte integer. */
 function alignmentOf(element: string, bytes: number): number {
   return element === 'mac' || element === 'ipv6' ? 1 : bytes;
 }
@@ -188,7 +195,7 @@ function bitfield(element: string, bitSize: number): ParsedKind | undefined {
   return { element: element as ScalarKind, elementBytes, alignment: elementBytes, count: undefined, bitSize };
 }
 
-/** Whether an enum can lie in such elements. */
+/** Whether this kind can store an enum. */
 export function holdsEnum({ element, texts }: ParsedKind): boolean {
   return texts === undefined && ENUM_STORAGES.includes(element);
 }

@@ -3,12 +3,12 @@ import { parsedKind, type ParsedKind, type ScalarKind } from './field-kind';
 import type { FieldValue, SampleField } from './sample-layout';
 import { ipv4Text, ipv6Text, macText, pointerText } from './text-values';
 
-/** Reads one value at an offset of a payload. */
+/** Reads one value at an offset of a payload, bytes. */
 export type Read<Value = FieldValue> = (payload: RecordPayload, offset: number) => Value;
 
 /**
- * The reader of a field that is no struct.
- * @param countAt how many elements a field has whose length varies; bytes for text
+ * Makes the reader of a field that is not a struct.
+ * @param countAt for a field of variable length: returns its number of elements (bytes, for text)
  */
 export function valueReader(field: SampleField, countAt?: (payload: RecordPayload) => number): Read {
   const parsed = parsedKind(field.kind) as ParsedKind;
@@ -70,10 +70,10 @@ function bigEndian64(payload: RecordPayload, at: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-/** More numbers than these are looked up in a map, which takes 7 ns in place of 1. */
+/** Enums whose values are all below this limit are looked up in an array (1 ns), others in a map (7 ns). */
 const MOST_IN_ARRAY = 4096;
 
-/** The reader of an enum, by the reader of its number; for fields that are none the reader itself. */
+/** Makes the reader of an enum from the reader of its number. For a field that is not an enum it returns `read`. */
 function named({ kind, values }: SampleField, read: Read): Read {
   if (values === undefined) return read;
   const { element, elementBytes, bitSize = elementBytes * 8 } = parsedKind(kind) as ParsedKind;
@@ -93,7 +93,7 @@ function named({ kind, values }: SampleField, read: Read): Read {
   };
 }
 
-/** By raw bits: compilers write -3 as 4294967293, and the other way round. The first of two names counts. */
+/** Names by raw bits, because compilers may write -3 as 4294967293. Of two names for one value, the first is used. */
 function namesByBits(
   values: Readonly<Record<string, number | bigint>>,
   bitSize: number,
@@ -134,7 +134,7 @@ function bitfieldReader({ element, bitSize = 0 }: ParsedKind, bitOffset: number,
   };
 }
 
-/** The first bytes of a bitfield, at most 4 of them. */
+/** Reads the first bytes of a bitfield, at most 4, as one word. */
 function wordReader(bytes: number): Read<number> {
   if (bytes === 1) return (payload, at) => payload.u8(at);
   if (bytes === 2) return (payload, at) => payload.u16(at);
@@ -148,7 +148,7 @@ function copyAt(payload: RecordPayload, at: number, size: number): Uint8Array {
   return bytes;
 }
 
-/** Typed arrays are in the byte order of the machine, which is little-endian wherever perfring runs. */
+/** Typed arrays have the machine's byte order, which is little-endian on all machines that perfring supports. */
 const TYPED_ARRAYS: Readonly<Partial<Record<string, new (buffer: ArrayBufferLike) => FieldValue & object>>> =
   {
     u8: Uint8Array,

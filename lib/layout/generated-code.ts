@@ -2,9 +2,9 @@ import type { Read } from './field-reader';
 import type { SampleField } from './sample-layout';
 
 /**
- * Runs code made from a string, with the given names in scope. Names of fields get into such code only as string literals, and
- * numbers only as numbers.
- * @returns `undefined` where code from strings is forbidden, or the code is too large
+ * Runs code made from a string, with the given names in scope. For safety, callers write field names into the code only
+ * as string literals, and numbers only as numeric literals.
+ * @returns the code's result; `undefined` where code from strings is forbidden or the code is too large
  */
 export function madeFromString<Result>(
   code: string,
@@ -17,15 +17,15 @@ export function madeFromString<Result>(
   }
 }
 
-/** Kinds that a method of the payload reads. */
+/** Kinds with a method of the same name in RecordPayload. */
 const METHODS: readonly string[] = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'f64', 'u64', 'i64'];
 
 /**
- * An expression that reads a field.
- * @param payload the name of the payload in the code
- * @param at an expression for where the field lies
- * @param readers gets the reader of the field, if it needs one; `read` in the code
- * @param reader makes it
+ * Makes an expression that reads a field.
+ * @param payload name of the payload in the code
+ * @param at expression for the offset of the field
+ * @param readers the field's reader is added to it, if the expression needs one; the code calls it `read`
+ * @param reader makes the field's reader
  */
 export function readCode(
   { kind, size, values }: SampleField,

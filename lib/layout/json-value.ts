@@ -1,6 +1,6 @@
 import type { FieldValue } from './sample-layout';
 
-/** A value as `JSON.stringify` can write it: bigints as text, bytes as hexadecimal text, other typed arrays as arrays. */
+/** Converts a value for `JSON.stringify`: bigints to text, bytes to hexadecimal text, other typed arrays to arrays. */
 export function jsonValue(value: FieldValue): unknown {
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object') return value;

@@ -7,16 +7,18 @@ import { extentOf, type StructValues, structReader, tooShort } from './struct-re
 import { checkedUnion, isUnion, tagReader, type UnionLayout } from './union-layout';
 
 /**
- * A decoder for a layout: a record in, a fresh object out, its fields in the layout's order. 64-bit integers become
- * bigints, `char[N]` strings, `bytes[N]` and arrays of scalars typed arrays of copies, enums their names, structs objects.
+ * Makes a decoder for a layout: a function that takes a record and returns a new object, with the fields in the
+ * layout's order. 64-bit integers become bigints, `char[N]` strings, `bytes[N]` and arrays of numbers typed arrays
+ * (copies), enums their names, structs objects.
  *
  * ```ts
  * const decode = decoderFor(program.builtin.layout);
  * reader.drain((record) => console.log(decode(record).comm));
  * ```
- * @returns a function that takes what {@link PerfMapReader} lends, or a copy of it, and throws PerfRingError
- *   ERR_PERF_OUT_OF_RANGE for a payload in which a field would not be whole, ERR_PERF_INVALID_ARGUMENT for what is no record
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what is no layout
+ * @returns a function that takes a record of a {@link PerfMapReader}, lent or copied, and throws PerfRingError
+ *   ERR_PERF_OUT_OF_RANGE for a payload that is too short for the fields, ERR_PERF_INVALID_ARGUMENT for a value that is
+ *   not a record
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a value that is not a layout
  */
 export function decoderFor<Values>(
   layout: SampleLayout<Values> | UnionLayout<Values>,

@@ -16,14 +16,14 @@ import {
 import type { ArrayValues, EnumKind, FieldKind, KindValue, ScalarKind } from './field-kind';
 import { invalidLayout } from './field-kind';
 
-/** What a field can be defined as: a kind, an enum, a layout (a nested struct), or an array of structs. */
+/** The type of a field in a definition: a kind, an enum, a layout (a nested struct), or an array of structs. */
 export type FieldType =
   | FieldKind
   | EnumKind
   | SampleLayout<unknown>
   | readonly [SampleLayout<unknown>, number];
 
-/** The value of a field so defined, once decoded. */
+/** The decoded value of a field with the type `Kind`. */
 export type ValueOf<Kind> = Kind extends string
   ? KindValue<Kind>
   : Kind extends EnumKind
@@ -34,14 +34,14 @@ export type ValueOf<Kind> = Kind extends string
         ? readonly Values[]
         : never;
 
-/** The value of an enum: a name, or the number where it has none. */
+/** The decoded value of an enum: its name, or the number when the value has no name. */
 export type EnumValue<Kind extends EnumKind> = Kind extends { readonly as: `${string}[${string}]` }
   ? readonly (keyof Kind['enum'] | number)[]
   : Kind extends { readonly as: `${'u64' | 'i64'}${string}` }
     ? keyof Kind['enum'] | bigint
     : keyof Kind['enum'] | number;
 
-/** Whatever a field can hold, once decoded. */
+/** Any decoded value of a field. */
 export type FieldValue =
   | number
   | bigint
@@ -51,71 +51,73 @@ export type FieldValue =
   | { readonly [name: string]: FieldValue }
   | readonly FieldValue[];
 
-/** Where a field of a layout lies. */
+/** A field of a layout. */
 export interface SampleField {
   readonly name: string;
-  /** Of a nested struct `struct`, of an array of N of them `struct[N]`, of an enum the integer that holds it. */
+  /** `struct` for a nested struct, `struct[N]` for an array of N structs; for an enum, the kind that stores it. */
   readonly kind: FieldKind | 'struct' | `struct[${number}]`;
-  /** Bytes from the beginning of the payload, or of the struct that the field is in. */
+  /** Offset from the start of the payload, or of the struct that contains the field, bytes. */
   readonly offset: number;
-  /** Bytes, of all elements together; 0 where the length varies. */
+  /** Bytes of all elements together; 0 if the length varies. */
   readonly size: number;
-  /** Of a nested struct: its layout. */
+  /** For a nested struct: its layout. */
   readonly layout?: SampleLayout;
-  /** Of an enum: its names and their numbers. */
+  /** For an enum: its names and their numbers. */
   readonly values?: Readonly<Record<string, number | bigint>>;
-  /** Of a bitfield: how many bits of its first byte, from the lowest on, belong to others. 0 to 7. */
+  /** For a bitfield: index of its lowest bit in its first byte, 0 to 7. */
   readonly bitOffset?: number;
 }
 
 declare const decoded: unique symbol;
 
 /**
- * How the payload of a sample is made up: plain, frozen data.
- * @typeParam Values what {@link decoderFor} makes of a sample
+ * Layout of a sample's payload: plain, frozen data.
+ * @typeParam Values type of the objects that {@link decoderFor} returns
  */
 export interface SampleLayout<Values = { readonly [name: string]: FieldValue }> {
   readonly fields: readonly SampleField[];
-  /** Bytes of a whole sample; without the last field where its length varies. The kernel pads what it delivers: more may come. */
+  /**
+   * Bytes of a sample, without a last field of variable length. Payloads may be longer, because the kernel pads them.
+   */
   readonly size: number;
-  /** Bytes: a struct of this layout inside another begins at a multiple of it. */
+  /** Alignment of a nested struct of this layout, bytes: it begins at a multiple of it. */
   readonly alignment: number;
-  /** For the compiler alone: it is never there. */
+  /** Exists for the compiler only; no object has this property. */
   readonly [decoded]?: Values;
 }
 
-/** A field to lay out: after the one before, as C aligns it, unless it has an `offset`. */
+/** Definition of a field. Without an `offset` it is placed after the field before it, aligned as in C. */
 export interface FieldDefinition {
   readonly name: string;
-  /** A layout nests a struct; `[layout, N]` is an array of N of them. */
+  /** A layout defines a nested struct, `[layout, N]` an array of N structs. */
   readonly kind: FieldType;
-  /** Bytes from the beginning. */
+  /** Offset from the start of the struct, bytes. */
   readonly offset?: number;
-  /** Of a bitfield with an offset: how many bits of the byte there come before it. */
+  /** For a bitfield with an offset: index of its lowest bit in the byte at that offset, 0 to 7; 0 by default. */
   readonly bitOffset?: number;
 }
 
-/** The values of fields so defined: `{ pid: number; comm: string }`. */
+/** The decoded values of these definitions: `{ pid: number; comm: string }`. */
 export type ValuesOf<Definitions> = Definitions extends readonly FieldDefinition[]
   ? { readonly [Field in Definitions[number] as Field['name']]: ValueOf<Field['kind']> }
   : { readonly [Name in keyof Definitions]: ValueOf<Definitions[Name]> };
 
-/** The values that a layout decodes to: `type Event = LayoutValues<typeof layout>`. */
+/** The type of the objects that a layout decodes to: `type Event = LayoutValues<typeof layout>`. */
 export type LayoutValues<Layout> = Layout extends SampleLayout<infer Values> ? Values : never;
 
 /**
- * Lays fields out as a C compiler lays out a struct: each at its natural alignment, the whole a multiple of the
- * greatest. Fields are given by name and kind, in order, or as a list; in a list a field may have an `offset`, where it may overlap
- * others, like a member of a union.
+ * Lays fields out like the members of a C struct: each at its natural alignment; the size of the struct is a multiple
+ * of the greatest alignment. Pass the fields in order, as an object of names and kinds or as a list. In a list, a field
+ * may have an `offset`, and may then overlap other fields, like a member of a union.
  *
  * ```ts
  * const address = defineLayout({ ip: 'ipv4', port: 'u16be' });
  * const layout = defineLayout({ time: 'u64', kind: { enum: { EXEC: 1, EXIT: 2 } }, comm: 'char[16]', peer: address });
  * decoderFor(layout)(record).peer.port; // a number
  * ```
- * @param size bytes of the whole sample, when it is another than that of the struct
- * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for no field, a name that is empty or there twice, an unknown
- *   kind, an offset that is no whole number, or a size that cuts a field off
+ * @param size bytes of the whole sample; by default the size of the struct
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for definitions without fields, a name that is empty or occurs twice,
+ *   an unknown kind, an offset that is not an integer of 0 or more, or a size that is too small for the fields
  */
 export function defineLayout<
   const Definitions extends readonly FieldDefinition[] | { readonly [name: string]: FieldType },
@@ -124,7 +126,7 @@ export function defineLayout<
   if (given.length === 0) throw invalidLayout('a layout needs at least one field');
   const fields: SampleField[] = [];
   const names = new Set<string>();
-  /** Where the next field may begin, in bits. */
+  /** End of the fields so far, in bits. */
   let end = 0;
   let greatestAlignment = 1;
   for (const definition of given) {
@@ -140,7 +142,7 @@ export function defineLayout<
   }
   checkVariableField(fields);
   const endBytes = Math.ceil(end / 8);
-  // A struct ends with padding, but not before a last field whose length varies.
+  // A struct ends with padding, unless its last field has variable length.
   const structSize = isVariable(fields) ? endBytes : roundUp(endBytes, greatestAlignment);
   if (size !== undefined && (!isByteCount(size) || size < endBytes)) {
     throw invalidLayout(`a layout whose fields end at byte ${endBytes} cannot have size ${shown(size)}`);
@@ -148,21 +150,21 @@ export function defineLayout<
   return frozenLayout(fields, size ?? structSize, greatestAlignment) as SampleLayout<ValuesOf<Definitions>>;
 }
 
-/** A list as it is, or the members of an object. */
+/** The definitions as a list: of a list a copy, of an object its members. */
 function definitionsOf(definitions: object): FieldDefinition[] {
   if (typeof definitions !== 'object' || definitions === null || isList(definitions, 'definitions')) {
     return plainList(definitions as FieldDefinition[], 'definitions', MOST_FIELDS);
   }
   const members = plainCopy(definitions, 'definitions', 'ERR_PERF_INVALID_ARGUMENT');
   return Object.entries(members).map(([name, kind]) => {
-    // JavaScript would move it before the others.
+    // JavaScript would move it before the other members.
     if (/^\d+$/.test(name))
       throw invalidLayout(`field ${named(name)} is a number: give the fields as a list`);
     return { name, kind };
   });
 }
 
-/** The bit at which a field begins. @param end where those before end, in bits */
+/** First bit of a field, from the start of the struct. @param end end of the fields before it, in bits */
 function beginningOf({ name, offset, bitOffset }: FieldDefinition, shape: Shape, end: number): number {
   if (offset !== undefined && !isByteCount(offset)) {
     throw invalidLayout(
@@ -177,12 +179,12 @@ function beginningOf({ name, offset, bitOffset }: FieldDefinition, shape: Shape,
   }
   if (offset !== undefined) return offset * 8 + (bitOffset ?? 0);
   if (bitSize === undefined) return roundUp(Math.ceil(end / 8), alignment) * 8;
-  // As the System V ABI has it: a bitfield never straddles two units of its type.
+  // System V ABI: a bitfield never spans two storage units of its type.
   const isWhole = (end % (alignment * 8)) + bitSize <= alignment * 8;
   return isWhole ? end : roundUp(end, alignment * 8);
 }
 
-/** The field of that name, or `undefined`. */
+/** The field with this name, or `undefined`. */
 export function fieldNamed(layout: SampleLayout<unknown>, name: string): SampleField | undefined {
   return layout.fields.find((field) => field.name === name);
 }

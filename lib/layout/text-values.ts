@@ -1,6 +1,6 @@
 import type { RecordPayload } from '../records/record';
 
-/** `10.0.0.1`, of 4 bytes as they lie in a packet. */
+/** `10.0.0.1`, from 4 bytes in the byte order of packets. */
 export function ipv4Text(payload: RecordPayload, at: number): string {
   const word = payload.u32(at);
   return `${word & 0xff}.${(word >>> 8) & 0xff}.${(word >>> 16) & 0xff}.${word >>> 24}`;
@@ -24,7 +24,7 @@ export function pointerText(payload: RecordPayload, at: number): string {
   return high === 0 ? `0x${low}` : `0x${high.toString(16)}${low.padStart(8, '0')}`;
 }
 
-/** `fe80::1`, and `::ffff:10.0.0.1` for an IPv4 address in it: as RFC 5952 has it. */
+/** `fe80::1`, or `::ffff:10.0.0.1` for an IPv4-mapped address, in the text form of RFC 5952. */
 export function ipv6Text(payload: RecordPayload, at: number): string {
   const groups: number[] = [];
   for (let index = 0; index < 16; index += 2) {
@@ -37,7 +37,7 @@ export function ipv6Text(payload: RecordPayload, at: number): string {
   return to - from < 2 ? hex(groups) : `${hex(groups.slice(0, from))}::${hex(groups.slice(to))}`;
 }
 
-/** The first of the longest runs of zeros: from, to. */
+/** First and end index of the longest run of zeros; of several, the first one. */
 function longestZeros(groups: readonly number[]): readonly [number, number] {
   let longest: readonly [number, number] = [0, 0];
   let from = 0;

@@ -6,17 +6,17 @@ import { type EnumStorage, holdsEnum, invalidLayout, parsedKind, SCALAR_SIZES } 
 import { valueReader } from './field-reader';
 import type { LayoutValues, SampleLayout } from './sample-layout';
 
-/** Where samples of several types say which they are. */
+/** The number that tells the type of a sample: its kind and its place, the same in all samples. */
 export interface UnionTag {
   readonly kind: EnumStorage;
-  /** Bytes from the beginning of the payload. */
+  /** Offset from the start of the payload, bytes. */
   readonly offset: number;
 }
 
-/** A type that a sample can have. */
+/** One type of samples. */
 export interface UnionCase {
   readonly name: string;
-  /** What the tag is. */
+  /** Value of the tag in samples of this type. */
   readonly value: number | bigint;
   readonly layout: SampleLayout;
 }
@@ -24,29 +24,30 @@ export interface UnionCase {
 declare const decoded: unique symbol;
 
 /**
- * Samples of several types in one stream, told apart by a number that all have at the same place: plain, frozen data.
- * @typeParam Values what {@link decoderFor} makes of a sample
+ * Layout of a stream with several types of samples. A number at the same place in each sample tells its type. Plain,
+ * frozen data.
+ * @typeParam Values type of the objects that {@link decoderFor} returns
  */
 export interface UnionLayout<Values> {
   readonly tag: UnionTag;
   readonly cases: readonly UnionCase[];
-  /** For the compiler alone: it is never there. */
+  /** Exists for the compiler only; no object has this property. */
   readonly [decoded]?: Values;
 }
 
-/** A sample whose type is none of a union's cases: as it lies, as the kernel padded it. */
+/** A sample whose type is not a case of the union: its tag, and a copy of its payload with the kernel's padding. */
 export interface UnknownEvent {
   readonly type: undefined;
   readonly tag: number | bigint;
   readonly bytes: Uint8Array;
 }
 
-/** The types of a union, by name. */
+/** The cases of a union, by the name of the type. */
 export interface UnionCases {
   readonly [name: string]: { readonly value: number | bigint; readonly layout: SampleLayout<unknown> };
 }
 
-/** What samples of a union decode to: their fields, and the name of their type in `type`. */
+/** The decoded values of a union's samples: their fields, and the name of their type in `type`. */
 export type UnionValues<Cases extends UnionCases> =
   | {
       [Name in keyof Cases]: { readonly type: Name } & Omit<LayoutValues<Cases[Name]['layout']>, 'type'>;
@@ -54,8 +55,9 @@ export type UnionValues<Cases extends UnionCases> =
   | UnknownEvent;
 
 /**
- * Several layouts in one stream. Decoded samples and views have the name of their type in `type`, so `switch` tells them apart;
- * a sample of an unknown type has `type` undefined, and its bytes.
+ * Combines several layouts for a stream with several types of samples. Decoded samples and views have the name of their
+ * type in `type`, for use in a `switch`. For a sample of an unknown type, `type` is undefined, and `tag` and `bytes`
+ * are given.
  *
  * ```ts
  * const union = defineUnion(
@@ -96,7 +98,7 @@ export function isUnion(layout: unknown): layout is UnionLayout<unknown> {
 const MOST_CASES = 65_536;
 
 /**
- * A union, checked as if it came from another thread.
+ * Checks a union that may come from a file or another thread, and returns a frozen copy.
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT
  */
 export function checkedUnion(union: UnionLayout<unknown>): UnionLayout<unknown> {
@@ -127,19 +129,19 @@ export function checkedUnion(union: UnionLayout<unknown>): UnionLayout<unknown> 
   return Object.freeze({ tag: Object.freeze({ kind, offset }), cases: Object.freeze(cases) });
 }
 
-/** By raw bits, as enums are: a number, or a bigint for a tag of 8 bytes. */
+/** A tag's value as raw bits, like those of enums: a number, or a bigint for a tag of 8 bytes. */
 function tagBits(value: number | bigint, bytes: number): number | bigint {
   const bits = BigInt.asUintN(bytes * 8, BigInt(value));
   return bytes === 8 ? bits : Number(bits);
 }
 
-/** Reads the tag of a sample, as raw bits; `undefined` when the sample is too short for it. */
+/** Makes a function that reads a sample's tag as raw bits; it returns `undefined` when the sample is too short. */
 export function tagReader({
   tag,
 }: UnionLayout<unknown>): (record: RecordPayload) => number | bigint | undefined {
   const { kind, offset } = tag;
   const size = SCALAR_SIZES[kind];
-  // As unsigned: -1 is 0xffffffff, as in the cases.
+  // Read as unsigned, like the values of the cases: -1 is 0xffffffff.
   const unsigned = kind.replace('i', 'u') as EnumStorage;
   const read = valueReader({ name: 'type', kind: unsigned, offset, size });
   return (record) => (record.size < offset + size ? undefined : (read(record, offset) as number | bigint));

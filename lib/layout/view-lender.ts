@@ -14,26 +14,26 @@ import {
   structReader,
 } from './struct-reader';
 
-/** Lends the one view of a layout. */
+/** Moves the single view of a layout from record to record. */
 export interface Lender {
-  /** The view of a record; `null` for one that doesn't fit. */
+  /** The view of the record; `null` when the record is too short. */
   lend(record: RecordPayload): unknown;
-  /** How many didn't. */
+  /** Number of records that were too short so far. */
   unfit(): number;
 }
 
-/** What a lender and its view do by functions. */
+/** Functions that a lender and its view call. */
 interface ViewParts {
   toObject(record: RecordPayload): StructValues;
   toJSON(record: RecordPayload): unknown;
   inspect(record: RecordPayload, options: InspectOptions): string;
-  /** Bytes that the fields take. */
+  /** Least payload length that has all fields, bytes. */
   extent(record: RecordPayload): number;
-  /** Throws for what is no record. */
+  /** Throws the error for a value that is not a record. */
   refuse(record: unknown): never;
 }
 
-/** @param type what the view's `type` is, in place of a field's: of a case of a union */
+/** @param type for a case of a union: the value of the view's `type`, which replaces a field of this name */
 export function lenderOf(layout: SampleLayout, type?: string): Lender {
   const read = structReader(layout);
   const toObject = (record: RecordPayload): StructValues =>
@@ -50,12 +50,12 @@ export function lenderOf(layout: SampleLayout, type?: string): Lender {
   return generatedLender(layout, parts, type) ?? plainLender(layout, parts, type);
 }
 
-/** Longer code takes longer to make than it saves. */
+/** Most fields in generated code: making longer code costs more time than it saves. */
 const MOST_GENERATED = 256;
 
 /**
- * A class of its own for the layout, whose getters have their offsets as constants: 1 ns for a u32. It is made from a string.
- * @returns `undefined` where that is forbidden
+ * Makes a class for this layout, in code made from a string. Offsets are constants in its getters: 1 ns for a u32.
+ * @returns `undefined` where code from strings is forbidden, or for too many fields
  */
 function generatedLender(
   layout: SampleLayout,
@@ -89,7 +89,7 @@ function generatedLender(
   );
   if (left < 0) return undefined;
   const end = isOfFixedSize(layout) ? String(Number(fixedBytes(layout))) : 'parts.extent(next)';
-  // No call on the way: V8 compiles this into a visitor, and would forget there what it knows of `next`.
+  // No call before `return`: V8 inlines this into the visitor, and after a call it would have to check `next` again.
   const code = `let record, unfit = 0; ${classes.join(' ')}
     const lend = (next) => {
       if (typeof next?.u8 !== 'function') parts.refuse(next);
@@ -101,12 +101,12 @@ function generatedLender(
   return madeFromString<Lender>(code, { parts, read: readers, inspected: inspect.custom });
 }
 
-/** What the getters of a view read. */
+/** The record that the getters of a view read. */
 interface Box {
   record: RecordPayload;
 }
 
-/** The same by closures: 2 to 3 ns for a u32. */
+/** The same with closures, where code can't be generated: 2 to 3 ns for a u32. */
 function plainLender(layout: SampleLayout, parts: ViewParts, type: string | undefined): Lender {
   const box: Box = { record: {} as RecordPayload };
   const methods = {
@@ -138,7 +138,7 @@ function addGetters<View extends object>(view: View, layout: SampleLayout, box: 
   return view;
 }
 
-/** @param at where the field lies in the payload */
+/** @param at offset of the field in the payload, bytes */
 function getterOf(field: SampleField, layout: SampleLayout, box: Box, at: number): () => FieldValue {
   const { kind, size, values } = field;
   if (kind === 'struct') {
