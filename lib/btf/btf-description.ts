@@ -6,8 +6,8 @@ const VARIABLE_LINKAGES: readonly BtfLinkage[] = ['static', 'global', 'extern'];
 const FUNCTION_LINKAGES: readonly BtfLinkage[] = ['static', 'global', 'extern'];
 
 /**
- * Describes the type that begins at a word; {@link btfTable} has checked that it is whole.
- * @param nameAt the name at an offset
+ * Describes the type that begins at the word `start`. {@link btfTable} has checked that the type is complete.
+ * @param nameAt returns the name at an offset of the names
  * @throws PerfRingError ERR_PERF_BTF_DAMAGED
  */
 export function describedType(
@@ -19,10 +19,10 @@ export function describedType(
   const info = word(1);
   const kind = BTF_KINDS[kindOf(info)] as BtfKind;
   const isFlagged = info >>> 31 === 1;
-  /** Of INT, ENUM, STRUCT, UNION, DATASEC and FLOAT the size; of others the type that they refer to. */
+  /** The size for INT, ENUM, ENUM64, STRUCT, UNION, DATASEC and FLOAT; for others, the id of the type they refer to. */
   const last = word(2);
   const name = nameAt(word(0));
-  /** What follows, part by part: `part(0)` is the index of its first word. */
+  /** Describes the parts after struct btf_type. `part` gets the index of a part's first word. */
   const parts = <Part>(partWords: number, part: (at: number) => Part): Part[] =>
     Array.from({ length: countOf(info) }, (_, index) => part(abi.BTF_TYPE_WORDS + index * partWords));
   switch (kind) {
@@ -39,7 +39,7 @@ export function describedType(
         members: parts(abi.BTF_MEMBER_WORDS, (at) => ({
           name: nameAt(word(at)),
           type: word(at + 1),
-          // With the flag the upper 8 bits are the size of a bitfield.
+          // With the flag, the upper 8 bits are the size of a bitfield.
           bitOffset: isFlagged ? word(at + 2) & 0xff_ffff : word(at + 2),
           bitSize: isFlagged ? word(at + 2) >>> 24 : 0,
         })),
@@ -79,7 +79,7 @@ export function describedType(
     case 'fwd':
       return { kind, name, isUnion: isFlagged };
     case 'func':
-      // The linkage of a function is where others have their count.
+      // A function has its linkage in the bits that are the count of parts in other types.
       return { kind, name, type: last, linkage: linkageOf(FUNCTION_LINKAGES, countOf(info)) };
     case 'var':
       return { kind, name, type: last, linkage: linkageOf(VARIABLE_LINKAGES, word(3)) };

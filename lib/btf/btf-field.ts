@@ -4,7 +4,7 @@ import type { Btf } from './btf';
 import { damaged } from './btf-table';
 import type { BtfMember, BtfType } from './btf-type';
 
-/** What the kernel's typedefs mean that their types don't say. */
+/** Kinds for typedefs of the kernel, whose underlying types do not tell their meaning. */
 const MEANINGS: Readonly<Record<string, ScalarKind>> = {
   __be16: 'u16be',
   __be32: 'u32be',
@@ -12,16 +12,16 @@ const MEANINGS: Readonly<Record<string, ScalarKind>> = {
   ktime_t: 'ktime',
 };
 
-/** Structs that hold one value. */
+/** Kinds for structs that hold one value. */
 const VALUE_STRUCTS: Readonly<Record<string, ScalarKind>> = { in6_addr: 'ipv6' };
 
 const LONGEST_CHAIN = 32;
 
-/** A type behind its typedefs and qualifiers. */
+/** A type without its typedefs and qualifiers. */
 interface Meant {
   readonly id: number;
   readonly type: BtfType;
-  /** What a typedef on the way means. */
+  /** Kind from {@link MEANINGS}, if one of the typedefs has one. */
   readonly meaning: ScalarKind | undefined;
 }
 
@@ -46,16 +46,16 @@ function meant(btf: Btf, id: number): Meant {
   throw damaged(`type ${id} refers to itself, or over more than ${LONGEST_CHAIN} others`);
 }
 
-/** Makes the kind of a struct, or with a count of an array of them. */
+/** Makes the kind of a struct, or, with a count, of an array of structs. */
 type StructKind = (id: number, count: number | undefined) => FieldType | undefined;
 
 /**
- * What a member of a struct is as a field.
- * @returns `undefined` for one that holds nothing
+ * Converts a member of a struct to the type of a layout's field.
+ * @returns `undefined` for a member without values, such as an empty struct
  */
 export function fieldTypeOf(btf: Btf, member: BtfMember, structKind: StructKind): FieldType | undefined {
   const { id, type, meaning } = meant(btf, member.type);
-  // Before Linux 4.20 a bitfield is an int of fewer bits than its bytes have.
+  // In BTF from before Linux 4.20, a bitfield is an int with fewer bits than its size.
   const bitSize = member.bitSize || (type.kind === 'int' && type.bits < type.size * 8 ? type.bits : 0);
   if (bitSize > 0) return bitfieldOf(type, bitSize);
   if (type.kind === 'array') return arrayOf(btf, id, structKind);
@@ -81,12 +81,15 @@ function singleOf(id: number, type: BtfType, structKind: StructKind): FieldType 
   }
 }
 
-/** clang has no encoding for `char`: it is known by its name. */
+/** clang does not set BTF_INT_CHAR for `char`, so its name is compared. */
 function isText(type: BtfType): boolean {
   return type.kind === 'int' && type.size === 1 && (type.isChar || type.name === 'char');
 }
 
-/** Of what is no struct and no array. @throws PerfRingError ERR_PERF_BTF_DAMAGED for what no member can be */
+/**
+ * The kind of a type that is not a struct or an array.
+ * @throws PerfRingError ERR_PERF_BTF_DAMAGED if no member can have it
+ */
 function scalarOf(type: BtfType): FieldKind | EnumKind | undefined {
   switch (type.kind) {
     case 'ptr':
@@ -113,7 +116,9 @@ function integerOf(size: number, isSigned: boolean): (EnumKind['as'] & ScalarKin
   return SIZES.includes(size) ? (`${isSigned ? 'i' : 'u'}${size * 8}` as 'u32') : undefined;
 }
 
-/** A plain integer where it has no names that can be trusted: compilers cut the values of an ENUM of 8 bytes. */
+/**
+ * The kind of an enum; a plain integer if it has no names, or is an ENUM of 8 bytes, whose values compilers truncate.
+ */
 function enumOf(
   type: BtfType & { kind: 'enum' | 'enum64' },
   as: NonNullable<EnumKind['as']>,
@@ -123,7 +128,7 @@ function enumOf(
   return { enum: Object.fromEntries(type.values.map(({ name, value }) => [name, value])), as };
 }
 
-/** Arrays of arrays become one, but for texts. */
+/** The kind of an array. Arrays of arrays become one array, except `char[M][N]`. */
 function arrayOf(btf: Btf, id: number, structKind: StructKind): FieldType | undefined {
   const counts: number[] = [];
   let element = meant(btf, id);
@@ -143,7 +148,7 @@ function arrayOf(btf: Btf, id: number, structKind: StructKind): FieldType | unde
     element.meaning ?? singleOf(element.id, type, (struct) => structKind(struct, count || undefined));
   if (type.kind === 'struct' || type.kind === 'union') {
     if (typeof single === 'string') return `${single as ScalarKind}[${length}]`;
-    // Structs of any number: as they lie.
+    // A variable number of structs becomes raw bytes.
     return count === 0 ? 'bytes[]' : single;
   }
   if (single === 'u8') return `bytes[${length}]`;
@@ -156,7 +161,7 @@ function arrayOf(btf: Btf, id: number, structKind: StructKind): FieldType | unde
   return `${single as ScalarKind}[${length}]`;
 }
 
-/** Whether a kind is of any length. */
+/** Whether a kind has variable length. */
 export function flexible(kind: FieldType): boolean {
   const text = typeof kind === 'string' ? kind : 'as' in kind ? (kind.as ?? '') : '';
   return /\[(?:[A-Za-z_]\w*)?\]$/.test(text);

@@ -13,31 +13,33 @@ import { damaged } from './btf-table';
 import type { BtfMember, BtfType } from './btf-type';
 import { fieldTypeOf, flexible } from './btf-field';
 
-/** What fields are, by name, where the types of the program don't say it: `{ daddr: 'ipv4', args: 'char[args_size]' }`. */
+/**
+ * Types of fields, by name, that replace those from the BTF: `{ daddr: 'ipv4', args: 'char[args_size]' }`.
+ */
 export interface LayoutHints {
   readonly [field: string]: FieldType;
 }
 
-/** How a tag in the source of a program begins that says what a member is: `btf_decl_tag("perfring:ipv4")`. */
+/** Prefix of the tags that set a member's kind in a program's source: `btf_decl_tag("perfring:ipv4")`. */
 const TAG_PREFIX = 'perfring:';
 
-/** Structs in structs: as deep as layouts go. */
+/** Most levels of nested structs, as in layouts. */
 const DEEPEST_NESTING = 32;
-/** All structs of a type together: no record has more bytes. */
+/** Most members of all structs of a type together: no record has more bytes. */
 const MOST_FIELDS = 65_536;
-/** Of all enums of a type together: each field has the names of its own. */
+/** Most values of all enums of a type together: each field has a copy of the names. */
 const MOST_ENUM_VALUES = 1_000_000;
 
-/** Of the fields that an error names. */
+/** Most field names in an error text. */
 const MOST_SHOWN = 30;
 
 type Struct = BtfType & { readonly kind: 'struct' | 'union' };
 
-/** Makes the layouts of one type and of those in it. */
+/** Makes the layout of one type and of the structs in it. */
 export class LayoutMaker {
   readonly #btf: Btf;
   readonly #hints: LayoutHints;
-  /** Of nested structs, by id. */
+  /** Layouts of nested structs, by id; `undefined` for a struct without fields. */
   readonly #layouts = new Map<number, SampleLayout | undefined>();
   readonly #usedHints = new Set<string>();
   #fields = 0;
@@ -49,8 +51,8 @@ export class LayoutMaker {
   }
 
   /**
-   * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN for what is no struct; ERR_PERF_BTF_DAMAGED; ERR_PERF_INVALID_ARGUMENT for hints
-   *   that don't fit, and for a struct that no record holds
+   * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN for a type that is not a struct or has no fields; ERR_PERF_BTF_DAMAGED;
+   *   ERR_PERF_INVALID_ARGUMENT for hints that don't fit, and for a struct that is too large for a record
    */
   layout(type: number): SampleLayout {
     const id = this.#btf.resolve(type);
@@ -73,7 +75,7 @@ export class LayoutMaker {
     return layoutOf(definitions, struct.size, true) ?? this.#refuseEmpty(struct);
   }
 
-  /** @throws PerfRingError as {@link layout} */
+  /** The type of a field that holds one value of `type`. @throws PerfRingError like {@link layout} */
   fieldType(type: number): FieldType {
     const member = { name: 'value', type, bitOffset: 0, bitSize: 0 };
     const kind = this.#kind(member, undefined, 0, false);
@@ -86,9 +88,9 @@ export class LayoutMaker {
   }
 
   /**
-   * The fields of a struct, those of anonymous structs in it among them, as C has them.
-   * @param from bits before the struct, of an anonymous one
-   * @param isTop the fields are those of the sample: the last may be of any length
+   * The fields of a struct, including those of anonymous structs in it, as in C.
+   * @param from for an anonymous struct: its offset in the named struct, bits
+   * @param isTop the fields belong to the sample itself: the last one may have variable length
    */
   #definitions(id: number, struct: Struct, from: number, depth: number, isTop: boolean): FieldDefinition[] {
     if (depth > DEEPEST_NESTING) throw damaged(`structs nest more than ${DEEPEST_NESTING} deep`);
@@ -115,7 +117,7 @@ export class LayoutMaker {
     });
   }
 
-  /** @returns `undefined` for a member that holds nothing */
+  /** The type of the field for a member. @returns `undefined` for a member without values */
   #kind(member: BtfMember, tag: FieldType | undefined, depth: number, isTop: boolean): FieldType | undefined {
     const hint = isTop && Object.hasOwn(this.#hints, member.name) ? this.#hints[member.name] : tag;
     if (hint !== undefined) {
@@ -142,7 +144,7 @@ export class LayoutMaker {
     return layout;
   }
 
-  /** A hint must take the bytes that the member has; one of variable length, no more. */
+  /** Checks that a hint has as many bytes as the member, or has variable length and the member is not a bitfield. */
   #checkedHint(member: BtfMember, hint: FieldType): FieldType {
     const bytes = checkedKindBytes(member.name, hint);
     const size = this.#btf.sizeOf(member.type);
@@ -165,7 +167,7 @@ function layoutOf(
   isTop: boolean,
 ): SampleLayout | undefined {
   const last = definitions.length - 1;
-  // C has arrays without a length also where others follow: they name a place and hold nothing.
+  // In C, an array without length may also come before other members: it names a place and has no values.
   const kept = definitions.filter(({ kind }, index) => !flexible(kind) || (isTop && index === last));
   const [first] = kept;
   if (first === undefined) return undefined;

@@ -3,30 +3,30 @@ import type { Btf } from './btf';
 import { damaged } from './btf-table';
 import type { BtfType } from './btf-type';
 
-/** A map as the source of a program defines it, in its section `.maps`. */
+/** A map as defined in the section `.maps` of a program's source. Fields that the source omits are undefined. */
 export interface BtfMap {
   readonly name: string;
   /** BPF_MAP_TYPE_*. */
   readonly type: number | undefined;
   readonly maxEntries: number | undefined;
-  /** Id of the type of its keys, where the source says it; of the CPUs or events of a ring it says none. */
+  /** Id of the type of its keys; usually undefined for ring buffers and perf event arrays. */
   readonly keyType: number | undefined;
-  /** Id of the type of its values; of a ring that of its events. */
+  /** Id of the type of its values; for ring buffers and perf event arrays, of its events. */
   readonly valueType: number | undefined;
 }
 
 const TRACER_PREFIX = 'gadget_tracer_';
 
-/** A type of events, and how it is known. */
+/** A type of events, and the map that they are written to. */
 export interface BtfEventType {
   /** Id of the struct. */
   readonly type: number;
   readonly name: string;
-  /** The map that the events go to; `undefined` where the source doesn't say it. */
+  /** Name of the map that the events are written to; `undefined` when the source does not tell. */
   readonly map: string | undefined;
 }
 
-/** The maps that an object defines. @throws PerfRingError ERR_PERF_BTF_DAMAGED */
+/** The maps defined in an object. @throws PerfRingError ERR_PERF_BTF_DAMAGED */
 export function mapsOf(btf: Btf): BtfMap[] {
   const variables = variablesOf(btf, (section) => section === '.maps');
   if (variables.length > MOST_VARIABLES) throw damaged(`it has ${variables.length} maps`);
@@ -47,10 +47,10 @@ export function mapsOf(btf: Btf): BtfMap[] {
   });
 }
 
-/** No object has so many maps or types of events; each costs a search. */
+/** Most maps or event types of an object, more than any real one has: each costs a search. */
 const MOST_VARIABLES = 1024;
 
-/** What libbpf's `__uint(name, 7)` makes: a pointer to an array of 7. */
+/** The number in libbpf's `__uint(name, 7)`, which defines a pointer to an array of 7 elements. */
 function numberOf(btf: Btf, type: number | undefined): number | undefined {
   const pointed = pointedBy(btf, type);
   const array = pointed === undefined ? undefined : btf.type(pointed);
@@ -62,7 +62,7 @@ function pointedBy(btf: Btf, type: number | undefined): number | undefined {
   return pointer?.kind === 'ptr' ? pointer.type : undefined;
 }
 
-/** A variable of an object. */
+/** A variable of an object: its name, the id of its type, and its section. */
 export interface BtfGlobal {
   readonly name: string;
   readonly type: number;
@@ -85,8 +85,9 @@ export function variablesOf(btf: Btf, isWanted: (section: string) => boolean): B
 }
 
 /**
- * The types of an object's events, by the three ways that sources name them: the value of a ring's map (cilium/ebpf), a variable
- * `gadget_tracer_NAME___MAP___TYPE` (Inspektor Gadget), and a pointer to a struct that nothing uses, named `unused…` (bpf2go).
+ * The types of an object's events. Sources name them in one of three ways: the value type of a ring buffer or perf
+ * event array (cilium/ebpf); a variable `gadget_tracer_NAME___MAP___TYPE` (Inspektor Gadget); an unused variable
+ * `unused…` that is a pointer to the struct (bpf2go).
  * @throws PerfRingError ERR_PERF_BTF_DAMAGED
  */
 export function eventTypesOf(btf: Btf): BtfEventType[] {

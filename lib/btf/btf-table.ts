@@ -1,7 +1,7 @@
 import * as abi from '../abi/btf';
 import { PerfRingError } from '../errors';
 
-/** Words that follow struct btf_type: so many, and so many for each of its `vlen` parts. By BTF_KIND_*. */
+/** Number of words after struct btf_type, by BTF_KIND_*: a fixed number, and a number for each of its `vlen` parts. */
 const FOLLOWING = new Map<number, readonly [fixed: number, each: number]>([
   [abi.BTF_KIND_INT, [1, 0]],
   [abi.BTF_KIND_PTR, [0, 0]],
@@ -24,29 +24,29 @@ const FOLLOWING = new Map<number, readonly [fixed: number, each: number]>([
   [abi.BTF_KIND_ENUM64, [0, abi.BTF_ENUM64_WORDS]],
 ]);
 
-/** The kind of a type, by its `info` word: BTF_KIND_*. */
+/** The kind of a type, from its `info` word: BTF_KIND_*. */
 export function kindOf(info: number): number {
   return (info >>> 24) & 0x1f;
 }
 
-/** How many members, values or parameters a type has, by its `info` word. */
+/** Number of members, values or parameters of a type, from its `info` word. */
 export function countOf(info: number): number {
   return info & 0xffff;
 }
 
-/** The two sections of BTF: types, and their names. */
+/** The two sections of BTF: types and names. */
 export interface BtfTable {
-  /** The type section, a word of 4 bytes each. */
+  /** The type section, as words of 4 bytes. */
   readonly words: Uint32Array;
-  /** Where in `words` each type begins. */
+  /** Index in `words` of the first word of each type. */
   readonly starts: Uint32Array;
   /** Names, each ended by a NUL. */
   readonly strings: Uint8Array;
 }
 
 /**
- * Checks the header and finds where the types begin, in one pass. No type reaches beyond the section after that.
- * @param bytes that nothing else changes later: they are not copied
+ * Checks the header, and finds the start of each type in one pass. It throws when a type reaches beyond the section.
+ * @param bytes are not copied: nothing may change them afterwards
  * @throws PerfRingError ERR_PERF_BTF_DAMAGED
  */
 export function btfTable(bytes: Uint8Array): BtfTable {
@@ -67,7 +67,7 @@ export function btfTable(bytes: Uint8Array): BtfTable {
   return { words, starts: startsOf(words), strings };
 }
 
-/** A view, or a copy where they are not aligned. */
+/** A view of the words, or a copy when they are not aligned. */
 function wordsOf(bytes: Uint8Array, from: number, count: number): Uint32Array {
   const { buffer, byteOffset } = bytes;
   const start = byteOffset + from;
@@ -75,7 +75,7 @@ function wordsOf(bytes: Uint8Array, from: number, count: number): Uint32Array {
   return new Uint32Array(new Uint8Array(new Uint8Array(buffer, start, count * 4)).buffer);
 }
 
-/** @returns bytes of the header */
+/** Checks the header. @returns its size, bytes */
 function checkHeader(view: DataView): number {
   if (view.byteLength < abi.BTF_HEADER_BYTES) {
     throw damaged(`it has ${view.byteLength} bytes, and its header alone ${abi.BTF_HEADER_BYTES}`);

@@ -2,39 +2,41 @@
 export interface BtfMember {
   /** Empty for an anonymous struct or union. */
   readonly name: string;
+  /** Id of its type. */
   readonly type: number;
-  /** Bits from the beginning of the struct. */
+  /** Offset from the start of the struct, bits. */
   readonly bitOffset: number;
-  /** Bits, of a bitfield; 0 for other members. */
+  /** Number of bits of a bitfield; 0 for other members. */
   readonly bitSize: number;
 }
 
-/** A name of an enum, and its number. */
+/** A name of an enum, and its value. */
 export interface BtfEnumValue {
   readonly name: string;
   readonly value: number | bigint;
 }
 
-/** A parameter of a function; one of type 0 without a name at the end is `...`. */
+/** A parameter of a function. A last parameter of type 0 without a name is `...`. */
 export interface BtfParameter {
   readonly name: string;
   readonly type: number;
 }
 
-/** Where a variable lies in its section. */
+/** Place of a variable in its section. */
 export interface BtfVariable {
+  /** Id of the variable's `var` type. */
   readonly type: number;
-  /** Bytes from the beginning of the section; 0 for all in an object file of clang's: see {@link Btf.parse}. */
+  /** Offset from the start of the section, bytes; 0 for all variables in an object file as compiled by clang. */
   readonly offset: number;
   readonly size: number;
 }
 
-/** How a variable or a function is linked. */
+/** Linkage of a variable or a function. */
 export type BtfLinkage = 'static' | 'global' | 'extern';
 
 /**
- * A type, as BTF has it; other types are named by their ids. Sizes are in bytes, offsets and sizes of bits in bits. Names are
- * empty where a type has none.
+ * A type in BTF. References to other types are ids. `size` is in bytes; `bits` and `bitOffset` are in bits. The name of
+ * an anonymous type is empty.
  * @see https://docs.kernel.org/bpf/btf.html
  */
 export type BtfType =
@@ -43,7 +45,7 @@ export type BtfType =
       readonly kind: 'int';
       readonly name: string;
       readonly size: number;
-      /** Bits that count, of `size` bytes. */
+      /** Number of bits used, of `size` bytes. */
       readonly bits: number;
       readonly bitOffset: number;
       readonly isSigned: boolean;
@@ -94,10 +96,10 @@ export type BtfType =
       readonly component: number;
     };
 
-/** What kind of type it is. */
+/** The kind of a type. */
 export type BtfKind = BtfType['kind'];
 
-/** By BTF_KIND_*. */
+/** The kinds, indexed by BTF_KIND_*. */
 export const BTF_KINDS: readonly BtfKind[] = [
   'void',
   'int',

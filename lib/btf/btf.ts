@@ -12,27 +12,27 @@ import { describedType } from './btf-description';
 import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type';
 import { elfSections, isElf } from './elf-sections';
 
-/** Where the kernel shows its types, and below it those of its modules. */
+/** Directory with the BTF of the kernel (`vmlinux`) and of its modules. */
 const KERNEL_BTF = '/sys/kernel/btf';
 
-/** Types with more parts than this are described once, and kept: no BTF makes that work a second time. */
+/** Types with more parts than this are described once and cached, since describing them again costs too much. */
 const MANY_PARTS = 64;
 
-/** A name is no longer: identifiers of the kernel's have at most 512 bytes. */
+/** Most bytes of a name: the kernel's identifiers have at most 512. */
 const LONGEST_NAME = 4096;
 
-/** Types that refer to types: the kernel's own limit of what it follows, MAX_RESOLVE_DEPTH. */
+/** Most types in a chain of references: the kernel's MAX_RESOLVE_DEPTH. */
 const LONGEST_CHAIN = 32;
 
 const POINTER_BYTES = 8;
 
-/** How {@link Btf.parse} reads. */
+/** Options of {@link Btf.parse}. */
 export interface BtfOptions {
-  /** What these types refer to, of split BTF: a module's types go on where the kernel's end. */
+  /** For split BTF, such as that of a kernel module: the BTF (the kernel's) that its types refer to. */
   readonly base?: Btf;
 }
 
-/** A tag that a program's source gave to a type or to a part of it. */
+/** A tag (`btf_decl_tag`) of a type, or of a member or parameter of it. */
 export interface BtfTag {
   readonly name: string;
   /** Index of the member or parameter; -1 for the type itself. */
@@ -40,8 +40,8 @@ export interface BtfTag {
 }
 
 /**
- * The types of a BPF object or of the kernel. Reading them is one pass over the type section; each type is described when it is
- * asked for.
+ * The types of a BPF object or of the kernel. Parsing makes one pass over the type section; a type is described when
+ * {@link type} is called.
  *
  * ```ts
  * const btf = Btf.ofKernel();
@@ -54,7 +54,7 @@ export class Btf {
   readonly #table: BtfTable;
   /** Id of the first type of this table. */
   readonly #firstId: number;
-  /** Where the names of this table begin. */
+  /** Offset of the first name of this table. */
   readonly #firstName: number;
   #tags: Map<number, BtfTag[]> | undefined;
   readonly #large = new Map<number, BtfType>();
@@ -67,7 +67,8 @@ export class Btf {
   }
 
   /**
-   * @param bytes an object file (`.bpf.o`), whose section .BTF is read, or BTF itself; they are copied
+   * Parses BTF.
+   * @param bytes an object file (`.bpf.o`), whose section .BTF is read, or BTF itself; the bytes are copied
    * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_OBJECT_DAMAGED for an object that is damaged or has no BTF;
    *   ERR_PERF_INVALID_ARGUMENT; ERR_PERF_INVALID_OPTION
    */
@@ -82,8 +83,10 @@ export class Btf {
   }
 
   /**
-   * The kernel's types, or with a name those of one of its modules as well. It is read anew each time: keep it.
-   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED where the kernel shows no types (CONFIG_DEBUG_INFO_BTF); else as {@link parse}
+   * The types of the kernel; with the name of a module, those of the kernel and the module. Each call reads them again,
+   * so keep the result.
+   * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when the kernel provides no BTF (it needs CONFIG_DEBUG_INFO_BTF) or
+   *   the module is not loaded; otherwise like {@link parse}
    */
   static ofKernel(module?: string): Btf {
     const kernel = new Btf(undefined, btfTable(kernelFile('vmlinux')));
@@ -98,13 +101,13 @@ export class Btf {
     return new Btf(kernel, btfTable(kernelFile(module)));
   }
 
-  /** How many types there are: their ids are below it, and 0 is `void`. Those of the base count. */
+  /** Number of types, including `void` (id 0) and the types of the base. Ids are 0 to typeCount - 1. */
   get typeCount(): number {
     return this.#firstId + this.#table.starts.length;
   }
 
   /**
-   * A type by its id.
+   * Describes the type with this id.
    * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN; ERR_PERF_BTF_DAMAGED when its name can't be read
    */
   type(id: number): BtfType {
@@ -120,8 +123,9 @@ export class Btf {
   }
 
   /**
-   * The id of the first type of that name, and of that kind if one is given; `undefined` when there is none. It compares the
-   * names of all types, which takes about a millisecond for the kernel's.
+   * The id of the first type with this name (and this kind, if given); `undefined` when there is none. It compares the
+   * names of all types, which takes about 1 ms for the kernel's types.
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown kind
    */
   find(name: string, kind?: BtfKind): number | undefined {
     checkString(name, 'name');
@@ -137,9 +141,9 @@ export class Btf {
   }
 
   /**
-   * The size of a type's values, in bytes: 8 for pointers.
-   * @throws PerfRingError ERR_PERF_BTF_DAMAGED for what has none (functions, `void`) and for types that contain themselves;
-   *   ERR_PERF_TYPE_UNKNOWN
+   * The size of a type's values, bytes: 8 for pointers.
+   * @throws PerfRingError ERR_PERF_BTF_DAMAGED for types without a size (functions, `void`) and for types that contain
+   *   themselves; ERR_PERF_TYPE_UNKNOWN
    */
   sizeOf(id: number): number {
     let count = 1;
@@ -162,8 +166,8 @@ export class Btf {
   }
 
   /**
-   * The id of the type that a typedef, a `const`, `volatile`, `restrict` or a type tag stands for; its own for others.
-   * @throws PerfRingError ERR_PERF_BTF_DAMAGED for a typedef of itself; ERR_PERF_TYPE_UNKNOWN
+   * The id of the type behind typedefs, `const`, `volatile`, `restrict` and type tags; `id` itself for other types.
+   * @throws PerfRingError ERR_PERF_BTF_DAMAGED for a typedef that refers to itself; ERR_PERF_TYPE_UNKNOWN
    */
   resolve(id: number): number {
     let current = id;
@@ -176,7 +180,7 @@ export class Btf {
   }
 
   /**
-   * What `btf_decl_tag` says of a type, and of its members.
+   * The tags (`btf_decl_tag`) of a type and of its members.
    * @throws PerfRingError ERR_PERF_BTF_DAMAGED
    */
   tagsOf(id: number): readonly BtfTag[] {
@@ -185,33 +189,35 @@ export class Btf {
   }
 
   /**
-   * The layout of a struct's values, for {@link decoderFor} and {@link viewFor}. Enums have names, members of anonymous structs are
-   * fields as in C, arrays of arrays become one, and `__be16`, `__be32`, `ktime_t` and `struct in6_addr` are what they mean. What else
-   * a member means is said in the program, by `__attribute__((btf_decl_tag("perfring:ipv4")))`, or by a hint.
+   * The layout of a struct, for {@link decoderFor} and {@link viewFor}. Enums decode to their names, members of
+   * anonymous structs become fields as in C, and arrays of arrays become one array. `__be16`, `__be32`, `__be64`,
+   * `ktime_t` and `struct in6_addr` get the kinds `u16be`, `u32be`, `u64be`, `ktime` and `ipv6`. Set the kind of other
+   * members in the program, with `__attribute__((btf_decl_tag("perfring:ipv4")))`, or with a hint.
    *
    * ```ts
    * const btf = Btf.parse(readFileSync('exec.bpf.o'));
    * const decode = decoderFor(btf.layout('event', { args: 'char[args_size]' }));
    * ```
-   * @param type name of a struct or of a typedef of one, or its id
-   * @param hints what fields are, by name; each takes the bytes that the member has, or is the last and of variable length
-   * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN; ERR_PERF_INVALID_ARGUMENT for hints that don't fit, and a struct that no record
-   *   holds; ERR_PERF_BTF_DAMAGED
+   * @param type name or id of a struct, a union or a typedef of one
+   * @param hints types of fields, by name; each has as many bytes as the member, or has variable length and is the last
+   * @throws PerfRingError ERR_PERF_TYPE_UNKNOWN; ERR_PERF_INVALID_ARGUMENT for hints that don't fit, and for a struct
+   *   that is too large for a record; ERR_PERF_BTF_DAMAGED
    */
   layout(type: string | number, hints: LayoutHints = {}): SampleLayout {
     return new LayoutMaker(this, hints).layout(typeof type === 'number' ? type : this.#structNamed(type));
   }
 
   /**
-   * What a value of a type is as a field of a layout: of a key or a value of a map, or of a global variable.
-   * @throws PerfRingError as {@link layout}
+   * The type of a layout's field that holds one value of this BTF type: for keys and values of maps, and global
+   * variables.
+   * @throws PerfRingError like {@link layout}
    */
   fieldType(type: number): FieldType {
     return new LayoutMaker(this, {}).fieldType(type);
   }
 
   /**
-   * The maps that an object defines, in its section `.maps`.
+   * The maps defined in the section `.maps` of an object.
    * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN
    */
   maps(): readonly BtfMap[] {
@@ -219,8 +225,8 @@ export class Btf {
   }
 
   /**
-   * The types of an object's events, by the ways that sources name them: `__type(value, struct event)` in the ring's map, a variable
-   * `gadget_tracer_NAME___MAP___TYPE`, and a pointer `const struct event *unused`.
+   * The types of an object's events. Sources name them in one of three ways: `__type(value, struct event)` in the ring
+   * buffer or perf event array; a variable `gadget_tracer_NAME___MAP___TYPE`; a pointer `const struct event *unused`.
    * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN
    */
   eventTypes(): readonly BtfEventType[] {
@@ -234,7 +240,7 @@ export class Btf {
     throw new PerfRingError('ERR_PERF_TYPE_UNKNOWN', `the BTF has no struct ${shown(name)}`);
   }
 
-  /** Which of the two BTFs a type is in. @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */
+  /** The BTF that contains the type: this one or its base. @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */
   #ownerOf(id: number): Btf {
     if (!Number.isInteger(id) || id < 1 || id >= this.typeCount) {
       throw new PerfRingError(
@@ -255,7 +261,7 @@ export class Btf {
     return Buffer.from(strings.buffer, strings.byteOffset + start, end - start).toString('utf8');
   }
 
-  /** @param name with its NUL @param kind BTF_KIND_*, or -1 for any */
+  /** Searches the types of this table only. @param name ends with a NUL @param kind BTF_KIND_*, or -1 for any */
   #findOwn(name: Buffer, kind: number): number | undefined {
     const { words, starts } = this.#table;
     const first = name[0];

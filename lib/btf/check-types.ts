@@ -3,13 +3,13 @@ import { damaged } from './btf-table';
 import type { BtfType } from './btf-type';
 
 /**
- * Describes every type once, so that readers that check less find nothing they trip over: names are there, ids are below the
- * number of types, and no type is a part of itself but by a pointer.
+ * Checks every type once, for readers that check less: names can be read, ids are below the number of types, and no
+ * type contains itself except through a pointer.
  * @throws PerfRingError ERR_PERF_BTF_DAMAGED
  */
 export function checkEveryType(btf: Btf): void {
   const count = btf.typeCount;
-  // Which types each one holds by value: in place, as members and elements.
+  // For each type, the types that it contains by value: members and elements.
   const held: number[][] = [[]];
   for (let id = 1; id < count; id++) {
     const type = btf.type(id);
@@ -21,7 +21,7 @@ export function checkEveryType(btf: Btf): void {
   checkNoneHoldsItself(held);
 }
 
-/** Every id in a type's description. */
+/** All ids in the description of a type. */
 function typesNamedBy(type: BtfType): number[] {
   switch (type.kind) {
     case 'array':
@@ -38,7 +38,7 @@ function typesNamedBy(type: BtfType): number[] {
   }
 }
 
-/** Also what a typedef or a qualifier stands for: whoever follows those in a circle never ends. */
+/** Includes the target of a typedef or a qualifier: following a cycle of these would never end. */
 function typesHeldBy(type: BtfType): number[] {
   switch (type.kind) {
     case 'ptr':
@@ -52,7 +52,7 @@ function typesHeldBy(type: BtfType): number[] {
   }
 }
 
-/** Without recursion: a chain may be as long as there are types. */
+/** Uses no recursion, because a chain may be as long as the number of types. */
 function checkNoneHoldsItself(held: readonly number[][]): void {
   const UNSEEN = 0;
   const OPEN = 1;

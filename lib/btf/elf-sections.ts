@@ -8,30 +8,30 @@ export interface ElfSection {
   readonly type: number;
   /** SHF_*, the lower 32 bits. */
   readonly flags: number;
-  /** Another section that it refers to: of a symbol table its strings. */
+  /** Index of a related section: for a symbol table, that of its strings. */
   readonly link: number;
-  /** What it holds, a view of the file; nothing for SHT_NOBITS. */
+  /** Contents, as a view of the file; empty for SHT_NOBITS and for compressed sections. */
   readonly bytes: Uint8Array;
-  /** Bytes in memory. */
+  /** sh_size, bytes: the size in memory. */
   readonly size: number;
 }
 
-/** A function that an object defines. */
+/** A function defined in an object. */
 export interface ElfFunction {
   readonly name: string;
-  /** Name of its section, as SEC() has it. */
+  /** Name of its section, as given by SEC(). */
   readonly section: string;
   readonly isGlobal: boolean;
 }
 
-/** Whether these bytes begin as an ELF file does. */
+/** Whether the bytes begin with the magic number of ELF. */
 export function isElf(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && viewOf(bytes).getUint32(0, true) === elf.ELF_MAGIC;
 }
 
 /**
  * The sections of a 64-bit little-endian ELF file, in the file's order.
- * @throws PerfRingError ERR_PERF_OBJECT_DAMAGED for what is none, and for sections that lie outside the file
+ * @throws PerfRingError ERR_PERF_OBJECT_DAMAGED for bytes that are not such a file, and for sections outside the file
  */
 export function elfSections(bytes: Uint8Array): ElfSection[] {
   checkHeader(bytes);
@@ -39,7 +39,7 @@ export function elfSections(bytes: Uint8Array): ElfSection[] {
   const start = offset64(view, elf.EHDR_SHOFF);
   if (start === 0) return [];
   const first = headerAt(view, start, 0);
-  // Large numbers are in the first section header.
+  // Numbers too large for the ELF header are in the first section header.
   const count = view.getUint16(elf.EHDR_SHNUM, true) || first.size;
   if (start + count * elf.SHDR_BYTES > bytes.length) {
     throw damaged(`${count} section headers at byte ${start} leave the file of ${bytes.length} bytes`);
@@ -128,20 +128,20 @@ function contents(bytes: Uint8Array, { type, flags, offset, size }: Header): Uin
   if (offset + size > bytes.length) {
     throw damaged(`a section of ${size} bytes at byte ${offset} leaves the file of ${bytes.length} bytes`);
   }
-  // Compilers compress debug sections only, which nobody reads here.
+  // Compilers compress debug sections only, which are not used here.
   if ((flags & elf.SHF_COMPRESSED) !== 0) return NOTHING;
   return bytes.subarray(offset, offset + size);
 }
 
-/** Exact below 2^53; anything above leaves every file. */
+/** Exact below 2^53; a greater offset is outside every file. */
 function offset64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
-/** Symbols have shorter names: so many long ones take no time. */
+/** Most bytes of a name: symbols have shorter ones, and the limit bounds the time for a hostile file. */
 const LONGEST_NAME = 4096;
 
-/** @param offset of the first character */
+/** @param offset offset of the first character in `strings` */
 function stringAt(strings: Uint8Array, offset: number): string {
   const end = strings.indexOf(0, offset);
   if (offset >= strings.length || end === -1) throw damaged(`a name at byte ${offset} does not end`);

@@ -4,23 +4,23 @@ import { Btf } from './btf';
 import { type BtfEventType, type BtfMap, variablesOf } from './btf-maps';
 import { elfFunctions, elfSections } from './elf-sections';
 
-/** A program of an object. */
+/** A BPF program in an object. */
 export interface ObjectProgram {
   readonly name: string;
-  /** What SEC() says: `tp/sched/sched_process_exec`. */
+  /** Name of its section, as given by SEC(): `tp/sched/sched_process_exec`. */
   readonly section: string;
 }
 
 /** A global variable of an object. */
 export interface ObjectGlobal {
   readonly name: string;
-  /** `.rodata` holds constants, which are set before the object is loaded. */
+  /** `.rodata`, `.data` or `.bss`, perhaps with a suffix. `.rodata` has constants, set before the object is loaded. */
   readonly section: string;
   /** Id of its type. */
   readonly type: number;
 }
 
-/** What a compiled BPF object holds. */
+/** Contents of a compiled BPF object. */
 export interface ObjectDescription {
   readonly btf: Btf;
   readonly programs: readonly ObjectProgram[];
@@ -30,13 +30,13 @@ export interface ObjectDescription {
 }
 
 /**
- * Reads what an object file holds, without the kernel and without libbpf.
+ * Reads the contents of an object file, without the kernel and without libbpf.
  *
  * ```ts
  * const { programs, maps } = describeObject(readFileSync('exec.bpf.o'));
  * console.log(programs.map(({ name, section }) => `${name} (${section})`), maps.map(({ name }) => name));
  * ```
- * @param bytes of a `.bpf.o` file that clang has compiled with -g
+ * @param bytes contents of a `.bpf.o` file that clang has compiled with -g; the bytes are copied
  * @throws PerfRingError ERR_PERF_OBJECT_DAMAGED; ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN; ERR_PERF_INVALID_ARGUMENT
  */
 export function describeObject(bytes: Uint8Array): ObjectDescription {
@@ -46,7 +46,7 @@ export function describeObject(bytes: Uint8Array): ObjectDescription {
   const functions = elfFunctions(elfSections(copy));
   return {
     btf,
-    // Functions in .text are those that programs call.
+    // Functions in .text are not programs: programs call them.
     programs: functions
       .filter(({ section, isGlobal }) => isGlobal && section !== '.text')
       .map(({ name, section }) => ({ name, section })),
