@@ -2,7 +2,7 @@ import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
-import { consumedBytesOf, type RecordSource } from '../records/record-source';
+import { consumedBytesOf, finishBatches, type RecordSource } from '../records/record-source';
 
 /** Most records read from one ring before the next ring is read. */
 const FAIR_SHARE = 16_384;
@@ -36,7 +36,12 @@ export class RingByRing implements RecordSource {
     this.#current = this.#start;
     this.#taken = 0;
     let found = 0;
-    for (const ring of this.rings) found += ring.beginBatch();
+    try {
+      for (const ring of this.rings) found += ring.beginBatch();
+    } catch (error) {
+      this.finishBatch();
+      throw error;
+    }
     return found;
   }
 
@@ -94,7 +99,7 @@ export class RingByRing implements RecordSource {
 
   finishBatch(): void {
     this.inBatch = false;
-    for (const ring of this.rings) ring.finishBatch();
+    finishBatches(this.rings);
   }
 
   endOfWriting(): void {}

@@ -241,8 +241,11 @@ export class RingReader {
    *   of a ring moved back meanwhile
    */
   finish(): void {
-    this.#order.finishBatch();
-    this.#takeNoFaults();
+    try {
+      this.#order.finishBatch();
+    } finally {
+      this.#takeNoFaults();
+    }
   }
 
   #takeNoFaults(): void {

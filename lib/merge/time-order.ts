@@ -1,12 +1,11 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { attemptAll } from '../input/attempt-all';
 import { shown } from '../input/shown';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT } from '../records/record-format';
 import type { LoopCounts } from '../records/record-ring';
-import { consumedBytesOf, type RecordSource } from '../records/record-source';
+import { consumedBytesOf, finishBatches, type RecordSource } from '../records/record-source';
 import type { ReadSide } from '../ring/read-side';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { biased, GREATEST_WORD, Lane } from './lane';
@@ -121,7 +120,7 @@ export class TimeOrder implements RecordSource {
       }
       this.#setFuture();
     } catch (error) {
-      for (const ring of this.#rings.slice(0, begun)) ring.finishBatch();
+      finishBatches(this.#rings.slice(0, begun));
       throw error;
     }
     this.inBatch = true;
@@ -133,7 +132,7 @@ export class TimeOrder implements RecordSource {
   finishBatch(): void {
     this.#checkBatch();
     this.inBatch = false;
-    attemptAll(this.#rings.map((ring) => () => ring.finishBatch()));
+    finishBatches(this.#rings);
   }
 
   visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {

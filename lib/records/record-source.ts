@@ -44,3 +44,16 @@ export function consumedBytesOf(rings: readonly RecordRing[]): number {
   for (const { counters } of rings) bytes += counters.consumedBytes;
   return bytes;
 }
+
+/** Finishes the batch of every ring, even when one of them throws, and then throws the first error. */
+export function finishBatches(rings: readonly RecordRing[]): void {
+  let failure: { readonly error: unknown } | undefined;
+  for (const ring of rings) {
+    try {
+      ring.finishBatch();
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure !== undefined) throw failure.error;
+}
