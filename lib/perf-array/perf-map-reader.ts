@@ -26,7 +26,7 @@ import { Waker } from './waker';
 const BATCH_TIMEOUT_MILLISECONDS = 30_000;
 
 /**
- * Layer 4: one ring per CPU on one perf event array, read as one stream.
+ * One ring per CPU on one perf event array, read as one stream.
  *
  * Read it by `for await (const batch of reader)`, by {@link readable}, by {@link read}, or synchronously by
  * {@link drain}; one at a time. When the reader is too slow, the kernel counts losses; the memory of this process does

@@ -1,6 +1,6 @@
 import type { PerfRing } from '../ring/perf-ring';
 
-/** Layer 2: memory that holds a ring, written by the kernel or by a program. */
+/** Memory that holds a ring, written by the kernel or by a program. */
 export interface RingStorage extends Disposable {
   /** The ring in this memory. It is closed with the storage. */
   readonly ring: PerfRing;

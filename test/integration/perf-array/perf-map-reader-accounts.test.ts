@@ -469,7 +469,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(taken).toBeGreaterThan(0);
   });
 
-  it('count samples past the 64 KiB law apart, and what is written after them is read', async () => {
+  it('count samples above 64 KiB apart, and what is written after them is read', async () => {
     const [cpu = 0] = CPUS;
     using scene = new ReaderScene({ bufferBytes: 256 * PAGE, wakeup: 'manual' }, { sizes: [70_000] });
     const { producer, reader } = scene;
@@ -490,7 +490,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     });
   });
 
-  it('survive whatever samples past the 64 KiB law leave of a ring', async () => {
+  it('survive whatever samples above 64 KiB leave of a ring', async () => {
     const [cpu = 0] = CPUS;
     // The u16 of the header wraps to anything, 0 and 8 among it.
     const sizes = [65_517, 65_520, 65_524, 65_528, 65_532, 66_000, 81_000, 100_000, 120_000];

@@ -233,7 +233,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     }
   });
 
-  it('tells of samples past the 64 KiB law', () => {
+  it('tells of samples above 64 KiB', () => {
     const told: unknown[] = [];
     const listen = (message: unknown): void => {
       const { kind, cpu } = message as Record<string, unknown>;

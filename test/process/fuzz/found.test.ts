@@ -184,7 +184,7 @@ describe('findings of the fuzzer of bytes', () => {
 
   it('the time of a skipped sample does not make another one late', () => {
     const fixture = timedRing({ cpu: 0 });
-    // All that the 64 KiB law leaves of it: a header and a time.
+    // What is left of it when its size is cut to 16 bits: a header and a time.
     fixture.publish(recordBytes(9, words(5000n)), lostBytes(1n, 1n), timedBytes(timedSample(4500n, 7)));
     const faults: string[] = [];
     const reader = new RingReader({ live: false, onFault: (_, { kind }) => faults.push(kind) });

@@ -59,7 +59,7 @@ describe('RingReader', () => {
       reader.finish();
     });
 
-    it('loses one record only when that is one past the 64 KiB law', () => {
+    it('loses one record only when that is one above 64 KiB', () => {
       const fixture = timedRing({ cpu: 0, dataPageCount: 64 });
       publishTimed(fixture, [timedSample(1n, 0)]);
       // raw_size says 65,556, the header's u16 what is left of it.

@@ -30,8 +30,8 @@ const CORRUPT: [string, Uint8Array, string][] = [
   ['a raw_size beyond the record', sampleHeader(16, 5), '(raw-size)'],
   ['a raw_size just beyond the record', sampleHeader(24, 13, 16), '(raw-size)'],
   ['a raw_size of all ones', sampleHeader(16, 0xffff_ffff), '(raw-size)'],
-  ['a size truncated by the 64 KiB law', sampleHeader(16, 65_536 + 16 - 12), '(truncated)'],
-  ['a size twice truncated by the 64 KiB law', sampleHeader(16, 131_072 + 16 - 12), '(truncated)'],
+  ['a size truncated at 64 KiB', sampleHeader(16, 65_536 + 16 - 12), '(truncated)'],
+  ['a size twice truncated at 64 KiB', sampleHeader(16, 131_072 + 16 - 12), '(truncated)'],
 ];
 
 describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {

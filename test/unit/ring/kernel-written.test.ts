@@ -64,7 +64,7 @@ describe.each(LOOPS)('a ring that the kernel alone writes, read by the loop for 
     expect(shown(records, { kernelWritten: true, loop })).toEqual(shown(records, {}));
   });
 
-  it('stops at a sample past the law of 64 KiB whose header is that of the samples before it', () => {
+  it('stops at a sample above 64 KiB whose header is that of the samples before it', () => {
     const oversized = kernelSample(payloadOf(12));
     new DataView(oversized.buffer).setUint32(8, 65_548, true);
     const made = new RingFixture({ kernelWritten: true, loop });

@@ -87,7 +87,7 @@ async function expectTruth({ order, sizes, bursts }: Scenario): Promise<void> {
   }
 }
 
-describeWith(SCENE_CAPABILITIES, 'samples past the 64 KiB law, in rings with room for them', () => {
+describeWith(SCENE_CAPABILITIES, 'samples above 64 KiB, in rings with room for them', () => {
   it(
     `are stepped over one by one, and all others are right: ${RUNS} random runs, PERFRING_RANDOM_SEED=${SEED}`,
     async () => {
