@@ -27,7 +27,7 @@ size_t ElementBytes(napi_typedarray_type type) {
     case napi_biguint64_array:
       return 8;
     default:
-      // One that is younger than this Node-API.
+      // A kind of typed array that is newer than this version of Node-API.
       return 0;
   }
 }

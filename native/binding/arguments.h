@@ -41,7 +41,7 @@ class Arguments {
   std::optional<std::span<std::byte>> ViewBytes(size_t index) const;
   std::optional<std::span<uint64_t>> Words(size_t index) const;
   std::optional<std::span<int32_t>> Int32s(size_t index) const;
-  // Of a typed array of any kind.
+  // The bytes of a typed array of any kind.
   std::optional<std::span<std::byte>> ArrayBytes(size_t index) const;
 
   // The resource of a handle of this kind. Null for anything else, and for a closed handle.

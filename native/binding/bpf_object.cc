@@ -41,7 +41,7 @@ Napi::Value LibbpfAnswer(const Napi::CallbackInfo& info, int status, const std::
 
 namespace {
 
-// A name of libbpf's is as long as its author likes.
+// In bytes. libbpf itself does not limit the length of names.
 constexpr size_t kLongestName = 255;
 
 Napi::Value LibbpfVersion(const Napi::CallbackInfo& info) {

@@ -25,21 +25,21 @@ struct OpenBpfObject {
   OpenCount count;
   system::BpfObject object;
   Stage stage = Stage::kOpen;
-  // While a thread of the pool loads the object.
+  // Not null while a thread of libuv's pool loads the object.
   napi_async_work loading = nullptr;
 };
 
-// The first argument of a call: an object that has not been loaded, or one that was loaded. While a thread of the pool loads
-// it, it is neither.
+// The first argument of a call. UnloadedObject() returns an object before its load, LoadedObject() after a successful
+// load. Null otherwise, also while a thread of the pool loads the object and after a load that failed.
 std::shared_ptr<OpenBpfObject> UnloadedObject(const Arguments& arguments);
 std::shared_ptr<OpenBpfObject> LoadedObject(const Arguments& arguments);
-// The index of one of `count` programs or maps.
+// An argument that is an index of one of `count` programs or maps, from 0 to count - 1.
 std::optional<size_t> IndexAt(const Arguments& arguments, size_t argument, size_t count);
 
-// LibbpfAnswer of lib/addon/contract.ts. `value` may be null, for undefined.
+// Makes a LibbpfAnswer of lib/addon/contract.ts. A null `value` becomes undefined.
 Napi::Value LibbpfAnswer(const Napi::CallbackInfo& info, int status, const std::string& log, napi_value value);
 
-// Holds the object: what libbpf keeps for a link is a part of it.
+// A link keeps its object open, because libbpf stores data of the link in the object.
 struct OpenBpfObjectLink {
   static constexpr napi_type_tag kTypeTag = {0xd4076e3b18af52c9, 0x69c3f1a5740bd28e};
 

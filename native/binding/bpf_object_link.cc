@@ -11,10 +11,10 @@
 namespace perfring::binding {
 namespace {
 
-// Of a provider or a probe.
+// The longest name of a provider or a probe, in bytes.
 constexpr size_t kLongestName = 255;
 
-// The program of an attach function: the object, loaded, and the index.
+// The program to attach: a loaded object and the index of the program in it.
 struct Attaching {
   std::shared_ptr<OpenBpfObject> opened;
   size_t program;

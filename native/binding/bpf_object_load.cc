@@ -11,8 +11,8 @@
 namespace perfring::binding {
 namespace {
 
-// One load on a thread of the pool. It holds the object, so that a handle may be closed meanwhile; the environment waits for
-// it before it ends.
+// One load on a thread of libuv's pool. It keeps the object open, so the handle may be closed during the load. The
+// environment waits for the load before it ends.
 struct Loading {
   std::shared_ptr<OpenBpfObject> opened;
   napi_ref on_loaded = nullptr;
@@ -20,7 +20,7 @@ struct Loading {
   std::string log;
 };
 
-// On the thread of the pool.
+// Runs on the thread of the pool.
 void Execute(napi_env /*env*/, void* data) {
   auto& loading = *static_cast<Loading*>(data);
   loading.status = loading.opened->object.Load(loading.log);
@@ -32,11 +32,11 @@ void CallWith(napi_env env, napi_ref on_loaded, int status, const std::string& l
   napi_get_undefined(env, &receiver);
   napi_get_reference_value(env, on_loaded, &callback);
   const std::array<napi_value, 2> arguments = {NumberValue(env, status), StringValue(env, log)};
-  // What it throws becomes an uncaught exception; an environment that is ending calls nothing.
+  // An exception of the callback becomes an uncaught exception. While the environment is shutting down the call fails.
   napi_call_function(env, receiver, callback, arguments.size(), arguments.data(), nullptr);
 }
 
-// On the thread of JavaScript again.
+// Runs on the JavaScript thread.
 void Complete(napi_env env, napi_status outcome, void* data) {
   const std::unique_ptr<Loading> loading(static_cast<Loading*>(data));
   OpenBpfObject& opened = *loading->opened;
@@ -70,7 +70,7 @@ Napi::Value BpfObjectLoad(const Napi::CallbackInfo& info) {
     return Result(info, -ENOMEM);
   }
   opened->stage = OpenBpfObject::Stage::kLoading;
-  // Complete() owns it now.
+  // Complete() deletes it.
   static_cast<void>(loading.release());
   return Result(info, 0);
 }

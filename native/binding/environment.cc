@@ -21,7 +21,7 @@ Environment* Environment::Attach(napi_env env) {
   if (napi_set_instance_data(env, holder.get(), DeleteHolder, nullptr) != napi_ok) {
     return nullptr;
   }
-  // DeleteHolder() owns it now.
+  // DeleteHolder() deletes it.
   static_cast<void>(holder.release());
   return environment;
 }

@@ -25,7 +25,7 @@ class Handle {
     if (napi_create_external(env, handle.get(), Finalize, nullptr, &external) != napi_ok) {
       return nullptr;
     }
-    // Finalize() owns it now.
+    // Finalize() deletes it.
     static_cast<void>(handle.release());
     return napi_type_tag_object(env, external, &Resource::kTypeTag) == napi_ok ? external : nullptr;
   }

@@ -12,10 +12,11 @@
 
 namespace perfring::binding {
 
-// A ring's mapping, among the ranges of its environment while it is mapped. It is co-owned by the handle and by the
-// ArrayBuffer over it: ArrayBuffer.prototype.transfer() makes an alias that outlives a detach.
+// A ring and its mapping, which is registered in Environment::mapped() while it is mapped. The handle and the
+// ArrayBuffer over the mapping share it: ArrayBuffer.prototype.transfer() makes a second ArrayBuffer over the same
+// memory, which stays readable when the first one is detached.
 //
-// Ring::mapping() is the part that JavaScript reads.
+// Ring::mapping() returns the part that JavaScript reads.
 template <typename Ring>
 class RingMemory {
  public:
@@ -36,7 +37,7 @@ class RingMemory {
     if (!ring_) {
       return;
     }
-    // Out of the ranges first: once unmapped, the address may be that of another mapping.
+    // Before the unmapping: after it, another mapping may get the same address.
     count_->environment()->mapped().Remove(ring_->mapping().data());
     ring_.reset();
     count_.reset();
@@ -53,12 +54,12 @@ class OpenMapping {
  public:
   OpenMapping(napi_env env, std::shared_ptr<Environment> environment, Ring ring)
       : env_(env), memory_(std::make_shared<RingMemory<Ring>>(std::move(environment), std::move(ring))) {}
-  // Detaches the ArrayBuffer and unmaps the memory, at once: no view of it can be read any more. Where the ArrayBuffer
-  // was detached by someone else (transfer(), structuredClone()), its memory has a new owner, which may read on: it is
-  // unmapped by that owner's finalizer.
+  // Detaches the ArrayBuffer, so no view of it can be read any more, and unmaps the memory. If the ArrayBuffer was
+  // already detached by transfer() or structuredClone(), another ArrayBuffer has the memory and may be read: the
+  // finalizer of that one unmaps it.
   ~OpenMapping() {
     if (array_buffer_ == nullptr) {
-      // None was made, or none that JavaScript ever saw.
+      // No ArrayBuffer was returned to JavaScript.
       memory_->Unmap();
       return;
     }
@@ -76,7 +77,7 @@ class OpenMapping {
   const Ring& ring() const { return memory_->ring(); }
   Environment& environment() const { return memory_->environment(); }
 
-  // The same object at each call. Null where the runtime takes no external memory.
+  // Returns the same object at each call. Null if it can't be created, or the runtime does not allow external memory.
   napi_value ArrayBuffer() {
     napi_value array_buffer = nullptr;
     if (array_buffer_ != nullptr) {
@@ -91,8 +92,8 @@ class OpenMapping {
     const napi_status status = napi_create_external_arraybuffer(env_, mapping.data(), mapping.length(), DropShare,
                                                                 share.get(), &array_buffer);
     if (status != napi_no_external_buffers_allowed) {
-      // The ArrayBuffer owns its share. If it could not be made for another reason, node drops the share, at once or
-      // later, or not at all where the environment is ending: it is not ours to delete.
+      // The ArrayBuffer owns its share. If creating it failed for another reason, node calls DropShare() now or later,
+      // or never while the environment is shutting down. In each case it must not be deleted here.
       static_cast<void>(share.release());
     }
     if (status != napi_ok || napi_create_reference(env_, array_buffer, 1, &array_buffer_) != napi_ok) {
@@ -103,12 +104,12 @@ class OpenMapping {
   }
 
  private:
-  // What the ArrayBuffer owns of the memory.
+  // The ArrayBuffer's reference to the memory.
   using Share = std::shared_ptr<RingMemory<Ring>>;
 
   static void DropShare(napi_env /*env*/, void* /*data*/, void* share) { delete static_cast<Share*>(share); }
 
-  // Whether this call detached it.
+  // Returns whether this call detached it.
   bool Detach(napi_value array_buffer) const {
     bool detached = true;
     return napi_is_detached_arraybuffer(env_, array_buffer, &detached) == napi_ok && !detached &&
@@ -119,7 +120,7 @@ class OpenMapping {
   napi_env env_;
   Share memory_;
   // Strong: a second ArrayBuffer over the same memory must not be made while the first can still be reached.
-  // It is no leak, for nothing leads from the ArrayBuffer back to the handle.
+  // This is not a leak, because the ArrayBuffer does not refer to the handle.
   napi_ref array_buffer_ = nullptr;
 };
 

@@ -36,7 +36,7 @@ constexpr size_t kMaxCapacity = size_t{1} << 30;
 constexpr size_t kFirstColumn = 4;
 constexpr size_t kMaxColumns = 64;
 
-// What the state says of a ring whose data area is `data`; nullopt for what can't be.
+// Reads the state of a query on a ring whose data area is `data`. Returns nullopt when a value is out of its range.
 std::optional<QueryProgress> ProgressOf(std::span<const int32_t> state, std::span<const std::byte> data) {
   const size_t capacity = data.size();
   if (!std::has_single_bit(capacity) || capacity < 8 || capacity > kMaxCapacity ||
@@ -67,7 +67,7 @@ void Report(const QueryProgress& progress, std::span<int32_t> state) {
   std::transform(words.begin(), words.end(), state.begin(), [](uint32_t word) { return static_cast<int32_t>(word); });
 }
 
-// No JavaScript runs between the first look at a view and the last store into it.
+// No JavaScript runs between the first access to a view and the last store into it.
 Napi::Value QueryRun(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto words = arguments.Words(0);

@@ -5,7 +5,7 @@ namespace perfring::binding {
 Watched::~Watched() {
   for (const std::weak_ptr<system::EpollSet>& watcher : watchers_) {
     if (const std::shared_ptr<system::EpollSet> set = watcher.lock()) {
-      // -ENOENT where it hung up before.
+      // Returns -ENOENT if the descriptor hung up and was removed before.
       set->Remove(fd_);
     }
   }
@@ -14,7 +14,7 @@ Watched::~Watched() {
 int Watched::Watch(const std::shared_ptr<system::EpollSet>& set, uint32_t token) {
   const int status = set->Add(fd_, token, trigger_);
   if (status == 0) {
-    // It may be there from before, if it hung up since.
+    // After a hang-up the set may still be in the list.
     Forget(set);
     watchers_.emplace_back(set);
   }

@@ -8,18 +8,18 @@
 
 namespace perfring::binding {
 
-// A descriptor that is another object's, and the epoll sets that watch it: it leaves them before it closes. A descriptor
-// whose open file lives on, in a slot of a map or by a duplicate, would stay in the set, and nobody could name it any
-// more.
+// A descriptor that another object owns, and the epoll sets that watch it. The destructor removes the descriptor from
+// them, before it is closed. Without that, an open file that a slot of a map or a duplicate keeps alive would stay in
+// the set and could not be removed any more.
 class Watched {
  public:
-  // `fd` is open for as long as this lives: a member before this one owns it.
+  // `fd` must stay open while this object exists: declare its owner before this member.
   Watched(int fd, system::EpollSet::Trigger trigger) : fd_(fd), trigger_(trigger) {}
   ~Watched();
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
 
-  // 0 or a negative errno.
+  // Returns 0 or a negative errno.
   int Watch(const std::shared_ptr<system::EpollSet>& set, uint32_t token);
   int Unwatch(const std::shared_ptr<system::EpollSet>& set);
 

@@ -225,7 +225,7 @@ OrErrno<BpfMapBatch> BpfMap::ReadBatch(std::span<std::byte> position, bool is_fi
       keys.size() % key_length_ != 0 || keys.size() / key_length_ * value_length_ != values.size()) {
     return Errno{-EINVAL};
   }
-  // As with one value: the kernel may have them longer.
+  // As in Lookup(): the kernel's values may be longer than expected.
   OrErrno<GuardedBuffer> buffer = GuardedBuffer::Allocate(values.size());
   if (!buffer.ok()) {
     return Errno{buffer.error()};
@@ -239,7 +239,7 @@ OrErrno<BpfMapBatch> BpfMap::ReadBatch(std::span<std::byte> position, bool is_fi
   attribute.batch.values = AddressOf(guarded.data());
   attribute.batch.count = LengthOf(keys.size() / key_length_);
   const int status = StatusOf(Bpf(BPF_MAP_LOOKUP_BATCH, attribute));
-  // ENOENT: that were the last ones.
+  // ENOENT: these were the last entries of the map.
   if (status != 0 && status != -ENOENT) {
     return Errno{status};
   }
@@ -360,7 +360,7 @@ OrErrno<std::string> ReadIterator(int link_fd, size_t longest) {
     const size_t before = text.size();
     text.resize(before + kPart);
     const ssize_t length = ::read(iterator.value().get(), text.data() + before, kPart);
-    // EAGAIN: the kernel made a pause, after a million objects without text.
+    // EAGAIN: the kernel pauses after a million objects for which the program wrote nothing.
     if (length < 0 && errno != EAGAIN && errno != EINTR) {
       return LastErrno();
     }

@@ -44,10 +44,10 @@ struct BpfMapBatch {
   bool is_last;
 };
 
-// A BPF map: its descriptor, and how long its keys and values are, so that the kernel is never handed a key or a
-// value that is shorter than what it will read or write. What we know of a value's length can be wrong: a per-CPU map has
-// a part for each possible CPU, and a container may see fewer. So the kernel reads and writes values in a buffer with a
-// guard behind it, and answers -EFAULT where it has more than we know of.
+// A BPF map: its descriptor, and the lengths of its keys and values, so that the kernel never reads or writes past the
+// end of a key or a value. The computed length of a value can be too short: a per-CPU map has a part for each possible
+// CPU, and a container may show fewer CPUs. So the kernel reads and writes values in a GuardedBuffer, and the call
+// fails with -EFAULT when its value is longer.
 //
 // The Open functions also succeed for a pinned program or link. Every operation on it, Info() included, then returns
 // -EINVAL. So does every operation on a queue or a stack, which have no keys.
@@ -79,14 +79,16 @@ class BpfMap {
   int Update(std::span<const std::byte> key, std::span<const std::byte> value, uint64_t flags);
   int Lookup(std::span<const std::byte> key, std::span<std::byte> value);
   int Delete(std::span<const std::byte> key) const;
-  // BPF_MAP_LOOKUP_BATCH: as many entries as there is room for. -EINVAL or -ENOTSUPP (524) for maps that have none, -ENOSPC where
-  // there is too little room for one bucket of a hash map; then nothing is read.
-  // `position`: where the batch before ended, as long as PositionLength(); is changed. `is_first`: it says nothing yet.
-  // `keys`, `values`: of the same number of entries
+  // BPF_MAP_LOOKUP_BATCH: reads as many entries as `keys` and `values` have room for, which must be the same number.
+  // -EINVAL or -ENOTSUPP (524) for maps without this command; -ENOSPC, with nothing read, when there is no room for a
+  // whole bucket of a hash map.
+  // `position`: PositionLength() bytes, in which the kernel stores where the batch ended. Pass them to the next call;
+  // the first call (`is_first`) does not read them.
   OrErrno<BpfMapBatch> ReadBatch(std::span<std::byte> position, bool is_first, std::span<std::byte> keys,
                                  std::span<std::byte> values) const;
   size_t PositionLength() const { return std::max(key_length_, sizeof(uint32_t)); }
-  // The key that follows `key` in the map's own order, or the first one where `key` is empty or not there. -ENOENT after the last.
+  // Stores into `next` the key that follows `key` in the map's order; the first one when `key` is empty or not in the
+  // map. -ENOENT after the last one.
   int NextKey(std::span<const std::byte> key, std::span<std::byte> next) const;
   int Pin(const std::string& path) const;
 
@@ -144,10 +146,11 @@ class BpfProgram {
 class BpfLink {
  public:
   static OrErrno<BpfLink> OpenRawTracepoint(const BpfProgram& program, const std::string& name);
-  // `target`: the descriptor of a cgroup or a perf event, or the index of a network interface, as `attach_type` asks.
+  // `target`: the descriptor of a cgroup or a perf event, or the index of a network interface, depending on
+  // `attach_type`.
   static OrErrno<BpfLink> Create(const BpfProgram& program, uint32_t target, uint32_t attach_type);
 
-  // Answers 0 or a negative errno.
+  // Returns 0 or a negative errno.
   int Pin(const std::string& path) const;
 
  private:
@@ -156,11 +159,11 @@ class BpfLink {
   UniqueFd fd_;
 };
 
-// BPF_OBJ_PIN: of a map, program or link. Answers 0 or a negative errno.
+// Pins a map, program or link (BPF_OBJ_PIN). Returns 0 or a negative errno.
 int PinDescriptor(int fd, const std::string& path);
 
-// Runs an iterator program once, and takes what it writes, up to `longest` bytes: -EFBIG when there is more.
-// `link_fd`: of the program's link
+// Runs an iterator program once and returns what it writes, up to `longest` bytes. -EFBIG when there is more.
+// `link_fd`: the descriptor of the program's link.
 OrErrno<std::string> ReadIterator(int link_fd, size_t longest);
 
 }  // namespace perfring::system

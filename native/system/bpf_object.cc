@@ -17,7 +17,7 @@ const char* OrNull(const std::string& text) { return text.empty() ? nullptr : te
 constexpr uint32_t kTcIngress = 1;
 constexpr uint32_t kTcEgress = 2;
 
-// The options of a call of libbpf: zero but for their size, padding included.
+// Options of a libbpf call: all bytes are 0, padding included, except the size.
 template <typename Options>
 Options EmptyOptions() {
   Options options;  // NOLINT(cppcoreguidelines-pro-type-member-init): {} may leave padding as it is
@@ -115,7 +115,7 @@ int BpfObject::SetInitialValue(size_t map, std::span<const std::byte> value) {
 
 int BpfObject::Load(std::string& log) {
   const libbpf::LogCapture capture(*functions_, log);
-  // The verifier gives up with EAGAIN when a signal is pending.
+  // The verifier returns EAGAIN when a signal is pending.
   const SignalBlock block;
   return functions_->object_load(object_.get());
 }
@@ -185,7 +185,7 @@ OrErrno<BpfObjectLink> BpfObject::AttachTc(size_t program, uint32_t interface_in
   return BpfObjectLink(*functions_, hook, filter);
 }
 
-// Not by libbpf's own function: it looks at the path first, and has an opinion on it.
+// bpf_link__pin() is not used, because it checks the path itself before it calls the kernel.
 int BpfObjectLink::Pin(const std::string& path) const {
   return fd() <= 0 ? -EOPNOTSUPP : PinDescriptor(fd(), path);
 }
@@ -194,7 +194,7 @@ BpfObjectLink::TcFilter::~TcFilter() {
   if (functions_ == nullptr) {
     return;
   }
-  // What names a filter is its handle and priority; with more, libbpf refuses.
+  // A filter is identified by its handle and priority. libbpf refuses options with more fields set.
   auto filter = EmptyOptions<libbpf::TcOptions>();
   filter.handle = filter_.handle;
   filter.priority = filter_.priority;

@@ -17,11 +17,11 @@
 namespace perfring::system {
 
 struct BpfObjectOptions {
-  // Prefix of the kernel's names of .rodata, .data and .bss.
+  // Prefix of the names that the maps of .rodata, .data and .bss get in the kernel.
   std::string name;
-  // The BTF for CO-RE in place of the kernel's; empty for the kernel's.
+  // Path of the BTF that CO-RE uses. Empty for the kernel's BTF.
   std::string btf_path;
-  // Where maps that are declared as pinned by name are pinned; empty for /sys/fs/bpf.
+  // Directory for maps that are declared with LIBBPF_PIN_BY_NAME. Empty for /sys/fs/bpf.
   std::string pin_root;
 };
 
@@ -42,61 +42,62 @@ struct BpfObjectMap {
   uint32_t flags;
   uint32_t key_type_id;
   uint32_t value_type_id;
-  // Of the object's global variables.
+  // Whether libbpf created the map for the object's global variables.
   bool is_internal;
-  // Empty for none.
+  // Empty when the map is not to be pinned.
   std::string pin_path;
 };
 
 class BpfObjectLink;
 
-// A BPF object of libbpf. Programs and maps are named by their index. Of one thread at a time.
+// A BPF object of libbpf. Programs and maps are identified by their index. Only one thread at a time may use an object.
 //
-// Functions that can fail for many reasons take a log: libbpf appends to it what it has to say.
+// Functions that can fail for many reasons take a log, to which the messages of libbpf are appended.
 class BpfObject {
  public:
-  // The bytes are not needed afterwards. -4000 and below are libbpf's own errors.
+  // The bytes are not used after the call. Errors of -4000 and below are libbpf's.
   static OrErrno<BpfObject> Open(const libbpf::Functions& functions, std::span<const std::byte> bytes,
                                  const BpfObjectOptions& options, std::string& log);
 
   size_t program_count() const { return programs_.size(); }
   size_t map_count() const { return maps_.size(); }
-  // Its types, as BTF: with the offsets of global variables, which the file does not have. Empty for none. Until Load().
+  // The object's BTF. Unlike the file's, it has the offsets of global variables. Empty when there is none. Valid until
+  // Load().
   std::span<const std::byte> Btf() const;
   BpfObjectProgram Program(size_t index) const;
   BpfObjectMap Map(size_t index) const;
 
-  // Before Load(). Each answers 0 or a negative errno; -EINVAL for maps of global variables, whose size libbpf takes for that
-  // of its memory.
+  // Call these before Load(). Each returns 0 or a negative errno. For maps of global variables -EINVAL: libbpf uses
+  // their size as the length of memory that it has already allocated.
   int SetMapType(size_t map, uint32_t type, uint32_t key_size, uint32_t value_size);
   int SetMaxEntries(size_t map, uint32_t max_entries);
   int ReuseMap(size_t map, int fd);
   int SetAutoload(size_t program, bool autoload) {
     return functions_->program_set_autoload(programs_[program], autoload);
   }
-  // What a map of global variables begins with; empty for other maps. It is there as long as the object, and until the next
-  // call of Load().
+  // The initial value of a map of global variables; empty for other maps. Valid until the next call of Load(), or until
+  // the object is destroyed.
   std::span<const std::byte> InitialValue(size_t map) const;
-  // -EINVAL for another length than that of InitialValue().
+  // -EINVAL when the length differs from that of InitialValue().
   int SetInitialValue(size_t map, std::span<const std::byte> value);
 
-  // Once. Blocks for as long as the verifier takes.
+  // Call it once. Blocks until the verifier has finished, which can take seconds.
   int Load(std::string& log);
 
-  // After Load(). A descriptor of their own; -ENOENT or another errno for a program that was not loaded.
+  // Call these after Load(). The result has a duplicate of the descriptor. Fails for a program that was not loaded.
   OrErrno<BpfProgram> OpenProgram(size_t program) const;
   OrErrno<BpfMap> OpenMap(size_t map) const;
 
-  // After Load(). The object must outlive the link.
+  // Call these after Load(). The object must outlive the link.
   OrErrno<BpfObjectLink> Attach(size_t program, std::string& log) const;
-  // `pid`: -1 for every process, 0 for this one. `function`: empty for an offset in the file.
+  // `pid`: -1 for every process, 0 for this one. `function`: if empty, `offset` counts from the start of the file.
   OrErrno<BpfObjectLink> AttachUprobe(size_t program, bool is_return, pid_t pid, const std::string& path,
                                       const std::string& function, size_t offset, std::string& log) const;
   OrErrno<BpfObjectLink> AttachUsdt(size_t program, pid_t pid, const std::string& path, const std::string& provider,
                                     const std::string& probe, std::string& log) const;
   OrErrno<BpfObjectLink> AttachKprobe(size_t program, bool is_return, const std::string& function, size_t offset,
                                       std::string& log) const;
-  // A filter of the interface's clsact queue, which is made if it isn't there, and stays.
+  // Adds a filter to the clsact qdisc of the interface. A missing qdisc is created, and stays when the link is closed.
   OrErrno<BpfObjectLink> AttachTc(size_t program, uint32_t interface_index, bool egress, std::string& log) const;
 
  private:
@@ -116,16 +117,16 @@ class BpfObject {
   std::vector<bpf_map*> maps_;
 };
 
-// A program attached by libbpf, as long as this lives.
+// A program attached by libbpf. Destroying this object detaches the program.
 class BpfObjectLink {
  public:
   BpfObjectLink(const libbpf::Functions& functions, bpf_link* link) : functions_(&functions), link_(link, {&functions}) {}
   BpfObjectLink(const libbpf::Functions& functions, const libbpf::TcHook& hook, const libbpf::TcOptions& filter)
       : functions_(&functions), link_(nullptr, {&functions}), filter_(TcFilter{functions, hook, filter}) {}
 
-  // -EOPNOTSUPP for a link that has no descriptor.
+  // Returns 0 or a negative errno: -EOPNOTSUPP for a link without a descriptor.
   int Pin(const std::string& path) const;
-  // -1 for a link that has none.
+  // -1 for a link without a descriptor.
   int fd() const { return link_ == nullptr ? -1 : functions_->link_fd(link_.get()); }
 
  private:
@@ -134,7 +135,7 @@ class BpfObjectLink {
     void operator()(bpf_link* link) const { functions->link_destroy(link); }
   };
 
-  // A filter of tc, which has no descriptor.
+  // A tc filter. It has no descriptor. The destructor removes it.
   class TcFilter {
    public:
     TcFilter(const libbpf::Functions& functions, const libbpf::TcHook& hook, const libbpf::TcOptions& filter)

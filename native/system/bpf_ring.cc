@@ -23,7 +23,7 @@ OrErrno<BpfRing> BpfRing::Map(const BpfMap& map) {
   if (capacity > kMaxCapacity) {
     return Errno{-EFBIG};
   }
-  // Every later access relies on this.
+  // Every later access relies on this check.
   if (!std::has_single_bit(capacity) || capacity < page_size) {
     return Errno{-EPROTO};
   }
@@ -53,7 +53,7 @@ CommittedRecords BpfRing::Committed(uint32_t consumer, uint64_t from, uint64_t l
   }
   const uint64_t available = cursor_.AcquireProducer() - begin;
   const uint64_t position = begin + from;
-  // Another process that has mapped the map can store any consumer_pos.
+  // Another process that has mapped the same ring can store any consumer_pos.
   if (available > capacity_ || from > available || position % 8 != 0) {
     return {.bytes = 0, .end = CommittedRecords::End::kCorrupt};
   }

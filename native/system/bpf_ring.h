@@ -12,33 +12,34 @@
 
 namespace perfring::system {
 
-// The mapping of a BPF_MAP_TYPE_RINGBUF: the consumer's page, which can be written; and, read-only, the producer's page
-// and the data twice in a row.
+// The mapping of a BPF_MAP_TYPE_RINGBUF: the consumer page, which is writable; then, read-only, the producer page and
+// the data area, mapped twice in a row.
 class BpfRing {
  public:
-  // -EINVAL for a map of another type, -EFBIG for one of more than kMaxCapacity bytes.
+  // -EINVAL for a map of another type, -EFBIG when its data area is larger than kMaxCapacity.
   static OrErrno<BpfRing> Map(const BpfMap& map);
 
-  // Offsets in a mapping stay below 2^31.
+  // In bytes. With this limit, all offsets in the mapping are below 2^31.
   static constexpr size_t kMaxCapacity = size_t{1} << 29;
 
-  // The read-only part: the producer's page, then the data, twice.
+  // The read-only part: the producer page, then the data area twice.
   const MemoryMapping& mapping() const { return shared_; }
   size_t capacity() const { return capacity_; }
 
-  // Bytes reserved and not given back. More than capacity() is no state a kernel makes.
+  // Bytes reserved and not yet released by the reader. The kernel never lets it exceed capacity().
   uint64_t Available() const { return cursor_.AcquireProducer() - cursor_.OwnConsumer(); }
   uint64_t Consumer() const { return cursor_.OwnConsumer(); }
 
-  // How far records are committed, from `from` bytes after consumer_pos on: where the low half of that is `consumer`. If
-  // it is not, another reader of the map has moved it, and the next record counts as busy.
+  // How many bytes of committed records there are, starting `from` bytes after consumer_pos, up to `limit`. `consumer`:
+  // the expected low 32 bits of consumer_pos. If they differ, another reader of the map has changed it: returns 0
+  // bytes, kBusy.
   CommittedRecords Committed(uint32_t consumer, uint64_t from, uint64_t limit) const;
-  // Gives `bytes` back. False, and nothing done, when that much is not there.
+  // Releases `bytes` bytes. Returns false and does nothing when fewer are available.
   bool Consume(uint64_t bytes) const;
-  // Gives back all that is reserved, and answers how much.
+  // Releases everything that is reserved and returns the number of bytes.
   uint64_t SkipToProducer() const;
-  // Copies bytes of the ring into `target`, which is laid out like the mapping and as long: to where they lie there.
-  // `from` bytes after consumer_pos; at most capacity().
+  // Copies `bytes` bytes (at most capacity()), starting `from` bytes after consumer_pos, to the same offsets in
+  // `target`, which is as long as mapping().
   void Copy(uint64_t from, uint64_t bytes, std::span<std::byte> target) const;
 
  private:

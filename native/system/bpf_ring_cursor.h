@@ -9,14 +9,14 @@
 
 namespace perfring::system {
 
-// How far the records of a BPF ring buffer are committed.
+// How many bytes of committed records there are, and what ends them.
 struct CommittedRecords {
   enum class End {
-    // At the limit, or where nothing more is published.
+    // The limit, or the end of what is published.
     kLimit,
-    // At a record that is reserved, and neither submitted nor discarded yet.
+    // A record that is reserved, but neither submitted nor discarded yet.
     kBusy,
-    // At a header whose record would end past what is published: no kernel writes it.
+    // A header whose record would end after producer_pos: the kernel never writes one.
     kCorrupt,
   };
   uint64_t bytes;
@@ -25,7 +25,7 @@ struct CommittedRecords {
 
 // The two positions of a BPF ring buffer, its record headers, and every memory barrier around them.
 //
-// producer_pos counts the bytes ever reserved, consumer_pos the bytes ever given back; both are 64-bit. The data area
+// producer_pos counts all bytes reserved, consumer_pos all bytes released by the reader; both are 64-bit. The data area
 // is mapped twice in a row, so a record never wraps. The protocol is the kernel's, kernel/bpf/ringbuf.c:
 //
 //   __bpf_ringbuf_reserve()                 user
@@ -35,40 +35,42 @@ struct CommittedRecords {
 //   …the program writes the record…         store ->consumer_pos     (C), full barrier
 //   bpf_ringbuf_commit()                    acquire header->len      (C), look again
 //   xchg header->len              (B, C)    wait
-//   LOAD ->consumer_pos           (C): wakes when it is this very record's position
+//   LOAD ->consumer_pos           (C): wakes when it is the position of this record
 //
 // https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/ringbuf.c#L406-L530
 class BpfRingCursor {
  public:
-  // `consumer` and `producer`: the pages that begin with the positions. `data`: `capacity` bytes (a power of two), twice.
-  // All valid as long as this object is used.
-  // Of them only the consumer's page is written.
+  // `consumer` and `producer`: the pages that begin with the positions. `data`: the data area, mapped twice in a row.
+  // `capacity`: its length in bytes, a power of two. All must stay valid while this object is used.
+  // Only the consumer page is written.
   BpfRingCursor(std::byte* consumer, std::byte* producer, std::byte* data, size_t capacity)
       : consumer_(reinterpret_cast<uint64_t*>(consumer)),
         producer_(reinterpret_cast<uint64_t*>(producer)),
         data_(data),
         mask_(capacity - 1) {}
 
-  // producer_pos, such that every header below it is there to be read.
+  // Returns producer_pos. Every header below it may be read.
   // Acquire (A): pairs with the smp_store_release() of producer_pos in __bpf_ringbuf_reserve().
   uint64_t AcquireProducer() const { return std::atomic_ref<uint64_t>(*producer_).load(std::memory_order_acquire); }
 
-  // consumer_pos, as the reader left it; or as another reader of the map did.
-  // Relaxed: what a reader stored it sees.
+  // Returns consumer_pos to the reader. Another reader of the map may have changed it.
+  // Relaxed: a thread always sees what it stored itself.
   uint64_t OwnConsumer() const { return std::atomic_ref<uint64_t>(*consumer_).load(std::memory_order_relaxed); }
 
-  // Gives everything below `position` back to the producers.
-  // Release: pairs with the smp_load_acquire() of consumer_pos in __bpf_ringbuf_reserve(): what was read has been read
-  // before a byte of it is overwritten.
+  // Releases everything below `position` to the producers.
+  // Release: pairs with the smp_load_acquire() of consumer_pos in __bpf_ringbuf_reserve(): all reads below `position`
+  // are complete before a producer overwrites these bytes.
   // The fence (C) pairs with the xchg() of the header in bpf_ringbuf_commit(), which is followed by a load of
-  // consumer_pos: either that load sees `position`, and the commit wakes, or a look after this call sees the commit.
+  // consumer_pos: either that load sees `position` and the commit wakes, or Committed() after this call sees the
+  // commit.
   void StoreConsumer(uint64_t position) const {
     std::atomic_ref<uint64_t>(*consumer_).store(position, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
 
-  // From `position` on, which is a record's: up to `limit` bytes of whole records that are submitted or discarded, where
-  // `published` bytes are below producer_pos. Their bytes may be read once this returns.
+  // Counts the bytes of whole records, submitted or discarded, from `position` on, where a record begins. `published`:
+  // the bytes from there to producer_pos. It stops at `limit` bytes or after the record that reaches them. The counted
+  // bytes may be read once this returns.
   // The fence makes the relaxed loads of all these headers acquires (B), which pair with the xchg() of the header in
   // bpf_ringbuf_commit().
   CommittedRecords Committed(uint64_t position, uint64_t published, uint64_t limit) const {
@@ -86,7 +88,7 @@ class BpfRingCursor {
         end = CommittedRecords::End::kCorrupt;
         break;
       }
-      // Most records have the header of the one before: the address of the next one need not wait for a load.
+      // Most headers equal the one before: then the CPU knows the next address before the load of this header is done.
       do {
         bytes += step;
       } while (bytes < stop && step <= published - bytes && Header(position + bytes) == header);
@@ -95,7 +97,7 @@ class BpfRingCursor {
     return {.bytes = bytes, .end = end};
   }
 
-  // Bytes of a record in the ring: its header, its payload, and up to 7 bytes of padding.
+  // The bytes that a record takes in the ring: its header, its payload, and up to 7 bytes of padding.
   static constexpr uint64_t RecordBytes(uint32_t header) {
     const uint64_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
     return (length + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;

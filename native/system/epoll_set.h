@@ -15,7 +15,7 @@ namespace perfring::system {
 // The first poll consumes the readiness of a perf event. When an outer epoll reports this set as readable, that poll
 // has already consumed the readiness, so the set can't say which event it was. No caller needs to know.
 //
-// The kernel polls twice without reporting to anybody: when an event is added to this set, and when this set is added
+// The kernel polls twice without reporting the result: when an event is added to this set, and when this set is added
 // to an outer epoll (libuv does that later). Each of these polls would consume readiness that came before it. So the
 // set is readable after each Add(), whether or not an event is ready, until TakeHungUp() is called.
 class EpollSet {
@@ -24,9 +24,9 @@ class EpollSet {
 
   int fd() const { return epoll_.get(); }
 
-  // What makes a descriptor ready: for a perf event, a wake since it was last polled; for a BPF ring buffer the level,
-  // that is bytes reserved and not given back. A record that is never committed would keep the level up for ever, so of
-  // a ring buffer only wakes are taken (EPOLLET).
+  // What makes a descriptor ready. A perf event: a wake since the last poll (kLevel). A BPF ring buffer is ready while
+  // it has bytes that are reserved and not released, so a record that is never committed would keep it ready for ever:
+  // use kEdge (EPOLLET), which reports only wakes.
   enum class Trigger { kLevel, kEdge };
 
   // Return 0 or a negative errno.

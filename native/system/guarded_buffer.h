@@ -10,7 +10,7 @@
 
 namespace perfring::system {
 
-// Memory that is directly followed by an inaccessible page. It is for system calls where the kernel decides how many
+// Memory that is directly followed by an inaccessible page. Use it for system calls where the kernel decides how many
 // bytes it reads or writes: a call that would go past the end fails with EFAULT.
 class GuardedBuffer {
  public:

@@ -19,10 +19,10 @@ size_t CountCpus(std::string_view list);
 // /sys/devices/system/cpu/possible can't be read: there is no other source, and a guess could be too low.
 size_t PossibleCpuCount();
 
-// Without the NUL.
+// The longest name of a network interface, in bytes without the NUL.
 inline constexpr size_t kMaxInterfaceNameLength = 15;
 
-// Of a network interface of this process's network namespace; -ENODEV when there is none of that name.
+// The index of a network interface in this process's network namespace. -ENODEV when no interface has this name.
 OrErrno<int> NetworkInterfaceIndex(const std::string& name);
 
 }  // namespace perfring::system

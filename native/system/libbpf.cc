@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-// glibc 2.34 moved these into libc, under a new version. Their first version is in every glibc that node runs with.
+// glibc 2.34 moved these functions to libc with a new symbol version. node's oldest glibc has the first one.
 // NOLINTBEGIN(hicpp-no-assembler)
 #if defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver dlopen, dlopen@GLIBC_2.2.5");
@@ -23,7 +23,7 @@ __asm__(".symver dlerror, dlerror@GLIBC_2.17");
 namespace perfring::system::libbpf {
 namespace {
 
-// Never libbpf.so.0: its functions differ, and it can't read the BTF of kernels since 6.0.
+// libbpf.so.0 is not used: its functions differ, and it can't read the BTF of kernels from 6.0 on.
 constexpr const char* kLibrary = "libbpf.so.1";
 
 std::string LastError() {
@@ -101,19 +101,19 @@ bool FindAll(void* library, Functions& functions, std::string& reason) {
   return finder.complete();
 }
 
-// What all threads share.
+// State shared by all threads, guarded by the mutex.
 struct Shared {
   std::mutex mutex;
-  // Once found. It is never unloaded: objects of other threads may be open.
+  // Set when the library is loaded. It is never unloaded, because other threads may have objects open.
   std::optional<Functions> functions;
-  // How many LogCaptures there are, and the print function from before the first.
+  // The number of LogCaptures, and the print function that was set before the first of them.
   size_t captures = 0;
   PrintFunction former = nullptr;
 };
 
 // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 Shared shared;
-// Where this thread's log goes. Without a destructor, which would keep the addon from being unloaded.
+// Receives this thread's log. A raw pointer, because a destructor would prevent the addon from being unloaded.
 thread_local std::string* this_threads_log = nullptr;
 // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
@@ -186,7 +186,7 @@ LogCapture::~LogCapture() {
   if (--shared.captures == 0) {
     const PrintFunction ours = functions_.set_print(std::exchange(shared.former, nullptr));
     if (ours != Print) {
-      // Somebody has set another one meanwhile: it stays.
+      // Other code has set its print function meanwhile: keep that one.
       functions_.set_print(ours);
     }
   }

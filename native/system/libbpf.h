@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string>
 
-// What is used of libbpf 1.x, as its libbpf.h declares it: the addon is built without that header, and finds the library
-// when it is asked for. All of it is there since 1.0.
+// The declarations of libbpf 1.x that the addon uses, as in its libbpf.h. The addon is built without that header and
+// loads the library at run time, on first use. All of these functions exist since libbpf 1.0.
 // https://github.com/libbpf/libbpf/blob/v1.0.0/src/libbpf.h
 struct bpf_object;
 struct bpf_program;
@@ -19,7 +19,7 @@ struct btf;
 
 namespace perfring::system::libbpf {
 
-// Every struct of options begins with its size; bytes past what the library knows must be zero.
+// Every struct of options begins with its size. Bytes after the fields that the library knows must be 0.
 
 // struct bpf_object_open_opts, up to btf_custom_path
 struct OpenOptions {
@@ -69,8 +69,8 @@ struct TcOptions {
 
 using PrintFunction = int (*)(int level, const char* format, va_list arguments);
 
-// The library's functions, under its names without `bpf_`. Functions that return int return a negative errno; those that
-// return a pointer return null, and errno says why. Errnos from 4000 on are libbpf's own.
+// The library's functions, by their names without `bpf_`. On failure, functions that return int return a negative
+// errno; functions that return a pointer return null and set errno. Errnos from 4000 on are libbpf's.
 struct Functions {
   PrintFunction (*set_print)(PrintFunction print);
   const char* (*version_string)();
@@ -78,7 +78,7 @@ struct Functions {
   bpf_object* (*object_open_mem)(const void* bytes, size_t length, const OpenOptions* options);
   int (*object_load)(bpf_object* object);
   void (*object_close)(bpf_object* object);
-  // The object's types; of libbpf's, and freed with the object. Their bytes are those of BTF.
+  // The object's types. libbpf frees them with the object. The second function returns them as bytes of BTF.
   btf* (*object_btf)(const bpf_object* object);
   const void* (*btf_raw_data)(const btf* types, uint32_t* length);
   bpf_program* (*object_next_program)(const bpf_object* object, bpf_program* previous);
@@ -125,16 +125,16 @@ struct Functions {
   int (*tc_detach)(const TcHook* hook, const TcOptions* options);
 };
 
-// The functions of libbpf.so.1, which is loaded by the first call that finds it, and then stays until the process ends.
-// Null where there is none that has them all; `reason` is what dlopen(3) or dlsym(3) says then.
+// The functions of libbpf.so.1. The first successful call loads the library, which then stays loaded until the process
+// ends. Null when there is no library with all functions: then `reason` is the message of dlopen(3) or dlsym(3).
 const Functions* Load(std::string& reason);
 
-// Keeps what the library says while this lives, on this thread: warnings and what is said at its default level. Libbpf has
-// one print function for the whole process. It is ours while there is any LogCapture, in whatever thread; what others have
-// the library do meanwhile goes on to the function that was there before, and the last LogCapture puts that back.
+// Captures the library's messages of this thread, at the levels warning and info, while this object exists. libbpf has
+// one print function for the whole process. LogCapture replaces it while any LogCapture exists in any thread. Messages
+// of threads without one still go to the former print function, which the last LogCapture restores.
 class LogCapture {
  public:
-  // `log` gets the end of what is said, up to kLongestLog bytes.
+  // `log` receives the messages; only their last kLongestLog bytes are kept.
   LogCapture(const Functions& functions, std::string& log);
   ~LogCapture();
   LogCapture(const LogCapture&) = delete;
@@ -145,7 +145,7 @@ class LogCapture {
   std::string* outer_;
 };
 
-// The cause is at the end: a verifier's log can have 16 MiB.
+// In bytes. A verifier's log can have 16 MiB, and the cause is at its end.
 inline constexpr size_t kLongestLog = 262'144;
 
 }  // namespace perfring::system::libbpf

@@ -18,7 +18,8 @@ Value Swapped(Value value) {
   return value;
 }
 
-// Loaded as Value, in the order of bytes of the field, and extended as Value says.
+// Loads each value as Value, in the byte order of the field, and extends it to 64 bits: with its sign if Value is
+// signed.
 template <typename Value, bool kIsSwapped, typename Places>
 void GatherAs(const Places& places, uint32_t count, uint64_t* values) {
   for (uint32_t i = 0; i < count; ++i) {
@@ -102,7 +103,7 @@ void CopyAs(const Places& places, uint32_t count, std::byte* target) {
   }
 }
 
-// As it lies in the record.
+// Copies the bytes of the field unchanged.
 template <typename Places>
 void Copy(uint32_t size, const Places& places, uint32_t count, std::byte* target) {
   switch (size) {
@@ -151,7 +152,7 @@ void CopyField(const SampleField& field, const SampleFormat& format, const Sampl
   FieldValues values;
   GatherValues(field, format, block, values);
   for (uint32_t i = 0; i < block.count; ++i) {
-    // Little-endian: the low bytes are the value in fewer bits.
+    // On a little-endian machine the first bytes of a word are its low ones.
     std::memcpy(target + size_t{i} * field.size, &values.low[i], field.size);
   }
 }

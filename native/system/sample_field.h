@@ -11,8 +11,8 @@
 
 namespace perfring::system {
 
-// What a field of a sample holds, in the order of FIELD_KINDS in lib/query/query-program.ts. Little-endian, but for those
-// that say otherwise.
+// The type of a field, in the order of FIELD_KINDS in lib/query/query-program.ts. All are little-endian except those
+// whose names end with Be.
 enum class FieldKind : uint8_t {
   kU8,
   kI8,
@@ -31,9 +31,9 @@ enum class FieldKind : uint8_t {
   kU64Be,
   kI64Be,
   kBool,
-  // Bytes as they are.
+  // Any bytes.
   kBytes,
-  // Bytes up to the first NUL.
+  // Text: the bytes up to the first NUL.
   kText,
 };
 inline constexpr uint64_t kFieldKinds = static_cast<uint64_t>(FieldKind::kText) + 1;
@@ -44,18 +44,18 @@ inline constexpr uint64_t kFieldSources = static_cast<uint64_t>(FieldSource::kCo
 struct SampleField {
   FieldSource source;
   FieldKind kind;
-  // Bytes from the start of the payload, or of the record. Of a constant its value.
+  // In bytes from the start of the payload or of the record. For a constant: its value, the bits of an int32_t.
   uint32_t offset;
   uint32_t size;
 
   bool is_float() const { return kind == FieldKind::kF32 || kind == FieldKind::kF64; }
   bool is_number() const { return kind < FieldKind::kBytes; }
-  // Whether its 64-bit value is without a sign.
+  // Whether it is a 64-bit unsigned integer.
   bool is_wide_unsigned() const { return kind == FieldKind::kU64 || kind == FieldKind::kU64Be; }
 };
 
-// The values of a field, by sample: integers extended to 64 bits, floats as the bits of doubles. Text and bytes, as far as
-// they fit, in two words, zeroes behind them.
+// The values of a field, one for each sample of a block: integers extended to 64 bits, floats as the bits of doubles.
+// Of text and bytes the first 16 bytes, in two words, padded with zeros.
 struct FieldValues {
   static constexpr uint32_t kTextBytes = 16;
 
@@ -64,11 +64,11 @@ struct FieldValues {
   FieldValues() {}
 
   std::array<uint64_t, SampleBlock::kCapacity> low;
-  // Of text and bytes alone.
+  // The second word; set only for text and bytes.
   std::array<uint64_t, SampleBlock::kCapacity> high;
 };
 
-// Where a field of each sample of a block lies, one behind the other.
+// The places of a field in the samples of a block, which are `stride` bytes apart.
 struct EvenPlaces {
   const std::byte* first;
   size_t stride;
@@ -76,7 +76,7 @@ struct EvenPlaces {
   const std::byte* operator[](size_t sample) const { return first + sample * stride; }
 };
 
-// The same, by the offset of each.
+// The places of a field in the samples of a block, by an offset for each.
 struct ListedPlaces {
   const std::byte* bytes;
   const uint32_t* offsets;
@@ -84,7 +84,7 @@ struct ListedPlaces {
   const std::byte* operator[](size_t sample) const { return bytes + offsets[sample]; }
 };
 
-// What `use` returns of the places of a field that is no constant.
+// Calls `use` with the places of a field that is not a constant, and returns its result.
 template <typename Use>
 auto WithPlaces(const SampleField& field, const SampleFormat& format, const SampleBlock& block, Use use) {
   const bool is_in_payload = field.source == FieldSource::kPayload;
@@ -105,10 +105,11 @@ Value LoadValue(const std::byte* at) {
   return value;
 }
 
-// The field of each sample of the block, whose payloads are long enough for it.
+// Reads the field of each sample of the block into `values`. Every payload must be long enough for the field.
 void GatherValues(const SampleField& field, const SampleFormat& format, const SampleBlock& block, FieldValues& values);
 
-// The loop of FoldNumbers(). All is by value: what a reference leads to is stored and loaded again for each sample.
+// The loop of FoldNumbers(). It takes everything by value: a variable behind a reference would be loaded and stored for
+// each sample.
 template <typename Stored, typename Value, typename Places, typename State, typename Step>
 State FoldAs(const Places places, const uint32_t count, State state, const Step step) {
   for (uint32_t i = 0; i < count; ++i) {
@@ -117,9 +118,9 @@ State FoldAs(const Places places, const uint32_t count, State state, const Step 
   return state;
 }
 
-// Calls state = step(state, number of the sample in the block, value) for each sample; returns the last state. The value is
-// an int64_t, a uint64_t of 64-bit unsigned kinds, or a double of floats. The kinds that most layouts have are read
-// where they lie.
+// Calls state = step(state, index of the sample in the block, value) for each sample; returns the last state. The value
+// is a double for floats, a uint64_t for unsigned kinds of 64 bits, else an int64_t. The most frequent kinds are read
+// in place; the others are copied into FieldValues first.
 template <typename State, typename Step>
 State FoldNumbers(const SampleField& field, const SampleFormat& format, const SampleBlock& block, const State state,
                   const Step step) {
@@ -165,7 +166,8 @@ void VisitNumbers(const SampleField& field, const SampleFormat& format, const Sa
   });
 }
 
-// Puts the field of each sample into an array of its kind; or, of an integer, into one of doubles.
+// Copies the field of each sample into an array of the field's type; with `as_double`, integers into an array of
+// doubles.
 void CopyField(const SampleField& field, const SampleFormat& format, const SampleBlock& block, bool as_double,
                std::byte* target);
 

@@ -10,7 +10,7 @@ namespace {
 
 using Comparison = QueryStep::Comparison;
 
-// Calls `use` with the comparison as a function.
+// Calls `use` with the function object of the comparison.
 template <typename Use>
 void WithComparison(Comparison comparison, Use use) {
   switch (comparison) {
@@ -29,15 +29,15 @@ void WithComparison(Comparison comparison, Use use) {
   }
 }
 
-// What integers are added up in: no number of them overflows it.
+// The type of a sum of integers. 2^64 values can't overflow it.
 using WideInteger = unsigned __int128;
 
 WideInteger Widened(uint64_t value) { return value; }
 WideInteger Widened(int64_t value) { return static_cast<WideInteger>(static_cast<__int128>(value)); }
-// Of floats nothing is added up so.
+// Never called at run time: floats are not summed with WideInteger.
 WideInteger Widened(double /*value*/) { return 0; }
 
-// A sum in two words: the 128 bits of an integer, or a double in the first.
+// Adds a value to a sum of two words: an integer of 128 bits, or a double in the first word.
 void Add(uint64_t* sum, WideInteger value) {
   const auto total = (static_cast<WideInteger>(sum[1]) << 64 | sum[0]) + value;
   sum[0] = static_cast<uint64_t>(total);
@@ -47,12 +47,12 @@ void Add(uint64_t* sum, uint64_t value) { Add(sum, Widened(value)); }
 void Add(uint64_t* sum, int64_t value) { Add(sum, Widened(value)); }
 void Add(uint64_t* sum, double value) { sum[0] = std::bit_cast<uint64_t>(std::bit_cast<double>(sum[0]) + value); }
 
-// Bucket 0 is for what is below 1, bucket b for 2^(b-1) up to 2^b.
+// Bucket 0 is for values below 1, bucket b for values from 2^(b-1) to less than 2^b.
 uint32_t BucketOf(uint64_t value) { return static_cast<uint32_t>(std::bit_width(value)); }
 uint32_t BucketOf(int64_t value) { return value < 0 ? 0 : BucketOf(static_cast<uint64_t>(value)); }
 uint32_t BucketOf(double value) {
   constexpr double kTwoPow64 = 18446744073709551616.0;
-  // With what is no number, all comparisons are false.
+  // NaN goes to bucket 0, because all comparisons with it are false.
   if (value >= kTwoPow64) {
     return 64;
   }
@@ -66,7 +66,7 @@ uint32_t SampleQuery::RowBytes(size_t column) const {
   return wanted.as_double ? sizeof(double) : fields_[wanted.field].size;
 }
 
-// One word for the number of groups, the slots of a hash table, and a group for what has no slot.
+// One word for the number of groups, then the slots of a hash table, then the group for samples that get no slot.
 uint64_t SampleQuery::TableWords() const { return has_table() ? 1 + (slots_ + 1) * GroupWords() : 0; }
 
 void SampleQuery::Run(std::span<const std::byte> data, std::span<uint64_t> table, std::span<std::byte* const> columns,
@@ -104,7 +104,7 @@ void SampleQuery::Run(std::span<const std::byte> data, std::span<uint64_t> table
   progress.short_samples = walk.short_samples();
 }
 
-// Leaves in the block the samples that meet all conditions.
+// Removes from the block the samples that don't meet all conditions.
 void SampleQuery::Filter(SampleBlock& block) const {
   for (size_t i = 0; i < step_count_ && block.count > 0;) {
     if (steps_[i].is_last && fields_[steps_[i].field].is_number()) {
@@ -116,13 +116,13 @@ void SampleQuery::Filter(SampleBlock& block) const {
   }
 }
 
-// A condition that is one comparison of a number.
+// Applies a condition that is a single comparison of a number.
 void SampleQuery::KeepWhere(const QueryStep& step, SampleBlock& block) const {
   const SampleField& field = fields_[step.field];
   const uint64_t constant = step.value[0];
   const uint32_t first = block.first;
   const uint32_t stride = block.stride;
-  // What was kept lies before the sample that is looked at.
+  // Kept samples are written to the front of the list, never after the sample that is being compared.
   uint32_t* const start = block.start.data();
   uint32_t* const payload = block.payload.data();
   WithComparison(step.comparison, [&](const auto holds) {
@@ -142,7 +142,7 @@ void SampleQuery::KeepWhere(const QueryStep& step, SampleBlock& block) const {
   block.stride = 0;
 }
 
-// A condition of several steps, or of text. Answers the step after it.
+// Applies a condition that has several steps or compares text or bytes. Returns the index of the step after it.
 size_t SampleQuery::KeepWhereSteps(size_t first, SampleBlock& block) const {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
   std::array<Mask, kMaxDepth> masks;
@@ -182,7 +182,7 @@ size_t SampleQuery::KeepWhereSteps(size_t first, SampleBlock& block) const {
   return i;
 }
 
-// 1 for each sample that the comparison holds for, else 0.
+// Sets the mask to 1 for each sample for which the comparison is true, else to 0.
 void SampleQuery::FillMask(const QueryStep& step, const SampleBlock& block, Mask& mask) const {
   const SampleField& field = fields_[step.field];
   if (field.is_number()) {
@@ -205,7 +205,8 @@ void SampleQuery::FillMask(const QueryStep& step, const SampleBlock& block, Mask
 
 namespace {
 
-// A hash table of groups, open addressing. Copied into the loops, so that what it holds stays in registers.
+// A hash table of groups with open addressing. The loops take a copy of this object, so that its members stay in
+// registers.
 class Groups {
  public:
   Groups(std::span<uint64_t> table, uint64_t slots, uint64_t max_groups, size_t words, uint64_t multiplier)
@@ -216,7 +217,8 @@ class Groups {
         words_(words),
         multiplier_(multiplier) {}
 
-  // The group of a key: the one that has it, a new one, or, where there may be no more, the one behind the slots.
+  // Returns the group of the key, which is created if needed. When there are max_groups already, returns the group
+  // after the slots.
   template <typename... High>
   uint64_t* Of(uint64_t low, High... high) const {
     uint64_t hash = (low ^ ((high * kOtherMultiplier) ^ ... ^ 0)) * multiplier_;
@@ -289,7 +291,7 @@ void SampleQuery::CountGroups(const SampleBlock& block, std::span<uint64_t> tabl
   }
 }
 
-// All samples are one group.
+// Counts all samples into one group.
 void SampleQuery::CountAll(const SampleBlock& block, uint64_t* group) const {
   group[0] += block.count;
   size_t at = SumsAt();
@@ -306,7 +308,7 @@ void SampleQuery::CountAll(const SampleBlock& block, uint64_t* group) const {
     }
   }
   for (size_t i = 0; i < histogram_count_; ++i, at += kBuckets) {
-    // Two in turn: a count that was just stored would be waited for.
+    // Samples use two arrays in turn: incrementing a count that was just stored would wait for the store.
     std::array<std::array<uint32_t, kBuckets>, 2> buckets{};
     VisitNumbers(fields_[histograms_[i]], format_, block, [counts = buckets.data()](uint32_t sample, auto value) {
       ++counts[sample & 1][BucketOf(value)];

@@ -12,7 +12,7 @@
 
 namespace perfring::system {
 
-// One step of a condition, in postfix order. Conditions follow each other: all must be met.
+// One step of a condition, in postfix order. A query has a list of conditions, all of which must be met.
 struct QueryStep {
   enum class Operation : uint8_t { kCompare, kAnd, kOr, kNot };
   enum class Comparison : uint8_t { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual };
@@ -20,26 +20,26 @@ struct QueryStep {
   Operation operation;
   Comparison comparison;
   uint8_t field;
-  // A condition ends with this step.
+  // Whether this is the last step of its condition.
   bool is_last;
-  // As FieldValues has them.
+  // The constant to compare with, stored as in FieldValues.
   std::array<uint64_t, 2> value;
 };
 
 struct QueryColumn {
   uint8_t field;
-  // 64-bit integers become doubles.
+  // Whether integers are stored as doubles.
   bool as_double;
 };
 
-// How far a query has come in a ring, and what it found.
+// The position of a query in a ring, and its counts.
 struct QueryProgress {
-  // As SampleWalk takes them.
+  // See the constructor of SampleWalk.
   uint32_t position = 0;
   uint32_t left = 0;
-  // Samples to walk at most; then how many were walked.
+  // Before Run() the largest number of samples to walk; after it how many were walked.
   uint32_t samples = 0;
-  // Rows that the columns hold, and can hold.
+  // The number of rows in the columns, and the number for which they have room.
   uint32_t rows = 0;
   uint32_t row_capacity = 0;
   // Samples too short for a field of the query.
@@ -49,21 +49,22 @@ struct QueryProgress {
   WalkPace pace{};
 };
 
-// What to take from samples: a condition, columns to fill, and a table of groups to count into. Parse() checks all that
+// A compiled query: conditions, columns to fill, and a table of groups to count into. Parse() checks everything that
 // Run() relies on.
 class SampleQuery {
  public:
-  // Of lib/query/query-program.ts, which writes the words.
+  // Parses the words that lib/query/query-program.ts writes. Returns nullopt when they are not a valid query.
   static std::optional<SampleQuery> Parse(std::span<const uint64_t> words);
 
   size_t column_count() const { return column_count_; }
-  // Bytes that a row takes in a column.
+  // The bytes of a row in the column.
   uint32_t RowBytes(size_t column) const;
-  // Words of the table of groups; 0 where nothing is counted.
+  // The length of the table in 64-bit words. 0 when the query has no groups, sums or histograms.
   uint64_t TableWords() const;
 
-  // Takes samples until none is left, a record is the caller's, or a bound is reached.
-  // `table`: TableWords() long. `columns`: each with room for RowBytes() * row_capacity.
+  // Runs the query over the samples until none is left, SampleWalk stops before a record, `progress.samples` were
+  // walked, or the columns are full.
+  // `table`: TableWords() words. `columns`: each has room for RowBytes() * row_capacity bytes.
   void Run(std::span<const std::byte> data, std::span<uint64_t> table, std::span<std::byte* const> columns,
            QueryProgress& progress) const;
 
@@ -74,13 +75,13 @@ class SampleQuery {
   static constexpr size_t kMaxColumns = 64;
   static constexpr size_t kMaxMeasures = 16;
   static constexpr uint64_t kMaxSlots = 1 << 24;
-  // log2 of 64-bit values, and one for what is below 1.
+  // One for values below 1, and one for each bit length from 1 to 64.
   static constexpr uint32_t kBuckets = 65;
 
   using Mask = std::array<uint8_t, SampleBlock::kCapacity>;
   class Words;
 
-  // Nothing is cleared: Parse() fills as much as it counts.
+  // The arrays are not cleared: Parse() fills as many elements as the counts say.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init,modernize-use-equals-default)
   SampleQuery() {}
 
@@ -93,7 +94,8 @@ class SampleQuery {
   bool has_groups() const { return slots_ > 0; }
   bool has_table() const { return has_groups() || sum_count_ + histogram_count_ > 0; }
   bool has_text_key() const { return !fields_[key_].is_number(); }
-  // Of a group: its count, its key (a word, of text two), two words a sum, kBuckets words a histogram.
+  // Words of a group: its count, its key (one word, or two for text and bytes), two for each sum, kBuckets for each
+  // histogram.
   size_t SumsAt() const { return has_groups() && has_text_key() ? 3 : 2; }
   uint64_t GroupWords() const { return SumsAt() + 2 * sum_count_ + kBuckets * histogram_count_; }
 
@@ -105,7 +107,7 @@ class SampleQuery {
   void CountAll(const SampleBlock& block, uint64_t* group) const;
 
   SampleFormat format_;
-  // Payloads must be as long for the query's fields to be in them.
+  // The shortest payload that contains all fields of the query, in bytes.
   uint32_t payload_bytes_ = 0;
   uint64_t hash_multiplier_ = 1;
   size_t field_count_ = 0;
@@ -119,7 +121,7 @@ class SampleQuery {
   std::array<uint8_t, kMaxMeasures> sums_;
   std::array<uint8_t, kMaxMeasures> histograms_;
   uint8_t key_ = 0;
-  // A power of two; 0 where all samples are one group.
+  // The slots of the hash table, a power of two. 0 when all samples are one group.
   uint64_t slots_ = 0;
   uint64_t max_groups_ = 0;
 };

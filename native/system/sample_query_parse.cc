@@ -5,7 +5,7 @@
 
 namespace perfring::system {
 
-// Takes words one by one; once one is missing or out of its range, ok() is false and all others are 0.
+// Reads words one by one. After a word that is missing or out of range, ok() is false and every further word is 0.
 class SampleQuery::Words {
  public:
   explicit Words(std::span<const uint64_t> words) : left_(words) {}
@@ -34,7 +34,7 @@ class SampleQuery::Words {
     return static_cast<Number>(TakeUpTo(maximum));
   }
 
-  // An offset, or all bits for kAbsent.
+  // An offset. A word with all bits set stands for kAbsent.
   int32_t TakeOffset(uint64_t maximum) {
     if (ok_ && !left_.empty() && left_.front() == UINT64_MAX) {
       Take();
@@ -50,7 +50,7 @@ class SampleQuery::Words {
 
 namespace {
 
-// A record is no longer.
+// No record is longer.
 constexpr uint64_t kMaxBytes = 65536;
 
 bool IsWord(int32_t offset) { return offset % 8 == 0; }
@@ -97,7 +97,7 @@ std::optional<SampleQuery> SampleQuery::Parse(std::span<const uint64_t> given) {
   return std::nullopt;
 }
 
-// raw_offset, fixed_bytes, read_offset, read_head_bytes, read_entry_bytes, callchain_offset
+// The words are: raw_offset, fixed_bytes, read_offset, read_head_bytes, read_entry_bytes, callchain_offset
 bool SampleQuery::ParseFormat(Words& words) {
   format_.raw_offset = words.TakeOffset(kMaxBytes);
   format_.fixed_bytes = words.TakeNumber<uint32_t>(kMaxBytes);
@@ -121,7 +121,7 @@ bool SampleQuery::ParseFormat(Words& words) {
                                               : format_.callchain_offset);
 }
 
-// How many; source, kind, offset and size of each.
+// The number of fields, then source, kind, offset and size of each.
 bool SampleQuery::ParseFields(Words& words) {
   field_count_ = words.TakeNumber<size_t>(kMaxFields);
   const uint64_t record_bytes = format_.least_bytes();
@@ -146,7 +146,7 @@ bool SampleQuery::ParseFields(Words& words) {
   return words.ok();
 }
 
-// How many steps; operation, field, comparison, is_last and value of each.
+// The number of steps, then operation, field, comparison, is_last and the two words of the value of each.
 bool SampleQuery::ParseCondition(Words& words) {
   step_count_ = words.TakeNumber<size_t>(kMaxSteps);
   size_t depth = 0;
@@ -184,8 +184,8 @@ bool SampleQuery::ParseCondition(Words& words) {
 
 bool SampleQuery::IsCounted(uint8_t field) const { return field < field_count_ && fields_[field].is_number(); }
 
-// Columns: how many; field and as_double of each. Then hash multiplier, slots, groups at most, and the key's field. Then
-// sums and histograms: how many, and the field of each.
+// The number of columns, then field and as_double of each. Then the hash multiplier, the slots, the most groups and the
+// field of the key. Then the number of sums and the field of each, and the same for histograms.
 bool SampleQuery::ParseTable(Words& words) {
   column_count_ = words.TakeNumber<size_t>(kMaxColumns);
   for (size_t i = 0; words.ok() && i < column_count_; ++i) {
@@ -199,7 +199,7 @@ bool SampleQuery::ParseTable(Words& words) {
   }
   hash_multiplier_ = words.Take() | 1;
   slots_ = words.TakeUpTo(kMaxSlots);
-  // A slot stays empty, where a search ends.
+  // At least one slot stays empty, because a search ends at an empty slot.
   max_groups_ = words.TakeUpTo(slots_ > 0 ? slots_ - 1 : 0);
   key_ = words.TakeNumber<uint8_t>(kMaxFields);
   const SampleField& key = fields_[key_ < field_count_ ? key_ : 0];

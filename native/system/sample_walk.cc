@@ -10,7 +10,7 @@ namespace {
 
 static_assert(sizeof(perf_event_header) == 8 && offsetof(perf_event_header, size) == 6);
 
-// By one load each: what is checked is what is used, whatever a writer does meanwhile.
+// Loads a value once, so the checked value is the one that is used, even if a writer changes the memory meanwhile.
 uint64_t Load64(const std::byte* at) {
   return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_RELAXED);
 }
@@ -26,9 +26,10 @@ uint16_t Load16(const std::byte* at) {
 uint32_t TypeOf(uint64_t header) { return static_cast<uint32_t>(header); }
 uint32_t SizeOf(uint64_t header) { return static_cast<uint32_t>(header >> 48); }
 
-// So far ahead memory is fetched where sizes differ, in bytes.
+// The distance of the prefetch in bytes, used where sizes differ.
 constexpr uint32_t kFetchAheadBytes = 512;
-// A run of fewer samples is short. After so many, so many blocks are walked header by header.
+// A run of fewer than kShortRun samples is short. After kMostShortRuns of them, kPlainBlocks blocks are walked header
+// by header.
 constexpr uint32_t kShortRun = 16;
 constexpr uint32_t kMostShortRuns = 8;
 constexpr uint32_t kPlainBlocks = 32;
@@ -41,7 +42,8 @@ struct Sample {
   uint32_t raw_size;
 };
 
-// The offset of raw_size where fields of variable length lie before it; `size` where one leads past the end.
+// The offset of raw_size behind fields of variable length. Returns `size` if one of them ends past the end of the
+// record.
 uint32_t RawOffset(const SampleFormat& format, const std::byte* record, uint32_t size) {
   uint32_t variable = 0;
   if (format.read_offset != SampleFormat::kAbsent) {
@@ -66,8 +68,8 @@ uint32_t RawOffset(const SampleFormat& format, const std::byte* record, uint32_t
   return std::min(static_cast<uint32_t>(format.raw_offset) + variable, size);
 }
 
-// The sample at `record`, of `available` bytes at most, a multiple of 8 above 0. False for any other record, and for a
-// sample that is not whole.
+// Loads the sample at `record`, where `available` bytes are published, a multiple of 8 above 0. Returns false for any
+// other record, and for a sample whose sizes are wrong.
 inline bool LoadSample(const SampleFormat& format, const std::byte* record, uint32_t available, Sample& sample) {
   const uint64_t header = Load64(record);
   const uint32_t size = SizeOf(header);
@@ -83,7 +85,7 @@ inline bool LoadSample(const SampleFormat& format, const std::byte* record, uint
   }
   const uint32_t raw_offset =
       format.is_variable() ? RawOffset(format, record, size) : static_cast<uint32_t>(format.raw_offset);
-  // Below `size`, and a multiple of 8 as the size is: so raw_size lies within the record.
+  // Otherwise raw_size lies within the record: raw_offset is below `size`, and both are multiples of 8.
   if (raw_offset >= size) {
     return false;
   }
@@ -94,8 +96,8 @@ inline bool LoadSample(const SampleFormat& format, const std::byte* record, uint
 
 using Words = uint32_t __attribute__((vector_size(16)));
 
-// How many records there are like the first, which is sound, one behind the other: 1 to `most`. Their type, misc, size and
-// raw_size are compared, by loads that wait for no other.
+// Counts the records in a row that have the type, misc, size and raw_size of the first one, which was checked: 1 to
+// `most`. The loads don't depend on each other.
 uint32_t EqualRecords(const std::byte* first, const Sample& sample, uint32_t raw_offset, uint32_t most) {
   const size_t size = sample.size;
   const std::byte* at = first + size;
@@ -131,7 +133,7 @@ uint32_t EqualRecords(const std::byte* first, const Sample& sample, uint32_t raw
 
 }  // namespace
 
-// `joined_` is written before it is read.
+// joined_ is not cleared: it is written before it is read.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 SampleWalk::SampleWalk(std::span<const std::byte> data, uint32_t position, uint32_t left, const SampleFormat& format,
                        uint32_t payload_bytes, WalkPace& pace)
@@ -167,7 +169,7 @@ uint32_t SampleWalk::Next(SampleBlock& block, uint32_t limit) {
   return walked > 0 ? walked : WalkWrapped(block);
 }
 
-// Any format.
+// For any format.
 uint32_t SampleWalk::WalkVariable(SampleBlock& block, uint32_t limit, uint32_t edge) {
   uint32_t walked = 0;
   Sample sample{};
@@ -185,20 +187,20 @@ uint32_t SampleWalk::WalkVariable(SampleBlock& block, uint32_t limit, uint32_t e
   return walked;
 }
 
-// Samples of sizes that differ: each size is waited for, to know where the next header is, and for nothing else.
+// For samples of different sizes. The only load that the next header's address waits for is that of the size.
 uint32_t SampleWalk::WalkPlain(SampleBlock& block, uint32_t limit, uint32_t edge) {
   const std::byte* const bytes = data_.data();
   const size_t mask = data_.size() - 1;
   const uint32_t least = format_.least_bytes();
   const uint32_t payload_bytes = payload_bytes_;
-  // A sample has as many at least, so that raw_size can be loaded before the header is checked.
+  // The least bytes of a sample. With as many published, raw_size can be loaded before the header is checked.
   const uint32_t whole = (least + 7) & ~uint32_t{7};
   uint32_t position = position_;
   uint32_t count = 0;
   uint32_t walked = 0;
   for (; walked < limit && position + whole <= edge; ++walked) {
     const std::byte* const record = bytes + position;
-    // By a load of its own, which is the shortest way to the next header. The header that is checked must say the same.
+    // A separate load, which is the fastest way to the next header. The checked header must have the same size.
     const uint32_t size = Load16(record + offsetof(perf_event_header, size));
     const uint64_t header = Load64(record);
     const uint32_t raw_size = Load32(record + least - 4);
@@ -217,7 +219,7 @@ uint32_t SampleWalk::WalkPlain(SampleBlock& block, uint32_t limit, uint32_t edge
   return walked;
 }
 
-// Samples with equal headers.
+// For samples with equal headers.
 uint32_t SampleWalk::WalkRun(SampleBlock& block, uint32_t limit, uint32_t edge) {
   const std::byte* const first = data_.data() + position_;
   Sample sample{};
@@ -240,7 +242,7 @@ uint32_t SampleWalk::WalkRun(SampleBlock& block, uint32_t limit, uint32_t edge) 
   return run;
 }
 
-// The next sample when it reaches over the end of the data: joined first, then checked, as any other.
+// Takes the next sample if it wraps: copies it into joined_, then checks it like any other.
 uint32_t SampleWalk::WalkWrapped(SampleBlock& block) {
   const auto before = static_cast<uint32_t>(data_.size()) - position_;
   const uint64_t header = Load64(data_.data() + position_);
@@ -251,7 +253,7 @@ uint32_t SampleWalk::WalkWrapped(SampleBlock& block) {
   std::memcpy(joined_.data(), data_.data() + position_, before);
   std::memcpy(joined_.data() + before, data_.data(), size - before);
   Sample sample{};
-  // The header is loaded anew from the copy, which no writer changes.
+  // This loads the header again, from the copy, which no writer can change.
   if (!LoadSample(format_, joined_.data(), size, sample) || sample.size != size) {
     return 0;
   }
