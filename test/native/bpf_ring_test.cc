@@ -20,7 +20,8 @@ using End = system::CommittedRecords::End;
 
 constexpr size_t kCapacity = 256;
 
-// A ring in memory. The second image of the data holds no headers, as a reader looks for them in the first alone.
+// A ring in memory. Its second image of the data area has no headers, because a reader looks for them only in the
+// first.
 struct Memory {
   alignas(8) std::array<std::byte, 8> consumer{};
   alignas(8) std::array<std::byte, 8> producer{};
@@ -68,7 +69,7 @@ const Test corrupt("BpfRingCursor stops at a record that would end past what is 
   CHECK_EQ(found.bytes, 24u);
   CHECK(found.end == End::kCorrupt);
   ring.Header(24, 16);
-  // A run of equal headers ends there as well.
+  // The loop for equal headers stops there, too.
   found = ring.cursor.Committed(0, 40, 256);
   CHECK_EQ(found.bytes, 24u);
   CHECK(found.end == End::kCorrupt);
@@ -120,7 +121,7 @@ const Test mapped("BpfRing reads what a program wrote, and gives it back", [] {
   auto program = Producer(map.value());
   CHECK(program.ok());
   const std::array<std::byte, 14> packet{};
-  // More than the ring holds, in parts: positions pass its end, and the last record lies across it.
+  // In parts, more than the capacity: positions pass the end of the data area, and one record wraps.
   for (uint64_t part = 0; part < 5; ++part) {
     CHECK(program.value().TestRun({.data_in = packet, .context_in = {}, .repeat = 100, .flags = 0, .cpu = 0}).ok());
     CHECK_EQ(ring.Available(), 2400u);

@@ -63,7 +63,7 @@ const Test per_cpu("BpfMap hands the kernel room for every possible CPU", [] {
     return;
   }
   const std::array<std::byte, 4> key{};
-  // Of just that size, on the heap: AddressSanitizer sees a byte more.
+  // Allocated with exactly this size, so that AddressSanitizer detects an access past the end.
   std::vector<std::byte> value(16 * system::PossibleCpuCount());
   CHECK(created.value().TakesValue(value.size()));
   CHECK(!created.value().TakesValue(12));
@@ -78,8 +78,7 @@ const Test slots("BpfMap takes events into a perf event array alone", [] {
     Skip("CAP_BPF and perf_event_open of this thread");
     return;
   }
-  // The kernel refuses an event of another kind than bpf_perf_event_output writes to, or takes it; the type of the
-  // map is checked before.
+  // Slot 4 does not exist, so the kernel refuses the call. For a map of another type no system call is made.
   CHECK(array.value().SetEvent(4, event.value().fd()) < 0);
   CHECK_EQ(other.value().SetEvent(0, event.value().fd()), -EINVAL);
 });
@@ -97,7 +96,7 @@ const Test runs("BpfProgram loads and runs", [] {
   CHECK_EQ(result.value().return_value, 7u);
 });
 
-// Sends SIGPROF to this thread every 50 microseconds, as a CPU profiler would that is in a great hurry.
+// Sends SIGPROF to this thread every 50 microseconds, more often than any CPU profiler.
 class Profiler {
  public:
   Profiler() {
@@ -129,7 +128,7 @@ class Profiler {
   struct sigaction before_{};
 };
 
-// Many branches, so that the verifier is busy for some milliseconds: r0 = ktime(); if r0 == i goto +0; …
+// Many branches, so that the verifier takes some milliseconds: r0 = ktime(); if r0 == i goto +0; …
 std::vector<bpf_insn> LongProgram() {
   std::vector<bpf_insn> program;
   for (int i = 0; i < 2000; ++i) {

@@ -12,13 +12,13 @@ class Test {
   Test(std::string title, std::function<void()> body);
 };
 
-// Notes a failure of the running test, which goes on.
+// Records a failure of the running test and continues the test.
 void Fail(const char* file, int line, const std::string& what);
 
-// What the running test needs and this machine does not have: it counts as skipped, and says so.
+// Counts the running test as skipped and prints what this machine lacks for it.
 void Skip(const std::string& missing);
 
-// Runs all tests in the order of registration. Answers the exit code.
+// Runs all tests in the order of registration. Returns the exit code.
 int RunAll();
 
 template <typename Actual, typename Expected>

@@ -14,7 +14,7 @@ namespace {
 
 using system::GuardedBuffer;
 
-// A system call that writes sizeof(rusage) bytes, whoever has fewer.
+// Makes a system call that writes sizeof(rusage) bytes, whatever the length of the buffer.
 int WriteRusage(std::byte* target) {
   return ::syscall(SYS_getrusage, RUSAGE_SELF, target) == 0 ? 0 : -errno;
 }

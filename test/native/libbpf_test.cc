@@ -31,7 +31,7 @@ const Functions* LibbpfOrSkip() {
   return functions;
 }
 
-// Has the library say something: that this is no object.
+// Makes the library print a message: that the bytes are not an object.
 std::string LogOfGarbage(const Functions& functions, const std::string& name) {
   const std::array<std::byte, 100> garbage{};
   std::string log;
@@ -65,7 +65,7 @@ const Test respects("LogCapture leaves a print function that others set meanwhil
     before = functions->set_print(OthersPrint);
   }
   CHECK(functions->set_print(nullptr) == OthersPrint);
-  // `before` was ours, which is not to stay.
+  // `before` is the print function of LogCapture, which must not stay set.
   CHECK(before != nullptr);
 });
 

@@ -13,7 +13,7 @@ struct Registered {
   std::function<void()> body;
 };
 
-// A function's static: the tests register before main, in no order of files.
+// A static variable of a function, because tests register before main() and the order of the files is undefined.
 std::vector<Registered>& Tests() {
   static std::vector<Registered> tests;
   return tests;

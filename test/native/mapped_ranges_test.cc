@@ -20,7 +20,7 @@ const Test overlaps("MappedRanges tells what reaches into a range, to the byte",
   ranges.Add(Bytes(16, 8));
   ranges.Add(Bytes(40, 8));
   for (const size_t begin : {size_t{16}, size_t{40}}) {
-    // It ends where the range begins, and begins where the range ends.
+    // Bytes that end where the range begins, and bytes that begin where it ends.
     CHECK(!ranges.Overlaps(Bytes(begin - 8, 8)));
     CHECK(!ranges.Overlaps(Bytes(begin + 8, 8)));
     CHECK(ranges.Overlaps(Bytes(begin - 8, 9)));

@@ -1,5 +1,5 @@
-// Two threads on one ring, by the cursors alone: a program of its own, for ThreadSanitizer. A barrier that is missing
-// in ring_cursor.h is a data race on the bytes of the ring, which it tells.
+// Two threads that use one ring through RingCursor only. This is a separate program, for ThreadSanitizer: it reports a
+// barrier that is missing in ring_cursor.h as a data race on the bytes of the ring.
 
 #include <linux/perf_event.h>
 
@@ -24,7 +24,7 @@ struct Ring {
   std::array<uint64_t, kWords> data{};
 };
 
-// A small generator, the same for writer and reader: sizes of 1 to 8 words.
+// Random sizes of 1 to 8 words, the same for writer and reader.
 uint64_t NextSize(uint64_t& state) {
   state ^= state << 13;
   state ^= state >> 7;

@@ -39,14 +39,14 @@ Words Joined(std::initializer_list<Words> parts) {
 }
 
 const Words kRawAlone = {8, 8, kNowhere, 0, 0, kNowhere};
-// Field 0: u32 at 0 of the payload. Field 1: u64 at 4.
+// Field 0: u32 at offset 0 of the payload. Field 1: u64 at offset 4.
 const Words kTwoFields = {2, 0, 4, 0, 4, 0, 6, 4, 8};
 const Words kNoCondition = {0};
 const Words kBothColumns = {2, 0, 0, 1, 0};
 const Words kNoGroups = {1, 0, 0, 0};
 const Words kNothing = {0};
 
-// A ring of heap memory without a byte around it, so that AddressSanitizer sees each step beyond.
+// A ring in heap memory of exactly its size, so that AddressSanitizer detects each access outside it.
 class Ring {
  public:
   explicit Ring(uint32_t capacity) : capacity_(capacity), memory_(new (std::align_val_t{8}) std::byte[capacity]) {}
@@ -82,7 +82,7 @@ class Ring {
   std::byte* memory_;
 };
 
-// What a walk as plain as can be finds: byte by byte, wraps included.
+// What a simple walk finds, which reads byte by byte and handles records that wrap.
 struct Found {
   std::vector<uint32_t> first;
   std::vector<uint64_t> second;
@@ -127,7 +127,8 @@ QueryProgress At(uint32_t position, uint32_t left, uint32_t limit, uint32_t row_
           .pace = {}};
 }
 
-// Records of sizes that repeat in runs, of a few sizes, or of any; then some bytes are changed. Answers where they begin.
+// Fills the ring with records: runs of equal sizes, a few sizes in turn, or random sizes. Then changes some bytes.
+// Returns where the records begin.
 uint32_t Fill(const Ring& ring, Random& random) {
   for (uint32_t i = 0; i < ring.capacity(); i += 8) {
     ring.Put<uint64_t>(i, random());
@@ -197,7 +198,7 @@ const Test walks("SampleQuery finds what a plain walk finds, whatever the header
     CHECK(second == found.second);
     samples += found.samples;
   }
-  // Enough were found for the test to mean something.
+  // Enough samples were found to make the test meaningful.
   CHECK(samples > 100'000);
 });
 
@@ -209,7 +210,7 @@ const Test bounds("SampleQuery fills no more rows than there is room for", [] {
   }
   const auto query = SampleQuery::Parse(Joined({kRawAlone, kTwoFields, kNoCondition, kBothColumns, kNoGroups, kNothing, kNothing}));
   for (uint32_t room = 0; room < 200; ++room) {
-    // As long as they need to be, for AddressSanitizer.
+    // Exactly the needed lengths, for AddressSanitizer.
     std::vector<uint32_t> first(room);
     std::vector<uint64_t> second(room);
     first.shrink_to_fit();
@@ -253,7 +254,7 @@ const Test programs("SampleQuery::Parse takes no program that Run could not rely
     Fill(ring, random);
     std::vector<uint64_t> table(query->TableWords());
     if (random() % 4 == 0) {
-      // Nothing that a query left behind.
+      // Overwrite what the query before left.
       std::fill(table.begin(), table.end(), random());
     }
     std::vector<std::vector<std::byte>> memory;

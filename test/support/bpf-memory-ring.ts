@@ -5,27 +5,27 @@ import { PerfRingError } from '../../lib/errors';
 
 const PAGE = 4096;
 
-/** A record that is reserved, and neither submitted nor discarded. */
+/** A record that is reserved, but neither submitted nor discarded. */
 export interface Reserved {
   readonly position: bigint;
   readonly size: number;
 }
 
 /**
- * A BPF ring buffer in memory: what the kernel does, without a kernel. What is written into the data is written into
- * its second image as well, which in a mapping is the same memory.
+ * A BPF ring buffer in memory that behaves as the kernel's. Writes go to both images of the data area, which in a
+ * mapping are the same memory.
  */
 export class BpfMemoryRing {
   readonly capacityBytes: number;
   readonly memory: SharedArrayBuffer;
   readonly positions = new BigUint64Array(new SharedArrayBuffer(16));
-  /** Whether the last commit would have woken a reader that waits. */
+  /** How many commits would have woken a waiting reader. */
   wakes = 0;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
 
-  /** @param start where both positions begin */
+  /** @param start the initial value of both positions */
   constructor(capacityBytes = PAGE, start = 0n) {
     this.capacityBytes = capacityBytes;
     this.memory = new SharedArrayBuffer(PAGE + 2 * capacityBytes);
@@ -60,7 +60,7 @@ export class BpfMemoryRing {
     };
   }
 
-  /** bpf_ringbuf_reserve(): null where there is no room. */
+  /** bpf_ringbuf_reserve(). @returns null when there is no room */
   reserve(size: number): Reserved | null {
     const position = this.producer;
     const end = position + BigInt(recordBytes(size));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const SOURCES = join(__dirname, 'bpf');
 
-/** As headers name the machine, and Debian the folder of its headers. */
+/** The machine in the macros of kernel headers, and the folder where Debian has its headers. */
 const MACHINE =
   arch() === 'arm64' ? { target: 'arm64', folder: 'aarch64' } : { target: 'x86', folder: 'x86_64' };
 const FLAGS = ['-g', '-O2', '-Wall', '-Werror', `-D__TARGET_ARCH_${MACHINE.target}`];
@@ -29,7 +29,7 @@ export function compiledObject(name: string, target: 'bpf' | 'bpfeb' = 'bpf'): B
 let directory: string | undefined;
 const paths = new Map<string, string>();
 
-/** As {@link compiledObject}, each once. @returns the path of the object, which is there until the process ends */
+/** As {@link compiledObject}, once for each name. @returns the path of the file, which exists until the process ends */
 export function objectPath(name: string): string {
   if (directory === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'perfring-bpf-'));

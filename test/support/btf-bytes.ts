@@ -4,13 +4,13 @@ import * as abi from '../../lib/abi/btf';
 export interface WrittenType {
   readonly kind: number;
   readonly name?: string;
-  /** vlen: how many parts follow. */
+  /** vlen: the number of members, values or parameters that follow. */
   readonly count?: number;
   /** kind_flag. */
   readonly flag?: boolean;
   /** The size, or the type that it refers to. */
   readonly last?: number;
-  /** What follows struct btf_type; text stands for the offset of a name. */
+  /** The words after struct btf_type. A string stands for its offset among the names. */
   readonly words?: readonly (number | string)[];
 }
 
@@ -22,7 +22,7 @@ export class BtfBytes {
   #nextId: number;
   readonly #firstName: number;
 
-  /** @param base types and bytes of names before these, of split BTF */
+  /** @param base for split BTF: how many types and bytes of names its base has */
   constructor(base: { readonly types: number; readonly nameBytes: number } = { types: 0, nameBytes: 0 }) {
     this.#nextId = base.types + 1;
     this.#firstName = base.nameBytes;
@@ -33,7 +33,7 @@ export class BtfBytes {
   add({ kind, name = '', count = 0, flag = false, last = 0, words = [] }: WrittenType): number {
     const info = ((kind << 24) | count | (flag ? 0x8000_0000 : 0)) >>> 0;
     this.#words.push(this.#name(name), info, last >>> 0);
-    // One by one: there may be more than a call takes as arguments.
+    // Not push(...words): there may be more words than a call can have arguments.
     for (const word of words) this.#words.push(typeof word === 'string' ? this.#name(word) : word >>> 0);
     return this.#nextId++;
   }
@@ -47,7 +47,7 @@ export class BtfBytes {
     });
   }
 
-  /** @param members name, type, offset in bits */
+  /** @param members name, type id and offset in bits of each */
   struct(name: string, size: number, members: readonly (readonly [string, number, number])[]): number {
     return this.add({
       kind: abi.BTF_KIND_STRUCT,
@@ -83,7 +83,7 @@ export class BtfBytes {
   #name(name: string): number {
     const known = this.#names.get(name);
     if (known !== undefined) return known;
-    // The empty name of split BTF is that of its base.
+    // Split BTF takes the empty name from its base.
     const offset = name === '' ? 0 : this.#firstName + this.#strings.length;
     if (name !== '' || this.#firstName === 0) this.#strings += `${name}\0`;
     this.#names.set(name, offset);

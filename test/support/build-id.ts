@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The build id of an ELF file, by its note: lower-case hexadecimal digits.
+ * The build id of an ELF file, from its note, in lower-case hexadecimal digits.
  * @see https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.pheader.html#note_section
  */
 export function buildIdOf(file: string): string {

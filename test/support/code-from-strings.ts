@@ -1,4 +1,4 @@
-/** Whether this process may make code from strings; where it may not, no loop has copies. */
+/** Whether this process may make code from strings. If it may not, loops are not copied. */
 export const MAKES_CODE_FROM_STRINGS = ((): boolean => {
   try {
     new Function('');

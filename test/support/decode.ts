@@ -1,6 +1,6 @@
 import type { SampleLayout } from '../../lib/layout/sample-layout';
 
-/** A payload by a layout: integers as numbers where they fit 32 bits, else bigints; text up to its first NUL. */
+/** Decodes a payload by a layout: integers of up to 32 bits to numbers, others to bigints; text up to its first NUL. */
 export function decode(layout: SampleLayout, payload: Uint8Array): Record<string, number | bigint | string> {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const read = ({ kind, offset, size }: SampleLayout['fields'][number]): number | bigint | string => {

@@ -1,5 +1,5 @@
-// deny-syscall NUMBER ERRNO PROGRAM ARGUMENTS…: runs a program to which a seccomp filter denies one system call, as
-// container runtimes do.
+// deny-syscall NUMBER ERRNO PROGRAM ARGUMENTS…: runs a program with a seccomp filter that makes one system call fail
+// with ERRNO, as container runtimes do.
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,6 +1,6 @@
 /**
- * A process of its own that prints what `diagnose` found, as JSON.
- * Arguments: the user to become first, or `-`; then data pages of a ring to hold meanwhile, if any.
+ * A process that prints the result of `diagnose` as JSON.
+ * Arguments: the user to switch to first, or `-`; then, optionally, the data pages of a ring to keep open meanwhile.
  */
 
 import { setgid, setgroups, setuid } from 'node:process';
@@ -10,7 +10,7 @@ import { onlineCpus } from '../../lib/host/cpu-list';
 import { MmapRingStorage } from '../../lib/storage/mmap-ring-storage';
 
 const [, , user = '-', heldPages] = process.argv;
-// Loaded before: the user may have no way to these files.
+// Loaded before the switch, because the user may have no access to these files.
 addon();
 if (user !== '-') {
   setgroups?.([]);

@@ -12,11 +12,11 @@ export interface EventTarget {
   /** -1 for every CPU. */
   readonly cpu: number;
   readonly dataPageCount?: number;
-  /** The leader of the group that it joins. */
+  /** The leader of the group that the event joins. */
   readonly leader?: EventRing;
 }
 
-/** An event of any attributes and its ring, by addon calls alone, so that lib/ring is not under test. */
+/** An event with any attributes, and its ring. It uses only addon calls and nothing of lib/ring. */
 export class EventRing {
   readonly format: RecordFormat;
   readonly #event: PerfEventHandle;
@@ -32,7 +32,7 @@ export class EventRing {
     this.#mapping = new Uint8Array((1 + dataPageCount) * addon().pageSize());
   }
 
-  /** @returns the errno's name where the kernel does not open such an event */
+  /** @returns the name of the errno when the kernel refuses the event */
   static tryOpen(attr: PerfEventAttr, target: EventTarget): EventRing | string {
     const { pid = -1, cpu, dataPageCount = 64, leader } = target;
     const group = leader === undefined ? -1 : addon().perfEventFd(leader.#event);
@@ -46,13 +46,13 @@ export class EventRing {
     return ring;
   }
 
-  /** By PERF_EVENT_IOC_ENABLE and PERF_EVENT_IOC_DISABLE. */
+  /** PERF_EVENT_IOC_ENABLE or PERF_EVENT_IOC_DISABLE. */
   enable(enabled: boolean): void {
     const result = addon().perfEventEnable(this.#event, enabled);
     if (result < 0) throw new Error(`ioctl ${errnoName(result)}`);
   }
 
-  /** Takes every record out of the ring: its bytes, header included. */
+  /** Reads and releases every record of the ring. @returns the bytes of each, header included */
   drainBytes(): Uint8Array[] {
     const data = this.#mapping.subarray(addon().pageSize());
     const available = addon().ringCopyPublished(this.#ring, this.#mapping);
@@ -79,7 +79,7 @@ export class EventRing {
   }
 }
 
-/** Records one after the other. */
+/** Splits bytes into records. */
 function recordsIn(bytes: Uint8Array): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: Uint8Array[] = [];

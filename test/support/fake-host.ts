@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { HostPaths } from '../../lib/host/host-paths';
 
-/** Another machine's /proc and /sys: a directory that is empty until a test writes into it. */
+/** A directory that stands for /proc and /sys of another machine. It is empty until a test writes into it. */
 export class FakeHost {
   readonly #root = mkdtempSync(join(tmpdir(), 'perfring-host-'));
   readonly paths: HostPaths = { proc: join(this.#root, 'proc'), sys: join(this.#root, 'sys') };
 
-  /** @param path below the root: `proc/stat` */
+  /** @param path relative to the root, for example `proc/stat` */
   write(path: string, text: string): void {
     const file = join(this.#root, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
 
-  /** A symbolic link, in place of one that is there. */
+  /** Creates a symbolic link. Replaces an existing one. */
   link(path: string, target: string): void {
     const file = join(this.#root, path);
     mkdirSync(dirname(file), { recursive: true });

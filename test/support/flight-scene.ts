@@ -5,7 +5,7 @@ import { FlightRecorder, type FlightRecorderOptions } from '../../lib/perf-array
 import { SampleProducer } from './producers';
 import { CPUS } from './reader-scene';
 
-/** An array, a producer that writes to it, and a flight recorder on it: for one test. */
+/** A perf event array, a producer that writes to it, and a flight recorder on it, for one test. */
 export class FlightScene implements Disposable {
   readonly array: PerfEventArray;
   readonly producer: SampleProducer;

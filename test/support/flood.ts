@@ -4,14 +4,14 @@ import { CPUS } from './reader-scene';
 export interface FloodOptions {
   readonly mapId: number;
   readonly sizes?: readonly number[];
-  /** Samples per second on each CPU; as fast as they go when left out. */
+  /** Samples per second on each CPU; unlimited by default. */
   readonly rate?: number;
-  /** With a rate: so long they emit, and as long they do not, in turns. */
+  /** With a rate: the length of the periods in which they emit and then pause, in turns. */
   readonly burstMilliseconds?: number;
   readonly cpus?: readonly number[];
 }
 
-/** A producer process on every CPU, at once. */
+/** A producer process for each CPU. All emit at the same time. */
 export class Flood {
   readonly #producers: readonly (readonly [cpu: number, producer: ProducerProcess])[];
 
@@ -19,7 +19,7 @@ export class Flood {
     this.#producers = producers;
   }
 
-  /** Begins as soon as all are ready. */
+  /** Emitting begins when all processes are ready. */
   static async start({ cpus = CPUS, ...options }: FloodOptions): Promise<Flood> {
     const producers: [number, ProducerProcess][] = [];
     try {
@@ -32,7 +32,7 @@ export class Flood {
     return new Flood(producers);
   }
 
-  /** @returns by CPU what was emitted in all */
+  /** @returns the report of the producer of each CPU */
   async stop(): Promise<Map<number, ProducerReport>> {
     const reports = await Promise.all(
       this.#producers.map(async ([cpu, producer]) => [cpu, await producer.stop()] as const),
@@ -40,7 +40,7 @@ export class Flood {
     return new Map(reports);
   }
 
-  /** Whatever they do. For `finally`. */
+  /** Ends the processes in any state. For `finally`. */
   kill(): void {
     for (const [, producer] of this.#producers) producer.kill();
   }

@@ -15,7 +15,7 @@ const CALLS_IN_A_SEQUENCE = 60;
 const DEEPEST = 3;
 
 const native = addon();
-/** `bindings` adds the path. */
+/** Without `path`, which the package `bindings` adds. */
 const FUNCTIONS = (Object.keys(native) as (keyof NativeAddon)[]).filter(
   (name) => typeof native[name] === 'function',
 );
@@ -28,12 +28,12 @@ const ATTR = encodePerfEventAttr({
   wakeup_events: 1,
 });
 const PROGRAM = asm.assemble([asm.mov('r0', 0), asm.exit()]);
-/** perf_event_attr.sigtrap would send signals to whichever process was hit: byte 44, bit 5. */
+/** perf_event_attr.sigtrap (byte 44, bit 5) would send signals to the observed process. */
 const SIGTRAP = { byte: 44, mask: 0x20 };
 
 /**
- * One sequence of calls of the addon's functions, with handles right, wrong and closed among the arguments. None may
- * throw, whatever it is given.
+ * One sequence of calls of the addon's functions. Arguments include right, wrong and closed handles. No call may throw,
+ * whatever its arguments.
  */
 export class AddonFuzz {
   readonly findings: string[] = [];
@@ -63,12 +63,12 @@ export class AddonFuzz {
       if (this.#random.chance(10)) await new Promise(setImmediate);
     }
     if (typeof affinity !== 'number') native.setThreadAffinity(affinity);
-    // Callbacks that come from now on open nothing more.
+    // Callbacks from now on make no further calls.
     this.#depth = DEEPEST;
-    // One that keeps the process alive is no garbage.
+    // A poller that keeps the process alive is never collected.
     for (const { by, handle } of this.#handles)
       if (by === 'pollerOpen') this.#call('pollerSetRef', [handle, false]);
-    // Half of the sequences leave all to the garbage collector.
+    // Half of the sequences leave closing to the garbage collector.
     if (this.#random.chance(50)) return;
     for (const { by, handle } of this.#handles) this.#call(closerOf(by), [handle]);
   }
@@ -93,7 +93,7 @@ export class AddonFuzz {
       }
       if (typeof result === 'object' && result !== null) this.#took(name, result);
     } catch (error) {
-      // A getter in a list of CPUs is the one place where JavaScript of the caller's runs, and its throw is dropped.
+      // Only getters in a list of CPUs run JavaScript of the caller, and the addon ignores what they throw.
       this.findings.push(`${name}(${args.map(shortly).join(', ')}) threw ${String(error)}`);
     } finally {
       this.#depth--;
@@ -114,7 +114,7 @@ export class AddonFuzz {
     if (typeof id === 'number') this.#mapIds.add(id);
   }
 
-  /** Mostly what the function takes, with one argument or another put wrong; or nothing but noise. */
+  /** Mostly valid arguments, some of them replaced by wrong ones; sometimes only random values. */
   #arguments(name: keyof NativeAddon): unknown[] {
     const random = this.#random;
     const args = random.chance(25)
@@ -199,7 +199,7 @@ export class AddonFuzz {
     return (expected[name] ?? (name.startsWith('cursor') ? cursor : () => [handle()]))();
   }
 
-  /** What would reach beyond this process is replaced: other programs' maps, signals, gigabytes, hours. */
+  /** Replaces arguments that would affect other processes, send signals, or take gigabytes or hours. */
   #harmless(name: keyof NativeAddon, args: unknown[]): unknown[] {
     if (name === 'bpfMapOpenId' && typeof args[0] === 'number' && args[0] > 0 && !this.#mapIds.has(args[0]))
       args[0] = 0xffff_fff0;

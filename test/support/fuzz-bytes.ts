@@ -22,7 +22,7 @@ const CASES_IN_A_SEQUENCE = 50;
 const PAGE = 2048;
 const RINGS = 3;
 
-/** Formats of the samples, and the bytes each has before raw_size. */
+/** Formats of samples, and the number of bytes that each has between the header and raw_size. */
 const FORMATS = [
   { sampleType: PERF_SAMPLE_RAW, prefixBytes: 0 },
   { sampleType: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME, prefixBytes: 8 },
@@ -36,11 +36,11 @@ interface Ring {
   readonly positions: BigUint64Array;
 }
 
-/** Rings that live on from case to case: so their loops are specialised, and hold what cases before left. */
+/** Rings for many cases, so that their loops are specialised and their memory has bytes of earlier cases. */
 interface Scene {
   readonly rings: readonly Ring[];
   readonly prefixBytes: number;
-  /** A reader that has delivered nothing yet calls nothing late; the one that lives on has a loop of its own. */
+  /** Mostly the same reader, which gets specialised loops. A new one has delivered nothing, so it marks nothing late. */
   reader: RingReader;
   readonly cursor: string;
 }
@@ -84,7 +84,7 @@ const decode = decoderFor(
 );
 const LAYOUT_END = 43;
 
-/** What was seen of each ring: a digest of every record, in order. */
+/** A digest of every record that was visited, in order, by ring. */
 let seen: number[][] = [];
 let capacity = 0;
 let lastTime = 0n;
@@ -120,7 +120,7 @@ const dispatcher = new Dispatcher({
 for (let type = 0; type < 256; type++) dispatcher.onMessage(type, see);
 dispatcher.onLost(see);
 
-/** Ways to read all that is there. Each answers the codes of what was thrown; what has no code is passed on. */
+/** Ways to read everything that is published. Expected errors are checked by their code; others are thrown. */
 const WAYS: Readonly<Record<string, (scene: Scene, random: FuzzRandom) => void>> = {
   'peek and pop': ({ rings }) => {
     for (const { ring } of rings) {
@@ -201,7 +201,7 @@ const WAYS: Readonly<Record<string, (scene: Scene, random: FuzzRandom) => void>>
   },
 };
 
-/** The error of a visitor's own. */
+/** An error that a visitor throws. */
 class Halt extends Error {
   readonly code = 'HALT';
 }
@@ -231,7 +231,7 @@ function expectAtMost(value: number, most: number): void {
   if (!(value <= most)) throw new Error(`no end: ${value} of ${most}`);
 }
 
-/** Cases of one seed: the same bytes read in two ways, which must find the same, to an end. */
+/** Runs the cases of one seed. Each reads the same bytes in two ways, which must end and visit the same records. */
 export function fuzzBytes(seed: number): { findings: string[]; cases: number } {
   const random = new FuzzRandom(seed);
   const findings: string[] = [];
@@ -254,7 +254,7 @@ export function fuzzBytes(seed: number): { findings: string[]; cases: number } {
     const ways = [random.pick(names), random.pick(names)];
     const results = ways.map((way) => {
       for (const [index, { positions, ring }] of scene.rings.entries()) {
-        // Either loop begins.
+        // Start with either of the two loops.
         internalsOf(ring).state.mixedCalls = random.pick([0, 1, 1000]);
         positions[1] = BigInt.asUintN(64, tails[index] as bigint);
         positions[0] = BigInt.asUintN(64, (tails[index] as bigint) + (lengths[index] as bigint));

@@ -6,19 +6,18 @@ import type { FuzzLine, FuzzTask } from './fuzz-task';
 
 export interface FuzzReport {
   readonly sequences: number;
-  /** Calls made, or rings read. */
+  /** The number of calls made, or of rings read. */
   readonly cases: number;
-  /** Each with the seed that brings it back. */
+  /** Each names the seed that reproduces it. */
   readonly findings: readonly string[];
 }
 
-/** A sequence takes milliseconds; without a word for this long it hangs. */
+/** A sequence takes milliseconds. A child that prints nothing for this long hangs. */
 const SILENCE_MILLISECONDS = 60_000;
 const MOST_FINDINGS = 20;
 
 /**
- * Runs a fuzzer in a process of its own. A crash and a hang are findings like any other: the last seed that was told
- * of brings them back.
+ * Runs a fuzzer in a child process. A crash or a hang is a finding like any other: the last printed seed reproduces it.
  */
 export async function fuzz(task: FuzzTask): Promise<FuzzReport> {
   const register = join(__dirname, 'register-typescript.cjs');

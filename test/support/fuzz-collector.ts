@@ -11,7 +11,7 @@ import { readInEveryWay } from './ring-reads';
 const CASES_IN_A_SEQUENCE = 20;
 const BUFFER_BYTES = 4096;
 
-/** The collector on rings of hostile bytes: every way to read ends, counts what it gave, and throws nothing. */
+/** Runs the collector on hostile bytes: every way to read must end, count what it delivered, and not throw. */
 export async function fuzzCollector(seed: number): Promise<{ findings: string[]; cases: number }> {
   const random = new FuzzRandom(seed);
   const findings: string[] = [];
@@ -43,7 +43,7 @@ async function perfMapReader(random: FuzzRandom): Promise<void> {
         fillHostile(random, ring.data, Number(tail), order === 'time' ? 8 : 0);
         ring.positions[1] = tail;
         ring.positions[0] = tail + BigInt(random.pick([BUFFER_BYTES, random.below(BUFFER_BYTES / 8) * 8]));
-        // Positions that no kernel makes, now and then.
+        // Sometimes positions that the kernel never stores.
         if (random.chance(4)) ring.positions[0] = random.pick([3n, 2n ** 64n - 1n, tail + 2n ** 32n]);
       }
       await readSomehow(random, reader, see);
@@ -76,7 +76,7 @@ async function readSomehow(
   }
 }
 
-/** Nobody says when the last record has come. */
+/** Ends a wait for records after a short time, because the last record is not marked as such. */
 function soon(): { signal: AbortSignal } {
   return { signal: AbortSignal.timeout(2) };
 }

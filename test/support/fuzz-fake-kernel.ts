@@ -3,7 +3,7 @@ import type { NativeAddon } from '../../lib/addon/contract';
 import { addon } from '../../lib/addon/load';
 import { fakeNative } from './fake-native';
 
-/** A ring that the collector takes for a mapped one. */
+/** A ring in memory that the collector treats as a mapped one. */
 export interface FakeRing {
   readonly memory: ArrayBuffer;
   /** data_head and data_tail. */
@@ -12,11 +12,11 @@ export interface FakeRing {
 }
 
 /**
- * A kernel whose rings are memory of the test's: so that the layers above can be shown rings that no kernel makes.
- * Nothing of it needs privilege.
+ * An addon whose rings are memory of the test, which can be given contents that the kernel never writes. It needs no
+ * privilege.
  */
 export class FakeKernel {
-  /** In the order they were mapped. */
+  /** In the order in which they were mapped. */
   readonly rings: FakeRing[] = [];
   readonly native: NativeAddon;
 

@@ -19,7 +19,7 @@ const FORMATS: readonly RecordFormatAttributes[] = [
   { sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME },
   { sample_type: PERF_SAMPLE_RAW | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN },
   {
-    // Every field but WEIGHT, whose place WEIGHT_STRUCT has.
+    // Every field except WEIGHT, which WEIGHT_STRUCT excludes.
     sample_type: 0x1ff_ffff & ~(1 << 14),
     read_format: 31,
     branch_sample_type: 0xf_ffff,
@@ -28,12 +28,12 @@ const FORMATS: readonly RecordFormatAttributes[] = [
     sample_id_all: true,
   },
 ];
-/** Where the fields of the layout that is decoded end. */
+/** The end of the last field of the decoded layout, in bytes. */
 const LAYOUT_END = 33;
-/** What may come of reading a ring whose positions change under the reader. */
+/** The possible outcomes of reading a ring whose positions another thread changes meanwhile. */
 const DOCUMENTED: ReadonlySet<string> = new Set(['nothing', 'ERR_PERF_RING_CORRUPT']);
 
-/** Two rings that a thread of ill will writes into while they are merged, dispatched and decoded. */
+/** Two rings that a hostile thread changes while they are merged, dispatched and decoded. */
 export class HostileThread {
   readonly #memories = [1, 2].map((pages) => new SharedArrayBuffer((1 + pages) * PAGE));
   readonly #stop = new SharedArrayBuffer(4);
@@ -101,7 +101,7 @@ export class HostileThread {
         if (!DOCUMENTED.has(code) && code !== 'ERR_PERF_NO_READ_BATCH') findings.push(code);
     }
     for (const ring of rings) ring.close();
-    // The threads begin only when this one lets the event loop go on.
+    // The threads start only when this one returns to the event loop.
     await new Promise(setImmediate);
     return { findings, cases: PASSES_IN_A_SEQUENCE };
   }

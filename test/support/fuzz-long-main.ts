@@ -1,11 +1,11 @@
-/** The long run of all fuzzers, for scripts/fuzz.mjs: SECONDS for each, from SEED on. */
+/** The long run of all fuzzers, for scripts/fuzz.mjs: SECONDS for each, with seeds from SEED on. */
 
 import { fuzz } from './fuzz-child';
 import { FUZZERS, type FuzzTask } from './fuzz-task';
 
-/** A process lives this long at most: what leaks shows, and what it printed is soon known. */
+/** The longest run of a process, so that leaks are found and findings are reported soon. */
 const SECONDS_IN_A_PROCESS = 60;
-/** Sequences of two processes have no seed in common. */
+/** The distance between the first seeds of two processes, so that they share no seed. */
 const SEEDS_APART = 10_000_000;
 
 async function run(what: FuzzTask['what'], firstSeed: number, seconds: number): Promise<boolean> {

@@ -1,5 +1,5 @@
 /**
- * A fuzzer in a process of its own, so that a crash or a hang is one: `node --expose-gc -r register-typescript.cjs
+ * A fuzzer in a child process, so that a crash or a hang can be reported: `node --expose-gc -r register-typescript.cjs
  * fuzz-main.ts '{"what": "package", "seed": 1, "seconds": 5}'`. Writes a line for each sequence before it runs, for
  * each finding, and at the end; see {@link FuzzLine}.
  */

@@ -1,13 +1,13 @@
-/** What a fuzzed call came to, and whether that may be. */
+/** Decides whether the outcome of a fuzzed call is allowed. */
 
-/** Errors past this length are no message for anybody. */
+/** Longer error messages are a finding. In characters. */
 const LONGEST_MESSAGE = 4000;
 
 /**
- * What is wrong with something that was thrown; undefined when it may be: an error with a `code`, the caller's own
- * included.
- * @param foreign the call was made on a `this` that is no object of the class, or a class was called as a function:
- *   V8's own TypeError is then the answer, before a line of the method runs
+ * What is wrong with a thrown value. Undefined when it is allowed: an error with a `code`, also one that the caller
+ * threw.
+ * @param foreign whether `this` was not an object of the class, or a class was called as a function: then V8 throws a
+ *   TypeError before the method runs
  */
 export function wrongWith(thrown: unknown, foreign: boolean): string | undefined {
   if (typeof thrown !== 'object' || thrown === null) return `threw ${String(thrown)}`;
@@ -16,7 +16,7 @@ export function wrongWith(thrown: unknown, foreign: boolean): string | undefined
     if (typeof message === 'string' && message.length > LONGEST_MESSAGE) {
       return `message of ${message.length} characters: ${message.slice(0, 200)}`;
     }
-    // An AbortError of the platform has the old numeric code; strings are what this library promises.
+    // This library's codes are strings. Only those count: an AbortError of the platform has a number.
     return undefined;
   }
   if (foreign && name === 'TypeError') return undefined;

@@ -7,7 +7,7 @@ import { RemoteSampleProducer } from './producers';
 
 type Callable = (...args: unknown[]) => unknown;
 
-/** Something to call. */
+/** A function to call. */
 interface Target {
   readonly name: string;
   readonly receiver: unknown;
@@ -16,15 +16,15 @@ interface Target {
   readonly isClass: boolean;
 }
 
-/** Calls within calls go no deeper. */
+/** The deepest nesting of calls within callbacks. */
 const DEEPEST = 3;
 const CALLS_IN_A_SEQUENCE = 40;
-/** Far longer than closing everything takes: a promise that has not settled by then never does. */
+/** Far longer than closing everything takes. A promise that is still pending after it is a finding. */
 const SETTLED_MILLISECONDS = 20_000;
 
 /**
- * Members marked `@internal`, which the layers of the library use on each other: they check nothing again.
- * And `unsafe…`, whose documentation says how to crash a process with it.
+ * Members marked `@internal`: layers of the library call them with arguments that are already checked. And `unsafe…`,
+ * whose documentation says how a caller can crash the process with it.
  */
 const NOT_CALLED: ReadonlySet<string> = new Set([
   'constructor',
@@ -32,15 +32,16 @@ const NOT_CALLED: ReadonlySet<string> = new Set([
   'end',
   'unsafeMemory',
   'ofHandle',
-  // Functions that a reader calls with its records; a check of their argument would cost every record.
+  // A reader calls these functions with its records. They don't check their argument, which would take time for every
+  // record.
   'visitors',
   'native',
   'mapping',
 ]);
 
 /**
- * Constructors that TypeScript has as private: `open`, `create` and their like make these objects. And those of errors,
- * which take what Error takes.
+ * Constructors that are private in TypeScript: `open`, `create` and similar functions make these objects. And
+ * constructors of errors, which take the arguments of Error.
  */
 const NOT_CONSTRUCTED: ReadonlySet<string> = new Set([
   'Btf',
@@ -59,7 +60,7 @@ const NOT_CONSTRUCTED: ReadonlySet<string> = new Set([
   'ProgramRejectedError',
 ]);
 
-/** Function -> where tests put another addon in. Whoever does that answers for what it does. */
+/** Function -> the index of the parameter through which tests pass another addon, which is not fuzzed. */
 const NATIVE_AT: Readonly<Record<string, number>> = {
   'PerfMapReader.open': 2,
   'FlightRecorder.open': 2,
@@ -117,13 +118,13 @@ export class PackageFuzz {
     }
   }
 
-  /** Tells what went wrong in a callback, where nobody catches it. */
+  /** Checks an exception of a callback that was not caught. */
   uncaught(error: unknown): void {
     const wrong = wrongWith(error, false);
     if (wrong !== undefined) this.findings.push(`uncaught: ${wrong}`);
   }
 
-  /** Real objects, for the calls to be about something. */
+  /** Opens real objects to use in calls. */
   #furnish({ array }: SharedMap): void {
     const random = this.#random;
     const make = (maker: () => unknown): void => {
@@ -204,7 +205,7 @@ export class PackageFuzz {
       void result.then(
         (value) => {
           this.#adopt(value);
-          // What a reader is asked for by next(): a batch, or records.
+          // The value of next() of a reader: a batch, or records.
           this.#adopt(safely(() => (value as { value?: unknown } | null | undefined)?.value));
         },
         () => undefined,
@@ -234,16 +235,16 @@ export class PackageFuzz {
     return { name: `${owner?.constructor?.name ?? 'object'}.${name}`, receiver: owner, call, isClass: false };
   }
 
-  /** Hostile arguments, too few of them or too many; only what would harm the machine or others is kept out. */
+  /** Hostile arguments, often too few or too many. Those that would harm other processes are replaced. */
   #arguments(name: string): unknown[] {
-    // What a generator of JavaScript's is resumed with is not for us to check.
+    // A generator does not check the value with which it is resumed.
     if (/\.(next|return)$/.test(name)) return [];
     const args = Array.from({ length: this.#random.below(5) }, () => this.#values.value());
     const [first] = args;
     if (/openById/.test(name) && typeof first === 'number' && first >= 1 && !this.#ownMapIds.has(first))
       args[0] = 0xffff_fff0;
     if (/testRun/.test(name) && args.length > 0) args[0] = { repeat: 10 };
-    // The sizes of maps are the kernel's memory.
+    // Maps use kernel memory of their size.
     if (/BpfMap.create|PerfEventArray.create|RingBufferMap.create/.test(name) && asksForMuch(first))
       args[0] = {};
     const most = NATIVE_AT[name];
@@ -273,7 +274,7 @@ export class PackageFuzz {
   }
 }
 
-/** The array that samples go to, once a process: a sequence opens it by id, as another reader would. */
+/** The perf event array for samples, one for the process. A sequence opens it by id, as another reader would. */
 class SharedMap {
   static #only: SharedMap | undefined;
   readonly array = perfring.PerfEventArray.create({ name: 'fuzz' });
@@ -297,7 +298,7 @@ class SharedMap {
   }
 }
 
-/** To be called when the last sequence is over: what it leaves is nothing. */
+/** Call it after the last sequence. Closes everything that the sequences shared. */
 export function endPackageFuzz(): void {
   SharedMap.close();
 }
@@ -311,8 +312,8 @@ function filledRing(shared: boolean): perfring.PerfRing {
 }
 
 /**
- * Rings of timed samples in a reader: a recording whose pass is begun, or a live one whose clock returns what it likes; and functions that close a ring or take its memory
- * away, which the fuzz calls at any moment, as a visitor too.
+ * Rings of timed samples in a reader: a recording with a pass begun, or a live reader whose clock returns anything. And
+ * functions that close a ring or detach its memory, which the fuzzer calls at any moment, also as visitors.
  */
 function mergeScene(rings: number, clock: (() => unknown) | undefined): unknown[] {
   const reader = new perfring.RingReader(
@@ -356,7 +357,7 @@ function collectExports(prefix: string, owner: object): Target[] {
       const itself = { name, receiver: undefined, call: value as Callable, isClass };
       return [...(NOT_CONSTRUCTED.has(name) ? [] : [itself]), ...staticsOf(name, value as Callable)];
     }
-    // Namespaces: bpf and kernel. Arrays and objects of data have nothing to call but what they hold.
+    // Namespaces (bpf, kernel), arrays and plain objects: only their members can be called.
     return typeof value === 'object' && value !== null ? collectExports(`${name}.`, value as object) : [];
   });
 }
@@ -379,7 +380,7 @@ function asksForMuch(options: unknown): boolean {
   });
 }
 
-/** What belongs to JavaScript or node: its methods are theirs to answer for. */
+/** Prototypes of JavaScript and node, whose methods are not under test. */
 const FOREIGN: ReadonlySet<unknown> = new Set([
   Object.prototype,
   Function.prototype,
@@ -407,7 +408,7 @@ function isForeign(level: unknown): boolean {
   return FOREIGN.has(level);
 }
 
-/** What plain objects of the library's hold that can be called; what else a caller put into them is the caller's. */
+/** Functions in plain objects of the library. Other functions in them come from the caller. */
 const OWN_FUNCTIONS: ReadonlySet<string> = new Set([
   'close',
   'sample',
@@ -437,7 +438,7 @@ function membersOf(owner: unknown): [string, Callable][] {
   return members;
 }
 
-/** Of what may be a proxy that throws. */
+/** Reads a property of an object that may be a proxy which throws. */
 function safely<Result>(look: () => Result): Result | undefined {
   try {
     return look();
@@ -461,7 +462,7 @@ async function within(
   }
 }
 
-/** An argument for a report. */
+/** Shows an argument in a report. */
 export function shortly(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 20));
   if (typeof value === 'symbol' || typeof value === 'bigint') return String(value);

@@ -1,11 +1,11 @@
 import { RandomNumbers } from './ring-traffic';
 
-/** Choices that look random, the same from the same seed. */
+/** Pseudo-random choices. The same seed gives the same choices. */
 export class FuzzRandom {
   readonly #numbers: RandomNumbers;
 
   constructor(seed: number) {
-    // Neighbouring seeds are to begin far apart.
+    // Seeds that differ by 1 must give different first choices.
     this.#numbers = new RandomNumbers(Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1));
     for (let i = 0; i < 4; i++) this.#numbers.next();
   }
@@ -15,7 +15,7 @@ export class FuzzRandom {
     return this.#numbers.next();
   }
 
-  /** 0 to limit - 1. */
+  /** @returns an integer from 0 to limit - 1 */
   below(limit: number): number {
     return this.#numbers.below(limit);
   }

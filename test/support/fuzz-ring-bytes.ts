@@ -1,15 +1,15 @@
 import type { FuzzRandom } from './fuzz-random';
 import { recordBytes, sampleBytes } from './ring-records';
 
-/** Values that headers are made of, sound ones and all that is wrong with one. */
+/** Valid and invalid values for the parts of a header. */
 const WORDS = [
   0, 1, 2, 4, 7, 8, 9, 12, 13, 15, 16, 24, 32, 64, 2040, 2048, 2056, 4096, 0x7fff, 0x8000, 0xfff8, 0xffff,
   65_524, 65_536, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff,
 ];
 
 /**
- * Fills a data area with what a ring never should hold: records as the kernel writes them, from `start` on, then
- * changed here and there; or noise.
+ * Fills a data area with hostile bytes: records as the kernel writes them, from `start` on, of which some bytes are
+ * then changed; or random bytes.
  */
 export function fillHostile(random: FuzzRandom, data: Uint8Array, start: number, prefixBytes: number): void {
   const way = random.below(10);
@@ -25,7 +25,7 @@ export function fillHostile(random: FuzzRandom, data: Uint8Array, start: number,
 
 function fillWithRecords(random: FuzzRandom, data: Uint8Array, start: number, prefixBytes: number): void {
   let at = 0;
-  // Runs of equal sizes, which a scan takes without looking at each header anew.
+  // Runs of equal sizes, for which the scan uses another loop.
   let record = someRecord(random, prefixBytes, 0);
   for (let index = 0; at < data.length; index++) {
     if (random.chance(30)) record = someRecord(random, prefixBytes, index);
@@ -37,7 +37,7 @@ function fillWithRecords(random: FuzzRandom, data: Uint8Array, start: number, pr
 function someRecord(random: FuzzRandom, prefixBytes: number, index: number): Uint8Array {
   if (random.chance(8)) return recordBytes(random.pick([1, 2, 2, 3, 77]), random.bytes(8 * random.below(5)));
   const prefix = new Uint8Array(prefixBytes);
-  // Times that mostly grow, as words of 8 bytes wherever the format has them.
+  // Every word of 8 bytes before raw_size gets a time that mostly grows.
   for (let at = 0; at + 8 <= prefix.length; at += 8) prefix[at + 1] = Math.min(255, index + random.below(3));
   const length = random.pick([1, 4, 12, 12, 20, 52, 52, random.below(300)]);
   return sampleBytes(random.bytes(length), prefix);

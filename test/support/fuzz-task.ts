@@ -8,10 +8,10 @@ import { endPackageFuzz, PackageFuzz } from './fuzz-package';
 
 export interface FuzzTask {
   readonly what: keyof typeof FUZZERS;
-  /** Of the first sequence; each further one has the next number. */
+  /** The seed of the first sequence. Each further one has the next number. */
   readonly seed: number;
   readonly seconds: number;
-  /** Stop after so many. */
+  /** Stop after this many sequences. */
   readonly sequences?: number;
 }
 
@@ -23,7 +23,7 @@ export type FuzzLine =
 export interface Fuzzer {
   sequence(seed: number): Promise<{ readonly findings: readonly string[]; readonly cases: number }>;
   uncaught?(error: unknown): void;
-  /** @returns what is left that should not be */
+  /** @returns findings about what is still open */
   end(): Promise<readonly string[]>;
 }
 
@@ -71,7 +71,7 @@ export const FUZZERS = {
   },
 } satisfies Readonly<Record<string, () => Fuzzer>>;
 
-/** Handles that are open when nothing leads to them any more. */
+/** Collects garbage until no handle is open. @returns a finding if some stay open */
 async function handlesLeft(): Promise<string[]> {
   let open = '';
   for (let round = 0; round < 20; round++) {

@@ -1,6 +1,6 @@
 import type { FuzzRandom } from './fuzz-random';
 
-/** What the hostile values throw: the caller's own error, which a library passes on as it is. */
+/** The error that hostile values throw. The library must pass it on unchanged. */
 class FuzzThrown extends Error {
   readonly code = 'FUZZ_THROWN';
 }
@@ -76,7 +76,7 @@ const STRINGS = [
   '==',
 ] as const;
 
-/** Names of every option and field that the package takes. */
+/** The names of all options and fields that the package accepts. */
 const NAMES = [
   'cpus',
   'bufferBytes',
@@ -174,7 +174,7 @@ const NAMES = [
   'readOffset',
 ] as const;
 
-/** A value that is likely to be taken, so that calls get further than their first check. */
+/** Values that are mostly valid, so that calls get past their first check. */
 const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   cpus: [[0], [0, 1], undefined],
   bufferBytes: [4096, 8192, 65_536],
@@ -217,21 +217,21 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   ],
 };
 
-/** One for all: each reserves gigabytes of addresses. */
+/** One for all sequences, because each reserves gigabytes of address space. */
 const WASM_MEMORY = Reflect.construct(Reflect.get(globalThis, 'WebAssembly').Memory, [{ initial: 1 }]) as {
   buffer: ArrayBuffer;
 };
 
-/** What a fuzzed call may be given, and what the values it is given may do. */
+/** The objects that a fuzzed call may get, and what its arguments may do. */
 export interface FuzzWorld {
   readonly random: FuzzRandom;
-  /** Objects that calls have made. */
+  /** Objects that earlier calls returned. */
   readonly pool: readonly unknown[];
   /** Makes another call, from inside a callback, a getter or a trap. */
   readonly reenter: () => void;
 }
 
-/** Arguments as nobody should give them. */
+/** Makes invalid and unusual arguments. */
 export class HostileValues {
   readonly #world: FuzzWorld;
 
@@ -308,7 +308,7 @@ export class HostileValues {
     }
   }
 
-  /** A function that answers, throws, or calls on. */
+  /** A function that returns a value, throws, or makes another call. */
   callback(): unknown {
     const { random } = this.#world;
     const answer = random.pick<unknown>([
@@ -368,7 +368,7 @@ export class HostileValues {
     const target = random.pick<object>([{}, [], () => 1, new Uint8Array(16), new ArrayBuffer(16)]);
     switch (random.below(6)) {
       case 0: {
-        // Of a function it would be a visitor that throws, without a code, when it is called.
+        // Not of a function: a revoked proxy of one, used as a visitor, throws an error without a code.
         const { proxy, revoke } = Proxy.revocable(typeof target === 'function' ? {} : target, {});
         revoke();
         return proxy;
@@ -403,7 +403,7 @@ function detachedView(length: number): Uint8Array {
   return view;
 }
 
-/** A view whose resizable buffer has become too short for it. */
+/** A view whose resizable buffer was made too short for it. */
 function shrunk(length: number): Uint8Array {
   const buffer = Reflect.construct(ArrayBuffer, [
     length + 8,

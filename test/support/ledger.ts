@@ -1,6 +1,6 @@
 /**
- * What this process holds of the kernel, and the assertion that a test file left nothing behind. Import it in every
- * file that opens something, and end the file with `afterAll(expectNothingLeft)`.
+ * Counts the kernel resources of this process, and asserts that a test file left none open. Import it in every file
+ * that opens something, and end the file with `afterAll(expectNothingLeft)`.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -15,7 +15,7 @@ export interface Ledger {
   readonly descriptors: Readonly<Record<string, number>>;
   /** Mappings of perf events. */
   readonly ringMappings: number;
-  /** What the addon of this environment holds. */
+  /** Open handles of the addon in this environment. */
   readonly handles: OpenHandles;
 }
 
@@ -27,22 +27,22 @@ export function takeLedger(): Ledger {
   };
 }
 
-/** Collects garbage, whatever flags node was started with, and lets finalizers run. */
+/** Collects garbage, with or without --expose-gc, and lets finalizers run. */
 export async function collectGarbage(): Promise<void> {
   gc ??= exposeGc();
   gc();
-  // Finalizers of Node-API run on a later turn, and what they let go on the one after.
+  // Finalizers of Node-API run in a later turn of the event loop, and what they release is collected in the one after.
   await setImmediate();
   await setImmediate();
 }
 
-/** As it was when this file was imported: before the test file opened anything. */
+/** The state when this file was imported, before the test file opened anything. */
 const atImport = takeLedger();
 
-/** How often garbage is collected before what is left counts as left: finalizers may need more than one round. */
+/** How often garbage is collected before the check fails. Finalizers may need more than one round. */
 const ROUNDS = 10;
 
-/** Fails when the process holds more of the kernel than when this module was imported. */
+/** Fails when the process has more kernel resources open than when this module was imported. */
 export async function expectNothingLeft(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     await collectGarbage();
@@ -67,7 +67,7 @@ function anonymousDescriptors(): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).sort());
 }
 
-/** `null` for a file, pipe or socket, and for the descriptor that read the directory, which is gone. */
+/** `null` for a file, pipe or socket, and for the descriptor that was open only to read the directory. */
 function kindOf(fd: string): string | null {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);

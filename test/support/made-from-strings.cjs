@@ -1,5 +1,5 @@
-// Preloaded: writes the source of every function that the process makes from a string, as JSON into the file that
-// MADE_FROM_STRINGS names, when it ends.
+// A module to preload. When the process ends it writes the sources of all functions that were made from strings, as
+// JSON, to the file that MADE_FROM_STRINGS names.
 'use strict';
 
 const { writeFileSync } = require('node:fs');

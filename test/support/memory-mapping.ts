@@ -4,12 +4,12 @@ import type { RingGeometry } from '../../lib/ring/geometry';
 import { MappedCursors } from '../../lib/storage/mapped-cursors';
 import { fakeNative } from './fake-native';
 
-/** How often the addon was asked, by the function's name. */
+/** How often each function of the addon was called, by its name. */
 export type NativeCalls = Map<string, number>;
 
 /**
- * The cursors of a mapped ring over memory of the test's, in the kernel's stead: their own Atomics, and for the rest the
- * addon, which does to the memory what it would do to a mapping.
+ * The cursors of a mapped ring, on memory of the test in place of a mapping. They use Atomics, and for the rest the
+ * addon's functions for rings in memory, which behave the same.
  */
 export function mappedCursorsOver(geometry: RingGeometry, calls: NativeCalls = new Map()): MappedCursors {
   const { buffer, metadataOffset, pageSize, capacityBytes } = geometry;
@@ -29,6 +29,6 @@ export function mappedCursorsOver(geometry: RingGeometry, calls: NativeCalls = n
     ...counted('ringConsume', (bytes: number) => real.cursorConsume(metadata, bytes)),
     ...counted('ringSkipToHead', () => real.cursorSkipToHead(metadata)),
   });
-  // A SharedArrayBuffer is what a mapping is: memory that somebody else writes.
+  // A SharedArrayBuffer stands for the mapping: both are memory that others write.
   return new MappedCursors(native, {} as never, buffer as ArrayBuffer, capacityBytes);
 }

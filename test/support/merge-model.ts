@@ -1,11 +1,11 @@
 import type { TimedRecord } from './timed-rings';
 
-/** Wide enough that no honest time is ahead of the clock by so much. */
+/** A time further ahead of the clock is treated as wrong. */
 const FUTURE_NANOSECONDS = 10_000_000n;
 
 interface ModelRing {
   readonly waiting: TimedRecord[];
-  /** Time that orders the record before the next one: a record without a time has its. */
+  /** The time by which the ring's last delivered record was ordered. A record without a time is ordered by it, too. */
   time: bigint;
 }
 
@@ -16,15 +16,15 @@ export interface ModelDelivery {
 }
 
 /**
- * What RingReader promises, said as plainly as can be: no heap, no runs, no words; everything is looked at for every
- * record.
+ * A simple model of RingReader's order. It compares all rings for every record, without a heap, runs, or times split
+ * into words.
  */
 export class MergeModel {
   readonly #rings: readonly ModelRing[];
   readonly #slack: bigint | undefined;
   #last = 0n;
 
-  /** @param slack undefined: a recording */
+  /** @param slack in nanoseconds; undefined for a recording */
   constructor(rings: number, slack: bigint | undefined) {
     this.#rings = Array.from({ length: rings }, () => ({ waiting: [], time: 0n }));
     this.#slack = slack;
@@ -38,7 +38,7 @@ export class MergeModel {
     return this.#rings.reduce((sum, ring) => sum + ring.waiting.length, 0);
   }
 
-  /** One pass with the clock at `now`. */
+  /** Makes one pass, with the clock at `now`. */
   pass(now: bigint, limit = Number.POSITIVE_INFINITY): ModelDelivery[] {
     const delivered: ModelDelivery[] = [];
     while (delivered.length < limit) {
@@ -66,7 +66,7 @@ export class MergeModel {
     return delivered;
   }
 
-  /** What the rings that are empty vouch for. */
+  /** The time up to which the empty rings let records be delivered. */
   #bound(now: bigint): bigint {
     if (this.#slack === undefined) return 2n ** 64n - 1n;
     const quiet = now - this.#slack;

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Jest's environment, in which code cannot be made from strings. Tests run in a context of their own, to which node's
+ * A jest environment in which code can't be made from strings. Tests run in a separate context, to which node's
  * --disallow-code-generation-from-strings does not apply.
  */
 

@@ -1,14 +1,14 @@
-// A fresh process: `node --allow-natives-syntax optimised-loops.cjs DIST SHAPE RING_BYTES`. It drains a ring in memory of samples of
-// that SHAPE, and then says whether V8 has compiled the loop that serves them whole, and how many records that took:
-// {"compiled": true, "records": 12345}.
+// Run it in a new process: `node --allow-natives-syntax optimised-loops.cjs DIST SHAPE RING_BYTES`. It drains a ring in
+// memory with samples of that SHAPE. Then it prints whether V8 has compiled the whole loop for them, and after how many
+// records: {"compiled": true, "records": 12345}.
 //
-// A loop that is not, after so many, is stuck: V8 goes on in code that it compiled from the middle of the loop, where each record
-// takes two to four times as long.
+// If V8 has not compiled it after MOST_RECORDS, it keeps using code that it compiled from the middle of the loop, where
+// each record takes two to four times as long.
 'use strict';
 
-/** Of records, at the least: what comes first may have V8 throw away what it compiled. */
+/** The least bytes to drain, because V8 may discard the code that it compiled for the first records. */
 const LEAST_BYTES = 128 << 20;
-/** Compiling takes 1 to 2 million, on a busy machine some more; a stuck loop was not compiled before 10 million. */
+/** Compiling takes 1 to 2 million records, more under load. Loops that failed were not compiled before 10 million. */
 const MOST_RECORDS = 6_000_000;
 /** TURBOFAN of runtime.h's OptimizationStatus. */
 const COMPILED_BY_TURBOFAN = 1 << 6;
@@ -41,7 +41,7 @@ const below = (limit) => {
   random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0;
   return (random >>> 8) % limit;
 };
-/** The length of a payload, and the loop that visits such samples. */
+/** The length of the payload at an index, and the loop that visits these samples. */
 const { lengthOf, loop } = {
   equal: { lengthOf: () => 48, loop: 'equal' },
   two: { lengthOf: (index) => (index % 2 === 0 ? 48 : 56), loop: 'mixed' },
@@ -63,7 +63,7 @@ function fillAndDrain() {
 }
 
 function isCompiled() {
-  // The first pair was only tried.
+  // The first pair was made only as a trial.
   const [, pair] = loops;
   return pair !== undefined && (statusOf(pair[loop]) & COMPILED_BY_TURBOFAN) !== 0;
 }

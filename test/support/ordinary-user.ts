@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { reachable } from './reachable-copy';
 
-/** Some user that nobody logs in as. */
+/** The id of a user without privileges (`nobody`). */
 const USER = 65_534;
 
-/** setpriv's words for the capabilities a reader may be given. */
+/** setpriv's names of the capabilities that a reader may need. */
 export type Granted = 'bpf' | 'perfmon' | 'ipc_lock' | 'net_admin';
 
 /**
- * The command line that runs a program as an ordinary user with these capabilities and no others, as systemd does by
- * AmbientCapabilities. Files of this checkout, and this process's Node, are taken from a copy that the user can reach.
+ * The command line that runs a program as an ordinary user with only these capabilities, as AmbientCapabilities of
+ * systemd does. Files of this checkout and node itself are replaced by copies that the user can read.
  */
 export function asOrdinaryUser(
   capabilities: readonly Granted[],
@@ -22,13 +22,13 @@ export function asOrdinaryUser(
   return ['setpriv', [...identity, 'env', ...reachableAddon(), ...command.map(reachable)]];
 }
 
-/** As words for env(1), the addon that this process was told to load. */
+/** The arguments for env(1) that make the program load the same addon as this process. */
 function reachableAddon(): string[] {
   const { PERFRING_ADDON } = process.env;
   return PERFRING_ADDON ? [`PERFRING_ADDON=${reachable(PERFRING_ADDON)}`] : [];
 }
 
-/** Runs a program and takes its stdout as JSON. */
+/** Runs a program and parses its stdout as JSON. */
 export function jsonOf<Result>([program, args]: [string, string[]]): Result {
   return JSON.parse(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })) as Result;
 }

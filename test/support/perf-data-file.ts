@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { type RecordFormat, recordFormat } from '../../lib/records/record-format';
 
-/** A record in a perf.data file, and the format of the event that wrote it. */
+/** A record in a perf.data file, with the format of its event. */
 export interface FileRecord {
-  /** In the file, as `perf script -D` shows it. */
+  /** The offset in the file, which `perf script -D` shows. In bytes. */
   readonly offset: number;
   readonly bytes: Uint8Array;
   readonly format: RecordFormat;
 }
 
-/** Types from here on are perf's own, with structs of their own. */
+/** Records of this type and above are written by perf and not by the kernel. */
 const FIRST_PERF_TYPE = 64;
 
 /**
- * The kernel's records of a perf.data file, as little of the file as a test needs.
+ * Reads the kernel's records of a perf.data file.
  * @see https://github.com/torvalds/linux/blob/v6.12/tools/perf/Documentation/perf.data-file-format.txt
  */
 export function readPerfData(path: string): FileRecord[] {
@@ -27,7 +27,7 @@ export function readPerfData(path: string): FileRecord[] {
   for (let at = attrs; at < attrs + attrsSize; at += attrSize) {
     const format = formatOf(file, at);
     formats.push(format);
-    // After the attr: where its ids are.
+    // The offset of the event's ids follows its attr.
     const ids = Number(file.readBigUint64LE(at + attrSize - 16));
     const idsSize = Number(file.readBigUint64LE(at + attrSize - 8));
     for (let id = ids; id < ids + idsSize; id += 8) byId.set(file.readBigUint64LE(id), format);
@@ -40,7 +40,7 @@ export function readPerfData(path: string): FileRecord[] {
     const size = file.readUInt16LE(at + 6);
     if (size < 8) throw new Error(`record of ${size} bytes at ${at}`);
     const bytes = Uint8Array.from(file.subarray(at, at + size));
-    // With more than one event, PERF_SAMPLE_IDENTIFIER comes first in samples and last in the others.
+    // With several events, PERF_SAMPLE_IDENTIFIER is the first field of samples and the last of other records.
     const id = file.readBigUint64LE(type === 9 ? at + 8 : at + size - 8);
     const format = byId.get(id) ?? (formats[0] as RecordFormat);
     if (type < FIRST_PERF_TYPE) records.push({ offset: at, bytes, format });
@@ -49,7 +49,7 @@ export function readPerfData(path: string): FileRecord[] {
   return records;
 }
 
-/** The fields of struct perf_event_attr that shape records. */
+/** The format of records, from the struct perf_event_attr at `at`. */
 function formatOf(file: Buffer, at: number): RecordFormat {
   return recordFormat({
     sample_type: file.readBigUint64LE(at + 24),

@@ -1,4 +1,4 @@
-// Pins whatever descriptor 3 is of, at the path that is the argument: the addon pins maps alone.
+// Pins descriptor 3 at the path in the first argument. The addon's function for that takes only maps.
 
 #include <cstdint>
 #include <cstring>

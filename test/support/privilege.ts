@@ -1,12 +1,12 @@
 import type { Capability } from '../../lib/abi/capability';
 import { allows, processCapabilities } from '../../lib/host/capabilities';
 
-/** What a reader of real samples needs. */
+/** The capabilities that a reader of real samples needs. */
 export const READER_CAPABILITIES: readonly Capability[] = ['CAP_BPF', 'CAP_PERFMON'];
 
 /**
- * A `describe` that needs capabilities. Without them it is skipped, and its title says what is missing; under CI,
- * where privilege is promised, it is a failure.
+ * A `describe` that needs capabilities. Without them it is skipped, and its title says what is missing. Under CI, which
+ * promises them, it fails.
  */
 export function describeWith(capabilities: readonly Capability[], title: string, body: () => void): void {
   const held = processCapabilities()?.effective ?? new Set<Capability>();
@@ -18,7 +18,7 @@ export function describeWith(capabilities: readonly Capability[], title: string,
   const why = `${title} (needs ${missing.join(' and ')})`;
   const { CI } = process.env;
   if (CI === undefined || CI === '') {
-    // jest says nothing of a file that is skipped as a whole.
+    // jest prints nothing about a file in which everything is skipped.
     process.stderr.write(`skipped: ${why}\n`);
     describe.skip(why, body);
     return;

@@ -1,6 +1,6 @@
 /**
- * The child of {@link ProducerProcess}: one line `ready`, then emits after `start` on stdin until the count is
- * reached or stdin ends, then one line of JSON, a ProducerReport.
+ * The child of {@link ProducerProcess}. It prints the line `ready`, waits for `start` on stdin, emits until the count
+ * is reached or stdin ends, then prints a ProducerReport as one line of JSON.
  */
 
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { BpfMap } from '../../lib/bpf/bpf-map';
 import type { ProducerProcessOptions, ProducerReport } from './producer-process';
 import { SampleProducer } from './producers';
 
-/** How many samples are emitted before stdin is looked at again: some milliseconds at full speed. */
+/** The most samples between two checks of stdin: some milliseconds at full speed. */
 const SAMPLES_AT_ONCE = 10_000;
 
 async function main(options: ProducerProcessOptions): Promise<void> {
@@ -34,7 +34,7 @@ async function main(options: ProducerProcessOptions): Promise<void> {
       nanoseconds += producer.emit(now, { cpu }).nanosecondsPerSample * now;
       emitted += now;
     }
-    // Timers are a millisecond long at least: at higher rates the loop turns instead.
+    // A timer takes at least a millisecond, so at higher rates wait for the next turn of the event loop.
     await (rate <= 500 ? setTimeout(1) : setImmediate());
   }
   const report: ProducerReport = {
@@ -48,7 +48,7 @@ async function main(options: ProducerProcessOptions): Promise<void> {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
-/** How many samples a rate has come to since it began; the first at once. */
+/** How many samples are due at this rate since the beginning. The first is due at once. */
 function dueBy(begin: bigint, rate: number, burstMilliseconds = 0): number {
   if (rate === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
   const elapsed = Number(process.hrtime.bigint() - begin);

@@ -5,27 +5,27 @@ import { createInterface } from 'node:readline';
 import type { ProducerCounts } from './producers';
 
 export interface ProducerProcessOptions {
-  /** Id of the perf event array to write to, which the child opens by id (CAP_SYS_ADMIN). */
+  /** The id of the perf event array to write to. The child opens it by id, which needs CAP_SYS_ADMIN. */
   readonly mapId: number;
   readonly cpu: number;
   /** See {@link ProducerOptions}. */
   readonly sizes?: readonly number[];
-  /** Stop after that many samples; until stop() when left out. */
+  /** The number of samples to emit. By default the child emits until stop(). */
   readonly count?: number;
-  /** Samples per second; as fast as it goes when left out. */
+  /** Samples per second; unlimited by default. */
   readonly rate?: number;
-  /** With a rate: so long it emits, and as long it does not, in turns. */
+  /** With a rate: the length of the periods in which it emits and then pauses, in turns. */
   readonly burstMilliseconds?: number;
 }
 
 export interface ProducerReport extends ProducerCounts {
-  /** From the first sample to the last. */
+  /** The time from the first sample to the last. */
   readonly elapsedNanoseconds: number;
-  /** The producer's cost of one sample, by the kernel's measure. */
+  /** The time that one sample takes the producer, as the kernel measured it. */
   readonly nanosecondsPerSample: number;
 }
 
-/** A {@link SampleProducer} in a process of its own, so that it runs while the reader does. */
+/** A {@link SampleProducer} in a child process, which runs at the same time as the reader. */
 export class ProducerProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -36,7 +36,7 @@ export class ProducerProcess {
     this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   }
 
-  /** Starts the child and loads its program; resolves when start() would emit at once. */
+  /** Starts the child, which loads its program. Resolves when it is ready for start(). */
   static async spawn(options: ProducerProcessOptions): Promise<ProducerProcess> {
     const register = join(__dirname, 'register-typescript.cjs');
     const main = join(__dirname, 'producer-main.ts');
@@ -60,11 +60,11 @@ export class ProducerProcess {
   start(): void {
     this.#child.stdin.write('start\n');
     this.#report = this.#nextLine().then((line) => JSON.parse(line) as ProducerReport);
-    // Whoever awaits finished() or stop() hears of a failure; it must not be unhandled before that.
+    // finished() and stop() report a failure. Until one of them is called the rejection must not be unhandled.
     this.#report.catch(() => undefined);
   }
 
-  /** Resolves when `count` samples are emitted, or after stop(). */
+  /** Resolves when `count` samples have been emitted, or after stop(). */
   async finished(): Promise<ProducerReport> {
     if (this.#report === undefined) throw new Error('start() comes first');
     const report = await this.#report;
@@ -78,7 +78,7 @@ export class ProducerProcess {
     return await this.finished();
   }
 
-  /** Ends the child, whatever it does. For `finally`. */
+  /** Kills the child in any state. For `finally`. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }

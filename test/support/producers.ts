@@ -15,10 +15,10 @@ import * as asm from '../../lib/bpf/instructions';
 import { possibleCpus } from '../../lib/host/cpu-list';
 import { LARGEST_PAYLOAD_BYTES, PATTERN, PATTERN_BYTES, PATTERN_PLACES } from './sample-payload';
 
-/** What a producer did so far. `emitted` counts every call of bpf_perf_event_output, `failed` those it refused. */
+/** Counts of a producer. `emitted`: calls of bpf_perf_event_output. `failed`: those that returned an error. */
 export interface ProducerCounts {
   readonly emitted: number;
-  /** Errno's name -> how many; ENOSPC is a full ring. */
+  /** Name of the errno -> number of failures. ENOSPC: the ring was full. */
   readonly failed: Readonly<Record<string, number>>;
   readonly failedTotal: number;
 }
@@ -26,32 +26,32 @@ export interface ProducerCounts {
 export interface ProducerOptions {
   /**
    * Payload bytes, 0 to {@link LARGEST_PAYLOAD_BYTES} each; sample `n` of a CPU has `sizes[n % sizes.length]`.
-   * At most 256 of them. One size of 48 by default.
+   * At most 256 sizes. By default [48].
    */
   readonly sizes?: readonly number[];
 }
 
 const MAX_SIZES = 256;
-/** Errnos 0 to 127 are counted; anything past is counted at 127. */
+/** Errnos from 0 to 127 are counted. Greater ones are counted as 127. */
 const HIGHEST_ERRNO = 127;
 
-/** Value of the state map, one for each CPU: u64 next sequence number, u64 failures by errno. */
+/** Offsets in a value of the state map, one for each CPU: u64 next sequence number, then u64 failures by errno. */
 const STATE_NEXT = 0;
 const STATE_FAILURES = 8;
 const STATE_BYTES = STATE_FAILURES + (HIGHEST_ERRNO + 1) * 8;
 
-/** Value of the sizes map: u32 how many, u32 unused, u32 sizes. */
+/** Offsets in the value of the sizes map: u32 number of sizes, u32 unused, then the sizes as u32. */
 const SIZES_COUNT = 0;
 const SIZES_LIST = 8;
 const SIZES_BYTES = SIZES_LIST + MAX_SIZES * 4;
 
-/** A packet that a tc program is run with: the kernel takes no shorter one. */
+/** The packet with which the tc program is run. The kernel accepts no shorter one. */
 const PACKET = new Uint8Array(14);
 
-/** The largest `repeat` of one run: short enough for a signal to be seen soon. */
+/** The largest `repeat` of one run, so that a signal is handled soon. */
 const RUNS_AT_ONCE = 1_000_000;
 
-/** The program and the maps both producers share: sequence numbers, sizes, buffers, counts. */
+/** The maps and instructions that both producers use: sequence numbers, sizes, buffers, counts. */
 class ProducerState {
   readonly #cpuCount = Math.max(...possibleCpus()) + 1;
   readonly #states: BpfMap;
@@ -96,7 +96,7 @@ class ProducerState {
     this.#sizes.update(key(0), value);
   }
 
-  /** The next sequence number of a CPU, which is how many samples were emitted there. */
+  /** The next sequence number of a CPU, which equals the number of samples emitted there. */
   emittedOn(cpu: number): number {
     return Number(this.#stateOf(cpu).getBigUint64(STATE_NEXT, true));
   }
@@ -133,21 +133,21 @@ class ProducerState {
 }
 
 /**
- * Writes exactly as many samples as it is told to, on the CPU it is told to: a tc program run by
- * BPF_PROG_TEST_RUN. Payloads are those of sample-payload.ts, sequence numbers count from 0 for each CPU. One
- * thread at a time may emit on a CPU. Needs CAP_NET_ADMIN, as every tc program does.
+ * Writes exactly a given number of samples on a given CPU, by a tc program that BPF_PROG_TEST_RUN runs. Payloads are
+ * those of sample-payload.ts. Sequence numbers count from 0 on each CPU. Only one thread at a time may emit on a CPU.
+ * Needs CAP_NET_ADMIN, as every tc program does.
  */
 export class SampleProducer {
   readonly #state: ProducerState;
 
-  /** @param array the perf event array to write to; not owned */
+  /** @param array the perf event array to write to; close() leaves it open */
   constructor(array: { readonly fd: number }, options: ProducerOptions = {}) {
     this.#state = new ProducerState(BPF_PROG_TYPE_SCHED_CLS, array, options);
   }
 
   /**
-   * Emits `count` samples. The calling thread moves to the CPU for it, and gets its CPUs back after.
-   * @returns what one sample cost the producer, in nanoseconds, as the kernel measured it (rounded down)
+   * Emits `count` samples. The calling thread runs on that CPU meanwhile; its affinity is restored afterwards.
+   * @returns the nanoseconds that one sample took, as the kernel measured them, rounded down
    */
   emit(count: number, { cpu }: { readonly cpu: number }): { readonly nanosecondsPerSample: number } {
     return onCpu(cpu, () => {
@@ -161,12 +161,12 @@ export class SampleProducer {
     });
   }
 
-  /** Changes the sizes of samples to come. */
+  /** Changes the sizes of later samples. */
   setSizes(sizes: readonly number[]): void {
     this.#state.setSizes(sizes);
   }
 
-  /** Of one CPU, or of all together. */
+  /** The counts of one CPU, or the sums for all CPUs. */
   counts(cpu?: number): ProducerCounts {
     return this.#state.counts(cpu);
   }
@@ -180,7 +180,7 @@ export class SampleProducer {
     this.close();
   }
 
-  /** A signal may end a run early; what is left is then run by the caller. */
+  /** A signal may end the runs early. Then the caller runs the rest. */
   #run(repeat: number): number {
     try {
       return this.#state.program.testRun({ dataIn: PACKET, repeat }).durationNanoseconds;
@@ -192,8 +192,8 @@ export class SampleProducer {
 }
 
 /**
- * Writes exactly one sample on a named CPU, from whichever CPU the caller is on: a raw tracepoint program run with
- * BPF_F_TEST_RUN_ON_CPU. Payloads and counts as those of {@link SampleProducer}.
+ * Writes exactly one sample on a given CPU, whatever CPU the caller runs on: by a raw tracepoint program that is run
+ * with BPF_F_TEST_RUN_ON_CPU. Payloads and counts are those of {@link SampleProducer}.
  */
 export class RemoteSampleProducer {
   readonly #state: ProducerState;
@@ -223,7 +223,7 @@ export class RemoteSampleProducer {
   }
 }
 
-/** Runs something with the calling thread on one CPU. */
+/** Calls `run` with the calling thread on one CPU. */
 function onCpu<Result>(cpu: number, run: () => Result): Result {
   const before = addon().getThreadAffinity();
   if (typeof before === 'number')
@@ -247,7 +247,7 @@ function key(index: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(index).buffer);
 }
 
-/** r6 context, r7 state of this CPU, r8 where the sample is in the buffer, r9 sequence number. */
+/** r6: the context; r7: the state of this CPU; r8: the address of the sample in the buffer; r9: the sequence number. */
 function instructions(arrayFd: number, statesFd: number, sizesFd: number, buffersFd: number): Uint8Array {
   const CPU_KEY = -4;
   const KEPT_WORD = -16;
@@ -283,7 +283,7 @@ function instructions(arrayFd: number, statesFd: number, sizesFd: number, buffer
     asm.load('u32', 'r5', 'r1', SIZES_LIST),
     asm.jumpIf('r5', '>', LARGEST_PAYLOAD_BYTES, 'out'),
 
-    // The number goes over the pattern's bytes, which come back after.
+    // The sequence number overwrites 8 bytes of the pattern, which are restored afterwards.
     asm.mov('r3', 'r9'),
     asm.and('r3', PATTERN_PLACES - 1),
     asm.shiftLeft('r3', 3),

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 const PROGRAMS = pathToFileURL(join(__dirname, '../../scripts/shared/programs.mjs')).href;
 
-/** Evaluates an expression over what scripts/shared/programs.mjs exports, which jest cannot import. */
+/** Evaluates an expression with the exports of scripts/shared/programs.mjs, which jest can't import. */
 export function askPrograms<Answer>(expression: string): Answer {
   const code = `import * as programs from '${PROGRAMS}'; console.log(JSON.stringify(${expression} ?? null));`;
   const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
@@ -12,9 +12,10 @@ export function askPrograms<Answer>(expression: string): Answer {
 }
 
 /**
- * A `describe` that calls programs of the machine. Without them it is skipped, and its title says what to install; under
- * CI it is not skipped, and fails.
- * @param programs the name of a list of scripts/shared/programs.mjs
+ * A `describe` that runs programs of the machine. If some are missing it is skipped, and its title says what to
+ * install.
+ * Under CI it fails instead.
+ * @param programs the name of a list in scripts/shared/programs.mjs
  */
 export function describeWithPrograms(
   programs: 'FOR_BUILDING' | 'FOR_OBJECTS' | 'FOR_TESTS' | 'FOR_PACKING',

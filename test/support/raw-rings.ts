@@ -12,7 +12,7 @@ import { addon } from '../../lib/addon/load';
 import type { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import { onlineCpus } from '../../lib/host/cpu-list';
 
-/** A record as it lay in a ring, header left out: for a sample the bytes after raw_size, `raw_size` of them. */
+/** A record of a ring, without its header: for a sample the `raw_size` bytes after raw_size. */
 export interface RawRecord {
   readonly cpu: number;
   readonly type: number;
@@ -26,8 +26,8 @@ interface RawRing {
 }
 
 /**
- * One ring on every online CPU, in the slots of an array, by addon calls alone: what producers and programs write
- * can be looked at without the code under test in lib/ring, lib/storage or lib/perf-array.
+ * A ring for every online CPU, in the slots of an array. It uses only addon calls, so that tests can see what producers
+ * and programs write without the code under test in lib/ring, lib/storage and lib/perf-array.
  */
 export class RawRings {
   readonly #rings: RawRing[] = [];
@@ -61,12 +61,12 @@ export class RawRings {
     return this.#dataPageCount * this.#pageSize;
   }
 
-  /** Takes every record out of every ring, CPU after CPU. */
+  /** Reads and releases all records of all rings, one CPU after the other. */
   drain(): RawRecord[] {
     return this.#rings.flatMap((ring) => this.#drainOne(ring));
   }
 
-  /** Samples the event of that CPU lost, as the kernel counts them. */
+  /** The number of samples that the event of this CPU lost, as the kernel counts them. */
   lostOn(cpu: number): number {
     const ring = this.#rings.find((one) => one.cpu === cpu);
     if (ring === undefined) throw new Error(`no ring for CPU ${cpu}`);

@@ -1,6 +1,6 @@
 /**
- * What another user is to run, where that user can reach it. A checkout may lie in a folder of mode 0700, as /root and
- * many home directories are, and so may Node.
+ * Copies of files that another user can read and run. This checkout and node may be in folders of mode 0700, as /root
+ * and many home directories are.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { dirname, join, relative, sep } from 'node:path';
 
 const ROOT = join(__dirname, '../..');
 
-/** What the command needs, and programs of test/ run by register-typescript.cjs. */
+/** The files that the command needs, and those for programs of test/ that use register-typescript.cjs. */
 const COPIED = [
   'package.json',
   'lib',
@@ -30,19 +30,19 @@ afterAll(() => {
 });
 
 /**
- * Where another user finds a file of this checkout, or this process's Node. Anything else is answered as it is. The copy
- * is made at the first call and removed after the tests of the file.
+ * The path at which another user can read a file of this checkout, or node. Other paths are returned unchanged. The
+ * copy is made on the first call and removed after the tests of the file.
  */
 export function reachable(path: string): string {
   if (path === process.execPath) return join(copyOfProject(), 'node');
   if (!path.startsWith(`${ROOT}${sep}`)) return path;
   const copied = join(copyOfProject(), 'project', relative(ROOT, path));
-  // An addon that PERFRING_ADDON names.
+  // The addon that PERFRING_ADDON names is copied on demand.
   if (!existsSync(copied)) cpSync(path, copied);
   return copied;
 }
 
-/** A new folder that every user can enter. */
+/** Creates a folder that every user can enter. */
 export function makeReachableDirectory(prefix: string): string {
   const parent = [tmpdir(), '/tmp', '/var/tmp'].find(everyoneCanEnter);
   if (parent === undefined) throw new Error('no folder for temporary files that every user can enter');
@@ -62,7 +62,7 @@ function copyOfProject(): string {
   copy = makeReachableDirectory('perfring-copy-');
   copyFileSync(process.execPath, join(copy, 'node'));
   for (const name of COPIED) cpSync(join(ROOT, name), join(copy, 'project', name), { recursive: true });
-  // Whatever the umask of the checkout was.
+  // The umask of the checkout may have removed these permissions.
   execFileSync('chmod', ['-R', 'a+rX', copy]);
   return copy;
 }

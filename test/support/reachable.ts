@@ -1,15 +1,15 @@
 import { types } from 'node:util';
 
-/** An object, and how it was reached: `record.constructor.prototype`. */
+/** An object and the path to it, for example `record.constructor.prototype`. */
 export interface Reached {
   readonly value: object;
   readonly path: string;
 }
 
-/** More than any public object leads to: a walk that gets here has left the library. */
+/** More objects than can be reached within the library. A search that finds more has left it. */
 const MOST_OBJECTS = 20_000;
 
-/** Globals that node loads when they are first asked for, by code that needs WebAssembly: it is not there under --jitless. */
+/** Globals that node loads on first use, by code that needs WebAssembly, which is missing under --jitless. */
 const LOADED_ON_DEMAND: ReadonlySet<string> = new Set([
   'CloseEvent',
   'EventSource',
@@ -22,7 +22,7 @@ const LOADED_ON_DEMAND: ReadonlySet<string> = new Set([
   'fetch',
 ]);
 
-/** What every program has: their prototypes and constructors lead everywhere. */
+/** Objects of every program. They are not followed, because everything can be reached from them. */
 const BUILT_IN: ReadonlySet<unknown> = new Set(
   [
     globalThis,
@@ -42,9 +42,9 @@ function valueAt(holder: object, name: PropertyKey): unknown {
 }
 
 /**
- * Every object and function that `root` leads to: by properties, own and inherited, enumerable or not, by getters, and
- * by prototypes.
- * @param skipped names that are not followed
+ * All objects and functions that can be reached from `root` through properties (own and inherited, enumerable or not),
+ * getters and prototypes.
+ * @param skipped names of properties that are not followed
  */
 export function reachableFrom(
   root: object,
@@ -58,7 +58,7 @@ export function reachableFrom(
     if (reached.has(value) || BUILT_IN.has(value)) continue;
     reached.set(value, path);
     if (reached.size > MOST_OBJECTS) throw new Error(`the walk from ${name} does not end: ${path}`);
-    // Their elements are numbers, and there are many; the buffer is what counts.
+    // The elements are many numbers. Only the buffer matters.
     if (types.isAnyArrayBuffer(value)) continue;
     if (ArrayBuffer.isView(value)) {
       waiting.push({ value: value.buffer, path: `${path}.buffer` });
@@ -75,7 +75,7 @@ export function reachableFrom(
   return [...reached].map(([value, path]) => ({ value, path }));
 }
 
-/** Properties of an object, those it inherits from classes of the library among them. */
+/** Properties of an object, including those inherited from classes of the library. */
 export function propertiesOf(value: object): { key: PropertyKey; holder: object }[] {
   const found: { key: PropertyKey; holder: object }[] = [];
   for (let holder: object | null = value; holder !== null && !BUILT_IN.has(holder); ) {

@@ -1,5 +1,5 @@
 /**
- * A child process with one reader, for what only a process of its own can show: `node -r ./register-typescript.cjs
+ * A child process with one reader, for tests of how a process ends or starts: `node -r ./register-typescript.cjs
  * reader-main.ts <what>`. It prints one line of JSON.
  */
 
@@ -8,13 +8,13 @@ import { MmapRingStorage } from '../../lib/storage/mmap-ring-storage';
 import { CPUS, ReaderScene } from './reader-scene';
 
 const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
-  /** Opens a reader and leaves it open: the process is to end by itself. */
+  /** Opens a reader and leaves it open. The process must end all the same. */
   idle: async () => {
     new ReaderScene();
     return 'open';
   },
 
-  /** Waits for a sample, with nothing else that would keep the process alive. */
+  /** Waits for a sample. Only the wait keeps the process alive. */
   waiting: async () => {
     const scene = new ReaderScene();
     const pending = scene.reader.read();
@@ -24,7 +24,7 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
     return record?.data.length;
   },
 
-  /** Reads a great deal, through whichever path of memory the environment asks for. */
+  /** Reads many samples, from mapped memory or from copies, as the environment selects. */
   copies: async () => {
     const sizes = [8, 48, 200, 1000];
     const results: unknown[] = [];
@@ -57,7 +57,7 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
   },
 };
 
-/** Whether this process copies what is published, in place of lying over mapped memory. */
+/** Whether rings in this process are copied to ordinary memory before they are read. */
 function copiesMemory(): boolean {
   using storage = MmapRingStorage.open({ cpu: CPUS[0] as number, dataPageCount: 1 });
   return storage.copies;

@@ -8,7 +8,7 @@ import type { Capability } from '../../lib/abi/capability';
 import { type ProducerOptions, SampleProducer } from './producers';
 import { SampleCheck } from './sample-check';
 
-/** What a scene needs: to load and read, and a tc program as the producer. */
+/** The capabilities that a scene needs: to load programs and read, and for the producer's tc program. */
 export const SCENE_CAPABILITIES: readonly Capability[] = [
   'CAP_BPF',
   'CAP_PERFMON',
@@ -18,7 +18,7 @@ export const SCENE_CAPABILITIES: readonly Capability[] = [
 
 export const CPUS: readonly number[] = onlineCpus();
 
-/** An array, a producer that writes to it, and a reader of it: for one test. */
+/** A perf event array, a producer that writes to it, and a reader of it, for one test. */
 export class ReaderScene implements Disposable {
   readonly array: PerfEventArray;
   readonly producer: SampleProducer;
@@ -47,19 +47,19 @@ export class ReaderScene implements Disposable {
     }
   }
 
-  /** Samples on every CPU. */
+  /** Emits `count` samples on every CPU. */
   emitEverywhere(count: number): void {
     for (const cpu of CPUS) this.producer.emit(count, { cpu });
   }
 
-  /** Samples of a CPU that were emitted while its slot was filled. */
+  /** The samples that were emitted on a CPU while its slot had an event. */
   emitted(cpu: number): number {
     const { emitted, failed } = this.producer.counts(cpu);
     return emitted - (failed['ENOENT'] ?? 0);
   }
 
   /**
-   * What was delivered is what the producer wrote, and the account of every CPU says so: received + lost == emitted.
+   * Expects that the delivered samples are those of the producer, and that received + lost == emitted for every CPU.
    * Read everything before.
    */
   expectExactAccounts(): void {
@@ -86,7 +86,7 @@ export class ReaderScene implements Disposable {
   }
 }
 
-/** Scenes with a reader in that order. In the order of time what is published is due at once. */
+/** Makes scenes whose reader has this order. In time order the slack is 0, so that records are due at once. */
 export function scenesIn(order: 'cpu' | 'time'): (options?: PerfMapReaderOptions) => ReaderScene {
   const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
   return (options = {}) => new ReaderScene({ order, ...slack, ...options });

@@ -12,9 +12,9 @@ const u16 = fc.integer({ min: 0, max: 0xffff });
 
 const BOTH_WEIGHTS = (1 << 14) | (1 << 24);
 
-/** Attributes that the kernel could take: any fields, with WEIGHT or WEIGHT_STRUCT and not both. */
+/** Attributes that the kernel accepts: any fields, but not both WEIGHT and WEIGHT_STRUCT. */
 export const attributes: fc.Arbitrary<RecordFormatAttributes> = fc.record({
-  // Dense and sparse formats alike.
+  // Formats with many fields and formats with few.
   sample_type: fc
     .oneof(
       fc.integer({ min: 0, max: (1 << 25) - 1 }),
@@ -60,7 +60,7 @@ function registers(mask: bigint): fc.Arbitrary<SampleModel['userRegisters']> {
 
 const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
 
-/** What an event of those attributes could write; fields that it leaves out have values, too. */
+/** Samples of an event with these attributes. Fields that it does not write have values, too. */
 export function sampleOf(attr: RecordFormatAttributes): fc.Arbitrary<SampleModel> {
   const isGroup = (Number(attr.read_format) & 8) !== 0;
   return fc.record({
@@ -83,7 +83,7 @@ export function sampleOf(attr: RecordFormatAttributes): fc.Arbitrary<SampleModel
     raw: fc
       .nat({ max: 5 })
       .chain((words) => fc.uint8Array({ minLength: words * 8 + 4, maxLength: words * 8 + 4 })),
-    // Null with an index that was asked for has a test of its own: with some fields behind it is ambiguous.
+    // Null together with an index has a separate test: with some fields behind it, it is ambiguous.
     branchStack: fc.option(fc.record({ hwIndex: u64, entries: fc.array(branchEntry, { maxLength: 6 }) }), {
       freq: (Number(attr.branch_sample_type) & (1 << 17)) === 0 ? 5 : Number.MAX_SAFE_INTEGER,
     }),

@@ -3,8 +3,8 @@ import type { SampleId } from '../../lib/records/sample-id';
 import type { BranchEntry } from '../../lib/records/variable-fields';
 
 /**
- * Makes the bytes of records as the kernel does, by the structs of linux/perf_event.h. It shares no code and no numbers
- * with lib/records: what it writes down again is what the tests compare.
+ * Makes the bytes of records as the kernel does, from the structs of linux/perf_event.h. It shares no code and no
+ * numbers with lib/records, because tests compare the two.
  */
 
 /** Appends little-endian values. */
@@ -44,7 +44,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** NUL-terminated, and padded to 8 bytes. */
+  /** Appends a string, NUL-terminated and padded to a multiple of 8 bytes. */
   string(text: string): this {
     this.bytes(Buffer.from(`${text}\0`));
     while (this.#bytes.length % 8 !== 0) this.u8(0);
@@ -56,7 +56,7 @@ export class ByteWriter {
   }
 }
 
-/** A whole record: struct perf_event_header before the body. */
+/** A whole record: struct perf_event_header, then the body. */
 export function encodeRecord(type: number, misc: number, body: Uint8Array): Uint8Array {
   return new ByteWriter()
     .u32(type)
@@ -91,7 +91,7 @@ export interface CounterModel {
 export interface ReadModel {
   readonly timeEnabled: bigint;
   readonly timeRunning: bigint;
-  /** One, or any number in a group. */
+  /** One counter; any number with PERF_FORMAT_GROUP. */
   readonly counters: readonly CounterModel[];
 }
 
@@ -122,7 +122,7 @@ export function encodeRead(writer: ByteWriter, readFormat: number, read: ReadMod
   return writer;
 }
 
-/** All that a sample can hold; what the attributes leave out is not written. */
+/** All fields of a sample. Those that the attributes leave out are not written. */
 export interface SampleModel {
   readonly identifier: bigint;
   readonly ip: bigint;
@@ -136,13 +136,13 @@ export interface SampleModel {
   readonly period: bigint;
   readonly read: ReadModel;
   readonly callchain: readonly bigint[];
-  /** Of 4 mod 8 bytes, as the kernel pads it. */
+  /** Its length is 4 more than a multiple of 8 bytes, as the kernel pads it. */
   readonly raw: Uint8Array;
-  /** Null when the hardware gave none: `nr` is then all that is written. */
+  /** Null when the hardware gave no branches: then only `nr` is written. */
   readonly branchStack: { readonly hwIndex: bigint; readonly entries: readonly BranchEntry[] } | null;
-  /** Registers of the mask, the lowest first; null for a kernel thread. */
+  /** Registers of the mask, lowest bit first; null for a kernel thread. */
   readonly userRegisters: { readonly abi: number; readonly values: readonly bigint[] } | null;
-  /** `room` is a multiple of 8, at least as long as the bytes; null for a kernel thread. */
+  /** `room`: a multiple of 8, at least the length of `bytes`. Null for a kernel thread. */
   readonly userStack: { readonly room: number; readonly bytes: Uint8Array } | null;
   readonly weight: bigint;
   readonly dataSource: bigint;
@@ -152,7 +152,7 @@ export interface SampleModel {
   readonly cgroup: bigint;
   readonly dataPageSize: bigint;
   readonly codePageSize: bigint;
-  /** A multiple of 8 bytes. */
+  /** Its length is a multiple of 8 bytes. */
   readonly aux: Uint8Array;
 }
 

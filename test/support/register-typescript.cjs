@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Lets a child process run the TypeScript of lib and test as it is: `node -r ./test/support/register-typescript.cjs
- * file.ts`. Like jest's transform; types are not checked.
+ * Lets a child process run the TypeScript of lib and test without a build: `node -r
+ * ./test/support/register-typescript.cjs file.ts`. As in jest's transform, types are not checked.
  */
 const { readFileSync } = require('node:fs');
 const Module = require('node:module');

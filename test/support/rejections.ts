@@ -1,4 +1,4 @@
-/** The code of what a promise is rejected with; "nothing" when it is not. */
+/** The code of the error with which a promise is rejected; "nothing" when it resolves. */
 export async function codeOfRejection(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -1,6 +1,6 @@
 /**
- * Writes and reads a ring in one thread, every byte compared, for node started with flags that change how it runs
- * code: `node FLAGS -r register-typescript.cjs ring-alone-main.ts RECORDS`. Prints how many records were right.
+ * Writes and reads a ring in one thread and compares every byte. For node with flags that change how it runs code:
+ * `node FLAGS -r register-typescript.cjs ring-alone-main.ts RECORDS`. Prints how many records were right.
  */
 
 import type { RingRecord } from '../../lib/records/record';
@@ -30,7 +30,7 @@ const fail = (what: string): never => {
   throw new Error(`record ${read}: ${what}`);
 };
 
-/** The same visitor for ever: it gets a loop of its own. */
+/** Always the same visitor, so it gets a specialised loop. */
 const compare = (record: RingRecord): void => {
   reading.next();
   const { start, length } = reading;
@@ -55,7 +55,7 @@ while (read < traffic.records) {
   }
   ring.finishWriteBatch();
   ring.startReadBatch();
-  // Now and then a visitor made anew, which has no loop of its own.
+  // Sometimes a new visitor, which has no specialised loop.
   const way = random.below(6);
   if (way === 0) ring.visit((record) => compare(record));
   else if (way === 1) ring.visit(compare, { limit: random.below(100) });

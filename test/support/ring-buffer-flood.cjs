@@ -1,6 +1,6 @@
 /**
- * A worker that writes into a ring buffer map: bursts, pauses and single records, so that its reader turns to the timer and
- * back again and again; or single records alone, as fast as they can be. Answers how many records found room.
+ * A worker that writes into a ring buffer map: bursts, pauses and single records, so that its reader often switches
+ * between wakes and the timer; or only single records, without pauses. Posts how many records were written.
  */
 require('./register-typescript.cjs');
 const { parentPort, workerData } = require('node:worker_threads');
@@ -20,7 +20,7 @@ while (performance.now() < end) {
   round++;
   const burst = performance.now() + 6;
   while (performance.now() < burst) producer.emit(1 + (round % 7));
-  // Calm for long enough to be woken again, with records about the time of the switch.
+  // A low rate for long enough that the reader is woken again, with records around the switch.
   for (let i = 0; i < 25; i++) {
     producer.emit(1);
     Atomics.wait(pause, 0, 0, 1);

@@ -11,25 +11,25 @@ import { BpfProgram } from '../../lib/bpf/bpf-program';
 import * as asm from '../../lib/bpf/instructions';
 
 export interface RingBufferProducerOptions {
-  /** Payload bytes: 8 to 256. 44 by default. The first 8 are the sequence number. */
+  /** Payload bytes, 8 to 256; 44 by default. The first 8 are the sequence number. */
   readonly size?: number;
-  /** By bpf_ringbuf_reserve and _submit; by bpf_ringbuf_output otherwise. */
+  /** Whether to use bpf_ringbuf_reserve and bpf_ringbuf_submit in place of bpf_ringbuf_output. */
   readonly reserves?: boolean;
-  /** Discards each record whose sequence number has one of these bits; with `reserves`. */
+  /** With `reserves`: discards each record whose sequence number has one of these bits. */
   readonly discardMask?: number;
 }
 
-/** A packet that a tc program is run with: the kernel takes no shorter one. */
+/** The packet with which the tc program is run. The kernel accepts no shorter one. */
 const PACKET = new Uint8Array(14);
 
-/** Value of the state map. */
+/** Offsets in the value of the state map. */
 const NEXT = 0;
 const FULL = 8;
 const FLAGS = 16;
 const STATE_BYTES = 24;
 const KEY = new Uint8Array(4);
 
-/** Writes records into a ring buffer map, by a BPF program that is run on this thread. */
+/** Writes records into a ring buffer map, with a BPF program that runs on this thread. */
 export class RingBufferProducer {
   readonly #state: BpfMap;
   readonly #program: BpfProgram;
@@ -64,7 +64,7 @@ export class RingBufferProducer {
     if (count > 0) this.#program.testRun({ dataIn: PACKET, repeat: count });
   }
 
-  /** Records tried so far, discarded ones and `full` included; `full` found no room. */
+  /** `emitted`: all attempts so far, with discarded records and `full`. `full`: attempts that found no room. */
   get counts(): { readonly emitted: number; readonly full: number } {
     const state = this.#read();
     return {

@@ -9,7 +9,7 @@ export class RingBufferScene {
   readonly map: RingBufferMap;
   readonly producer: RingBufferProducer;
   readonly reader: RingBufferReader;
-  /** Sequence numbers, as they came. */
+  /** The sequence numbers in the order of delivery. */
   readonly numbers: number[] = [];
   readonly sizes = new Set<number>();
 
@@ -32,13 +32,13 @@ export class RingBufferScene {
     for await (const batch of this.reader) batch.forEach(this.check);
   }
 
-  /** Each of the numbers from 0 on came once, and in order. */
+  /** Expects the numbers from 0 to count - 1, each once and in order. */
   expectAll(count: number): void {
     const firstWrong = this.numbers.findIndex((number, index) => number !== index);
     expect({ firstWrong, count: this.numbers.length }).toEqual({ firstWrong: -1, count });
   }
 
-  /** So many came, in order and none twice: those between found no room. */
+  /** Expects `count` numbers, ascending, none twice. Missing ones found no room in the ring. */
   expectAscending(count: number): void {
     const firstWrong = this.numbers.findIndex(
       (number, index) => index > 0 && number <= Number(this.numbers[index - 1]),

@@ -20,8 +20,8 @@ const NATIVE: [string, MakeCursors] = [
 const { CI } = process.env;
 
 /**
- * The cursors the protocol is tested with: `describe.each(CURSOR_KINDS)('… with %s', (_, cursors) => …)`.
- * Without the addon (npm run build:addon) only those in TypeScript; where CI promises a build, its lack fails.
+ * The cursors with which the protocol is tested: `describe.each(CURSOR_KINDS)('… with %s', (_, cursors) => …)`. Without
+ * the addon (npm run build:addon) only those in TypeScript. Under CI a missing addon is a failure.
  */
 export const CURSOR_KINDS: [string, MakeCursors][] = addonAvailable() || CI ? [ATOMICS, NATIVE] : [ATOMICS];
 
@@ -30,6 +30,6 @@ export const READING_KINDS = CURSOR_KINDS.flatMap(([name, cursors]) =>
   LOOPS.map((loop): [string, LoopName, MakeCursors] => [name, loop, cursors]),
 );
 
-/** Those of a mapped ring can only read. */
+/** The cursors for tests that only read. Those of a mapped ring can't write. */
 export const READING_CURSOR_KINDS: [string, MakeCursors][] =
   CURSOR_KINDS.length === 1 ? CURSOR_KINDS : [...CURSOR_KINDS, ['those of a mapping', mappedCursorsOver]];

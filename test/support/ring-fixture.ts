@@ -8,18 +8,18 @@ export interface RingFixtureOptions extends Omit<PerfRingOptions, 'cursors'> {
   readonly cursors?: MakeCursors;
   /** 1 by default. */
   readonly dataPageCount?: number;
-  /** 2048 by default, the smallest: wraps are near. */
+  /** 2048 by default, the smallest, so that records often wrap. */
   readonly pageSize?: number;
   readonly shared?: boolean;
-  /** Where data_head and data_tail begin: as if so many bytes had been written and read before. 0 by default. */
+  /** The initial data_head and data_tail, as if this many bytes had been written and read before. 0 by default. */
   readonly position?: number | bigint;
-  /** The loop that visits samples: `mixed` always, or `equal` until it meets short runs. */
+  /** The loop that visits samples: always `mixed`, or `equal` until there are short runs. */
   readonly loop?: LoopName;
-  /** What the data area holds before: rings are used again and again. 0 by default. */
+  /** The initial value of the bytes of the data area, which in a used ring are not 0. 0 by default. */
   readonly fill?: number;
 }
 
-/** A ring in memory, and the memory as the other side of the protocol sees it: without the code under test. */
+/** A ring in memory, and access to its memory for the other side of the protocol, without the code under test. */
 export class RingFixture {
   readonly memory: ArrayBuffer | SharedArrayBuffer;
   readonly ring: PerfRing;
@@ -74,12 +74,12 @@ export class RingFixture {
     this.#positions[1] = value;
   }
 
-  /** Bytes of the data area from `offset` on, across its end. */
+  /** Bytes of the data area from `offset` on, continued at its start. */
   bytesAt(offset: number, length: number): number[] {
     return Array.from({ length }, (_, i) => this.data[(offset + i) % this.capacityBytes] as number);
   }
 
-  /** Puts records where data_head stands, and publishes them, as the kernel would. */
+  /** Writes records at data_head and publishes them, as the kernel does. */
   publish(...records: readonly Uint8Array[]): void {
     for (const record of records) {
       for (const byte of record) {
@@ -96,7 +96,7 @@ export class RingFixture {
     this.ring.finishWriteBatch();
   }
 
-  /** Detaches the memory, as `transfer()` or a stream that takes it would. */
+  /** Detaches the memory, as `transfer()` does, or a stream that takes it over. */
   detach(): void {
     structuredClone(this.memory, { transfer: [this.memory as ArrayBuffer] });
   }

@@ -2,21 +2,21 @@ import { parentPort } from 'node:worker_threads';
 import { threadData } from './ring-thread';
 import { RandomNumbers } from './ring-traffic';
 
-/** A ring, and a word that ends the hostility when it is not 0. */
+/** A ring, and a word that stops the thread when it is not 0. */
 export interface Hostility {
   readonly memory: SharedArrayBuffer;
   readonly pageSize: number;
   readonly seed: number;
   readonly stop: SharedArrayBuffer;
-  /** Whether data_head and data_tail are written too. */
+  /** Whether data_head and data_tail are changed, too. */
   readonly positions: boolean;
 }
 
-/** What headers are made of: sound ones, and all that is wrong with one. */
+/** Valid and invalid sizes for headers. */
 const SIZES = [0, 4, 7, 8, 16, 16, 24, 24, 32, 64, 64, 64, 2048, 2056, 4096, 0x7ff8, 0xfff8, 0xffff];
 const RAW_SIZES = [0, 3, 4, 4, 12, 12, 20, 52, 52, 53, 65_524, 65_540, 0x7fff_ffff, 0xffff_ffff];
 
-/** Changes headers, payloads and positions of a ring without end, whatever its reader and writer do. */
+/** Changes headers, payloads and positions of a ring until it is stopped, while the reader and the writer use it. */
 function torment({ memory, pageSize, seed, stop, positions }: Hostility): number {
   const random = new RandomNumbers(seed);
   const data = new Int32Array(memory, pageSize);
@@ -43,7 +43,7 @@ function torment({ memory, pageSize, seed, stop, positions }: Hostility): number
         Atomics.store(data, random.below(data.length), random.next());
         break;
       case 6:
-        // Something to read: data_head so far ahead of data_tail as a sound writer would have it.
+        // Publish something: data_head is ahead of data_tail by a valid number of bytes.
         Atomics.store(cursors, 0, Atomics.load(cursors, 1) + BigInt(random.below(data.length / 2) * 8));
         break;
       default:

@@ -10,7 +10,7 @@ import {
   trafficRing,
 } from './ring-traffic';
 
-/** Reads all records of the traffic, in every way there is, and compares each byte. */
+/** Reads all records of the traffic, in all ways of reading, and compares each byte. */
 function read(traffic: Traffic): TrafficReport {
   const ring = trafficRing(traffic);
   const payloads = new Payloads(traffic);

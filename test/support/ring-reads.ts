@@ -6,7 +6,7 @@ function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
 
-/** Reads what a record has in every way there is: each read lies within it, or says that it does not. */
+/** Reads a record by all of its methods. A read past the end of the record must throw. */
 export function readInEveryWay(record: RingRecord, capacityBytes: number): void {
   const { size } = record;
   check(size >= 0 && size <= capacityBytes - 8, `a payload of ${size} bytes`);
@@ -64,7 +64,7 @@ const FIELD_READS: { readonly [Name in keyof RecordFields | 'decode']: (record: 
   decode: (record) => record.decode(),
 };
 
-/** Decodes a record whose layout's fields end at `end`: a shorter one is refused. */
+/** Decodes a record by a layout whose fields end at `end` bytes. A shorter record must be refused. */
 export function decodeOrRefuse(
   decode: (record: RingRecord) => unknown,
   record: RingRecord,

@@ -1,9 +1,9 @@
-/** Records as the kernel writes them, made by hand: nothing here comes from lib/ring. */
+/** Makes records as the kernel writes them, without code of lib/ring. */
 
 export const SAMPLE = 9;
 const LOST = 2;
 
-/** struct perf_event_header and a body; the size is the body's unless it is said otherwise. */
+/** A record: struct perf_event_header, then the body. The header's size is that of both, unless `size` is given. */
 export function recordBytes(
   type: number,
   body: Uint8Array,
@@ -18,7 +18,7 @@ export function recordBytes(
   return record;
 }
 
-/** What the kernel makes of `payload` given to bpf_perf_event_output: `prefix` are the fields before raw_size. */
+/** The sample that the kernel writes for a payload of bpf_perf_event_output. `prefix`: the fields before raw_size. */
 export function sampleBytes(payload: Uint8Array, prefix: Uint8Array = new Uint8Array(0)): Uint8Array {
   const rawSize = Math.ceil((payload.length + 4) / 8) * 8 - 4;
   const body = new Uint8Array(prefix.length + 4 + rawSize);
@@ -33,7 +33,7 @@ export function lostBytes(id: bigint, lost: bigint): Uint8Array {
   return recordBytes(LOST, words(id, lost));
 }
 
-/** 64-bit words, little-endian. */
+/** The bytes of 64-bit words, little-endian. */
 export function words(...values: readonly bigint[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 8);
   const view = new DataView(bytes.buffer);
@@ -43,7 +43,7 @@ export function words(...values: readonly bigint[]): Uint8Array {
   return bytes;
 }
 
-/** `length` bytes that differ from their neighbours and between seeds. */
+/** `length` bytes, each different from its neighbours, and different for each seed. */
 export function payloadOf(length: number, seed = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (seed * 31 + i * 7 + 1) & 0xff);
 }

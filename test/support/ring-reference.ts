@@ -1,4 +1,4 @@
-/** A reader of rings that is as plain as can be: what the one in lib/ring is measured by. */
+/** A simple reader of rings, with which tests compare the one in lib/ring. */
 
 export interface ReferenceRecord {
   readonly type: number;
@@ -8,11 +8,11 @@ export interface ReferenceRecord {
 
 export interface ReferenceResult {
   readonly records: readonly ReferenceRecord[];
-  /** Bytes before the first header that is none; -1 when all are sound. */
+  /** Bytes before the first invalid header; -1 when all are valid. */
   readonly faultAt: number;
 }
 
-/** Parses what lies between data_tail and data_head, joined to one piece. Samples are PERF_SAMPLE_RAW alone. */
+/** Parses the bytes from data_tail to data_head, joined to one piece. Samples have only PERF_SAMPLE_RAW. */
 export function parseRing(published: Uint8Array): ReferenceResult {
   const view = new DataView(published.buffer, published.byteOffset, published.byteLength);
   const records: ReferenceRecord[] = [];

@@ -1,24 +1,24 @@
 /**
- * Records that a writer and a reader in different threads make up alike, each by itself: so every byte can be
- * verified, and nothing but the ring carries them.
+ * Records that a writer and a reader in different threads compute independently from one seed. So the reader can verify
+ * every byte, and only the ring carries data.
  */
 
 import { PerfRing } from '../../lib/ring/perf-ring';
 import { ringGeometry } from '../../lib/ring/geometry';
 import { READING_CURSOR_KINDS } from './ring-cursor-kinds';
 
-/** Common to both threads. */
+/** The parameters of both threads. */
 export interface Traffic {
   readonly memory: SharedArrayBuffer;
   readonly dataPageCount: number;
   readonly pageSize: number;
   readonly records: number;
-  /** Payloads of 1 to that many bytes. */
+  /** Payloads have from 1 to this many bytes. */
   readonly largestBytes: number;
   readonly seed: number;
-  /** One of CURSOR_KINDS; of READING_CURSOR_KINDS for a reader. */
+  /** A name in CURSOR_KINDS; for a reader in READING_CURSOR_KINDS. */
   readonly cursors: string;
-  /** Whether a thread with nothing to do sleeps on `signal` until the other has done something, or asks again. */
+  /** Whether a thread with nothing to do sleeps on `signals` until the other makes progress, or tries again at once. */
   readonly waiting: 'sleep' | 'spin';
   /** Two words: the writer's signal to the reader and the reader's to the writer. */
   readonly signals: SharedArrayBuffer;
@@ -28,7 +28,7 @@ export interface TrafficReport {
   readonly records: number;
   readonly bytes: number;
   readonly batches: number;
-  /** How often there was nothing to do. */
+  /** How often the thread had nothing to do. */
   readonly idle: number;
 }
 
@@ -40,7 +40,7 @@ export function trafficRing(traffic: Traffic): PerfRing {
   return PerfRing.initContiguous(memory, dataPageCount, pageSize, { cursors });
 }
 
-/** Numbers that look random, the same from the same seed: xorshift32. */
+/** Pseudo-random numbers (xorshift32). The same seed gives the same numbers. */
 export class RandomNumbers {
   #state: number;
 
@@ -83,7 +83,7 @@ export class Payloads {
 
   next(): void {
     const random = this.#random.next();
-    // Runs of equal lengths, which a scan takes fast, between lengths of all kinds, small ones mostly.
+    // Runs of equal lengths, for which the scan has a fast loop, among random lengths, mostly small.
     const exponent = random & 7;
     if (exponent > 1) this.length = 1 + ((random >>> 8) % Math.max(1, this.#largestBytes >> (exponent - 2)));
     this.length ||= 1;
@@ -93,28 +93,28 @@ export class Payloads {
 
 const STUCK_MILLISECONDS = 30_000;
 
-/** Waits for the other thread: a little while each time, and not for ever. */
+/** Waits for the other thread: at most a millisecond each time. Throws when there is no progress for 30 seconds. */
 export class Patience {
-  /** How often there was nothing to do. */
+  /** How often this thread had nothing to do. */
   idle = 0;
   #since = 0;
   readonly #traffic: Traffic;
   readonly #words: Int32Array;
   readonly #own: number;
 
-  /** @param own this thread's word of the signals: 0 for the reader, 1 for the writer */
+  /** @param own the index of this thread's word in the signals: 0 for the reader, 1 for the writer */
   constructor(traffic: Traffic, own: 0 | 1) {
     this.#traffic = traffic;
     this.#words = new Int32Array(traffic.signals);
     this.#own = own;
   }
 
-  /** To be asked for before the ring is looked at. */
+  /** Call it before the ring is read or written. @returns the value for wait() */
   look(): number {
     return Atomics.load(this.#words, this.#own);
   }
 
-  /** The ring had nothing: waits until the other thread signals after look(), at most a millisecond. */
+  /** Call it when there was nothing to do. Waits at most a millisecond for a signal since look(). */
   wait(seen: number): void {
     this.idle++;
     if (this.#since === 0) this.#since = Date.now();
@@ -122,7 +122,7 @@ export class Patience {
     if (this.#traffic.waiting === 'sleep') Atomics.wait(this.#words, this.#own, seen, 1);
   }
 
-  /** Something was done: the other thread may go on. */
+  /** Call it after progress. Wakes the other thread. */
   progress(): void {
     this.#since = 0;
     if (this.#traffic.waiting === 'spin') return;

@@ -9,7 +9,7 @@ import {
   trafficRing,
 } from './ring-traffic';
 
-/** Writes all records of the traffic, in batches of random lengths; finishes a batch when the ring is full. */
+/** Writes all records of the traffic, in batches of random lengths. Finishes a batch early when the ring is full. */
 function write(traffic: Traffic): TrafficReport {
   const ring = trafficRing(traffic);
   const payloads = new Payloads(traffic);

@@ -1,27 +1,27 @@
 import type { RingRecord } from '../../lib/records/record';
 import { isExpectedPayload, sequenceOf } from './sample-payload';
 
-/** What the kernel makes of a payload of n bytes given to bpf_perf_event_output. */
+/** The length of the payload in the ring, for `bytes` bytes that were passed to bpf_perf_event_output. */
 const paddedBytes = (bytes: number): number => Math.ceil((bytes + 4) / 8) * 8 - 4;
 
 interface CpuCheck {
   received: number;
-  /** The next sequence number, when none is missing. */
+  /** The next expected sequence number. */
   next: number;
-  /** Sequence numbers that were passed over. */
+  /** The number of sequence numbers that were skipped. */
   missing: number;
 }
 
 /**
- * Looks at every byte of the samples of a producer, and at their sequence numbers: each greater than the one before
- * of its CPU. Give {@link visitor} to a reader, then ask {@link errors}, which stays empty.
+ * Checks every byte of a producer's samples, and that the sequence numbers of each CPU ascend. Pass {@link visitor} to
+ * a reader, then expect {@link errors} to be empty.
  */
 export class SampleCheck {
   readonly #sizes: readonly number[];
   readonly #cpus = new Map<number, CpuCheck>();
   readonly errors: string[] = [];
 
-  /** @param sizes those of the producer; 8 bytes at least, which hold a sequence number */
+  /** @param sizes the sizes of the producer; at least 8 bytes each, for the sequence number */
   constructor(sizes: readonly number[] = [48]) {
     this.#sizes = sizes;
   }
@@ -50,7 +50,7 @@ export class SampleCheck {
     return [...this.#cpus.values()].reduce((sum, one) => sum + one.received, 0);
   }
 
-  /** Samples of the CPU that never came, of those emitted so far. */
+  /** How many of the `emitted` samples of the CPU were not delivered. */
   missing(cpu: number, emitted: number): number {
     const { missing, next } = this.#of(cpu);
     return missing + emitted - next;

@@ -1,19 +1,19 @@
 /**
- * What the producers of {@link SampleProducer} put into a sample, so that a reader can check every byte of it:
- * the sequence number as a little-endian u64, then bytes of a fixed pattern, from a place that depends on the
- * sequence number. A sample shorter than 8 bytes has the first bytes of its number only.
+ * The payload of samples of {@link SampleProducer}, of which a reader can check every byte: the sequence number as a
+ * little-endian u64, then bytes of a fixed pattern, from a place that depends on the sequence number. A sample shorter
+ * than 8 bytes has only the first bytes of its number.
  */
 
-/** Bytes of the pattern, of which a sample is a span. */
+/** The length of the pattern in bytes. Each sample is a part of it. */
 export const PATTERN_BYTES = 128 * 1024;
 
-/** A sample begins at one of that many places in the pattern, 8 bytes apart. A power of two. */
+/** The number of places in the pattern at which samples begin, 8 bytes apart. A power of two. */
 export const PATTERN_PLACES = 512;
 
-/** The longest payload a producer writes. */
+/** The longest payload that a producer writes. */
 export const LARGEST_PAYLOAD_BYTES = PATTERN_BYTES - PATTERN_PLACES * 8;
 
-/** Noise that is the same in every process: xorshift32 from a fixed seed. */
+/** Pseudo-random bytes (xorshift32 with a fixed seed), the same in every process. */
 export const PATTERN: Uint8Array = (() => {
   const words = new Uint32Array(PATTERN_BYTES / 4);
   let state = 0x9e3779b9;
@@ -41,8 +41,8 @@ export function sequenceOf(payload: Uint8Array): number {
 }
 
 /**
- * Whether a payload is what the producer wrote, without making the expected one.
- * @param payload at least `bytes` long: the ring pads it with what it held before
+ * Whether a payload is what the producer wrote. It does not allocate the expected one.
+ * @param payload at least `bytes` long: the kernel pads it, and the padding can hold anything
  */
 export function isExpectedPayload(payload: Uint8Array, sequence: number, bytes: number): boolean {
   if (payload.length < bytes) return false;

@@ -1,12 +1,12 @@
 import type { RingRecord } from '../../lib/records/record';
 import { isExpectedPayload } from './sample-payload';
 
-/** Of so many samples one is looked at byte by byte: a flood leaves no time for all. */
+/** One of this many samples is compared byte by byte. Comparing all would take too long. */
 const FULLY_CHECKED = 61;
 
 /**
- * A quick check of a flood: sequence numbers of every sample, all bytes of some, and in the order of time that nothing
- * goes back but what is marked late.
+ * A quick check of a flood: the sequence number of every sample, all bytes of some, and in time order that exactly
+ * those samples are marked late whose time is before an earlier delivered one.
  */
 export class SequenceCheck {
   readonly #size: number;
@@ -15,11 +15,11 @@ export class SequenceCheck {
   readonly #missing: number[] = [];
   #lastTime = 0n;
   late = 0;
-  /** Samples of an earlier time than one before that are not marked late. */
+  /** Samples that should be marked late and are not, or the other way round. */
   inversions = 0;
   readonly errors: string[] = [];
 
-  /** @param size payload bytes of every sample */
+  /** @param size the payload bytes of every sample */
   constructor(size = 48) {
     this.#size = size;
   }
@@ -40,7 +40,7 @@ export class SequenceCheck {
     }
   };
 
-  /** As {@link visitor}, and looks at the time. */
+  /** As {@link visitor}, and checks the time. */
   readonly timedVisitor = (record: RingRecord): void => {
     this.visitor(record);
     const time = record.time as bigint;
@@ -53,7 +53,7 @@ export class SequenceCheck {
     return this.#received[cpu] ?? 0;
   }
 
-  /** Samples of the CPU that never came, of those emitted. */
+  /** How many of the `emitted` samples of the CPU were not delivered. */
   missing(cpu: number, emitted: number): number {
     return (this.#missing[cpu] ?? 0) + emitted - (this.#next[cpu] ?? 0);
   }

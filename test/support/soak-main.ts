@@ -1,5 +1,5 @@
 /**
- * Reads floods of samples until so many were received, and looks at every byte of each: `node --expose-gc
+ * Reads floods of samples until a number of them was received, and checks every byte of each: `node --expose-gc
  * -r register-typescript.cjs soak-main.ts '{"records": 100000000}'`. Prints a {@link SoakReport} as JSON.
  */
 
@@ -15,12 +15,12 @@ export interface SoakTask {
   readonly bufferBytes?: number;
 }
 
-/** Bytes, after garbage was collected. */
+/** Memory in bytes, after a garbage collection. */
 export interface SoakMemory {
   readonly received: number;
   readonly rss: number;
   readonly heapUsed: number;
-  /** ArrayBuffers, and whatever else lies outside V8's heap and is known to it. */
+  /** ArrayBuffers and other memory outside V8's heap that V8 counts. */
   readonly external: number;
 }
 
@@ -28,22 +28,22 @@ export interface SoakReport {
   readonly emitted: number;
   readonly received: number;
   readonly lost: number;
-  /** Samples by which emitted differs from received + lost, of all CPUs together. */
+  /** The difference between emitted and received + lost samples, summed over all CPUs. */
   readonly unaccounted: number;
   readonly payloadBytes: number;
   readonly seconds: number;
-  /** What was wrong, ten of them at most. */
+  /** At most ten messages about wrong samples. */
   readonly errors: readonly string[];
-  /** At every twentieth of the records. */
+  /** Measured 20 times, after equal numbers of records. */
   readonly memory: readonly SoakMemory[];
 }
 
-/** From a bare sequence number on, words whole and not. */
+/** Only a sequence number, and more: whole words and others. */
 const SIZES = [8, 48, 21, 64, 9, 200, 48];
 const MARKS = 20;
 const WORDS = new Uint32Array(PATTERN.buffer);
 
-/** Compares in place: at these rates there is no time for a copy. */
+/** Compares samples in place, because at these rates copying takes too long. */
 class EveryByte {
   readonly #next: number[] = [];
   readonly errors: string[] = [];
@@ -73,7 +73,7 @@ class EveryByte {
 }
 
 function memoryAfter(received: number): SoakMemory {
-  // Twice: what finalizers let go is collected by the second.
+  // Twice: the second collects what finalizers released.
   for (let round = 0; round < 2; round++) (globalThis as { gc?: () => void }).gc?.();
   const { rss, heapUsed, external } = process.memoryUsage();
   return { received, rss, heapUsed, external };

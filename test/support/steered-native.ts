@@ -4,9 +4,9 @@ import { addon } from '../../lib/addon/load';
 
 type Call = (...args: unknown[]) => unknown;
 
-/** The addon, but the test wakes the reader, sees its calls, and lets some fail. For one reader. */
+/** The addon, but the test wakes the reader, counts its calls, and makes some fail. For one reader. */
 export class SteeredNative {
-  /** Intervals of the timer, microseconds, as they were set. */
+  /** The intervals to which the timer was set, in microseconds, in order. */
   readonly intervals: number[] = [];
   /** How often each function was called. */
   readonly calls = new Map<keyof NativeAddon, number>();
@@ -25,12 +25,12 @@ export class SteeredNative {
     });
   }
 
-  /** As the addon would call: events or the timer, and CPUs whose event hung up. */
+  /** Calls the callback as the addon does: for events or the timer, with the CPUs whose event hung up. */
   wake(reasons: number, hungUp?: number[]): void {
     this.#onWake?.(reasons, hungUp);
   }
 
-  /** Calls of that function fail, all or some. */
+  /** Makes all calls of this function fail, or those for which `when` returns true. */
   fail(name: keyof NativeAddon, errno: string, when: (...args: never[]) => boolean = () => true): void {
     this.#failing.set(name, { errno, when });
   }
@@ -50,7 +50,7 @@ export class SteeredNative {
       }
       if (name === 'pollerSetTimer') {
         this.intervals.push(args[2] as number);
-        // It stays off: what comes without a wake of the test's would come by it.
+        // The real timer stays off, so that the reader is woken only by the test.
         return call(args[0], 0, 0);
       }
       return call(...args);

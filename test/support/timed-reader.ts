@@ -3,7 +3,7 @@ import type { RingRecord } from '../../lib/records/record';
 import type { RingFixture } from './ring-fixture';
 import { publishTimed, timedRing, timedSample } from './timed-rings';
 
-/** Rings of CPU 0, 1, …, each with samples of these times; a sample's id is its place in its list. */
+/** Rings of CPU 0, 1, …, each with samples of these times. The id of a sample is its index in its list. */
 export function ringsWith(...times: readonly (readonly (number | bigint)[])[]): RingFixture[] {
   return times.map((list, cpu) => {
     const fixture = timedRing({ cpu });
@@ -24,7 +24,7 @@ export function readerOf(
   return reader;
 }
 
-/** `cpu:time`, with a `!` for a late one. */
+/** `cpu:time`, with `!` after it if the record is late. */
 export const seenAs = (record: RingRecord): string => `${record.cpu}:${record.time}${record.late ? '!' : ''}`;
 
 export function visitAll(reader: RingReader, limit = Number.POSITIVE_INFINITY): string[] {
@@ -38,7 +38,7 @@ export function visitAll(reader: RingReader, limit = Number.POSITIVE_INFINITY): 
   return seen;
 }
 
-/** A whole pass. */
+/** Makes a whole pass. @returns the visited records, as {@link seenAs} */
 export function pass(reader: RingReader): string[] {
   reader.start();
   const seen = visitAll(reader);

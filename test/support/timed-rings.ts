@@ -6,16 +6,16 @@ import { lostBytes, recordBytes, sampleBytes, words } from './ring-records';
 
 const TIMED = recordFormat({ sample_type: PERF_SAMPLE_TIME | PERF_SAMPLE_RAW });
 
-/** Record types of a timed ring, as the tests write them: a sample with a time, and others, which have none. */
+/** The records that tests write into a timed ring: samples, which have a time, and others, which have none. */
 export type TimedKind = 'sample' | 'lost' | 'other';
 
 export interface TimedRecord {
   readonly kind: TimedKind;
-  /** Of samples alone. */
+  /** Used only for samples. */
   readonly time: bigint;
-  /** What tells it from all others. */
+  /** Unique for each record. */
   readonly id: number;
-  /** Bytes of the payload, 4 at least. */
+  /** Bytes of the payload, at least 4. */
   readonly bytes: number;
 }
 
@@ -28,14 +28,14 @@ export function timedSample(time: bigint, id: number, bytes = 4): TimedRecord {
   return { kind: 'sample', time, id, bytes };
 }
 
-/** The record as the kernel would write it. */
+/** The bytes of the record as the kernel writes it. */
 export function timedBytes({ kind, time, id, bytes }: TimedRecord): Uint8Array {
   if (kind === 'lost') return lostBytes(BigInt(id), 1n);
   if (kind === 'other') return recordBytes(77, words(BigInt(id)));
   return sampleBytes(payloadWith(id, bytes), words(time));
 }
 
-/** Publishes what fits. @returns how many */
+/** Publishes as many records as fit. @returns how many */
 export function publishTimed(fixture: RingFixture, records: readonly TimedRecord[]): number {
   let published = 0;
   for (const record of records) {
@@ -52,7 +52,7 @@ export function publishTimed(fixture: RingFixture, records: readonly TimedRecord
   return published;
 }
 
-/** The id of a record of {@link timedBytes}, after every byte of it has been looked at. */
+/** Checks every byte of a record of {@link timedBytes}. @returns its id */
 export function timedId(record: RingRecord): number {
   if (record.type !== 9) return Number(record.u64(0));
   const id = record.u32(0);

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Far longer than anything takes: what has not happened by then does not happen. */
+/** Far longer than any of the awaited conditions takes. */
 const BOUND_MILLISECONDS = 20_000;
 
-/** Waits for a condition, letting the event loop go on meanwhile. @throws Error naming what did not happen */
+/** Waits for a condition while the event loop runs. @throws Error that names `what` after 20 seconds */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const end = performance.now() + BOUND_MILLISECONDS;
   while (!condition()) {

@@ -1,4 +1,4 @@
-/** What the process warns of, test by test, and nobody is shown. Call it in a describe block. */
+/** Collects the warnings of the process during each test, and does not print them. Call it in a describe block. */
 export function caughtWarnings(): readonly string[] {
   const warnings: string[] = [];
   beforeEach(() => {

@@ -1,4 +1,4 @@
-// Writes one struct everything, as the compiler lays it out: what a layout must read.
+// Writes one struct everything as the compiler lays it out. A layout made from BTF must read it.
 #include "events.bpf.c"
 #include <string.h>
 #include <unistd.h>

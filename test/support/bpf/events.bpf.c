@@ -1,5 +1,5 @@
-// Types of every sort that a layout is made from, with the habits by which an object names its events. It includes nothing,
-// so that clang alone compiles it.
+// All kinds of types from which a layout is made, and the three conventions by which an object names its events. It
+// includes no header, so clang compiles it without others installed.
 typedef unsigned char __u8;
 typedef unsigned short __u16;
 typedef unsigned int __u32;
@@ -33,7 +33,7 @@ struct in6_addr {
 	} in6_u;
 };
 
-/* Every sort of member. */
+/* All kinds of members. */
 struct everything {
 	__u8 u8_;
 	signed char i8_;
@@ -87,7 +87,7 @@ struct everything {
 	__int128 huge;
 };
 
-/* bpf2go's habit. */
+/* bpf2go's convention. */
 struct event {
 	__u64 time;
 	__u32 pid;
@@ -97,21 +97,21 @@ struct event {
 };
 const struct event *unused_event __attribute__((unused));
 
-/* A record that ends with what its length says. */
+/* A record whose last field has a length that another field gives. */
 struct exec_event {
 	__u32 pid;
 	__u32 args_size;
 	TAG("char[args_size]") char args[64];
 };
 
-/* Inspektor Gadget's habit. */
+/* Inspektor Gadget's convention. */
 const void *gadget_tracer_exec___execs___exec_event __attribute__((unused));
 const struct exec_event *__gadget_tracer_type_exec __attribute__((unused));
 
 struct {
 	__uint(type, 27); /* BPF_MAP_TYPE_RINGBUF */
 	__uint(max_entries, 4096);
-	/* cilium's habit. */
+	/* Cilium's convention. */
 	__type(value, struct event);
 } events SEC(".maps");
 

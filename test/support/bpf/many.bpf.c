@@ -1,10 +1,10 @@
-// A program of each kind, and maps of the usual ones.
+// A program of each kind, and maps of the usual types.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 char LICENSE[] SEC("license") = "GPL";
 
-// What is read of the kernel's structs: CO-RE finds where they are.
+// The members of the kernel's structs that are read. CO-RE finds their offsets.
 struct seq_file;
 struct task_struct {
   int pid;

@@ -1,4 +1,4 @@
-// Programs that the kernel refuses, each for a reason of its own, and one that it takes.
+// Programs that the kernel refuses for different reasons, and one that it accepts.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

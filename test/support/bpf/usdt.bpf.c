@@ -1,4 +1,4 @@
-// A program on a USDT probe of libstdc++: when an exception is thrown.
+// A program on the USDT probe of libstdc++ that fires when an exception is thrown.
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <stdbool.h>
