@@ -20,12 +20,12 @@ import { propertiesOf, reachableFrom } from '../support/reachable';
 import { CPUS, SCENE_CAPABILITIES } from '../support/reader-scene';
 
 const CPU = CPUS[0] as number;
-/** Pages of each ring: with the metadata page, a number of bytes that no other buffer here has. */
+/** The data pages of each ring. With the metadata page, no other buffer in this test has the same length. */
 const PAGES = 4;
-/** The one way to the memory, whose documentation says what it does. */
+/** The only property that may lead to the memory. Its documentation says how it is unsafe. */
 const UNSAFE: ReadonlySet<PropertyKey> = new Set(['unsafeMemory']);
 
-/** The memory of every ring that was mapped through `native`. */
+/** The ArrayBuffers of all rings that were mapped through `native`. */
 const mapped = new Set<unknown>();
 const real = addon();
 const native: NativeAddon = {
@@ -39,7 +39,7 @@ const native: NativeAddon = {
 const mappedBytes = (1 + PAGES) * addon().pageSize();
 const bufferBytes = PAGES * addon().pageSize();
 
-/** Shows `look` each kind of object that the library hands to its users, while it is in use. */
+/** Calls `look` with each kind of object that users get from the library, while the object is in use. */
 async function showEach(look: (name: string, value: object) => void): Promise<void> {
   using array = PerfEventArray.create();
   const producer = new SampleProducer(array, { sizes: [40] });
@@ -62,7 +62,7 @@ async function showEach(look: (name: string, value: object) => void): Promise<vo
       });
       look('stats', reader.stats());
       look('metrics', reader.metrics());
-      // More than the ring holds: a record before the next sample tells of the loss.
+      // More than fits into the ring: a PERF_RECORD_LOST comes before the next sample.
       producer.emit(bufferBytes / 16, { cpu: CPU });
       reader.drain(() => undefined);
       producer.emit(1, { cpu: CPU });
@@ -167,7 +167,7 @@ describeWith(SCENE_CAPABILITIES, 'what the library hands to its users', () => {
       if (theirs.has(name)) return;
       for (const { key } of propertiesOf(value)) {
         const before: unknown = Reflect.get(value, key);
-        // A method of an object that is no record may be shadowed, as any object's may.
+        // Methods of objects other than records may be shadowed.
         if (key === '__proto__' || (typeof before === 'function' && !name.includes('record'))) continue;
         Reflect.set(value, key, 77);
         if (Reflect.get(value, key) === 77) kept.push(`${name}.${String(key)}`);

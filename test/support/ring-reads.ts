@@ -6,7 +6,7 @@ function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
 
-/** Reads a record by all of its methods. A read past the end of the record must throw. */
+/** Reads a record by all of its methods. They may throw only errors for reads past the end and for damaged fields. */
 export function readInEveryWay(record: RingRecord, capacityBytes: number): void {
   const { size } = record;
   check(size >= 0 && size <= capacityBytes - 8, `a payload of ${size} bytes`);

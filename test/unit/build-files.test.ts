@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..');
 
-/** binding.gyp is a Python literal, and this one is JSON but for its comments. */
+/** binding.gyp is a Python literal. Without its comments ours is JSON. */
 interface BindingGyp {
   targets: { target_name: string; sources: string[]; defines: string[]; cflags_cc: string[] }[];
 }
@@ -14,7 +14,7 @@ function read(file: string): string {
   return readFileSync(join(ROOT, file), 'utf8');
 }
 
-/** The words of a CMake command, its name and the target left out. */
+/** The arguments of a CMake command after the target. */
 function cmakeArguments(command: string): string[] {
   const match = new RegExp(`${command}\\(\\s*perfring\\s+([^)]*)\\)`).exec(cmake);
   return (match?.[1] ?? '').split(/\s+/).filter((word) => word !== '');

@@ -39,7 +39,7 @@ function readingRing(): PerfRing {
   return ring;
 }
 
-/** Every place of the public surface that takes a number: its name, and a call with a value for it. */
+/** Every public parameter or option that is a number: its name, and a call with a value for it. */
 const NUMBERS: readonly (readonly [name: string, call: (value: number) => unknown])[] = [
   ['PerfMapReader.open bufferBytes', (value) => openWith({ bufferBytes: value })],
   ['PerfMapReader.open memoryBytes', (value) => openWith({ memoryBytes: value })],
@@ -132,7 +132,7 @@ const NUMBERS: readonly (readonly [name: string, call: (value: number) => unknow
   ],
 ];
 
-/** What none of them takes. */
+/** Values that none of them accepts. */
 const NO_NUMBERS: readonly unknown[] = [
   Number.NaN,
   Number.NEGATIVE_INFINITY,
@@ -144,9 +144,9 @@ const NO_NUMBERS: readonly unknown[] = [
   null,
 ];
 
-/** A clock may be between two nanoseconds. */
+/** Numbers that may have a fraction: a clock can return parts of a nanosecond. */
 const TAKES_FRACTIONS: ReadonlySet<string> = new Set(['RingReader clock']);
-/** None at all. */
+/** Numbers that may be infinite: no limit. */
 const TAKES_INFINITY: ReadonlySet<string> = new Set([
   'PerfMapReader.open turn.records',
   'PerfMapReader.open turn.bytes',
@@ -157,7 +157,7 @@ const TAKES_INFINITY: ReadonlySet<string> = new Set([
   'PerfRing.visit limit',
   'RingReader.visit limit',
 ]);
-/** 64-bit fields of the kernel, and immediates of instructions. */
+/** Numbers that may be bigints: 64-bit fields of the kernel, and immediates of instructions. */
 const TAKES_BIGINTS: ReadonlySet<string> = new Set([
   'bpf.mov immediate',
   'bpf.call',

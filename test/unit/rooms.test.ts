@@ -3,10 +3,10 @@ import { join, relative, resolve, sep } from 'node:path';
 
 const LIB = join(__dirname, '../../lib');
 
-/** What any room may import: errors, and how what callers hand over is read and shown. */
+/** What any room may import: errors, and the functions that check and show arguments. */
 const BASE: readonly string[] = ['errors', 'input'];
 
-/** Which rooms a room may import beside those. Files at the top of lib are rooms of their own. */
+/** The other rooms that a room may import. Each file directly in lib is a room. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   input: [],
@@ -92,7 +92,7 @@ describe('the modules of lib', () => {
   });
 });
 
-/** What a file needs when it is loaded: types do not count. */
+/** The modules that a file imports at run time. Imports of types don't count. */
 function valueImportsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8').replace(/(?:import|export) type [^;]*;/g, '');
   return [...text.matchAll(/(?:from|import)\s*'(\.[^']*)'/g)].map((match) => {

@@ -9,7 +9,7 @@ import * as elf from '../../../lib/abi/elf';
 import * as perfEvent from '../../../lib/abi/perf-event';
 import { ATTR_FLAG_BITS, encodePerfEventAttr, type PerfEventAttr } from '../../../lib/abi/perf-event';
 
-/** Names of lib/abi that stand for an offset or a size, which the header has no name for -> how C asks. */
+/** Names in lib/abi of offsets and sizes, for which the header has no name -> the expression in C. */
 const EXPRESSIONS: Readonly<Record<string, string>> = {
   MMAP_PAGE_DATA_HEAD: 'offsetof(struct perf_event_mmap_page, data_head)',
   MMAP_PAGE_DATA_TAIL: 'offsetof(struct perf_event_mmap_page, data_tail)',
@@ -19,11 +19,11 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   HEADER_MISC: 'offsetof(struct perf_event_header, misc)',
   HEADER_SIZE: 'offsetof(struct perf_event_header, size)',
   HEADER_BYTES: 'sizeof(struct perf_event_header)',
-  // Of Linux 6.8, and so not in every header: the bit after the last one of 6.1.
+  // From Linux 6.8 on, so older headers lack it: the bit after the last one of 6.1.
   PERF_SAMPLE_BRANCH_COUNTERS: 'PERF_SAMPLE_BRANCH_PRIV_SAVE << 1',
   BPF_INSN_BYTES: 'sizeof(struct bpf_insn)',
   BPF_INSN_CODE: 'offsetof(struct bpf_insn, code)',
-  // The two bit fields of one byte have no offset of their own: they follow the opcode.
+  // offsetof does not take bit fields. These two share the byte after the opcode.
   BPF_INSN_REGS: 'offsetof(struct bpf_insn, code) + sizeof(__u8)',
   BPF_INSN_OFF: 'offsetof(struct bpf_insn, off)',
   BPF_INSN_IMM: 'offsetof(struct bpf_insn, imm)',
@@ -83,7 +83,7 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** Compiles and runs a main() body; answers what it printed, one line each. */
+/** Compiles and runs the body of main(). @returns the lines that it printed */
 function runCpp(name: string, body: string): string[] {
   const source = join(directory, `${name}.cc`);
   const program = join(directory, name);

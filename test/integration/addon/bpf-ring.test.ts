@@ -121,7 +121,7 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN'], 'BPF ring buffers', () => {
     await until(() => wakes === 1, 'the wake after it was added');
     producer.emit(1);
     await until(() => wakes === 2, 'a wake by the record at consumer_pos');
-    // None by those behind it.
+    // The records behind it do not wake.
     producer.emit(5);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(wakes).toBe(2);

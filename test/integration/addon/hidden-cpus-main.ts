@@ -1,6 +1,6 @@
 /**
- * What lookups and updates of a per-CPU map answer where /sys tells another number of possible CPUs than the kernel has:
- * `hidden-cpus-main.ts PARTS`. Run with register-typescript.cjs.
+ * Prints the results of lookups and updates of a per-CPU map when the number of possible CPUs in /sys differs from the
+ * kernel's: `hidden-cpus-main.ts PARTS`. Run it with register-typescript.cjs.
  */
 
 import { BPF_ANY, BPF_MAP_TYPE_PERCPU_ARRAY } from '../../../lib/abi/bpf';

@@ -10,14 +10,14 @@ const MAIN = join(__dirname, 'hidden-cpus-main.ts');
 const { EFAULT } = constants.errno;
 const COUNT = possibleCpus().length;
 
-/** In mounts of its own, with values of `parts` CPUs. */
+/** Runs hidden-cpus-main.ts in a new mount namespace, with values of `parts` CPUs. */
 function withMounts(change: string, parts: number): unknown {
   const node = [process.execPath, '-r', REGISTER, MAIN, `${parts}`];
   const words = ['--mount', 'sh', '-c', `set -e; ${change}; exec "$@"`, 'sh', ...node];
   return JSON.parse(execFileSync('unshare', words, { encoding: 'utf8' }));
 }
 
-/** Lets /sys/devices/system/cpu/possible say another list. */
+/** The command that replaces the content of /sys/devices/system/cpu/possible. */
 const possible = (list: string): string =>
   `mount -t tmpfs none /mnt; echo ${list} > /mnt/list; mount --bind /mnt/list /sys/devices/system/cpu/possible`;
 

@@ -1,4 +1,4 @@
-/** What the tests of the addon open of the kernel, by addon calls alone: nothing else of lib is under test here. */
+/** Kernel objects for tests of the addon. They use only addon calls, and no other code of lib. */
 
 import {
   BPF_F_CURRENT_CPU,
@@ -28,20 +28,20 @@ import { addon } from '../../../lib/addon/load';
 import * as asm from '../../../lib/bpf/instructions';
 import { possibleCpus } from '../../../lib/host/cpu-list';
 
-/** The CPU that the tests write on: the first that this thread may use. */
+/** The CPU on which the tests write: the first that this thread may use. */
 export const CPU = opened(addon().getThreadAffinity())[0] ?? 0;
 
 export const NO_BYTES = new Uint8Array(0);
-/** The shortest packet that the kernel runs a tc program with. */
+/** The shortest packet with which the kernel runs a tc program. */
 export const PACKET = new Uint8Array(14);
 
-/** The value of an answer that must not be an errno. */
+/** The result of a call. Fails the test if it is an errno. */
 export function opened<T extends object>(answer: OrErrno<T>): T {
   if (typeof answer === 'number') throw new Error(`native answered ${answer}`);
   return answer;
 }
 
-/** The attributes of an event that takes a program's output. */
+/** The attributes of an event for the output of a BPF program. */
 export function outputAttr(words: Partial<PerfEventAttr> = {}): Uint8Array {
   return encodePerfEventAttr({
     type: PERF_TYPE_SOFTWARE,
@@ -58,12 +58,12 @@ export function openOutputEvent(words: Partial<PerfEventAttr> = {}): PerfEventHa
   return opened(addon().perfEventOpen(outputAttr(words), -1, CPU, -1, 0));
 }
 
-/** Size of a record whose payload has that many bytes. */
+/** The size of a record with this many bytes of payload. */
 function recordBytes(payloadBytes: number): number {
   return HEADER_BYTES + Math.ceil((payloadBytes + 4) / 8) * 8;
 }
 
-/** Instructions that write `payloadBytes` of the stack to a perf event array: each of them the byte 0xa5. */
+/** Instructions that write `payloadBytes` bytes of the stack, all 0xa5, to a perf event array. */
 function outputProgram(mapFd: number, payloadBytes: number): Uint8Array {
   const words = payloadBytes / 8;
   return asm.assemble([
@@ -100,13 +100,13 @@ class RecordSource {
     this.recordBytes = recordBytes(payloadBytes);
   }
 
-  /** Lets the records go to an event on {@link CPU}. */
+  /** Puts the event into the slot of {@link CPU}, so that it gets the records. */
   connect(event: PerfEventHandle): void {
     const status = this.#native.bpfMapSetEvent(this.map, CPU, event);
     if (status !== 0) throw new Error(`bpfMapSetEvent answered ${status}`);
   }
 
-  /** Writes exactly `count` records, from the thread of the caller. */
+  /** Writes exactly `count` records on the calling thread. */
   write(count: number): void {
     const before = opened(this.#native.getThreadAffinity());
     this.#native.setThreadAffinity([CPU]);
@@ -129,7 +129,7 @@ export function loadIdleProgram(): BpfProgramHandle {
   return loadProgram(BPF_PROG_TYPE_RAW_TRACEPOINT, asm.assemble([asm.mov('r0', 0), asm.exit()]));
 }
 
-/** An event, its ring and records for it; closed together. */
+/** An event, its ring and a source of records. All are closed together. */
 export class RingFixture {
   readonly event: PerfEventHandle;
   readonly ring: MappedRingHandle;

@@ -1,6 +1,6 @@
 /**
- * One scenario of lifetimes.test.ts, named by the last argument, in a process of its own: what is tested is how the
- * process, or a worker in it, ends. Run with register-typescript.cjs.
+ * One scenario of lifetimes.test.ts, which the last argument names. It runs in a child process, because the tests are
+ * about how the process, or a worker in it, ends. Run it with register-typescript.cjs.
  */
 
 import { constants } from 'node:os';
@@ -28,7 +28,7 @@ interface Everything {
   readonly poller: PollerHandle;
 }
 
-/** Opens one of everything that polls or maps, with a timer that wakes each millisecond. */
+/** Opens one of each resource that polls or maps, with a timer that wakes every millisecond. */
 function openEverything(onWake: () => void): Everything {
   const event = openOutputEvent();
   const ring = opened(native.ringMap(event, 8, true));
@@ -51,10 +51,10 @@ function close({ event, ring, map, mapRing, poller }: Everything): void {
   native.perfEventClose(event);
 }
 
-/** Keeps a thing reachable to the end. */
+/** Keeps objects reachable until the process ends. */
 const kept: unknown[] = [];
 
-/** Runs `then` at the third wake, when everything has been polled for a while. */
+/** Calls `then` at the third wake, when everything has been polled for a while. */
 function afterSomeWakes(then: (everything: Everything) => void): void {
   let wakes = 0;
   const everything = openEverything(() => {

@@ -10,10 +10,10 @@ const MAIN = join(__dirname, 'lifetimes-main.ts');
 const COPIES = 'no ArrayBuffer is made over a ring when PERFRING_NO_EXTERNAL_BUFFERS is set';
 const EXITS = 'the process exits with all open';
 
-/** Runs a scenario of lifetimes-main.ts. A crash shows as a signal, and a leak, with sanitizers, on stderr. */
+/** Runs a scenario of lifetimes-main.ts. A crash is seen as a signal; with sanitizers, a leak is printed on stderr. */
 async function run(scenario: string) {
   const variables = {
-    // process.exit() tears nothing down, so that all of V8 would count as leaked.
+    // process.exit() frees nothing, so all memory of V8 would count as leaked.
     ...(scenario === EXITS ? { ASAN_OPTIONS: 'detect_leaks=0' } : {}),
     ...(scenario === COPIES ? { PERFRING_NO_EXTERNAL_BUFFERS: '1' } : {}),
   };

@@ -11,7 +11,7 @@ const native = addon();
 const pageSize = native.pageSize();
 const PAYLOAD_BYTES = 40;
 
-/** Ways to take an ArrayBuffer's memory from it, to be read by a view of it. */
+/** Ways to move the memory of an ArrayBuffer to another one. @returns a view of that one */
 const TAKEN: [string, (buffer: ArrayBuffer) => Promise<Uint8Array>][] = [
   [
     'a byte stream that enqueues a view',
@@ -22,7 +22,7 @@ const TAKEN: [string, (buffer: ArrayBuffer) => Promise<Uint8Array>][] = [
       return value as Uint8Array;
     },
   ],
-  // Node 20 has none: the runs on Node 22 and 24 try it.
+  // Missing in Node 20. The runs on Node 22 and 24 test it.
   ...('transfer' in ArrayBuffer.prototype
     ? [
         [
@@ -39,7 +39,7 @@ function bufferOf(ring: MappedRingHandle): ArrayBuffer {
   return buffer;
 }
 
-/** The records in `bytes` of linear memory: each whole, and with the payload that the fixture writes. */
+/** Counts the records in `bytes`, none of which wraps, and checks that each is whole and has the fixture's payload. */
 function countRecords(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let count = 0;
@@ -284,7 +284,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
     });
 
     it('while compiled code reads a view, makes the view empty', () => {
-      // From the data pages, where nothing changes.
+      // Reads only the data pages, which do not change.
       const sum = (view: Uint8Array, close: () => void): number => {
         let total = 0;
         for (let at = pageSize; at < pageSize + 64; at++) {

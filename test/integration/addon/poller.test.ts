@@ -12,7 +12,7 @@ import { opened, openOutputEvent, RingFixture } from './kernel-fixture';
 const { EEXIST, ENOENT } = constants.errno;
 const native = addon();
 
-/** A poller that keeps what it was called with, and lets a test wait for the next call. */
+/** A poller that records the calls of its callback and lets a test wait for the next one. */
 class Wakes {
   readonly poller: PollerHandle;
   readonly calls: { reasons: number; hungUp: number[] | undefined }[] = [];
@@ -29,7 +29,7 @@ class Wakes {
     );
   }
 
-  /** Resolves with the next call that `matches`, or with one that has come already. */
+  /** Resolves with the next call for which `matches` returns true. It may already have been made. */
   async until(matches: (call: (typeof this.calls)[number]) => boolean): Promise<(typeof this.calls)[number]> {
     for (;;) {
       const call = this.calls.find(matches);
@@ -40,7 +40,7 @@ class Wakes {
     }
   }
 
-  /** Waits for the wake that follows an addition, and forgets it. */
+  /** Waits for the wake that follows each addition, and removes it from the list. */
   async settle(): Promise<void> {
     await this.until(({ reasons }) => (reasons & WAKE_EVENTS) !== 0);
     this.calls.length = 0;
@@ -51,7 +51,7 @@ class Wakes {
   }
 }
 
-/** Long enough for the event loop to have called whatever is to be called. */
+/** Long enough for the event loop to make all calls that are due. */
 const someTurns = () => delay(30);
 
 describeWith(READER_CAPABILITIES, 'pollers', () => {

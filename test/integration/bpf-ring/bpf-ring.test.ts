@@ -7,7 +7,7 @@ import { describeWith } from '../../support/privilege';
 import { opened } from '../addon/kernel-fixture';
 
 const native = addon();
-/** Far longer than a record takes to come: what is ready by then did not wake. */
+/** Far longer than a wake takes. A record that is unread after it did not wake. In milliseconds. */
 const STRANDED_MILLISECONDS = 500;
 
 afterAll(expectNothingLeft);

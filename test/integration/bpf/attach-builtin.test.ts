@@ -12,7 +12,7 @@ import { expectNothingLeft } from '../../support/ledger';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
 import { RawRings } from '../../support/raw-rings';
 
-/** sched_getaffinity(2): node calls it only when it starts. */
+/** The number of sched_getaffinity(2), which node calls only when it starts. */
 const SCHED_GETAFFINITY = process.arch === 'arm64' ? 123 : 204;
 
 const TASK_INTERRUPTIBLE = 1;
@@ -33,13 +33,13 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     array.close();
   });
 
-  /** What a built-in program sampled while something ran, decoded. */
+  /** The decoded samples of a built-in program while `run` ran. */
   function samplesOf(name: BuiltinName, options: BuiltinOptions, run: () => void) {
     using attached = attachBuiltin(name, array, options);
     run();
     attached.close();
     const records = rings.drain();
-    // raw_size counts the padding up to the next record.
+    // raw_size includes the padding up to the next record.
     expect(new Set(records.map((record) => record.payload.length))).toEqual(
       new Set(records.length === 0 ? [] : [Math.ceil((attached.builtin.layout.size + 4) / 8) * 8 - 4]),
     );
@@ -73,7 +73,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     const samples = samplesOf('sched_switch', { tgid: process.pid }, sleep);
     const own = samples.filter(({ tid }) => tid === process.pid);
     expect(own.length).toBeGreaterThan(0);
-    // It sleeps, and nobody made it.
+    // The thread slept, so it was not preempted.
     const slept = own.filter(
       ({ preempt, prev_state }) => preempt === 0 && Number(prev_state) & TASK_INTERRUPTIBLE,
     );
@@ -128,7 +128,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     expect(addon().openHandles()).toMatchObject({ bpfPrograms: 0, bpfLinks: 0 });
   });
 
-  // The tracepoint's id is read from tracefs, which is for root.
+  // Reading the id of the tracepoint from tracefs needs root.
   describeWith(['CAP_SYS_ADMIN'], 'on a tracepoint', () => {
     it('sched_process_exec samples a new program with its whole file name', () => {
       const samples = samplesOf('sched_process_exec', {}, () => execFileSync('/bin/true'));

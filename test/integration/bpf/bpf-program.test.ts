@@ -117,7 +117,7 @@ describeWith(READER_CAPABILITIES, 'BpfProgram', () => {
     );
   });
 
-  // The tracepoint's id is read from tracefs, which is for root.
+  // Reading the id of the tracepoint from tracefs needs root.
   describeWith(['CAP_SYS_ADMIN'], 'on a tracepoint', () => {
     const tracepoint = (lines: Line[]): BpfProgram =>
       BpfProgram.load({ type: BPF_PROG_TYPE_TRACEPOINT, instructions: assemble(lines) });

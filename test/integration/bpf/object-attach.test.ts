@@ -20,13 +20,13 @@ import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
 
-/** How often the programs of an object ran. */
+/** How often the programs of the object have run. */
 function runsOf(object: BpfObject): number {
   const value = object.map('many.bss').lookup(new Uint8Array(4)) as Uint8Array;
   return Number(new DataView(value.buffer).getBigUint64(0, true));
 }
 
-/** It asks for its parent's number. */
+/** Runs a shell, which calls getppid(2) when it starts. */
 function runShell(): void {
   execFileSync('sh', ['-c', ':']);
 }
@@ -58,7 +58,7 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject.attach', () => {
       rmdirSync(cgroup);
     });
 
-    /** What makes each program run, with the target that it needs. */
+    /** For each program the target that it needs, and an action that makes it run. */
     const cases: [string, () => AttachTarget, () => unknown][] = [
       ['on_exec', () => ({}), runShell],
       ['on_exec', () => ({ tracepoint: 'sys_exit' }), getPriority],
@@ -89,7 +89,7 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject.attach', () => {
       await untilNoneRuns(cause);
     });
 
-    /** A run that has begun on another CPU still ends, and the kernel detaches a uprobe a little later. */
+    /** Waits until no program runs: one may still run on another CPU, and a uprobe is detached with a delay. */
     async function untilNoneRuns(cause: () => unknown): Promise<void> {
       for (let round = 0; round < 100; round++) {
         const before = runsOf(object);
@@ -166,7 +166,7 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject.attach', () => {
       expect(codeOf(() => object.attach(program, target))).toBe(code);
     });
 
-    // What many kernels are built without: the program runs, or the error says what the kernel lacks.
+    // Features that many kernels lack: either the program runs, or the error says what the kernel lacks.
     it.each([
       ['on_kprobe', 'kprobes', /^ENOENT: .*no kprobes \(CONFIG_KPROBES\)/],
       ['on_kretprobe', 'kretprobes', /^ENOENT: .*no kprobes \(CONFIG_KPROBES\)/],

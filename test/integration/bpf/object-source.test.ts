@@ -47,14 +47,14 @@ describeWithPrograms('FOR_OBJECTS', 'a damaged object', () => {
   it('is refused where its BTF names a type that is not there, which libbpf 1.1 follows', () => {
     const bytes = whole('many');
     const view = new DataView(bytes.buffer);
-    // Its first type is a pointer: now to nothing that is there.
+    // The first type is a pointer. Make it point to a type that does not exist.
     const btf = Buffer.from(bytes.buffer).indexOf(Buffer.from([0x9f, 0xeb, 1, 0, 24, 0, 0, 0]));
     view.setUint32(btf + 24 + 8, 0x7fff_ffff, true);
     expect(codeOf(() => BpfObject.open(bytes))).toBe('ERR_PERF_BTF_DAMAGED');
   });
 });
 
-/** Sizes, counts, offsets and numbers that files lie with. */
+/** Wrong values for sizes, counts, offsets and type ids in a file. */
 const NUMBERS = [
   0, 1, 2, 3, 0xff, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_ffff,
 ] as const;

@@ -71,7 +71,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'Perf
     expect(() => array.fd).toThrow(expect.objectContaining({ code: 'ERR_PERF_CLOSED' }));
   });
 
-  /** A map that stays open, filled through an array that is opened on it and closed again; what a producer then gets. */
+  /** Fills a map through an array, closes the array and keeps the map. @returns the failures of a producer then */
   function failuresAfterClose(map: BpfMap, open: () => PerfEventArray): unknown {
     const array = open();
     using rings = new RawRings(array);

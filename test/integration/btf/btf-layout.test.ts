@@ -10,7 +10,7 @@ import { describeWithPrograms } from '../../support/programs';
 import { RingFixture } from '../../support/ring-fixture';
 import { sampleBytes } from '../../support/ring-records';
 
-/** What a program that clang compiles for this machine writes of its struct. */
+/** The bytes of a struct that a C program writes, compiled by clang for this machine. */
 function writtenByC(): Buffer {
   const directory = mkdtempSync(join(tmpdir(), 'perfring-layout-'));
   try {

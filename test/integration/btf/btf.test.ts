@@ -78,7 +78,7 @@ function asBpftool(id: number, type: BtfType): object {
   }
 }
 
-/** bpftool prints an unsigned value of 32 bits as if it were signed, in 64 bits. */
+/** bpftool prints an unsigned 32-bit value as if it were signed and had 64 bits. */
 function enumValue({ kind, isSigned }: BtfType & { isSigned: boolean }, value: number | bigint): string {
   if (kind === 'enum64' || isSigned) return String(value);
   return String(BigInt.asUintN(64, BigInt(Number(value) | 0)));

@@ -47,7 +47,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.checks.find((check) => check.name === name)).toMatchObject({
           status: 'missing',
           needed: true,
-          // In quotes where the checkout's path has a space.
+          // In quotes if the path of the checkout has a space.
           fix: expect.stringMatching(/^sudo \/\S*node '?\//),
         });
       }
@@ -67,7 +67,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         const command = ['prlimit', ...NOTHING_BEYOND_THE_USERS_ALLOWANCE, process.execPath, ...DOCTOR, '-'];
         return jsonOf(asOrdinaryUser(['bpf', 'perfmon'], [...command, ...holding]));
       };
-      /** Data pages of a ring that leaves too few for those of a collection. */
+      /** The data pages of a ring that leaves too little locked memory for a collection. */
       const tooMany = (): string => {
         const pageSize = addon().pageSize();
         const allowance = memoryLimit(onlineCpus().length, null).userBytes / pageSize;
@@ -84,7 +84,7 @@ describeWith(READER_CAPABILITIES, 'diagnose', () => {
         expect(report.ready).toBe(false);
         expect(statusOf(report, 'rings')).toMatch(/^missing: mmap EPERM: .* limit of locked memory/);
         expect(statusOf(report, 'bpf')).toMatch(/^ok/);
-        // The ring that was held is mapped until its memory is collected.
+        // The ring that was kept open stays mapped until its ArrayBuffer is collected.
         expect(Object.values(report.handles)).toEqual([0, expect.any(Number), 0, 0, 0, 0, 0]);
       });
     },

@@ -23,11 +23,11 @@ afterAll(expectNothingLeft);
 const [CPU = 0] = CPUS;
 const OTHERS = CPUS.slice(1);
 
-/** A flight recorder on a map that other readers open by its id, as other programs would. */
+/** A flight recorder on a map that other readers open by id, as other programs would. */
 class ContestedMap extends FlightScene {
-  /** CPUs whose slots the recorder told to have been taken. */
+  /** The CPUs whose slots the recorder reported as taken. */
   readonly taken: number[] = [];
-  /** Called when it tells. */
+  /** Called for each report. */
   onTaken = (): void => undefined;
   readonly #theirs: PerfEventArray[] = [];
 
@@ -56,7 +56,7 @@ class ContestedMap extends FlightScene {
   }
 }
 
-/** Records of each CPU. */
+/** The number of records of each CPU. */
 function countsIn(snapshot: FlightSnapshot): Record<number, number> {
   const counts: Record<number, number> = {};
   snapshot.visit(({ cpu }) => {
@@ -68,7 +68,7 @@ function countsIn(snapshot: FlightSnapshot): Record<number, number> {
 const each = (cpus: readonly number[], count: number): Record<number, number> =>
   Object.fromEntries(cpus.map((cpu) => [cpu, count]));
 
-/** The addon, whose calls that put an event into a slot fail when `refuses` says so. */
+/** The addon, but calls that put an event into a slot fail while `refuses` returns true. */
 function refusing(refuses: () => boolean): NativeAddon {
   return new Proxy(addon(), {
     get: (target, name, receiver) =>
@@ -104,7 +104,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
   });
 
   it('goes on rotating without a gap those that the other one did not take', async () => {
-    // Room for several seconds: a busy machine may rotate late.
+    // Room for several seconds, because on a machine under load the rotation may be late.
     using map = new ContestedMap(addon(), { bufferBytes: 1 << 20 });
     using other = map.another([CPU]);
     const flood = await Flood.start({ mapId: map.array.info.id, rate: 2000 });
@@ -156,7 +156,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     map.onTaken = () => map.recorder.close();
     expect(countsIn(await map.recorder[method]())).toEqual(each(CPUS, 2));
     expect(codeOf(() => map.recorder.snapshot())).toBe('ERR_PERF_CLOSED');
-    // Whoever closes needs no warning.
+    // A recorder that is being closed emits no warning.
     expect([map.taken, warnings]).toEqual([CPUS, []]);
     map.emitEverywhere(1);
     expect(other.drain(() => undefined)).toBe(CPUS.length);

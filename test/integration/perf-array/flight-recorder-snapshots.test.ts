@@ -23,9 +23,9 @@ type Action =
 
 interface Scenario {
   readonly pages: number;
-  /** Payload bytes; a record is no longer than the margin of the ring, a quarter. */
+  /** Payload bytes. A record must fit into the margin, a quarter of the ring. */
   readonly sizes: readonly number[];
-  /** Samples per second of producers in processes of their own; undefined: only what the actions emit. */
+  /** Samples per second of producers in child processes. Undefined: only the actions emit. */
   readonly flood: { readonly rate: number | undefined } | undefined;
   readonly actions: readonly Action[];
 }
@@ -64,7 +64,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.constantFrom(1, 2, 4, 16, 64, 128).c
   }),
 );
 
-/** By CPU the sequence numbers of a snapshot, whose samples are as they were written, in order and without a gap. */
+/** Checks that the samples of a snapshot are as written, in order and without a gap. @returns their numbers by CPU */
 function sequencesOf(snapshot: FlightSnapshot, sizes: readonly number[]): Map<number, number[]> {
   const sequences = new Map<number, number[]>(CPUS.map((cpu) => [cpu, []]));
   const wrong: string[] = [];
@@ -87,9 +87,9 @@ function sequencesOf(snapshot: FlightSnapshot, sizes: readonly number[]): Map<nu
   return sequences;
 }
 
-/** What a recorder holds when nobody but the actions emits. */
+/** The expected content of a recorder when only the actions emit. */
 class Expectation {
-  /** By CPU, samples that were emitted before the recorder was last rotated. */
+  /** By CPU, the number of samples emitted before the last rotation. */
   readonly #rotatedAt = new Map<number, number>();
 
   constructor(
@@ -97,12 +97,12 @@ class Expectation {
     readonly producer: SampleProducer,
   ) {}
 
-  /** @param margin bytes of the oldest end of a full ring that are left out */
+  /** @param margin bytes at the oldest end of a full ring that a snapshot leaves out */
   check(sequences: Map<number, number[]>, margin: number): void {
     for (const [cpu, of] of sequences) {
       const { emitted } = this.producer.counts(cpu);
       const from = this.#rotatedAt.get(cpu) ?? 0;
-      // The newest are all there, as many as the ring can hold: the last one that is missing had no room.
+      // All of the newest samples are there, as many as fit into the ring. The newest missing one did not fit.
       let bytes = 0;
       let first = emitted;
       while (first > from) {
@@ -118,7 +118,7 @@ class Expectation {
     for (const cpu of CPUS) this.#rotatedAt.set(cpu, this.producer.counts(cpu).emitted);
   }
 
-  /** Header, time, raw_size, payload. */
+  /** The bytes of a record: header, time, raw_size and payload. */
   #recordBytes(sequence: number): number {
     const { sizes } = this.one;
     return 16 + Math.ceil(((sizes[sequence % sizes.length] as number) + 4) / 8) * 8;
@@ -173,7 +173,7 @@ describeWith(SCENE_CAPABILITIES, 'snapshots of a flight recorder at random momen
         endOnFailure: true,
       });
     },
-    // Many times what it takes, on a machine that others use as well: a bound for what hangs.
+    // Only a bound for a test that hangs: many times the usual duration on a machine under load.
     RUNS * 60_000 + 60_000,
   );
 });

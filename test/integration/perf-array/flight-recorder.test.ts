@@ -28,7 +28,7 @@ interface Seen {
   readonly time: bigint;
 }
 
-/** Every record, after every byte of it was looked at. */
+/** Checks every byte of all records. @returns the records */
 function seenIn(snapshot: FlightSnapshot, sizes: readonly number[] = [48]): Seen[] {
   const check = new SampleCheck(sizes);
   const seen: Seen[] = [];
@@ -46,7 +46,7 @@ function expectInOrder(seen: readonly Seen[]): void {
   seen.forEach(({ cpu, sequence, time }, at) => {
     const before = seen[at - 1];
     if (before !== undefined && before.time > time) throw new Error(`record ${at} goes back in time`);
-    // Within a snapshot nothing of a CPU is missing.
+    // Within a snapshot no sample of a CPU is missing.
     if (sequence !== (next[cpu] ?? sequence)) throw new Error(`CPU ${cpu}: ${sequence} follows ${next[cpu]}`);
     next[cpu] = sequence + 1;
   });
@@ -75,7 +75,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
         expect(failedTotal).toBe(0);
         const numbers = numbersOf(seen, cpu);
         expect(numbers.at(-1)).toBe(emitted - 1);
-        // 72 bytes on average, the margin of 128 and less than a record at the end are not there.
+        // Records have 72 bytes on average. The margin of 128 bytes and a part of a record at the end are left out.
         expect(numbers.length).toBeGreaterThanOrEqual(Math.min(emitted, Math.floor((4 * PAGE - 256) / 80)));
       }
     }
@@ -208,7 +208,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
         const numbers = numbersOf(seen, cpu);
         const { emitted } = s.producer.counts(cpu);
         expect(numbers.at(-1)).toBe(emitted - 1);
-        // Nothing twice; and all of it where it fits beside the margin, a record taking 72 bytes.
+        // No sample comes twice, and all come that fit beside the margin. A record has 72 bytes.
         const before = last.get(cpu) ?? -1;
         const fit = Math.floor((4 * PAGE - 128) / 72);
         expect(numbers[0]).toBe(Math.max(before + 1, emitted - fit));

@@ -13,10 +13,10 @@ afterAll(expectNothingLeft);
 const [CPU = 0] = CPUS;
 const LAST = CPUS.at(-1) ?? 0;
 const BACKSTOP = 100_000;
-/** The most: a question that took long is asked again. */
+/** The most questions for each slot: one that took long is repeated. */
 const QUESTIONS_PER_SLOT = 4;
 
-/** A reader that wakes when the test says so, and not by itself. */
+/** A reader that only the test wakes. */
 class SteeredScene extends ReaderScene {
   readonly steered: SteeredNative;
 
@@ -36,7 +36,7 @@ class SteeredScene extends ReaderScene {
     })();
   }
 
-  /** Load on one CPU, until a timer serves it. */
+  /** Makes load on one CPU until a timer wakes the reader for it. */
   async makeBusy(): Promise<void> {
     await until(() => {
       this.producer.emit(100, { cpu: CPU });
@@ -46,7 +46,7 @@ class SteeredScene extends ReaderScene {
   }
 }
 
-/** Warnings by their codes, and nothing printed. */
+/** Collects the codes of warnings, which are not printed. */
 function caughtCodes(): string[] {
   const codes: string[] = [];
   beforeEach(() => {
@@ -97,7 +97,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       await s.makeBusy();
       s.reader.drain(s.check.visitor);
       await setTimeout(40);
-      // Calm, and the waking event is back: the timer is to look twice more.
+      // Without load the waking event is back in the slot. The timer must then fire twice more.
       s.steered.wake(WAKE_EVENTS);
       expect(s.reader.stats().total.swaps).toBe(2);
       const batches = s.reader.batches();
@@ -133,7 +133,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     });
 
     it('have the slack while samples are held back and a consumer waits for them', async () => {
-      // So long that the sample is held back, however slow the machine is.
+      // Long enough to hold the sample back, also on a slow machine.
       using s = new SteeredScene({ order: 'time', slackNanoseconds: 9e7, wakeup: { everyEvents: 1 } });
       s.producer.emit(1, { cpu: CPU });
       s.reader.drain(() => undefined);
@@ -293,7 +293,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
         s.steered.wake(WAKE_EVENTS);
       };
       const start = performance.now();
-      // Long enough for each step to be tried more than once.
+      // Until each step was tried more than once.
       await until(() => {
         load();
         return warnings.length === codes.length && performance.now() - start > 2500;

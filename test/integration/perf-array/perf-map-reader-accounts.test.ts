@@ -29,7 +29,7 @@ const MODES = WAKEUPS.flatMap((wakeup) => [
 ]);
 const PAGE = 4096;
 
-/** A reader of rings of a page that nobody wakes, and what it tells of losses. */
+/** A reader of rings of one page that is never woken, and the losses that it reports. */
 function smallScene(): { readonly scene: ReaderScene; readonly reports: LossReport[] } {
   const reports: LossReport[] = [];
   const onLoss = (report: LossReport) => reports.push(report);
@@ -54,7 +54,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     scene.expectExactAccounts();
     const { total, loops } = reader.stats();
     expect(total).toMatchObject({ received: each * CPUS.length, lost: 0 });
-    // Each record was delivered by one loop; a visitor that stays has got one of its own.
+    // Each record is counted for exactly one kind of loop, and the visitor was used long enough for a specialised loop.
     expect(loops.own + loops.shared + loops.single).toBe(each * CPUS.length);
     expect(loops.own > 0).toBe(MAKES_CODE_FROM_STRINGS);
   });
@@ -71,7 +71,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
           reader.drain(check.visitor);
         }
         scene.emitEverywhere(5000);
-        // Nothing more is written, no good record comes: the count is exact all the same.
+        // The count is exact, although no further record is written.
         for (const cpu of CPUS) lost += scene.producer.counts(cpu).failed['ENOSPC'] ?? 0;
         expect(lost).toBeGreaterThan(0);
         expect(reader.stats().total.lost).toBe(lost);
@@ -163,7 +163,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     const { scene: small, reports } = smallScene();
     using scene = small;
     const [cpu = 0] = CPUS;
-    // The counters have just been read when it is full once more.
+    // The ring is full again just after the counters were read.
     for (let round = 0; round < 2; round++) {
       scene.producer.emit(100, { cpu });
       scene.reader.drain(scene.check.visitor);
@@ -303,7 +303,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
         let batches = 0;
         for await (const batch of reader) {
           batch.forEach(() => undefined);
-          // From 0 to 8 ms, so that losses fall anywhere between two reads of the counters.
+          // From 0 to 8 ms, so that losses come at different times between two reads of the counters.
           await setTimeout(batches % 9);
           if (++batches === 300) break;
         }
@@ -340,7 +340,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     const other = ({ type }: { readonly type: number }): void => {
       types.set(type, (types.get(type) ?? 0) + 1);
     };
-    // Nobody reads: context switches fill the rings, and more of them are lost. No sample was emitted.
+    // Without reading, records of context switches fill the rings and are then lost. No sample was emitted.
     await until(() => reader.stats().total.lostOthers > 100, 'lost side-band records');
     expect(reader.stats().total).toMatchObject({ received: 0, lost: 0 });
     reader.drain({ other });
@@ -410,7 +410,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
         for (const cpu of CPUS) producer.emit(200, { cpu });
         reader.drain(() => undefined);
         expect(reader.stats().total.lost).toBe(0);
-        // Each loss is known with the next good record.
+        // Each loss is known when the next record is written.
         for (const cpu of CPUS) producer.emit(1, { cpu });
         reader.drain(() => undefined);
         const { failedTotal, emitted } = producer.counts();
@@ -437,7 +437,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     const small = burst(4 * PAGE);
     expect(small.lost).toBeGreaterThan(0);
     expect(burst(small.advised)).toEqual({ lost: 0, advised: 0 });
-    // And not by far too large: 3,000 samples of 64 bytes are 192,000.
+    // Not much larger than needed: 3,000 samples of 64 bytes are 192,000 bytes.
     expect(small.advised).toBe(256 * 1024);
   });
 
@@ -455,7 +455,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     const { producer, reader } = scene;
     const inRing = Math.floor(capacity / bytes);
     let taken = 0;
-    // Of each ring half is read, and as much again is lost as the ring holds.
+    // Half of each ring is read, and as many bytes are lost as the ring has.
     for (let round = 0; round < 6; round++) {
       producer.emit(2 * inRing, { cpu });
       reader.stats();
@@ -463,7 +463,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     }
     const { lost, advisedBytes = 0 } = reader.stats().cpus[0] ?? { lost: -1 };
     expect(lost).toBe(producer.counts(cpu).failed['ENOSPC']);
-    // A ring of that size would have held all: what was lost on top of what this one held.
+    // A ring of the advised size would have held everything: what this ring held and what was lost.
     expect(advisedBytes).toBeGreaterThanOrEqual(capacity + lost * bytes);
     expect(advisedBytes).toBeLessThan(2 * (capacity + (lost + 6) * bytes));
     expect(taken).toBeGreaterThan(0);
@@ -492,7 +492,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
 
   it('survive whatever samples above 64 KiB leave of a ring', async () => {
     const [cpu = 0] = CPUS;
-    // The u16 of the header wraps to anything, 0 and 8 among it.
+    // The u16 size in the header wraps to different values, including 0 and 8.
     const sizes = [65_517, 65_520, 65_524, 65_528, 65_532, 66_000, 81_000, 100_000, 120_000];
     for (const order of ['cpu', 'time'] as const) {
       using scene = new ReaderScene({ bufferBytes: 256 * PAGE, wakeup: 'manual', order }, { sizes });
@@ -501,7 +501,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
         producer.emit(1 + (round % 4), { cpu });
         reader.drain(() => undefined);
       }
-      // Time order holds nothing back for ever.
+      // In time order the rest is due after the slack.
       await setTimeout(10);
       reader.drain(() => undefined);
       producer.setSizes([48]);

@@ -186,7 +186,7 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
       }
       expect(s.check.received()).toBe(3);
       s.expectExactAccounts();
-      // And the reader lives on.
+      // The reader can still be used.
       s.producer.emit(1, { cpu: CPU });
       expect(s.reader.drain(s.check.visitor)).toBe(1);
     });
@@ -221,7 +221,7 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
           visited.push(batch.forEach(s.check.visitor));
           if (s.check.received() === 50 * CPUS.length) break;
         }
-        // A bound in bytes is looked at between chunks, the first of which is 256 records.
+        // A bound in bytes is checked between chunks. The first chunk has 256 records.
         if (turn.records !== undefined) expect(Math.max(...visited)).toBe(turn.records);
         s.expectExactAccounts();
       }

@@ -12,7 +12,7 @@ import { until } from '../../support/until';
 
 type Clock = { readonly monotonicMilliseconds: () => number };
 
-/** What the clock says; the time itself while undefined. */
+/** The time of the mocked clock. Undefined: the real time. */
 let mockNow: number | undefined;
 jest.mock('../../../lib/host/monotonic-clock', () => {
   const actual: Clock = jest.requireActual('../../../lib/host/monotonic-clock');
@@ -168,13 +168,13 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
           batches++;
           closing = s.reader.close({ drain: true });
           wakeAfter(0);
-          // A process that was stopped, or kept busy.
+          // As if the process had been stopped or blocked for an hour.
           wakeAfter(3_600_000);
           for (let held = 200; held < 29_900; held += 100) wakeAfter(100);
           expect([s.reader.closed, warnings]).toEqual([false, ['PERFRING_DRAIN_WAITS']]);
           wakeAfter(100);
           expect([s.reader.closed, batch.forEach(s.check.visitor)]).toEqual([true, 0]);
-          // Not awaited meanwhile: no rejection is unhandled.
+          // The promise is not awaited meanwhile. Its rejection must not be unhandled.
           await setTimeout(1);
         }
         expect(await codeOfRejection(closing as Promise<void>)).toBe('ERR_PERF_NOT_DRAINED');

@@ -14,7 +14,7 @@ afterAll(expectNothingLeft);
 const LAST = CPUS.at(-1) ?? 0;
 const [FIRST = 0] = CPUS;
 
-/** A machine whose CPUs come and go. */
+/** A machine whose CPUs go online and offline. */
 class Machine {
   online: readonly number[];
   constructor(...online: readonly number[]) {
@@ -57,7 +57,7 @@ describeWith(SCENE_CAPABILITIES, 'the CPUs of a reader', () => {
     );
     machine.online = [];
     expect(codeOf(() => new ReaderScene({ onlineCpus: machine.onlineCpus }))).toBe('ERR_PERF_CPU_OFFLINE');
-    // Said to be online, and not even possible.
+    // The list of online CPUs has one that is not possible.
     machine.online = [FIRST, 4000];
     using large = PerfEventArray.create({ maxEntries: 4001 });
     expect(codeOf(() => PerfMapReader.open(large, { onlineCpus: machine.onlineCpus }))).toBe(

@@ -16,7 +16,7 @@ const RUNS = Number(PERFRING_RANDOM_RUNS ?? 12);
 const SEED = Number(PERFRING_RANDOM_SEED ?? Date.now() % 1_000_000_000);
 
 const RING_BYTES = 1 << 20;
-/** Reserved by so many records at most is less than the ring less the longest payload, which is written unreserved. */
+/** The most records at once: they leave room for the longest payload, which the kernel writes without reserving it. */
 const MOST_AT_ONCE = (RING_BYTES - LARGEST_PAYLOAD_BYTES) >> 16;
 
 interface Scenario {
@@ -28,7 +28,7 @@ interface Scenario {
 const size = fc.oneof(
   fc.integer({ min: 8, max: 300 }),
   fc.integer({ min: 8, max: LARGEST_PAYLOAD_BYTES }),
-  // Where the length in the header goes round: to 0, to 8, and to what holds a raw_size again.
+  // Around the lengths at which the u16 in the header wraps: to 0, to 8, and to lengths that have a raw_size again.
   fc.integer({ min: 65_500, max: 65_560 }),
 );
 
@@ -41,12 +41,12 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   ),
 });
 
-/** What becomes of a payload of so many bytes. */
+/** How the reader counts a payload of this many bytes. */
 function fate(order: 'cpu' | 'time', bytes: number): 'received' | 'truncated' | 'traceless' {
   const prefix = order === 'time' ? 8 : 0;
   const whole = 8 + prefix + Math.ceil((bytes + 4) / 8) * 8;
   if (whole < 65_536) return 'received';
-  // A record of length 0 advances nothing: the next one is written over it.
+  // A record of length 0 does not advance data_head, so the next one overwrites it.
   return whole % 65_536 === 0 ? 'traceless' : 'truncated';
 }
 
@@ -97,7 +97,7 @@ describeWith(SCENE_CAPABILITIES, 'samples above 64 KiB, in rings with room for t
         endOnFailure: true,
       });
     },
-    // Many times what it takes, on a machine that others use as well: a bound for what hangs.
+    // Only a bound for a test that hangs: many times the usual duration on a machine under load.
     RUNS * 60_000 + 60_000,
   );
 });

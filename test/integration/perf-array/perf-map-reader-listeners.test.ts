@@ -19,16 +19,16 @@ interface Stage {
   readonly array: PerfEventArray;
   readonly producer: SampleProducer;
   readonly reader: PerfMapReader;
-  /** CPUs that are online. */
+  /** The online CPUs. */
   online: readonly number[];
 }
 
-/** A listener, and what makes a reader call it. */
+/** A listener, and an action that makes a reader call it. */
 interface Cue {
   readonly name: string;
   readonly options?: PerfMapReaderOptions;
   readonly sizes?: readonly number[];
-  /** Again and again, until the listener is called. */
+  /** Called repeatedly until the listener is called. */
   readonly provoke: (stage: Stage) => void;
 }
 
@@ -43,7 +43,7 @@ const CUES: readonly Cue[] = [
     options: { bufferBytes: 4096 },
     provoke: ({ producer }) => producer.emit(500, { cpu: CPU }),
   },
-  // A record of more than 64 KiB, which its header cannot say.
+  // A record of more than 64 KiB, whose length does not fit into its header.
   {
     name: 'fault',
     options: { bufferBytes: 1 << 20 },
@@ -74,7 +74,7 @@ const CUES: readonly Cue[] = [
   { name: 'close', provoke: ({ reader }) => void reader.close() },
 ];
 
-/** Ways to read, each until the reader is closed. */
+/** Ways to read until the reader is closed. */
 const READINGS: Readonly<Record<string, (reader: PerfMapReader) => Promise<void>>> = {
   'drain()': async (reader) => {
     for (; !reader.closed; await setTimeout(1)) reader.drain(() => undefined);
@@ -104,14 +104,14 @@ const ACTIONS: Readonly<Record<string, (reader: PerfMapReader) => unknown>> = {
   dispose: (reader) => reader[Symbol.dispose](),
 };
 
-/** A loop whose reader is closed under it ends, or says so. */
+/** A loop whose reader is closed meanwhile ends, or throws ERR_PERF_CLOSED. */
 const orClosed = (error: { code?: unknown }): void => expect(error.code).toBe('ERR_PERF_CLOSED');
 
 const cases = CUES.flatMap((cue) =>
   (['cpu', 'time'] as const).flatMap((order) =>
     Object.keys(READINGS).flatMap((reading) =>
       Object.keys(ACTIONS)
-        // Nothing is swapped for what is read at once, and what nobody reads has no faults.
+        // A fault is found only by reading.
         .filter(() => !(reading === 'nobody' && cue.name === 'fault'))
         .map((action) => ({ cue, name: cue.name, order, reading, action })),
     ),

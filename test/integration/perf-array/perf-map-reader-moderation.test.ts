@@ -15,7 +15,7 @@ import { until } from '../../support/until';
 
 afterAll(expectNothingLeft);
 
-/** Swaps of a reader, CPU by CPU: true for the waking event. */
+/** The swaps of a reader, by CPU. True: to the waking event. */
 class Swaps implements Disposable {
   readonly #by = new Map<number, boolean[]>();
   readonly #listen = (message: unknown): void => {
@@ -81,8 +81,8 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
       for await (const batch of s.reader) batch.forEach(s.check.visitor);
     })();
     let emitted = 0;
-    // Bursts of all lengths end within, just after and long after each state of the moderator.
-    // On a busy machine the bursts may be too slow to change events: they go on until one did.
+    // Bursts of many lengths end during, just after and long after each state of the moderator. On a machine under load
+    // they may be too slow to swap events, so they are repeated until a swap was made.
     for (let round = 0; round < 60 || s.reader.stats().total.swaps === 0; round++) {
       const count = [1, 2, 40, 3, 400, 1, 17][round % 7] as number;
       for (const cpu of CPUS) s.producer.emit(count, { cpu });
@@ -112,7 +112,7 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
           batch.forEach(options.order === 'time' ? check.timedVisitor : check.visitor);
         }
       })();
-      // Load that comes and goes, that the moderator may not settle.
+      // Load that comes and goes, so that the moderator keeps swapping events.
       const flood = await Flood.start({ mapId: s.array.info.id, rate: 20_000, burstMilliseconds: 40 });
       try {
         await until(() => {
@@ -144,7 +144,7 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     s.emitEverywhere(500);
     const byWaking = s.producer.counts().failedTotal;
     expect(s.reader.stats().total).toMatchObject({ lost: byWaking, swaps: 0 });
-    // … and then the quiet one: nobody reads, and lost samples are load as well.
+    // … and then the quiet one: nothing is read, and lost samples count as load, too.
     await until(() => {
       s.emitEverywhere(500);
       return s.reader.stats().cpus.every(({ swaps }) => swaps > 0);

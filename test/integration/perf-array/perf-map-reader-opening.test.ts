@@ -14,7 +14,7 @@ import { caughtWarnings } from '../../support/warnings';
 
 afterAll(expectNothingLeft);
 
-/** The addon itself, but for calls of one function that are answered with an errno, from the n-th on. */
+/** The addon, but calls of one function fail with an errno, from the n-th call on. */
 function failing(name: keyof NativeAddon, errno: string, from: number): NativeAddon {
   let calls = 0;
   return new Proxy(addon(), {
@@ -69,7 +69,7 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
   ];
 
   it.each(FAILURES)('leaves nothing open when %s says %s, at whichever CPU', async (name, errno, code) => {
-    // Rings that were closed before are let go first.
+    // First collect the memory of rings that were closed before.
     for (let round = 0; round < 3; round++) await collectGarbage();
     const before = takeLedger();
     for (const order of ['cpu', 'time'] as const) {

@@ -9,7 +9,7 @@ afterAll(expectNothingLeft);
 
 const SUPPORT = join(__dirname, '../../support');
 
-/** Runs a task of reader-main.ts. A process that does not end is ended, and a failure. */
+/** Runs a task of reader-main.ts. A process that does not end is killed, which is a failure. */
 async function run(task: string, environment: Readonly<Record<string, string>> = {}): Promise<unknown> {
   const { stdout } = await promisify(execFile)(
     process.execPath,

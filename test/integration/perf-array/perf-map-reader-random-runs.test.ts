@@ -19,7 +19,7 @@ const { PERFRING_RANDOM_RUNS, PERFRING_RANDOM_SEED } = process.env;
 const RUNS = Number(PERFRING_RANDOM_RUNS ?? 12);
 const SEED = Number(PERFRING_RANDOM_SEED ?? Date.now() % 1_000_000_000);
 
-/** A slow consumer pauses after each batch, but not for ever: a batch may be one record of 65,536. */
+/** The most pauses of a slow consumer, which pauses after each batch: 65,536 records can be as many batches. */
 const MOST_PAUSES = 300;
 
 type Consumer = 'forEach' | 'slow' | 'failing' | 'partial' | 'for-of' | 'readable' | 'read' | 'drain';
@@ -28,19 +28,19 @@ type Action =
   | { readonly do: 'emit'; readonly count: number; readonly cpu: number }
   | { readonly do: 'pause' | 'resume' | 'flush' | 'stats' | 'refresh' | 'turn' }
   | { readonly do: 'sleep'; readonly milliseconds: number }
-  /** The reader's thread, from then on. */
+  /** The thread of the reader, from this action on. */
   | { readonly do: 'pin'; readonly to: readonly number[] };
 
 interface Scenario {
   readonly order: 'cpu' | 'time';
   readonly wakeup: Wakeup;
-  /** Of the reader; every one online when undefined. */
+  /** The CPUs of the reader. Undefined: all online CPUs. */
   readonly cpus: readonly number[] | undefined;
   readonly pages: number;
   readonly sizes: readonly number[];
   readonly consumer: Consumer;
   readonly turnRecords: number;
-  /** Samples per second of producers in processes of their own; undefined: only what the actions emit. */
+  /** Samples per second of producers in child processes. Undefined: only the actions emit. */
   readonly flood: { readonly rate: number | undefined; readonly cpus: readonly number[] } | undefined;
   readonly drains: boolean;
   readonly actions: readonly Action[];
@@ -49,7 +49,7 @@ interface Scenario {
 const cpu = fc.constantFrom(...CPUS);
 const someCpus = fc.subarray([...CPUS], { minLength: 1 });
 
-/** The longest payloads whose record has a length that its header can say; a time takes 8 bytes of it. */
+/** The longest payloads whose record length fits into the u16 of the header. A time takes 8 bytes. */
 const LARGEST_BYTES = { cpu: 65_516, time: 65_508 };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -93,7 +93,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
     sizes: fc.oneof(
       fc.array(fc.integer({ min: 8, max: 300 }), { minLength: 1, maxLength: 5 }),
       fc.array(fc.integer({ min: 8, max: LARGEST_BYTES.cpu }), { minLength: 1, maxLength: 5 }),
-      // Some shorter than a sequence number: only counted.
+      // Payloads shorter than a sequence number are only counted.
       fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 1, maxLength: 3 }),
       fc.array(fc.integer({ min: 0, max: LARGEST_BYTES.cpu }), { minLength: 1, maxLength: 5 }),
     ),
@@ -122,13 +122,13 @@ const scenario: fc.Arbitrary<Scenario> = fc
     ...one,
     sizes: one.sizes.map((size) => Math.min(size, LARGEST_BYTES[one.order])),
     consumer: one.wakeup === 'manual' ? ('drain' as const) : one.consumer,
-    // One at a time is slow, and a flush of a flooded ring long enough without that.
+    // Reading one record at a time is slow, so flushing a large flooded ring would take too long.
     pages: one.consumer === 'read' ? Math.min(one.pages, 4) : one.pages,
-    // A consumer that leaves, or takes one at a time, does not take the rest of a close that drains.
+    // Consumers that stop early or read one record at a time do not read the rest that a draining close delivers.
     drains: one.drains && !['failing', 'read', 'drain'].includes(one.consumer),
   }));
 
-/** The reader of one run and whoever reads from it. */
+/** The reader of one run, and its consumer. */
 class Run {
   readonly reader: PerfMapReader;
   readonly check: SampleCheck;
@@ -169,7 +169,7 @@ class Run {
     if (this.scenario.consumer === 'drain') this.reader.drain((record) => this.take(record));
   }
 
-  /** Everything that was published has been delivered, and the reader is closed. */
+  /** Waits until everything that was published has been delivered, then closes the reader. */
   async end(): Promise<void> {
     const { reader, scenario } = this;
     if (scenario.consumer === 'drain') {
@@ -177,7 +177,7 @@ class Run {
       const flushing = reader.flush().then(() => {
         flushed = true;
       });
-      // In the order of time the last are due when the slack has passed.
+      // In time order the last records are due after the slack.
       await until(() => {
         this.turn();
         return flushed;
@@ -323,7 +323,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader of whatever comes, however it is read
         endOnFailure: true,
       });
     },
-    // Many times what it takes, on a machine that others use as well: a bound for what hangs.
+    // Only a bound for a test that hangs: many times the usual duration on a machine under load.
     RUNS * 60_000 + 60_000,
   );
 });

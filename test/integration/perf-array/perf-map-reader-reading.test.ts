@@ -118,7 +118,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         }
         for (const { cpu, data } of kept) s.check.take(cpu, data);
         s.expectExactAccounts();
-        // The consumer goes with its stream.
+        // The consumer ends with its stream.
         await closed;
         s.producer.emit(1, { cpu: CPU });
         expect(s.reader.drain(s.check.visitor)).toBe(1);

@@ -47,7 +47,7 @@ function fieldsOf(record: RingRecord): Fields {
 }
 
 describeWith(SCENE_CAPABILITIES, 'a record of the kernel', () => {
-  /** Three samples with these fields, their payload looked at. */
+  /** Reads three samples with these fields and checks their payload. */
   function sampled(sampleType: number, more: object = {}): Fields[] {
     using s = new ReaderScene({ wakeup: 'manual', attributes: { sample_type: sampleType, ...more } });
     const fields: Fields[] = [];
@@ -172,13 +172,13 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
       s.emitEverywhere(50);
       s.reader.drain({ sample: visit, other: visit });
     }
-    // What was written last waits for the slack.
+    // The newest records are held back for the slack.
     await setTimeout(20);
     s.reader.drain({ sample: visit, other: visit });
     expect(types.get(PERF_RECORD_SAMPLE)).toBe(5 * 100 * CPUS.length);
     expect(types.get(PERF_RECORD_MMAP2)).toBeGreaterThan(5);
     expect(untimed).toBe(0);
-    // The life of a process in its order, though it may have moved from CPU to CPU.
+    // The records of a process are in order, even if it has moved between CPUs.
     const comm = decoded.find((record) => record.type === 'COMM' && record.comm === 'true');
     const pid = comm?.type === 'COMM' ? comm.pid : 0;
     const life = decoded.filter((record) => 'pid' in record && record.pid === pid).map(({ type }) => type);
@@ -199,7 +199,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     }
     const lost = seen.findIndex(([type]) => type === PERF_RECORD_LOST);
     expect(lost).toBeGreaterThan(0);
-    // The kernel gives the record of a loss the time of the sample that it comes with.
+    // The kernel writes the record of a loss with the time of the sample after it.
     expect(seen[lost]?.[1]).toBe(seen[lost + 1]?.[1]);
     expect(seen.some(([, , late]) => late)).toBe(false);
   });

@@ -12,14 +12,14 @@ import { SequenceCheck } from '../../support/sequence-check';
 
 afterAll(expectNothingLeft);
 
-/** Every mode for so long: PERFRING_STRESS_SECONDS=30 is the real thing, and prints its figures. */
+/** The seconds of each mode. PERFRING_STRESS_SECONDS=30 is the full test, which prints its figures. */
 const asked = process.env['PERFRING_STRESS_SECONDS'];
 const SECONDS = Number(asked ?? 1);
 
 interface Mode {
   readonly name: string;
   readonly options: PerfMapReaderOptions;
-  /** Milliseconds the consumer sleeps after each batch. */
+  /** The milliseconds for which the consumer sleeps after each batch. */
   readonly sleeps?: number;
 }
 
@@ -100,7 +100,7 @@ async function read(
   }
 }
 
-/** Every sample is in the stream or in the account of what was lost, and nothing is out of order that is not said to be. */
+/** Expects that every sample was delivered or counted as lost, and that all samples out of order are marked late. */
 function expectTruth(
   reader: PerfMapReader,
   check: SequenceCheck,

@@ -24,7 +24,7 @@ afterAll(expectNothingLeft);
 
 const CPU = CPUS.at(-1) as number;
 
-/** A scene whose map another reader opens by its id, as another program would. */
+/** A scene whose map another reader opens by id, as another program would. */
 class ContestedMap extends ReaderScene {
   readonly #theirs: PerfEventArray[] = [];
 
@@ -58,7 +58,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     };
     subscribe('perfring:taken', listen);
     try {
-      // The quiet event lies in the slot: it would be swapped for the waking one as soon as nothing more comes.
+      // The quiet event is in the slot. Without further samples it would be swapped for the waking one.
       await until(() => {
         if (reader.stats().total.swaps % 2 === 0) producer.emit(500, { cpu: CPU });
         return reader.stats().total.swaps % 2 === 1;
@@ -196,7 +196,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
         const other = map.another({ wakeup: 'manual', cpus: [CPU] });
         await until(isTold(1), 'the loss of the slot');
         map.emitEverywhere(3);
-        // As long as the other one holds it, it stays there.
+        // While the other reader's event is in the slot, it stays there.
         await pause(2200);
         look();
         expect(told).toEqual([['taken', CPU]]);
@@ -269,7 +269,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
       expect(warnings.filter((warning) => warning.includes('closed'))).toEqual([
         expect.stringMatching(/the perf event array was closed before its reader/),
       ]);
-      // What was written before is read.
+      // Records that were written before are read.
       reader.drain(() => undefined);
       expect(reader.stats().total.received).toBe(2 * CPUS.length);
     },

@@ -10,7 +10,7 @@ import { codeOf } from '../../support/ring-errors';
 afterAll(expectNothingLeft);
 
 const [CPU = 0] = CPUS;
-/** What the producer of a scene writes first. */
+/** The first field of payloads of the scene's producer. */
 const layout = defineLayout([{ name: 'sequence', kind: 'u64' }]);
 
 describeWith(SCENE_CAPABILITIES, 'a query of a reader', () => {

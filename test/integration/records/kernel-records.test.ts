@@ -29,7 +29,7 @@ const sideBand: abi.PerfEventAttr = {
   clockid: abi.CLOCK_MONOTONIC,
 };
 
-/** Records of every CPU while `action` runs, in the order of their sample ids. */
+/** The records of all CPUs while `action` runs, in the order of the times in their sample ids. */
 function recordsDuring(attributes: Partial<abi.PerfEventAttr>, action: () => void): PerfRecord[] {
   const rings = onlineCpus().map((cpu) => EventRing.open({ ...sideBand, ...attributes }, { cpu }));
   try {
@@ -46,7 +46,7 @@ function timeOf(record: PerfRecord): bigint {
   return record.sampleId?.time as bigint;
 }
 
-/** A program of its own process; its pid is in its output. */
+/** Runs a program in a child process, which prints its pid. @returns the pid */
 function runChild(): number {
   return Number(execFileSync('/bin/sh', ['-c', 'echo $$; exec /bin/true'], { encoding: 'utf8' }));
 }
@@ -153,7 +153,7 @@ describe('records that the kernel wrote', () => {
     for (let turn = 0; turn < 5; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
     const switches = recordsOf(ring.drain(), 'SWITCH');
     expect(switches.length).toBeGreaterThanOrEqual(10);
-    // Out and in take turns; a wait is no preemption.
+    // Switches out and in take turns. A wait is not a preemption.
     expect(switches.map(({ isOut }) => isOut)).toEqual(switches.map((_, index) => index % 2 === 0));
     expect(switches.filter(({ isOut, isPreempted }) => isOut && !isPreempted).length).toBeGreaterThanOrEqual(
       5,
@@ -163,7 +163,7 @@ describe('records that the kernel wrote', () => {
   });
 
   it('show which threads take turns on a CPU: SWITCH_CPU_WIDE', async () => {
-    // Not every kernel writes records of the idle thread: another one runs on each CPU while this one waits.
+    // Not every kernel writes records of the idle thread, so another thread runs on each CPU while this one waits.
     const busy = onlineCpus().map((cpu) =>
       spawn('taskset', ['-c', String(cpu), '/bin/sh', '-c', 'echo; while :; do :; done']),
     );
@@ -178,7 +178,7 @@ describe('records that the kernel wrote', () => {
           isOut && !isPreempted && sampleId?.tid === process.pid && nextPrevTid !== 0,
       );
       expect(out).toMatchObject({ sampleId: { pid: process.pid } });
-      // On that CPU the next record is of the thread that was switched to.
+      // The next record of that CPU is for the thread that was switched to.
       const later = switches.slice(switches.indexOf(out as (typeof switches)[0]) + 1);
       const into = later.find(({ sampleId }) => sampleId?.cpu === out?.sampleId?.cpu);
       expect(into).toMatchObject({
@@ -219,7 +219,7 @@ describe('records that the kernel wrote', () => {
     const name = `perfring-${process.pid}`;
     try {
       let inode = 0n;
-      // An event with `cgroup` and no other side-band attribute is not among those that the kernel tells.
+      // The kernel does not write side-band records for an event that has `cgroup` and no other side-band attribute.
       const records = recordsDuring({ cgroup: true, task: true }, () => {
         mkdirSync(join(root, name));
         inode = statSync(join(root, name), { bigint: true }).ino;
@@ -247,7 +247,7 @@ describe('records that the kernel wrote', () => {
       EventRing.open({ ...attr, config: abi.PERF_COUNT_SW_TASK_CLOCK }, { pid: 0, cpu }),
     );
     try {
-      // Processes that share a CPU can swap their events, and then an end may not be told: so there are a few.
+      // Processes on one CPU can swap their events, and then the EXIT record of one may be missing. So several are run.
       const script = 'for i in 1 2 3 4 5; do /bin/true & echo $!; wait; done';
       const pids = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).split('\n').map(Number);
       const reads = rings.flatMap((ring) => recordsOf(ring.drain(), 'READ'));

@@ -6,13 +6,13 @@ import type { Registers } from '../../../lib/records/variable-fields';
 import { EventRing, recordsOf } from '../../support/event-ring';
 import { propertyRuns } from '../../support/property-runs';
 
-/** asm/perf_regs.h of x86 and of arm64: where the stack and the instruction pointers are, and which there are. */
+/** From asm/perf_regs.h of x86 and arm64: the stack and instruction pointers, and all registers. */
 const REGISTERS =
   process.arch === 'arm64' ? { sp: 31, ip: 32, mask: (1n << 33n) - 1n } : { sp: 7, ip: 8, mask: 0xff_0fffn };
 
 const STACK_BYTES = 1024;
 
-/** What software events can fill here: all but branches and AUX data, which need hardware. */
+/** The fields that software events can fill: all except branches and AUX data, which need hardware. */
 const FIELDS = [
   abi.PERF_SAMPLE_IDENTIFIER,
   abi.PERF_SAMPLE_IP,
@@ -54,7 +54,7 @@ const cpuClock: abi.PerfEventAttr = {
   sample_stack_user: STACK_BYTES,
 };
 
-/** Samples of this thread while it does nothing but look at the ring, until there are some. */
+/** Samples this thread while it only polls the ring, until there are samples. */
 function sampleSelf(ring: EventRing, leader = ring): SampleRecord[] {
   leader.enable(true);
   const samples: SampleRecord[] = [];
@@ -82,7 +82,7 @@ describe('samples that the kernel wrote', () => {
       expect(time > last && time < after).toBe(true);
       expect((sample.read?.values[0]?.value as bigint) > value).toBe(true);
       [last, value] = [time, sample.read?.values[0]?.value as bigint];
-      // Kernel code is excluded: the chain begins where the thread was.
+      // Kernel code is excluded, so the chain begins at the thread's instruction pointer.
       expect([...(sample.callchain as BigUint64Array)].slice(0, 2)).toEqual([
         abi.PERF_CONTEXT_USER,
         sample.ip,
@@ -107,7 +107,7 @@ describe('samples that the kernel wrote', () => {
       expect(sample.cgroup).toBeGreaterThan(0n);
       expect([4096n, 16_384n, 65_536n, 2_097_152n]).toContain(sample.codePageSize);
     }
-    // Values on the stack that lie in the chain: the return address of the innermost frame is somewhere on it.
+    // The copy of the stack has an address of the chain: the return address of the innermost frame.
     expect(samples.some(({ callchain, userStack }) => hasReturnAddress(callchain, userStack?.bytes))).toBe(
       true,
     );
@@ -158,7 +158,7 @@ describe('samples that the kernel wrote', () => {
         const { values = [], timeEnabled, timeRunning } = read ?? {};
         expect(values.length).toBe(3);
         expect(cgroup).toBeGreaterThan(0n);
-        // The leader counts nanoseconds of CPU time, as its first sibling does.
+        // The leader and its first sibling count nanoseconds of CPU time.
         expect(values[0]?.value).toBeGreaterThan(0n);
         expect(values[1]?.value).toBeGreaterThan(0n);
         if (bits === 0) {
@@ -193,7 +193,7 @@ describe('samples that the kernel wrote', () => {
     expect(memory.length).toBe(8 << 20);
     expect(samples.length).toBeGreaterThan(0);
     for (const { addr } of samples) expect(addr).toBeGreaterThan(0n);
-    // Of memory that is filled from its start on, faults rise.
+    // Memory is filled from its start on, so the addresses of page faults rise.
     const rising = samples.filter(
       ({ addr }, index) => index > 0 && (addr as bigint) > (samples[index - 1]?.addr ?? 0n),
     );
@@ -259,6 +259,6 @@ function maskOf(registers: readonly number[]): bigint {
 function hasReturnAddress(chain: BigUint64Array | undefined, stack: Uint8Array | undefined): boolean {
   if (chain === undefined || stack === undefined || chain.length < 3) return false;
   const words = new BigUint64Array(stack.slice().buffer);
-  // The kernel reads it by the frame pointer; functions that keep none are found on other samples.
+  // The kernel follows frame pointers. Functions without one are skipped, but other samples have the address.
   return words.includes(chain[2] as bigint) || words.includes(chain[3] as bigint);
 }

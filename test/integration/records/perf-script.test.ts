@@ -7,14 +7,14 @@ import type { SampleRecord } from '../../../lib/records/sample-record';
 import type { Registers } from '../../../lib/records/variable-fields';
 import { type FileRecord, readPerfData } from '../../support/perf-data-file';
 
-/** What `perf script -D` says of one record. */
+/** The output of `perf script -D` for one record. */
 interface Dump {
   readonly cpu: number | undefined;
   readonly time: bigint;
   readonly size: number;
-  /** PERF_RECORD_… and what follows it. */
+  /** PERF_RECORD_… and the rest of its line. */
   readonly title: string;
-  /** The lines below it, up to what perf adds from elsewhere. */
+  /** The lines below, up to those that perf adds from other sources. */
   readonly lines: readonly string[];
 }
 
@@ -24,7 +24,7 @@ const hexOf = (value: bigint | number | undefined): string => (value ? `0x${hex(
 const hex16 = (value: bigint): string => hex(value).padStart(16, '0');
 const spaced = (text: string): string => text.trim().replace(/\s+/g, ' ');
 
-/** Names of registers as perf shows them, by PERF_REG_X86_*. */
+/** perf's names of registers, by PERF_REG_X86_*. */
 const X86_REGISTERS =
   'AX BX CX DX SI DI BP SP IP FLAGS CS SS DS ES FS GS R8 R9 R10 R11 R12 R13 R14 R15'.split(' ');
 
@@ -33,7 +33,7 @@ function registerName(register: number): string {
   return register === 30 ? 'lr' : register === 31 ? 'sp' : register === 32 ? 'pc' : `x${register}`;
 }
 
-/** By the offset of the record in the file. */
+/** Parses the output. @returns it by the offset of the record in the file */
 function dumpsOf(file: string): Map<number, Dump> {
   const text = execFileSync('perf', ['script', '-D', '-i', file], {
     encoding: 'latin1',
@@ -55,7 +55,7 @@ function dumpsOf(file: string): Map<number, Dump> {
         lines,
       });
     } else if (/^\s*\.\.\. thread:/.test(line) || line === '') {
-      // From here on perf shows what it knows of the thread.
+      // The lines from here on come from perf's table of threads.
       lines = [];
     } else {
       lines.push(spaced(line));
@@ -70,7 +70,7 @@ const PROTECTIONS: readonly (readonly [number, string])[] = [
   [4, 'x'],
 ];
 
-/** The decoded record in perf's words. */
+/** The decoded record in the format of perf. */
 function titleOf(record: PerfRecord): string {
   const name = `PERF_RECORD_${record.type}`;
   switch (record.type) {
@@ -128,7 +128,7 @@ function linesOf(record: PerfRecord): string[] {
 function namespaceLines(namespaces: readonly { dev: bigint; inode: bigint }[]): string[] {
   const names = ['net', 'uts', 'ipc', 'pid', 'user', 'mnt', 'cgroup'];
   const words = namespaces.map(({ dev, inode }, index) => `${index}/${names[index]}: ${dev}/0x${hex(inode)}`);
-  // Four in the first line.
+  // The first line has four words.
   return [`[${words.slice(0, 4).join(', ')},`, `${words.slice(4).join(', ')}]`];
 }
 
@@ -179,7 +179,7 @@ function sampleLines(sample: SampleRecord): string[] {
 }
 
 function registerLines(kind: string, registers: Registers): string[] {
-  // Perf leaves out registers of no thread.
+  // perf shows no registers when the ABI is 0.
   if (registers.abi === 0) return [];
   const lines = [
     `... ${kind} regs: mask 0x${hex(registers.mask)} ABI ${registers.abi === 2 ? '64' : '32'}-bit`,
@@ -197,7 +197,7 @@ function pageSize(bytes: bigint): string {
   return `${bytes >> BigInt(power * 10)}${['B', 'K', 'M', 'G'][power]}`;
 }
 
-/** Without what perf derives itself or shows of bytes. */
+/** The line without parts that perf derives itself. Undefined for lines that show bytes. */
 function comparable(line: string): string | undefined {
   // The hex dump of the record.
   if (/^\. [0-9a-f]{4}: /.test(line) || line === '.' || line.startsWith('. ...')) return undefined;
@@ -215,7 +215,7 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** Has perf record a few processes, and compares every record of the file with what perf says of it. */
+/** Records a few processes with perf, and compares every record of the file with perf's output for it. */
 function compare(name: string, options: readonly string[]): PerfRecord[] {
   const file = join(directory, `${name}.data`);
   const script = 'for i in 1 2 3; do /bin/true; done; i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done';

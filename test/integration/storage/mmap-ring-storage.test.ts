@@ -29,7 +29,7 @@ class Scene implements Disposable {
     this.array.set(CPU, this.storage.event);
   }
 
-  /** One batch. @returns records visited */
+  /** Reads one batch. @returns the number of records */
   read(): number {
     const { ring } = this.storage;
     ring.startReadBatch();
@@ -55,7 +55,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     ]);
     expect(s.storage.fileDescriptor).toBeGreaterThan(2);
     expect(s.storage.copies).toBe(false);
-    // Some laps: records and headers come to lie everywhere.
+    // The ring is filled several times, so that records and headers come to lie at many offsets.
     for (let round = 0; round < 300; round++) {
       s.producer.emit(50, { cpu: CPU });
       expect(s.read()).toBe(50);
@@ -77,7 +77,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
       s.producer.emit(atOnce, { cpu: CPU });
       ring.startReadBatch();
       read += ring.visit((record) => {
-        // The bytes of the others are looked at around 4 GiB alone: all of them would take a minute.
+        // All bytes are checked only around 4 GiB. Checking all records would take a minute.
         if (records - expected < 4 * atOnce) s.check.visitor(record);
         else if (record.u64AsNumber(0) !== expected) wrong.push(expected);
         expected++;
@@ -131,7 +131,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     using s = new Scene();
     const { storage } = s;
     const uses: (() => unknown)[] = [
-      // Not a ring that overwrites; and a target that is too short.
+      // The ring is not in overwrite mode, and the target is too short.
       () => storage.snapshot(new Uint8Array(storage.dataPageCount * storage.pageSize)),
       () => storage.snapshot(new Uint8Array(8)),
       () => storage.event.pauseOutput('yes' as never),
@@ -180,7 +180,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
           expect(record.callchain()?.[0]).toBe(kernel.PERF_CONTEXT_USER);
           expect(record.cgroup).toBeGreaterThan(0n);
         } else if (decoded.type !== 'LOST') {
-          // On a machine under load the ring can fill.
+          // On a machine under load the ring can become full.
           switches++;
           expect(decoded).toMatchObject({
             type: 'SWITCH',
@@ -252,7 +252,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
 
 describeWith(SCENE_CAPABILITIES, 'the event of a storage', () => {
   const clock = { type: kernel.PERF_TYPE_SOFTWARE, config: kernel.PERF_COUNT_SW_TASK_CLOCK };
-  /** Uses the CPU until the event has counted so much more. */
+  /** Uses the CPU until the event has counted this many more nanoseconds. */
   const runUntilCounted = (event: PerfEvent, nanoseconds: bigint): void => {
     for (const from = event.read().value; event.read().value - from < nanoseconds; );
   };

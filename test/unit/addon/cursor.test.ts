@@ -3,7 +3,7 @@ import { BAD_ARGUMENT, type RingMetadata } from '../../../lib/addon/contract';
 import { addon } from '../../../lib/addon/load';
 
 const CAPACITY = 4096;
-/** As many bytes as the cursors need: data_tail ends there. */
+/** The length that the cursors need, up to the end of data_tail. */
 const CURSORS_END = MMAP_PAGE_DATA_TAIL + 8;
 
 function setCursors(view: RingMetadata, head: bigint, tail: bigint): void {
@@ -20,7 +20,7 @@ function cursorsOf(view: RingMetadata): { head: bigint; tail: bigint } {
   };
 }
 
-/** Every cursor function, with arguments that are right but for the view. */
+/** Calls every cursor function with this view and otherwise valid arguments. */
 function callAll(view: unknown): number[] {
   const metadata = view as RingMetadata;
   const native = addon();
@@ -168,7 +168,7 @@ describe('cursors', () => {
   });
 });
 
-/** TypeScript's es2022 has no resizable buffers yet; Node 20 does. */
+/** Node 20 has resizable buffers; TypeScript's types for ES2022 don't. */
 function resizable(byteLength: number): ArrayBuffer & { resize(byteLength: number): void } {
   const Resizable = ArrayBuffer as unknown as new (
     length: number,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 type Load = typeof import('../../../lib/addon/load');
 
-/** A fresh lib/addon/load, which has loaded nothing yet. */
+/** A new instance of lib/addon/load, which has loaded nothing yet. */
 function freshLoad(): Load {
   let load: Load | undefined;
   jest.isolateModules(() => {
@@ -12,7 +12,7 @@ function freshLoad(): Load {
   return load as Load;
 }
 
-/** What `addon()` throws, which must be one line. */
+/** The error that `addon()` throws. Its message must be one line. */
 function missing(load: Load): { code: unknown; message: string; cause: unknown } {
   try {
     load.addon();
@@ -56,7 +56,7 @@ describe('addon', () => {
     const contract = readFileSync(join(__dirname, '..', '..', '..', 'lib', 'addon', 'contract.ts'), 'utf8');
     const [, body = ''] = /export interface NativeAddon \{([\s\S]*?)\n\}/.exec(contract) ?? [];
     const names = [...body.matchAll(/^ {2}(\w+)\(/gm)].map(([, name]) => name);
-    // `bindings` adds the path it found.
+    // The package `bindings` adds the path that it found.
     expect(Object.keys(freshLoad().addon()).sort()).toEqual([...names, 'path'].sort());
   });
 

@@ -83,7 +83,7 @@ describe('BpfRing, whatever the order of what programs and the reader do,', () =
             const busy = sent.filter(({ state }) => state === 'busy');
             const one = busy[step.which % Math.max(1, busy.length)];
             if (one === undefined) continue;
-            // A reader that waits has read all that is committed, and kept nothing.
+            // A reader that waits has read and released everything that is committed.
             const waits = !ring.inBatch && !keeps && !ring.isReady();
             const { wakes } = memory;
             memory.commit(one.reserved, step.discard);

@@ -23,7 +23,7 @@ function sceneOf(memory = new BpfMemoryRing()): Scene {
 const payload = (size: number, first = 1): Uint8Array =>
   Uint8Array.from({ length: size }, (_, i) => first + i);
 
-/** One batch: what it visited, as first bytes. */
+/** Reads one batch. @returns the first bytes of the visited records */
 function drain({ ring }: Scene, keepLast = false): number[] {
   const seen: number[] = [];
   ring.beginBatch();
@@ -39,7 +39,7 @@ function drain({ ring }: Scene, keepLast = false): number[] {
   return seen;
 }
 
-/** The visitor of what is no sample: a ring buffer holds none. */
+/** The visitor of records other than samples. A ring buffer has none. */
 const none = (): void => {};
 
 const code = (name: string): Error => expect.objectContaining({ code: name }) as Error;

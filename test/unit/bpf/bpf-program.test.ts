@@ -8,7 +8,7 @@ describe('BpfProgram', () => {
   const instructions = new Uint8Array(8);
   const program = {} as BpfProgramHandle;
 
-  /** Answers one result after the other, and writes that into the log. */
+  /** A native loader that returns these results in turn and writes `text` into the log. */
   function loader(results: readonly unknown[], text = ''): { logs: number[]; native: NativeAddon } {
     let call = 0;
     const logs: number[] = [];

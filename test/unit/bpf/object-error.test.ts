@@ -4,7 +4,7 @@ import type { ProgramRejectedError } from '../../../lib/bpf/program-rejected-err
 
 const errno = (name: string): number => -errnoNumber(name);
 
-/** As libbpf 1.1 writes it. */
+/** A log in the format of libbpf 1.1. */
 const REJECTED = `libbpf: prog 'first': BPF program load failed: Permission denied
 libbpf: prog 'first': -- BEGIN PROG LOAD LOG --
 0: (85) call bpf_map_lookup_elem#1

@@ -3,7 +3,7 @@ import { SlotProbe } from '../../../lib/bpf/slot-probe';
 import { fakeNative } from '../../support/fake-native';
 
 const MOST_QUESTIONS = 4;
-/** Longer than the time between two questions of an undisturbed thread. */
+/** Longer than the time between two questions of a thread that is not preempted. */
 const LONG_NANOSECONDS = 1_000_000n;
 const ENOENT_TWICE = 4;
 
@@ -20,7 +20,7 @@ describe('SlotProbe', () => {
     const native = fakeNative({
       bpfProgramLoad: () => ({}) as BpfProgramHandle,
       bpfProgramTestRun: () => {
-        // One sign changed makes a loop of it that never ends.
+        // With a wrong sign in the code the loop would never end.
         if (++questions > 100) throw new Error('asked without end');
         return { returnValue: answer(), durationNanoseconds: 1 };
       },
@@ -28,7 +28,7 @@ describe('SlotProbe', () => {
     });
     return SlotProbe.open(native, { fd: 3 }) as SlotProbe;
   };
-  /** The time of our event, so much later at each question. */
+  /** The time of our event, later by `nanoseconds` at each question. */
   const timeLaterBy = (nanoseconds: bigint) => (): bigint => {
     now += nanoseconds;
     return now;
@@ -36,7 +36,7 @@ describe('SlotProbe', () => {
   const low = (time: bigint): number => Number(BigInt.asUintN(32, time)) | 1;
 
   it('tries at most four times while the results are uncertain', () => {
-    // Within the two times, but these are far apart: another event may fit as well.
+    // Between the two times, but they are so far apart that another event may fit, too.
     const probe = openProbe(() => Number(BigInt.asUintN(32, now + LONG_NANOSECONDS / 2n) | 1n));
     expect(probe.stateOf(0, timeLaterBy(LONG_NANOSECONDS))).toBe('unknown');
     expect(questions).toBe(MOST_QUESTIONS);

@@ -5,7 +5,7 @@ import { BtfBytes } from '../../support/btf-bytes';
 const damaged = (message: RegExp) =>
   expect.objectContaining({ code: 'ERR_PERF_BTF_DAMAGED', message: expect.stringMatching(message) });
 
-/** A struct of one member of each of these types. */
+/** The layout of a struct that has one member of each of these types. */
 function layoutOf(written: BtfBytes, types: readonly number[], size = 64) {
   const members = types.map((type, index) => [`m${index}`, type, index * 64] as const);
   const id = written.struct('event', size, members);

@@ -8,7 +8,7 @@ import { propertyRuns } from '../../support/property-runs';
 const withCode = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
 
-/** One type of each kind, and what it is read as. Types refer to type 1, an int. */
+/** One type of each kind, and the result of reading it. Types refer to type 1, an int. */
 const KINDS: readonly [WrittenType, BtfType][] = [
   [
     { kind: abi.BTF_KIND_INT, name: 'int', last: 4, words: [(abi.BTF_INT_SIGNED << 24) | 32] },
@@ -318,7 +318,7 @@ function emptyBtf(): Btf {
   return Btf.parse(new BtfBytes().bytes());
 }
 
-/** Asks for all there is. Only errors with a code may come. */
+/** Reads everything. Only errors with a code may be thrown. */
 function readAll(bytes: Uint8Array): void {
   const tried = <Result>(call: () => Result): Result | undefined => {
     try {

@@ -4,7 +4,7 @@ import { checkEveryType } from '../../../lib/btf/check-types';
 import { BtfBytes } from '../../support/btf-bytes';
 import { codeOf } from '../../support/ring-errors';
 
-/** The outcome for types that are added to an int, type 1. */
+/** The outcome for these types, which are added after type 1, an int. */
 function outcomeOf(add: (bytes: BtfBytes) => void): string {
   const bytes = new BtfBytes();
   bytes.int('int', 4);

@@ -26,7 +26,7 @@ async function parsed(...args: string[]): Promise<Given> {
   return given;
 }
 
-/** What a command prints of itself. */
+/** The output of a command that only prints. */
 async function printedBy(...args: string[]): Promise<string> {
   let printed = '';
   const write = jest.spyOn(process.stdout, 'write').mockImplementation((text, callback) => {

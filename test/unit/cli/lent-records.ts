@@ -3,7 +3,7 @@ import { PerfRing, type RingRecord } from '../../../lib/index';
 
 const PAGE = 4096;
 
-/** Real records of a ring in memory, lent to a visitor one after the other. */
+/** Lends records of a ring in memory to a visitor, one after the other. */
 export function lendRecords(
   records: readonly { readonly payload: Uint8Array; readonly type?: number }[],
   visitor: (record: RingRecord) => void,

@@ -5,7 +5,7 @@ import { BtfBytes } from '../../support/btf-bytes';
 
 const NOTHING = { programs: [], maps: [], globals: [], eventTypes: [] };
 
-/** The module for one struct of these members. */
+/** The text of the module for a struct with these members. */
 function moduleOf(
   name: string,
   add: (written: BtfBytes) => readonly (readonly [string, number, number])[],

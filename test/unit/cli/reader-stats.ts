@@ -17,7 +17,7 @@ const NOTHING: CpuAccounts = {
   advisedBytes: 0,
 };
 
-/** Stats of a reader on whose CPUs this happened and nothing else. */
+/** Stats of a reader whose CPUs have these counts. All others are 0. */
 export function statsWith(given: readonly Partial<CpuAccounts>[]): ReaderStats {
   const cpus = given.map((one, index) => ({ ...NOTHING, cpu: index, ...one }));
   const sum = (name: 'received' | 'bytes' | 'lost' | 'late' | 'corrupt' | 'truncated'): number =>

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { CommandError } from '../../../lib/cli/failure';
 import { SampleOutput } from '../../../lib/cli/sample-output';
 
-/** Takes one chunk at a time, each when the test says so. */
+/** A stream that takes one chunk at a time, when the test allows it. */
 class SlowEnd extends Writable {
   readonly chunks: Buffer[] = [];
   #taken: ((error?: Error | null) => void) | undefined;

@@ -4,7 +4,7 @@ import { statsWith } from './reader-stats';
 
 const WIDE = 200;
 
-/** Rates when all that was counted came within a second. */
+/** The status line after one second, in which everything was counted. */
 const text = (stats: ReaderStats, columns = WIDE): string =>
   statusText(stats, ratesBetween(undefined, stats, 1), columns);
 

@@ -9,7 +9,7 @@ import { statsWith } from './reader-stats';
 type Visitor = (record: RingRecord) => unknown;
 type Step = readonly (readonly ['sample' | 'lost', number])[];
 
-/** Delivers steps, and then what is left in the rings when it is closed. */
+/** Delivers its steps one by one and, when it is closed, what is left in the rings. */
 class FakeReader {
   readonly log: string[] = [];
   received = 0;

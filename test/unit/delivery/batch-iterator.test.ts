@@ -2,7 +2,7 @@ import { BatchIterator, type BatchSource } from '../../../lib/delivery/batch-ite
 import { Notices } from '../../../lib/delivery/notices';
 import type { RecordBatch } from '../../../lib/delivery/record-batch';
 
-/** A consumer whose rings hold what a test says. */
+/** A source of batches whose rings have the records that a test adds. */
 class Scene implements BatchSource {
   readonly log: string[] = [];
   readonly notices = new Notices();
@@ -42,7 +42,7 @@ class Scene implements BatchSource {
     this.log.push('leave');
   };
 
-  /** Something lies in the rings now, and whoever waits is woken. */
+  /** Adds records to the rings and wakes the iterator if it waits. */
   wake(found = 1): void {
     this.found += found;
     this.wakeUp?.();
@@ -51,7 +51,7 @@ class Scene implements BatchSource {
 
 const nameOf = (batch: unknown): string | undefined => (batch as { name?: string } | undefined)?.name;
 
-/** What a promise has become after so many microtasks. */
+/** The state of a promise after this many microtasks. */
 async function stateOf(promise: Promise<unknown>, microtasks: number): Promise<'settled' | 'pending'> {
   let settled = false;
   promise.then(

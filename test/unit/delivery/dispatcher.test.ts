@@ -5,7 +5,7 @@ import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, recordBytes, sampleBytes, words } from '../../support/ring-records';
 
-/** A payload that begins with `type` and says `text` after it. */
+/** A payload with `type` and after it `text`. */
 function message(type: number, text = 0): Uint8Array {
   const payload = new Uint8Array(8);
   const view = new DataView(payload.buffer);

@@ -1,7 +1,7 @@
 import { RingCounters } from '../../../lib/records/record-ring';
 import { FlushWaiters } from '../../../lib/delivery/flush-waiters';
 
-/** A ring of which so many bytes have been consumed, and so many lie unread. */
+/** A ring with counts of consumed and of unread bytes. */
 class FakeRing {
   readonly counters = new RingCounters();
 
@@ -38,7 +38,7 @@ describe('FlushWaiters', () => {
     const flush = waiters.wait(rings, undefined);
     waiters.check();
     expect(await settledOf(flush)).toBe('pending');
-    // More comes, and is not waited for.
+    // Records that come later are not waited for.
     rings[0].unread += 1000;
     rings[0].consume(50);
     waiters.check();

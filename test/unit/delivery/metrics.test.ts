@@ -38,7 +38,7 @@ describe('the accounts', () => {
   it('advise a power of two that would have taken what came', () => {
     const account = accountOf(0, 100);
     expect(account.snapshot(anySize).advisedBytes).toBe(8192);
-    // Records of 64 bytes each.
+    // Each record has 64 bytes.
     account.sawBacklog(1500);
     account.sawBacklog(700);
     expect(account.snapshot(anySize).advisedBytes).toBe(131_072);
@@ -77,7 +77,7 @@ describe('formatOpenMetrics', () => {
   );
 
   it('is what the specification says, line by line', () => {
-    // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, the ABNF of its grammar
+    // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, its ABNF
     const name = '[a-zA-Z_:][a-zA-Z0-9_:]*';
     const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"';
     const line = new RegExp(

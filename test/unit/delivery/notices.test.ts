@@ -34,7 +34,7 @@ describe('Notices', () => {
     let told = 0;
     const again = (): void => {
       told++;
-      // Else the event loop would go on after this test, and the process would not end.
+      // Otherwise the event loop would continue after this test, and the process would not end.
       if (told === 3) return;
       notices.begin();
       notices.add(again);

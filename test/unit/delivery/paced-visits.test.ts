@@ -5,9 +5,9 @@ const RECORD_BYTES = 24;
 const UNBOUNDED = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 const ignore = (): void => undefined;
 
-/** A batch of rings that never run dry, and time that goes by with the records alone. */
+/** A batch of rings that never become empty. Time passes only with records. */
 class Scene {
-  /** Records asked for, chunk by chunk, of the last visit. */
+  /** The number of records of each chunk that the last visit requested. */
   asked: number[] = [];
   microsecondsARecord = 0.01;
   #left = 0;
@@ -81,7 +81,7 @@ describe('PacedVisits', () => {
     s.microsecondsARecord *= 64;
     s.visit(5000, { microseconds: 1000 });
     expect(s.asked[0]).toBe(1562);
-    // By now it is known what one costs.
+    // By now the time for a record is known.
     s.visit(5000, { microseconds: 1000 });
     expect(s.asked[0]).toBe(256);
   });

@@ -11,7 +11,7 @@ import { answers, fakeNative } from '../../support/fake-native';
 
 const HANDLE = {};
 
-/** An addon on a machine where everything works, but for what a test changes. */
+/** An addon on a machine where everything works, except the functions that a test replaces. */
 function machine(functions: Partial<Record<keyof NativeAddon, unknown>> = {}) {
   const closed: string[] = [];
   const closing = (kind: string) => () => {
@@ -183,7 +183,7 @@ describe('diagnose', () => {
       ['bpfProgramLoad', 'EPERM', 'program'],
     ] as const)('%s that answers %s for want of a capability', (call, errno, name) => {
       processWith('0', 0);
-      // Not setcap on node, which would give them to every script.
+      // The fix is not setcap on node, which would give the capabilities to every script.
       expect(found(call, errno, name)?.fix).toMatch(/^(?:sudo )?\/\S*node\S* /);
     });
 

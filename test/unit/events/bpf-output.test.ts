@@ -3,7 +3,7 @@ import type { CustomAttributes } from '../../../lib/events/attr';
 import { bpfOutputAttr } from '../../../lib/events/bpf-output';
 import { codeOf, messageOf } from '../../support/ring-errors';
 
-/** Every flag of struct perf_event_attr that a reader takes: it changes neither which samples come nor their count. */
+/** The flags of struct perf_event_attr that a reader accepts. They don't change which samples come, or how many. */
 const TAKEN = [
   'exclude_user',
   'exclude_kernel',

@@ -7,7 +7,7 @@ import { codeOf, messageOf } from '../../support/ring-errors';
 const readFormatOf = (attr: Uint8Array): number =>
   Number(new DataView(attr.buffer, attr.byteOffset).getBigUint64(32, true));
 
-/** A kernel whose perf_event_open(2) knows these read_format bits alone. */
+/** A kernel whose perf_event_open(2) accepts only these bits of read_format. */
 function kernelKnowing(bits: number): { native: ReturnType<typeof fakeNative>; tried: number[] } {
   const tried: number[] = [];
   const native = fakeNative({

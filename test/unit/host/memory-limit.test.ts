@@ -27,7 +27,7 @@ describe('memoryLimit', () => {
     limits('65536');
     const limit = memoryLimit(2, holding(), host.paths);
     expect(limit).toEqual({ userBytes: 2 * 516 * 1024, processBytes: 65_536, unlimitedBy: null });
-    // 258 + 16 pages for two rings: 136 data pages each, of which a power of two is 128.
+    // 258 + 16 pages for two rings: 136 data pages each. The largest power of two below that is 128.
     expect(largestRingBytes(limit, 2, 4096)).toBe(128 * 4096);
     expect(largestRingBytes(limit, 137, 4096)).toBe(4096);
     expect(largestRingBytes(limit, 138, 4096)).toBe(0);

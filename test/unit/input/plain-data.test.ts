@@ -24,11 +24,11 @@ const native = fakeNative({
   bpfMapClose: () => 0,
 });
 const array = withAddon(native, () => PerfEventArray.create());
-/** A misspelled option, as the types let it pass where options come from a variable. */
+/** Adds a misspelled option. TypeScript does not report it where options come from a variable. */
 const wrong = <Options extends object>(options?: Options): Options =>
   ({ ...options, bufferbytes: 1 }) as never;
 
-/** Everything that takes options, with a misspelled one. */
+/** Every function that takes options, called with a misspelled one. */
 const TAKERS: readonly [string, () => unknown][] = [
   ['PerfMapReader.open', () => withAddon(native, () => PerfMapReader.open(array, wrong()))],
   ['turn', () => withAddon(native, () => PerfMapReader.open(array, { turn: wrong() }))],

@@ -43,7 +43,7 @@ const OBJECT = (pid: number) => ({
   words: Uint16Array.of(7, 8),
 });
 
-/** Visits records of these payloads. */
+/** Visits records with these payloads. */
 function visit(payloads: readonly Uint8Array[], visitor: (record: RecordPayload) => void): void {
   const made = new RingFixture({});
   for (const bytes of payloads) made.publish(sampleBytes(bytes));

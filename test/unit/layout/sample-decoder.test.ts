@@ -4,7 +4,7 @@ import type { RingRecord } from '../../../lib/records/record';
 import { RingFixture } from '../../support/ring-fixture';
 import { sampleBytes } from '../../support/ring-records';
 
-/** What a decoder makes of a payload that lies in a ring, wrapping or not. */
+/** Decodes a payload that lies in a ring. */
 function decoded<Values>(layout: SampleLayout<Values>, payload: Uint8Array): Values {
   const made = new RingFixture({});
   made.publish(sampleBytes(payload));
@@ -57,7 +57,7 @@ describe('decoderFor', () => {
     ['u64be[1]', BigUint64Array.of(VIEW.getBigUint64(0))],
     ['i64be[1]', BigInt64Array.of(VIEW.getBigInt64(0))],
   ] as const)('reads %s', (kind, value) => {
-    // At an odd place too: the payload begins 4 bytes off an 8-byte boundary, and fields may be packed.
+    // At an odd offset, too: a payload begins 4 bytes after an 8-byte boundary, and fields may be packed.
     const payload = Uint8Array.of(0, 0, 0, ...BYTES, ...BYTES);
     expect(decoded(defineLayout([{ name: 'a', kind, offset: 3 }]), payload)).toEqual({ a: value });
     expect(decoded(defineLayout([{ name: 'a', kind, offset: 0 }]), BYTES)).toEqual({ a: value });

@@ -62,7 +62,7 @@ describe('defineLayout', () => {
         ['a', 0, 0, 1],
         ['b', 0, 3, 2],
         ['c', 4, 0, 4],
-        // Two bits are left of the byte that c ends in.
+        // The byte in which c ends has two more bits.
         ['d', 8, 0, 1],
         ['e', 8, 5, 6],
         ['f', 14, undefined, 1],

@@ -6,7 +6,7 @@ import { lostBytes } from '../../support/ring-records';
 import { pass, readerOf, ringsWith, seenAs } from '../../support/timed-reader';
 import { publishTimed, timedRing, timedSample } from '../../support/timed-rings';
 
-/** Rings whose records take turns. */
+/** Rings whose records follow each other in turn, in time order. */
 function takingTurns(rings: number, each: number): RingFixture[] {
   return ringsWith(
     ...Array.from({ length: rings }, (_, ring) => Array.from({ length: each }, (_, i) => i * rings + ring)),
@@ -48,7 +48,8 @@ describe('MergeLoops', () => {
     const reader = readerOf(fixtures);
     expect(pass(reader)).toHaveLength(71);
     const { pair, tournament } = reader.loopCounts;
-    // Up to the LOST by the pair, 32 records by the tournament, then the pair again; the last ones by the tournament.
+    // The pair's loop up to the LOST, the tournament for 32 records, the pair's loop again, the tournament for the last
+    // ones.
     expect([pair.shared, tournament.shared]).toEqual([19 + 18, 32 + 2]);
   });
 
@@ -122,14 +123,14 @@ describe('MergeLoops', () => {
       expect([counts.pair.own, counts.tournament.own]).toEqual([0, 0]);
       return;
     }
-    // All but the rounds that earn it, and for a pair what is not simple.
+    // All except the rounds before the copy was made and, for a pair, the records that its loop does not take.
     expect(counts[loop].own).toBeGreaterThan((rounds * rings * each - 4 * rings * each - 16_384) * 0.9);
   });
 });
 
 describe('a visitor that throws in a run of equal headers', () => {
   const RECORDS = 12;
-  /** A header, a time, raw_size and 4 bytes. */
+  /** The bytes of a record: a header, a time, raw_size and 4 bytes. */
   const SIZE = 24;
 
   it.each([1, 2, 3])(
@@ -139,7 +140,7 @@ describe('a visitor that throws in a run of equal headers', () => {
         for (let bad = 1; bad <= RECORDS * rings; bad++) {
           const fixtures = Array.from({ length: rings }, (_, cpu) => {
             const fixture = timedRing({ cpu, position: 2 * 2048 - beforeEnd * SIZE });
-            // In runs of four from a ring, and so within the bounds of the next ring's time.
+            // In runs of four records of a ring, all before the time of the next ring.
             publishTimed(
               fixture,
               Array.from({ length: RECORDS }, (_, i) =>
@@ -169,7 +170,7 @@ describe('a visitor that throws in a run of equal headers', () => {
     },
   );
 
-  /** The same records in a ring of their own. */
+  /** Another ring with the same records. */
   function copyOfRing(fixture: RingFixture): RingFixture {
     const copy = timedRing({ cpu: fixture.ring.cpu });
     copy.data.set(fixture.data);

@@ -5,23 +5,23 @@ import type { RingFixture } from '../../support/ring-fixture';
 import { publishTimed, type TimedRecord, timedId, timedRing, timedSample } from '../../support/timed-rings';
 
 const SECOND = 1;
-/** How far ahead of the clock a time may be, and still be one of that clock. */
+/** How far ahead of the clock a valid time can be. */
 const FUTURE_NANOSECONDS = 1e7;
 
 interface Case {
-  /** The time of the first record, less what it is ahead: shortly before the low word of a time runs over, or not. */
+  /** The base of all times: shortly before the low word of a time overflows, or not. */
   readonly start: number;
   readonly published: readonly (readonly { kind: TimedRecord['kind']; ahead: number; bytes: number }[])[];
   readonly positions: readonly number[];
-  /** What the visitor does at its nth record, if it comes that far. */
+  /** The number of the record at which the visitor does something. It may not be reached. */
   readonly at: number;
   readonly does: 'nothing' | 'stops' | 'throws' | 'closes its ring' | 'closes the other ring';
   readonly limits: readonly number[];
-  /** The clock of a live reader, from `start` on; undefined for a recording. */
+  /** The clock of a live reader, in nanoseconds after `start`. Undefined for a recording. */
   readonly clock: number | undefined;
 }
 
-/** Records of which one in so many is no sample, goes back in time or far on, or is of another length. */
+/** Records. One in `odds` is not a sample, goes back or far ahead in time, or has another length. */
 const ringWith = (odds: number): fc.Arbitrary<Case['published'][number]> =>
   fc.array(
     fc.record({
@@ -29,7 +29,7 @@ const ringWith = (odds: number): fc.Arbitrary<Case['published'][number]> =>
         { arbitrary: fc.constant<TimedRecord['kind']>('sample'), weight: odds },
         { arbitrary: fc.constantFrom<TimedRecord['kind']>('lost', 'other'), weight: 1 },
       ),
-      // Far enough for the low word of a time to run over.
+      // Far enough to make the low word of a time overflow.
       ahead: fc.oneof(
         { arbitrary: fc.integer({ min: 0, max: 3 }), weight: odds },
         { arbitrary: fc.constantFrom(-2, 2e7, 2 ** 31), weight: 1 },
@@ -69,8 +69,8 @@ function fill({ start, published, positions }: Case): RingFixture[] {
 }
 
 /**
- * A third ring that changes nothing: an empty one of a recording. Beside live rings an empty one would hold them back, so
- * it has a record of the latest time that can be due.
+ * A third ring that does not change the order. In a recording it is empty. For a live reader an empty ring would hold
+ * the others back, so it has a record with the latest valid time.
  */
 function thirdRing({ start, clock }: Case): RingFixture {
   const fixture = timedRing({ cpu: 2 });
@@ -79,7 +79,7 @@ function thirdRing({ start, clock }: Case): RingFixture {
   return fixture;
 }
 
-/** All that a reader delivers, and how each visit ended, in several visits of several passes. */
+/** Everything that a reader delivers in several visits of several passes, and how each visit ended. */
 function deliver(one: Case, beside: RingFixture[]): { readonly seen: unknown[]; readonly byPair: number } {
   const fixtures = fill(one);
   const { start, clock } = one;
@@ -136,7 +136,7 @@ describe('two rings, which have a loop of their own', () => {
       }),
       propertyRuns(2000),
     );
-    // What is not simple, or is beside an empty ring, is for the other loop.
+    // The other loop takes records that are not simple, and all when a ring is empty.
 
     expect(byPair / records).toBeGreaterThan(0.05);
   });

@@ -62,7 +62,7 @@ describe('RingReader', () => {
     it('loses one record only when that is one above 64 KiB', () => {
       const fixture = timedRing({ cpu: 0, dataPageCount: 64 });
       publishTimed(fixture, [timedSample(1n, 0)]);
-      // raw_size says 65,556, the header's u16 what is left of it.
+      // raw_size is 65,556. The u16 in the header has only the low bits of the length.
       const body = new Uint8Array(40);
       body.set(words(2n));
       new DataView(body.buffer).setUint32(8, 65_556, true);

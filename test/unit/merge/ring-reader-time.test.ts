@@ -47,7 +47,7 @@ describe('RingReader, in the order of time,', () => {
       first.publish(lostBytes(1n, 1n));
       publishTimed(first, [timedSample(30n, 1)]);
       expect(pass(reader)).toEqual(['0:10', '0:undefined', '1:20', '0:30']);
-      // The first of a pass, too: the time of the record before it is long past.
+      // Also as the first of a pass: it has the time of the record before it, which is long past.
       first.publish(lostBytes(1n, 2n));
       publishTimed(first, [timedSample(40n, 2)]);
       publishTimed(second, [timedSample(35n, 1)]);
@@ -57,7 +57,7 @@ describe('RingReader, in the order of time,', () => {
 
     it('is not read from a record without one after a visitor throws', () => {
       const [first, second] = ringsWith([10], [20]) as [RingFixture, RingFixture];
-      // Where a sample has its time, this record has 1000.
+      // This record has the value 1000 at the offset of a sample's time.
       first.publish(lostBytes(1000n, 1n));
       publishTimed(first, [timedSample(30n, 1)]);
       const reader = readerOf([first, second]);
@@ -82,7 +82,7 @@ describe('RingReader, in the order of time,', () => {
       const format = recordFormat({ sample_type: PERF_SAMPLE_RAW });
       const fixture = new RingFixture({ cpu: 0, format, timeInPayload: 8 });
       const timed = (time: bigint): Uint8Array => sampleBytes(words(0n, time));
-      // Behind the short one lies a time of 1, and then nothing.
+      // After the first short record comes one with a time of 1; after the second comes nothing.
       fixture.publish(
         timed(10n),
         sampleBytes(payloadOf(4)),
@@ -124,7 +124,7 @@ describe('RingReader, in the order of time,', () => {
         expect(reader.holdsBack).toBe(true);
         reader.removeRing((fixtures[removed] as RingFixture).ring);
         expect(reader.holdsBack).toBe(false);
-        // The next pass knows: the ring that is left holds nothing, or holds nobody back.
+        // Seen by the next pass: the remaining ring is empty, or does not hold records back.
         expect(pass(reader)).toEqual(removed === 0 ? [] : ['0:9600']);
         expect(reader.holdsBack).toBe(false);
       },
@@ -132,7 +132,7 @@ describe('RingReader, in the order of time,', () => {
 
     it('takes the newest record of a ring that ran out for more than its silence', () => {
       const reader = readerOf(ringsWith([100, 300], [200]), { slackNanoseconds: 500, clock: () => 600 });
-      // CPU 1 vouches up to 200, and by its silence up to 100 only.
+      // The last record of CPU 1 lets records up to 200 be delivered; clock - slack only those up to 100.
       expect(pass(reader)).toEqual(['0:100', '1:200']);
       expect(reader.holdsBack).toBe(true);
     });
@@ -156,7 +156,7 @@ describe('RingReader, in the order of time,', () => {
       let now = 1000;
       const clock = (): number => {
         if (now > 1000) return now;
-        // A whole second passes between the clock and the heads.
+        // A second passes between reading the clock and reading the heads.
         now += 1e9;
         publishTimed(fixtures[0] as RingFixture, [
           timedSample(500_000_300n, 0),
@@ -189,7 +189,7 @@ describe('RingReader, in the order of time,', () => {
       expect(reader.late).toBe(1);
     });
 
-    // 1000, and the 10 ms that a record may be later than the clock.
+    // 1000, and the 10 ms that a valid time may be ahead of the clock.
     const LATEST = 10_001_000;
 
     it.each([
@@ -216,7 +216,7 @@ describe('RingReader, in the order of time,', () => {
       expect(visitAll(reader, 1)).toEqual([`${first}:1800`]);
       reader.finish();
       reader.removeRing((fixtures[removed] as RingFixture).ring);
-      // The silence of the ring that ran out reaches to 1500 only, and its last record to 1800.
+      // For the empty ring clock - slack is only 1500, but the time of its last record is 1800.
       expect(pass(reader)).toEqual([`${second}:1800`]);
     });
 
@@ -232,7 +232,7 @@ describe('RingReader, in the order of time,', () => {
         '0:300',
       ]);
       expect(reader.late).toBe(0);
-      // What such a record left behind delays nothing either.
+      // Later records are not delayed by such a record.
       publishTimed(fixtures[2] as RingFixture, [timedSample(2n ** 62n, 1), timedSample(400n, 2)]);
       expect(pass(reader)).toEqual([`2:${2n ** 62n}`, '2:400']);
       expect(reader.late).toBe(0);

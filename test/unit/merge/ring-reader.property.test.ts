@@ -7,15 +7,15 @@ import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import type { RingFixture } from '../../support/ring-fixture';
 import { publishTimed, type TimedRecord, timedId, timedRing } from '../../support/timed-rings';
 
-/** Positions where 32, 53, 63 and 64 bits run out, and the beginning. */
+/** 0, and positions shortly before 32, 53, 63 and 64 bits overflow. */
 const POSITIONS = [0n, 2n ** 32n - 1024n, 2n ** 53n - 512n, 2n ** 63n - 256n, 2n ** 64n - 1536n];
 
 interface Step {
-  /** Records published before the pass, ring by ring; times count from the clock's start. */
+  /** Records that are published before the pass, by ring. Times count from the clock's start. */
   readonly published: readonly (readonly { kind: TimedRecord['kind']; ahead: number; bytes: number }[])[];
-  /** Nanoseconds the clock goes on before the pass. */
+  /** Nanoseconds by which the clock advances before the pass. */
   readonly elapsed: number;
-  /** Records of each visit of the pass: several visits, or pops. */
+  /** The most records of each visit in the pass; for `pop`, the most records that are popped in turn. */
   readonly limits: readonly number[];
   readonly how: 'visit' | 'pop';
 }
@@ -40,7 +40,7 @@ function steps(count: number, times: fc.Arbitrary<number>): fc.Arbitrary<Step[]>
   return fc.array(step, { minLength: 1, maxLength: 8 });
 }
 
-/** Those with a time sorted; those without where they were. */
+/** Sorts the times. Undefined ones keep their place. */
 function inOrderOfTime(times: readonly (bigint | undefined)[]): (bigint | undefined)[] {
   const sorted = times.filter((time) => time !== undefined).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   return times.map((time) => (time === undefined ? undefined : sorted.shift()));
@@ -79,7 +79,7 @@ describe.each(CURSOR_KINDS)('RingReader over rings with %s', (_, cursors) => {
     );
   }
 
-  /** Publishes to the rings, and to the model what found room. */
+  /** Publishes records to the rings, and those that found room to the model. */
   function publish(
     fixtures: RingFixture[],
     model: MergeModel,
@@ -102,14 +102,14 @@ describe.each(CURSOR_KINDS)('RingReader over rings with %s', (_, cursors) => {
         count: fc.constant(count),
         seed: fc.nat(99),
         slack: fc.constantFrom(0, 1, 500, 2000),
-        // Where the words of a time carry, and where a clock has been running for long.
+        // Times at which the low word overflows, and times of a clock that has been running for long.
         begin: fc.constantFrom(0n, 2n ** 32n - 2000n, 2n ** 33n - 1n, 2n ** 52n),
         steps: steps(
           count,
           fc.oneof(
             { arbitrary: fc.integer({ min: -2500, max: 1500 }), weight: 12 },
             { arbitrary: fc.constantFrom(0, 100, 200), weight: 6 },
-            // Ahead of any clock.
+            // Too far ahead of the clock to be valid.
             { arbitrary: fc.constantFrom(20_000_000, 2 ** 50), weight: 1 },
           ),
         ),
@@ -135,7 +135,7 @@ describe.each(CURSOR_KINDS)('RingReader over rings with %s', (_, cursors) => {
           late += expected.filter((one) => one.late).length;
           expect(reader.late).toBe(late);
         }
-        // Time goes on, and everything comes.
+        // Time passes, and everything is delivered.
         now += 2n ** 51n;
         reader.start();
         const rest = new Delivered();
@@ -182,7 +182,7 @@ describe.each(CURSOR_KINDS)('RingReader over rings with %s', (_, cursors) => {
   });
 
   it('delivers a recording in order, however far apart its times are', () => {
-    // Either side of where 31 and 32 bits run out, again and again, up to the last of 64.
+    // Around multiples of 2^31 and 2^32, up to the end of 64 bits.
     const edge = fc
       .tuple(fc.bigInt(0n, 2n ** 33n - 1n), fc.integer({ min: -2, max: 2 }))
       .map(([epoch, by]) => epoch * 2n ** 31n + BigInt(by));

@@ -97,7 +97,7 @@ describe('RingReader', () => {
       ]);
       const expected = times
         .flatMap((list, ring) => list.map((time) => ({ ring, time })))
-        // Within a ring the order stays, and 5000 - ring is never before ring.
+        // Sorting by time is correct, because the times of each ring ascend.
         .sort((one, other) => one.time - other.time || one.ring - other.ring)
         .map(({ ring, time }) => `${ring}:${time}`);
       expect(pass(readerOf(ringsWith(...times)))).toEqual(expected);
@@ -289,7 +289,8 @@ describe('RingReader', () => {
     it('reads records and times wherever they wrap', () => {
       const format = recordFormat({ sample_type: PERF_SAMPLE_RAW });
       for (let position = 0; position < 2048; position += 8) {
-        // Two words of a time in the payload lie 4 off an 8-byte boundary: the end of the ring may part them.
+        // A time in the payload begins 4 bytes after an 8-byte boundary, so the end of the ring can split its two
+        // words.
         const inPayload = new RingFixture({ cpu: 0, position, format, timeInPayload: 0, fill: 0xff });
         inPayload.publish(sampleBytes(words(2n ** 40n + 1n)), sampleBytes(words(2n ** 40n + 3n)));
         const byKernel = timedRing({ cpu: 1, position: position + 2048, fill: 0xff });

@@ -15,9 +15,9 @@ const ATTR = {
 type Kind = 'sample' | 'comm' | 'user';
 interface Written {
   readonly kind: Kind;
-  /** Of a record of user space, which has none, that of the record before it. */
+  /** The time. A record of user space has none: then that of the record before it. */
   readonly time: number;
-  /** Words of the payload, or of the name. */
+  /** The length of the payload or the name, in words. */
   readonly length: number;
 }
 

@@ -7,7 +7,7 @@ import { timedRing } from '../../support/timed-rings';
 
 const ring = internalsOf(timedRing().ring);
 
-/** A lane whose next record has that time, in biased words; without one it has run out. */
+/** A lane whose next record has this time, in biased words. Without a time the lane is empty. */
 function laneOf(index: number, time: readonly [high: number, low: number] | undefined): Lane {
   const lane = new Lane(ring, index);
   if (time !== undefined) {

@@ -32,7 +32,7 @@ describe('the options of a reader', () => {
     });
   });
 
-  /** Options, what is wrong with them, and a word the message names. */
+  /** Invalid options, the code of the error, and a pattern for its message. */
   const BAD: readonly (readonly [options: unknown, code: string, named: RegExp])[] = [
     [null, OPTION, /options must be an object/],
     [5, OPTION, /options must be an object/],
@@ -132,7 +132,7 @@ describe('the options of a reader', () => {
     expect(pages(5 * PAGE * 7, [0, 1, 2, 3, 4, 5, 6])).toBe(4);
     expect(pages(5 * PAGE * 7 - 1, [0, 1, 2, 3, 4, 5, 6])).toBe(2);
     expect(pages(Number.MAX_SAFE_INTEGER, [0])).toBe(2 ** 30 / PAGE);
-    // Without a list the CPUs online count.
+    // Without a list of CPUs, memoryBytes is divided among the online CPUs.
     expect(resolve({ memoryBytes: 9 * PAGE * 3, onlineCpus: () => [1, 5, 7] }).dataPageCount).toBe(8);
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { WakeModerator } from '../../../lib/perf-array/wake-moderator';
 import { propertyRuns } from '../../support/property-runs';
 
-/** Looks every `step` ms from `from` to `to`, at a steady rate. @returns busy after each */
+/** Updates the load every `step` ms from `from` to `to`, at a steady rate. @returns `busy` after each update */
 function steady(
   moderator: WakeModerator,
   from: number,
@@ -71,7 +71,7 @@ describe('WakeModerator', () => {
   it('stays with the timer while samples keep coming, in bursts too', () => {
     const moderator = new WakeModerator();
     moderator.looked(0, 100);
-    // 10 × 200 µs without a sample, then a burst: a count of empty looks would flap.
+    // 10 × 200 µs without a sample, then a burst: a count of empty reads would switch all the time.
     for (let now = 0.2; now < 1000; now += 0.2) {
       expect(moderator.looked(now, Math.round(now * 5) % 25 === 0 ? 50 : 0)).toBe(true);
     }
@@ -85,7 +85,7 @@ describe('WakeModerator', () => {
         (rate, step) => {
           const answers = steady(new WakeModerator(), 0, 400, step, rate);
           const changes = answers.filter((busy, at) => at > 0 && busy !== answers[at - 1]).length;
-          // Between the two thresholds, 2,700 and 4,000 a second, it may take one state or the other, but keeps it.
+          // Between the two thresholds, 2,700 and 4,000 a second, it may be in either state, but must keep it.
           expect(changes).toBeLessThanOrEqual(1);
         },
       ),

@@ -8,7 +8,7 @@ import { codeOf, messageOf } from '../../support/ring-errors';
 const POLLER = { poller: true };
 const ignoreWake = (): void => undefined;
 
-/** A waker over an addon whose calls are recorded; all of them succeed unless `functions` says otherwise. */
+/** A waker with an addon that records its calls. They succeed, unless `functions` replaces them. */
 function scene(functions: Partial<Record<keyof NativeAddon, unknown>> = {}) {
   const calls: unknown[][] = [];
   const recorded =

@@ -12,10 +12,10 @@ import { codeOf } from '../../support/ring-errors';
 import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, recordBytes, sampleBytes } from '../../support/ring-records';
 
-/** Queries against a plain visitor, which decodes each record and does in JavaScript what the query says. */
+/** Compares queries with a visitor that decodes each record and evaluates the query in JavaScript. */
 
 const CAPACITY = 2048;
-/** Without those that decode to text. */
+/** Without the kinds that decode to text. */
 const SCALARS = (Object.keys(SCALAR_SIZES) as ScalarKind[]).filter(
   (kind) => !['ipv4', 'ipv6', 'mac', 'ptr'].includes(kind),
 );
@@ -29,7 +29,7 @@ const layouts = fc
   .array(fc.constantFrom(...SCALARS, 'u32', 'u64', 'char[5]', 'char[16]'), { minLength: 1, maxLength: 5 })
   .map((kinds) => defineLayout(kinds.map((kind, i) => ({ name: `f${i}`, kind }) as never)) as Layout);
 
-/** Bytes of few values, so that keys repeat and comparisons hold, and of any. */
+/** Bytes of a few values, so that keys repeat and comparisons are true, and bytes of any value. */
 const payloads = fc.oneof(
   {
     weight: 3,
@@ -38,7 +38,7 @@ const payloads = fc.oneof(
   { weight: 1, arbitrary: fc.array(fc.nat(255), { minLength: 1, maxLength: 60, size: 'max' }) },
 );
 
-/** Samples of one size in a row, so that both loops of the walk run. */
+/** Runs of samples of one size, so that both loops of the walk are used. */
 const runs = fc
   .tuple(payloads, fc.nat(20))
   .map(([bytes, more]) =>
@@ -64,7 +64,7 @@ const records = fc
     });
   });
 
-/** A condition before its values are chosen: a field and a record by number, or a combination. */
+/** A condition before its values are chosen: the numbers of a field and a record, or a combination of conditions. */
 type Tree =
   | { leaf: readonly [field: number, comparison: (typeof COMPARISONS)[number], record: number] }
   | { and: Tree[] }
@@ -97,7 +97,7 @@ const isText = ({ kind }: SampleField): boolean => kind.startsWith('char');
 const isFloat = ({ kind }: SampleField): boolean => kind.startsWith('f');
 const isNumber = (field: SampleField): boolean => !isText(field) && field.kind !== 'bool';
 
-/** The condition, with values that samples have: it is met, or just missed. */
+/** The condition with values of samples, so that it is met or nearly met. */
 function conditionOf(tree: Tree, layout: Layout, samples: readonly Values[]): Condition {
   if ('and' in tree) return { and: tree.and.map((one) => conditionOf(one, layout, samples)) };
   if ('or' in tree) return { or: tree.or.map((one) => conditionOf(one, layout, samples)) };
@@ -130,7 +130,7 @@ function meets(condition: Condition | undefined, values: Values): boolean {
   return comparison === '>' ? value > constant : value >= constant;
 }
 
-/** Visits in steps of `limit`. @returns what ended it, and what is left */
+/** Visits in steps of `limit` records. @returns how the visits ended, and what is left */
 function visitAll(
   ring: PerfRing,
   visitor: never,
@@ -165,7 +165,7 @@ function arrayFor(field: SampleField, asDouble: boolean): ColumnArray {
   return new (ARRAYS[field.kind.replace(/be$/, '')] as new (length: number) => ColumnArray)(ROWS);
 }
 
-/** A value in a column, as a decoder has it. */
+/** A value of a column, converted to that of a decoder. */
 function cell(field: SampleField, array: ColumnArray, row: number): Value {
   if (isText(field)) {
     const bytes = Buffer.from((array as Uint8Array).subarray(row * field.size, (row + 1) * field.size));
@@ -183,7 +183,7 @@ function bucketOf(value: number | bigint): number {
   return Math.min(64, whole.toString(2).length);
 }
 
-/** What a group of a query says, of samples that belong to it. */
+/** The expected group of a query for these samples. */
 function groupOf(key: unknown, samples: readonly Values[], fields: readonly SampleField[]): object {
   const sums: Record<string, number | bigint> = {};
   const histograms: Record<string, number[]> = {};
@@ -234,7 +234,7 @@ describe('a query', () => {
 
           const where = tree && conditionOf(tree, layout, decoded);
           const key = groupBy === undefined ? undefined : layout.fields[groupBy % layout.fields.length];
-          // Numbers that are equal, or none, have other bits: 0 and -0.
+          // Not floats: equal ones can have different bits (0 and -0), and NaN is not equal to itself.
           const groupField = key === undefined || isFloat(key) ? undefined : key;
           const measured = layout.fields.filter(isNumber);
           const columns = Object.fromEntries(
@@ -287,7 +287,7 @@ describe('a query', () => {
           }
           const wanted = [...groups].map(([value, samples]) => groupOf(value, samples, measured));
           if (rest.length > 0) wanted.push(groupOf(undefined, rest, measured));
-          // Text that is no UTF-8 may differ and look the same.
+          // Different bytes that are not UTF-8 may decode to the same text.
           if ([...groups.keys()].some((value) => String(value).includes('\ufffd'))) return;
           expect(byKey(query.groups())).toEqual(byKey(wanted as { key: unknown }[]));
         },

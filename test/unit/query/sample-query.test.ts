@@ -22,7 +22,7 @@ function sample(pid: number, bytes: number, latency: bigint): Uint8Array {
   return sampleBytes(new Uint8Array(view.buffer));
 }
 
-/** A ring in whose read batch stand these records. */
+/** A ring with these records in an open read batch. */
 function reading(records: readonly Uint8Array[], options: RingFixtureOptions = {}): RingFixture {
   const made = new RingFixture(options);
   made.publish(...records);

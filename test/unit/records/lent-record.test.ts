@@ -26,7 +26,7 @@ import { lostBytes, payloadOf, recordBytes, sampleBytes, words } from '../../sup
 
 const CAPACITY = 2048;
 
-/** Every fixed field in the kernel's order, with the word it holds in these tests. */
+/** Every field of fixed size in the kernel's order, with its value in these tests. */
 const FIELDS: [string, number, bigint][] = [
   ['identifier', PERF_SAMPLE_IDENTIFIER, 0x1111_0000_0000_0001n],
   ['ip', PERF_SAMPLE_IP, 0xffff_ffff_8100_0002n],
@@ -40,7 +40,7 @@ const FIELDS: [string, number, bigint][] = [
 ];
 const WORD = Object.fromEntries(FIELDS.map(([name, , word]) => [name, word]));
 
-/** What a record says of itself. */
+/** The fields of a record. */
 function fieldsOf(record: RingRecord) {
   const { time, pid, tid, ip, addr, id, streamId, period } = record;
   return { time, pid, tid, ip, addr, id, streamId, period, callchain: record.callchain() };
@@ -96,7 +96,7 @@ describe('a sample with a prefix', () => {
         period: has('period'),
       };
       const format = recordFormat({ sample_type: sampleType });
-      // Three equal headers, so that the scan compares words; the last of them wraps.
+      // Three equal headers, so that the scan compares words. The last record wraps.
       const position = CAPACITY - 3 * record.length + 8;
       const seen = read([record, record, record], { format, position }, (lent) => ({
         ...fieldsOf(lent),
@@ -196,7 +196,7 @@ describe('a sample with a prefix', () => {
         chained([12n], payloadOf(12, 1), 1n),
         chained([12n], payloadOf(12, 2), 2n),
         chained([12n], payloadOf(12, 3), 3n),
-        // As long as those before it.
+        // The same length as those before.
         chained([], payloadOf(20, 4), 4n),
         chained([12n], payloadOf(12, 5), 5n),
         chained([12n, 12n], payloadOf(4, 6), 6n),

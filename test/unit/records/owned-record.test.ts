@@ -9,10 +9,10 @@ import { sampleBytes } from '../../support/ring-records';
 
 const PAYLOAD = Uint8Array.from({ length: 132 }, (_, index) => (index * 77 + 0x81) & 0xff);
 PAYLOAD.set(Buffer.from('a name\0behind it'), 16);
-// 0x7060504030201: below 2^53.
+// As a u64: 0x7060504030201, below 2^53.
 PAYLOAD.set([1, 2, 3, 4, 5, 6, 7, 0], 32);
 
-/** Calls with a record that lies in a ring, and its copy. */
+/** Calls `look` with a record in a ring and its copy. @returns the copy */
 function withBoth(look: (lent: RingRecord, owned: OwnedRecord) => void): OwnedRecord {
   const made = new RingFixture({ cpu: 3 });
   made.publish(sampleBytes(PAYLOAD));
@@ -82,7 +82,7 @@ describe('an owned record', () => {
     expect(bytes).toEqual(PAYLOAD);
     bytes.fill(0);
     expect(owned.data).toEqual(PAYLOAD);
-    // Whoever passes records to a worker passes these.
+    // Only these properties are passed when a record is posted to a worker.
     expect(Object.keys(owned).sort()).toEqual(['cpu', 'data', 'late', 'pid', 'tid', 'time', 'type']);
     expect(inspect(owned)).toMatch(/^OwnedRecord \{/);
   });

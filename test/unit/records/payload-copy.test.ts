@@ -6,9 +6,9 @@ import { payloadOf, sampleBytes } from '../../support/ring-records';
 
 const LONG = SHORT_BYTES + 68;
 const PAYLOAD = payloadOf(LONG);
-/** Where the payload of the ring's first record begins in its data area. */
+/** The offset of the first record's payload in the data area. */
 const PAYLOAD_AT = 12;
-/** About the length where one way of copying gives way to the other. */
+/** Includes lengths around the one at which the way of copying changes. */
 const LENGTHS = [0, 1, 3, 4, 7, 8, 52, SHORT_BYTES - 1, SHORT_BYTES, SHORT_BYTES + 1, LONG];
 
 function withRecord(look: (record: RingRecord, made: RingFixture) => void, shared = false): void {
@@ -36,7 +36,7 @@ describe.each(LENGTHS)('a copy of %d bytes', (length) => {
 
   it('is of a whole payload', () => {
     const made = new RingFixture();
-    // As the kernel pads them.
+    // A length to which the kernel pads.
     const payload = payloadOf(Math.ceil((length + 4) / 8) * 8 - 4);
     made.publish(sampleBytes(payload));
     made.ring.startReadBatch();

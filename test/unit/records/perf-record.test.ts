@@ -25,7 +25,7 @@ interface Case {
   readonly attr?: RecordFormatAttributes;
   readonly body: ByteWriter;
   readonly fields: object;
-  /** Bytes of the body that a shorter record may lack: of a string, which then just ends earlier. */
+  /** Bytes at the end of the body that may be missing: those of a string, which then ends earlier. */
   readonly optional?: number;
 }
 

@@ -48,7 +48,7 @@ class Scene {
     this.told.push(`${record.cpu}:${record.type === 9 ? record.u32(0) : `type ${record.type}`}`);
   };
 
-  /** A whole source. @returns what was seen and told in it */
+  /** Visits a whole batch of the source. @returns the visited records and the reports */
   visitAll(limit = 1e6): string[] {
     this.told.length = 0;
     this.source.beginBatch();
@@ -105,7 +105,7 @@ describe.each(['cpu', 'time'] as const)('a source in the order of %s', (order) =
 
   it.each([[[4]], [[4, 9]]])('reads the only ring that holds records to its end, of CPUs %p', (cpus) => {
     const s = new Scene(order, cpus, 512);
-    // More than one ring's share before the next ring has its source.
+    // More than a ring's share before the next ring is read.
     const count = 20_000;
     s.publish(0, ...Array.from({ length: count }, (_, time) => time));
     s.source.beginBatch();
@@ -147,7 +147,7 @@ describe.each(['cpu', 'time'] as const)('a source in the order of %s', (order) =
         [1, 0, 0, 1, 0],
         [1, 0, 0, 0, 0],
       ]);
-      // What was skipped is consumed, and not delivered.
+      // Skipped bytes are consumed and not delivered.
       const { consumedBytes, skippedBytes } = s.ring(0).counters;
       expect([consumedBytes, skippedBytes]).toEqual([56, 32]);
       s.publish(0, 3);

@@ -50,7 +50,7 @@ describe('RecordView', () => {
   });
 
   const huge = 0xffff_ffff_ffff_fff8n;
-  /** Sizes that steer to what comes after the field. */
+  /** Sizes that determine where the next field begins. */
   const SIZES: readonly [string, number, ByteWriter, (view: RecordView) => unknown][] = [
     ['READ of a group', abi.PERF_SAMPLE_READ, new ByteWriter().u64(2).u64(1), (view) => view.readValues()],
     ['READ of a huge group', abi.PERF_SAMPLE_READ, new ByteWriter().u64(huge), (view) => view.readValues()],

@@ -11,7 +11,7 @@ type Fields = Omit<SampleRecord, 'type' | 'misc' | 'cpuMode' | 'isExactIp'>;
 
 const caseOf = attributes.chain((attr) => fc.record({ attr: fc.constant(attr), sample: sampleOf(attr) }));
 
-/** What a decoder must say of the model; written from the meaning of each bit. */
+/** The expected result of a decoder for the model, written from the meaning of each bit. */
 function expected(attr: RecordFormatAttributes, sample: SampleModel): Fields {
   const type = Number(attr.sample_type);
   const read = Number(attr.read_format);
@@ -166,7 +166,7 @@ describe('the fields of samples of any format', () => {
         const whole = encodeRecord(9, 0, encodeSampleBody(attr, sample));
         const bytes = whole.slice(0, 8 + (cut % (whole.length - 7)));
         for (const [at, value] of writes) if (bytes.length > 8) bytes[8 + (at % (bytes.length - 8))] = value;
-        // At the very end of its memory, so that an unchecked read is a RangeError.
+        // At the end of its memory, so that an unchecked read throws a RangeError.
         const view = new RecordView(recordFormat(attr)).moveTo(new DataView(bytes.buffer), 0, bytes.length);
         for (const read of Object.values(READS)) {
           try {

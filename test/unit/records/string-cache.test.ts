@@ -1,6 +1,6 @@
 import { decodeFixedString, StringCache } from '../../../lib/records/string-cache';
 
-/** Text in 16 bytes, as a task's comm: what does not fit is cut. */
+/** Text in 16 bytes, like the comm of a task. Longer text is cut. */
 function field(text: string, fill = 0): Uint8Array {
   const bytes = new Uint8Array(16).fill(fill);
   const encoded = Buffer.from(text);
@@ -14,7 +14,7 @@ function decoded(bytes: Uint8Array): string {
   return new TextDecoder().decode(nul === -1 ? bytes : bytes.subarray(0, nul));
 }
 
-/** Reads through the cache, from an odd place in a larger view. */
+/** Reads through the cache, at an odd offset in a larger view. */
 function read(cache: StringCache, bytes: Uint8Array): string {
   const view = new DataView(new ArrayBuffer(64));
   new Uint8Array(view.buffer).fill(0x7a);
@@ -49,7 +49,7 @@ describe('StringCache', () => {
     expect(read(cache, field(''))).toBe('');
   });
 
-  /** A thousand values of one word in 256 slots: most share their slot with one that differs in that word alone. */
+  /** A thousand values of one word in 256 slots: most share a slot with others that differ only in this word. */
   it.each([0, 4, 8, 12])('tells apart strings of one slot that differ in the word at %d alone', (at) => {
     const cache = new StringCache();
     const fields = Array.from({ length: 1000 }, (_, id) => {

@@ -4,7 +4,7 @@ import { RingFixture } from '../../support/ring-fixture';
 import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ring-records';
 
 const CAPACITY = 2048;
-/** 16, 24, 24 and 64 bytes. */
+/** Records of 16, 24, 24 and 64 bytes. */
 const RECORDS = [
   sampleBytes(payloadOf(4, 1)),
   lostBytes(1n, 2n),

@@ -10,14 +10,14 @@ const RAW = 1 << 10;
 const CALLCHAIN = 1 << 5;
 const TIME = 1 << 2;
 
-/** A sample's header and raw_size, and what of a body there is. */
+/** A sample with this size and raw_size in its header, and a body of any length. */
 function sampleHeader(size: number, rawSize: number, bodyLength = 8): Uint8Array {
   const record = recordBytes(SAMPLE, new Uint8Array(bodyLength), { size });
   new DataView(record.buffer).setUint32(8, rawSize, true);
   return record;
 }
 
-/** What is wrong, the bytes of the last record published, and what the message says. */
+/** What is wrong, the bytes of the last record, and a part of the error message. */
 const CORRUPT: [string, Uint8Array, string][] = [
   ['a size of 0', recordBytes(SAMPLE, payloadOf(8), { size: 0 }), 'type 9, size 0,'],
   ['a size of 4', recordBytes(1, payloadOf(8), { size: 4 }), 'type 1, size 4,'],
@@ -44,7 +44,7 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
 
   describe.each(CORRUPT)('%s', (_, corrupt, says) => {
     const good = sampleBytes(payloadOf(20));
-    // At the start, after good records, and as the last thing before the edge.
+    // At the start, after valid records, and just before the end of the data area.
     const places = [0, 800, CAPACITY - 64 - 8];
 
     it.each(places)('is ERR_PERF_RING_CORRUPT to a visit, after the good ones (at %d)', (position) => {
@@ -98,7 +98,7 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
       codeOf(() => made.ring.visit(() => undefined));
       expect(made.ring.resynchronise()).toBe(corrupt.length);
       expect(made.tail).toBe(made.head);
-      // A writer would go on at an 8-byte boundary.
+      // A writer would continue at an 8-byte boundary.
       made.publish(good);
       expect(made.ring.startReadBatch()).toBe(good.length);
       expect(made.ring.visit(() => undefined)).toBe(1);
@@ -156,7 +156,7 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
         const records = Array.from({ length: 30 }, () => good.slice());
         change(new DataView((records[at] as Uint8Array).buffer));
         const expected = parseRing(Buffer.concat(records));
-        // The first 16 lie before the edge.
+        // The first 16 are before the end of the data area.
         const { ring } = reading(CAPACITY - 16 * 32, ...records);
         const seen: string[] = [];
         const code = codeOf(() =>

@@ -13,7 +13,7 @@ import { parseRing, type ReferenceRecord } from '../../support/ring-reference';
 
 const CAPACITY = 2048;
 
-/** Sound records, as those a ring holds before something happens to them. */
+/** Valid records, before they are damaged. */
 const records = fc
   .array(
     fc.oneof(
@@ -35,7 +35,7 @@ const records = fc
     });
   });
 
-/** What happens to them: a value put somewhere, at a word often, and often one that headers are made of. */
+/** The damage: a value stored at some offset, often of a word, and often a value that occurs in headers. */
 const mutation = fc.record({
   at: fc.oneof(
     fc.nat(CAPACITY - 1),
@@ -76,7 +76,7 @@ function mutate(made: RingFixture, mutations: readonly { at: number; width: numb
   }
 }
 
-/** What lies between data_tail and data_head, in one piece. */
+/** The bytes from data_tail to data_head, in one piece. */
 function published(made: RingFixture): Uint8Array {
   return Uint8Array.from(made.bytesAt(Number(made.tail % BigInt(CAPACITY)), Number(made.head - made.tail)));
 }
@@ -95,7 +95,7 @@ function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
 
-/** Ways to read a batch up to its end or its fault: the records' indexes must come out in order. */
+/** Ways to read a batch up to its end or a fault. The indexes of the records must be in order. */
 const READERS: [string, (ring: PerfRing, see: (record: RingRecord) => void) => string][] = [
   ['visit', (ring, see) => codeOf(() => ring.visit(see))],
   [
@@ -201,7 +201,7 @@ describe.each(CURSOR_KINDS)('a ring with damaged bytes, read with %s,', (_, curs
       attributes,
       (loop, position, noise, mutations, attr) => {
         const made = new RingFixture({ cursors, loop, position, format: recordFormat(attr) });
-        // Small values make headers likely.
+        // Small values are likely to look like headers.
         made.data.set(noise.map((byte) => (byte < 200 ? 0 : byte < 250 ? byte & 0x1f : byte)));
         mutate(made, mutations);
         for (let at = 0; at < CAPACITY; at += 64)

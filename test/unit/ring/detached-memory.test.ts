@@ -9,14 +9,14 @@ const CAPACITY = 2048;
 describe.each(READING_KINDS)(
   'memory that is detached, with %s and the loop for %s samples,',
   (_, loop, cursors) => {
-    /** A ring in whose read batch stand samples of these lengths. */
+    /** A ring with samples of these lengths in an open read batch. */
     const reading = (lengths: readonly number[], options: RingFixtureOptions = {}): RingFixture => {
       const made = new RingFixture({ cursors, loop, ...options });
       made.publish(...lengths.map((length, i) => sampleBytes(payloadOf(length, i))));
       made.ring.startReadBatch();
       return made;
     };
-    /** Samples whose first byte is their number. */
+    /** A ring with samples whose first byte is their number. */
     const numbered = (count: number, options: RingFixtureOptions = {}): RingFixture => {
       const made = new RingFixture({ cursors, loop, ...options });
       made.publish(...Array.from({ length: count }, (_, i) => sampleBytes(Uint8Array.of(i))));
@@ -116,7 +116,7 @@ describe.each(READING_KINDS)(
           );
           expect(values).toHaveLength(2);
           expect(values[1]).toEqual(values[0]);
-          // The visit itself says that its memory went, be it under the last record.
+          // The visit throws because its memory was detached, even during the last record.
           expect(code).toBe('ERR_PERF_CLOSED');
         },
       );

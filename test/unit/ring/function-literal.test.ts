@@ -1,6 +1,6 @@
 import type * as FunctionLiteral from '../../../lib/ring/function-literal';
 
-/** A module of its own: it counts what it has seen. */
+/** A new instance of the module, which counts the sources that it has seen. */
 function fresh(): typeof FunctionLiteral.literalOf {
   let literalOf: typeof FunctionLiteral.literalOf | undefined;
   jest.isolateModules(() => {
@@ -9,7 +9,7 @@ function fresh(): typeof FunctionLiteral.literalOf {
   return literalOf as typeof FunctionLiteral.literalOf;
 }
 
-/** Of one length. */
+/** Functions whose sources have one length. */
 const ones = () => () => 1;
 const twos = () => () => 2;
 
@@ -46,7 +46,7 @@ describe('literalOf', () => {
   it('follows no program that makes code without end', () => {
     const literalOf = fresh();
     const one = literalOf(ones());
-    // Functions of so many sources could be made from strings alone, which is forbidden in places.
+    // So many different sources could be made only from strings, which is not allowed everywhere.
     const sources = jest.spyOn(Function.prototype, 'toString');
     let made = 0;
     try {

@@ -5,7 +5,7 @@ import { codeOf, messageOf } from '../../support/ring-errors';
 
 const PAGE = 4096;
 const memoryOf = (pages: number): ArrayBuffer => new ArrayBuffer((1 + pages) * PAGE);
-/** The error of a call whose arguments the types forbid. */
+/** The code of the error of a call with arguments that the types forbid. */
 const codeFor = (memory: unknown, nPages: unknown, pageSize: unknown): string =>
   codeOf(() => PerfRing.initContiguous(memory as RingMemory, nPages as number, pageSize as number));
 

@@ -8,14 +8,14 @@ import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ri
 const COMM = 3;
 const USER = 2;
 
-/** As the kernel writes it: its misc says where the CPU was, and is never 0. */
+/** A sample as the kernel writes it: its misc has the CPU mode and is never 0. */
 function kernelSample(payload: Uint8Array, misc = 1): Uint8Array {
   const sample = sampleBytes(payload);
   new DataView(sample.buffer).setUint16(4, misc, true);
   return sample;
 }
 
-/** What a visit shows of records in a ring of that kind. */
+/** The results of visiting records in a ring of this kind. */
 function shown(
   records: readonly Uint8Array[],
   options: { kernelWritten?: boolean; position?: number; loop?: LoopName },

@@ -12,7 +12,7 @@ interface Written {
   readonly payload: Uint8Array;
 }
 
-/** What the reader does with the batch before it finishes it. */
+/** A step of the reader within a batch. */
 type ReadStep =
   | { readonly kind: 'pop'; readonly records: number }
   | { readonly kind: 'copy'; readonly from: number; readonly to: number }
@@ -60,10 +60,10 @@ function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
 
-/** A ring beside its model: a list of records. */
+/** A ring and its model, a list of records. */
 class Pair {
   readonly made: RingFixture;
-  /** Published and not yet given back; the first `done` of them were popped in the open batch. */
+  /** Published and not yet released records. The first `done` of them were popped in the open batch. */
   readonly records: Written[] = [];
   done = 0;
   inBatch: number | undefined;
@@ -221,7 +221,7 @@ describe.each(READING_KINDS)(
           const pair = new Pair(new RingFixture({ cursors, loop, position, fill: 0xee }));
           for (const each of operations) pair.run(each);
           pair.finishRead();
-          // Whatever came before, the rest is read to its end.
+          // In each case the rest can be read to its end.
           pair.run({ kind: 'startRead' });
           pair.run({ kind: 'read', step: { kind: 'visit', limit: undefined } });
           pair.finishRead();

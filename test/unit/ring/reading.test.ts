@@ -8,7 +8,7 @@ const BEFORE_EDGE = CAPACITY - 16;
 
 describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
   const fixture = (options: RingFixtureOptions = {}): RingFixture => new RingFixture({ cursors, ...options });
-  /** A ring in whose read batch stand samples of these lengths. */
+  /** A ring with samples of these lengths in an open read batch. */
   const reading = (lengths: readonly number[], options: RingFixtureOptions = {}): RingFixture => {
     const made = fixture(options);
     made.publish(...lengths.map((length, i) => sampleBytes(payloadOf(length, i))));

@@ -15,7 +15,7 @@ import { lostBytes, payloadOf, sampleBytes, words } from '../../support/ring-rec
 
 type FieldName = Exclude<keyof RecordFields, never>;
 
-/** What a lent record says of every field, by the name that decoded samples have for it. */
+/** Reads every field of a lent record, by the field's name in decoded samples. */
 const READS: { readonly [Name in FieldName]: (record: RingRecord) => unknown } = {
   time: (record) => record.time,
   pid: (record) => record.pid,
@@ -45,13 +45,13 @@ const READS: { readonly [Name in FieldName]: (record: RingRecord) => unknown } =
 };
 const NAMES = Object.keys(READS) as FieldName[];
 
-/** Where decoded samples have the field. */
+/** The value of the field in a decoded sample. */
 function ofSample(sample: SampleRecord, name: FieldName): unknown {
   if (name === 'sampleCpu') return sample.cpu;
   return name === 'readValues' ? sample.read : sample[name];
 }
 
-/** What lent records say, and their bytes. */
+/** The fields of lent records, and their bytes. */
 interface Seen {
   readonly fields: Record<string, unknown>;
   readonly decoded: PerfRecord;
@@ -76,7 +76,7 @@ const caseOf = attributes.chain((attr) =>
   fc.record({ attr: fc.constant(attr), samples: fc.array(sampleOf(attr), { minLength: 1, maxLength: 3 }) }),
 );
 
-/** Publishes records from `position` on, and looks at each while it is lent. */
+/** Publishes records from `position` on, and reads each while it is lent. */
 function lookAt(
   attr: RecordFormatAttributes,
   position: number,

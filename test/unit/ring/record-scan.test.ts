@@ -16,7 +16,7 @@ import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ri
 const CAPACITY = 2048;
 const NO_LIMIT = 2 ** 30 - 1;
 
-/** A visit, and the state that its scan left. */
+/** Makes a visit. @returns the state of its scan afterwards */
 function scanned(ring: PerfRing, sample: RecordVisitor, other: RecordVisitor, limit: number): ScanState {
   const { state } = internalsOf(ring);
   try {
@@ -27,9 +27,9 @@ function scanned(ring: PerfRing, sample: RecordVisitor, other: RecordVisitor, li
   }
 }
 
-/** What the layers above count by: a scan's state says how it ended and what it visited, however that was. */
+/** The layers above use the state of a scan for their counts: how it ended and what it visited, in all cases. */
 describe.each(LOOPS)('a scan by the loop for %s samples', (loop) => {
-  /** 3 samples of 16 bytes, a LOST of 24, 9 samples of 32, another LOST: across the edge. */
+  /** 3 samples of 16 bytes, a LOST of 24, 9 samples of 32, another LOST. They pass the end of the data area. */
   const reading = (...more: readonly Uint8Array[]): RingFixture => {
     const made = new RingFixture({ position: CAPACITY - 160, loop });
     const small = sampleBytes(payloadOf(4));
@@ -166,15 +166,15 @@ describe('PerfRing.loopCounts', () => {
     ring.pop();
     expect(ring.copyRecords(new Uint8Array(16)).records).toBe(1);
     ring.visit(ignore);
-    // The LOST, and the sample that the edge cuts.
+    // The LOST, and the sample that wraps.
     expect(ring.loopCounts).toEqual({ shared: 9, own: 0, single: 4 });
   });
 
   it.each([
-    // Nine rounds of 2,000 earn it.
+    // A copy is made after nine rounds of 2,000.
     { rounds: 12, count: 2000, kernelWritten: false, sharedRecords: 18_000 },
     { rounds: 12, count: 2000, kernelWritten: true, sharedRecords: 18_000 },
-    // The first round is large.
+    // The first round is large enough for a copy.
     { rounds: 6, count: 5000, kernelWritten: false, sharedRecords: 0 },
   ])(
     'has a loop of its own for a visitor that comes often, or sees much at once: %p',
@@ -221,7 +221,7 @@ describe('PerfRing.loopCounts', () => {
     return made;
   }
 
-  /** Samples of the kernel have a misc that is not 0. */
+  /** Sets misc, which is never 0 in samples of the kernel. */
   function markAsKernels(made: RingFixture): void {
     for (let at = 4; at < made.capacityBytes; at += 16) made.view.setUint16(at, 1, true);
   }

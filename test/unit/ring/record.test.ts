@@ -7,7 +7,7 @@ const CAPACITY = 2048;
 /** In the middle of the ring, and wrapping within the header's 8 bytes, at raw_size, and in the payload. */
 const POSITIONS = [0, CAPACITY - 8, CAPACITY - 16, CAPACITY - 24, CAPACITY - 40];
 
-/** Shows `record`, alone in a ring, to `look`, and answers what it answers. */
+/** Calls `look` with `record`, the only one in a ring. @returns its result */
 function withRecord<Answer>(
   record: Uint8Array,
   look: (record: RingRecord) => Answer,
@@ -42,7 +42,7 @@ const READS: [string, number, Read, Expected][] = [
 
 describe('RingRecord', () => {
   describe.each(READS)('%s', (_, width, read, expected) => {
-    // High bytes set, so that signs show.
+    // With high bits set, so that wrong signs are found.
     const payload = Uint8Array.from({ length: 44 }, (_, i) => (i * 37 + 0x85) & 0xff);
 
     it.each(POSITIONS)('reads little-endian at every offset of a record at %d', (position) => {
@@ -172,7 +172,7 @@ describe('RingRecord', () => {
         expect(stringOf('é\0', length)).toBe('é');
         expect(stringOf('😀'.repeat(16).slice(0, length / 2), length)).toContain('😀');
         expect(stringOf(Uint8Array.of(0xff, 0x41, 0), length)).toBe('\ufffdA');
-        // Cut in the middle of a character by the end of the field.
+        // The end of the field cuts a character.
         expect(stringOf(new Uint8Array(length).fill(0x61).fill(0xc3, length - 1), length)).toBe(
           `${'a'.repeat(length - 1)}\ufffd`,
         );

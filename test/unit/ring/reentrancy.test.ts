@@ -7,7 +7,7 @@ import { lostBytes, payloadOf, sampleBytes } from '../../support/ring-records';
 const CAPACITY = 2048;
 
 describe.each(READING_KINDS)('a ring with %s and the loop for %s samples', (_, loop, cursors) => {
-  /** Samples whose first byte is their number. */
+  /** A ring with samples whose first byte is their number. */
   const numbered = (count: number, options: RingFixtureOptions = {}): RingFixture => {
     const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...Array.from({ length: count }, (_, i) => sampleBytes(Uint8Array.of(i))));

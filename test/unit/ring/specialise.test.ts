@@ -2,11 +2,11 @@ import { LoopCache, LoopCopies, noLoopCounts } from '../../../lib/ring/specialis
 
 type Factory = (factor: number) => (n: number) => number;
 
-/** The copies of a factory, tried as the loops' copies are. */
+/** Copies of a factory, which are tested as the copies of loops are. */
 const copiesOf = (original: Factory): LoopCopies<Factory> =>
   new LoopCopies(original, (factory) => factory(1)(1));
 
-/** Made from text, as it would be without jest: coverage adds counters to functions of this file. */
+/** Made from a string, because jest's coverage adds counters to functions in this file. */
 const times = new Function('return (factor) => (n) => n * factor')() as Factory;
 const outside = new Function('return (factor) => (n) => n * nowhere')() as Factory;
 
@@ -77,7 +77,7 @@ describe('LoopCache', () => {
     let made = 0;
     return new LoopCache('shared', () => `copy ${++made}`, noLoopCounts());
   };
-  /** Enough for a copy. */
+  /** Uses the loops often enough for a copy. */
   const use = (loops: LoopCache<string>, visitor: object): void => {
     for (let call = 0; call < 8; call++) loops.countRecords(visitor, 16_384);
   };

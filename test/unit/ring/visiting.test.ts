@@ -9,14 +9,14 @@ import { lostBytes, payloadOf, recordBytes, sampleBytes } from '../../support/ri
 const CAPACITY = 2048;
 
 describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples', (_, loop, cursors) => {
-  /** A ring in whose read batch stand samples of these lengths. */
+  /** A ring with samples of these lengths in an open read batch. */
   const reading = (lengths: readonly number[], options: RingFixtureOptions = {}): RingFixture => {
     const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...lengths.map((length, i) => sampleBytes(payloadOf(length, i))));
     made.ring.startReadBatch();
     return made;
   };
-  /** Samples whose first byte is their number. */
+  /** A ring with samples whose first byte is their number. */
   const numbered = (count: number, options: RingFixtureOptions = {}): RingFixture => {
     const made = new RingFixture({ cursors, loop, ...options });
     made.publish(...Array.from({ length: count }, (_, i) => sampleBytes(Uint8Array.of(i))));
@@ -280,7 +280,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
         try {
           dive();
         } catch {
-          // At the very bottom, where calls fail wherever they are made.
+          // With the stack nearly full, so that any call fails.
           try {
             ring.visit(() => undefined, { limit: 1 });
           } catch {}

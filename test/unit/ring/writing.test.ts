@@ -375,7 +375,7 @@ describe.each(CURSOR_KINDS)('writing with %s', (_, cursors) => {
     });
   });
 
-  /** To the last byte. */
+  /** Fills the ring to its last byte. */
   function fill(made: RingFixture): RingFixture {
     made.write(...Array.from({ length: CAPACITY / 64 }, (_, i) => payloadOf(52, i)));
     return made;

@@ -14,7 +14,7 @@ describe('the programs that scripts and tests call', () => {
     const [tests, packing] = ['FOR_TESTS', 'FOR_PACKING'].map((list) =>
       askPrograms<string[]>(`programs.packagesOf(programs.${list})`),
     ) as [string[], string[]];
-    // Each compiler depends on the binutils of its architecture.
+    // Each compiler's package depends on the binutils of its architecture.
     expect(packing.filter((name) => !tests.includes(name) && !name.startsWith('binutils'))).toEqual([]);
   });
 

@@ -17,7 +17,7 @@ function scene() {
   return { memory, positions, calls, cursors };
 }
 
-/** Positions of the tail, most of them near a multiple of 4 GiB. */
+/** Positions of the tail, most near a multiple of 4 GiB. */
 const tails = fc
   .tuple(fc.bigInt(0n, 2n ** 31n), fc.integer({ min: -2 * CAPACITY, max: CAPACITY }))
   .map(([laps, beside]) => BigInt.asUintN(64, laps * FOUR_GIB + BigInt(beside & ~7)));

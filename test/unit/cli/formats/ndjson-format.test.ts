@@ -77,7 +77,7 @@ describe('NdjsonFormat', () => {
 
   it('has size and bytes of a sample of unknown layout, and its time where the ring has one', () => {
     const bytes = new Uint8Array(BigUint64Array.of(77n).buffer);
-    // The kernel pads to 4 mod 8.
+    // The kernel pads to 4 more than a multiple of 8.
     expect(line(undefined, bytes)).toEqual({
       cpu: 0,
       type: 'sample',

@@ -41,7 +41,7 @@ describe('RawFormat', () => {
   it('grows at once for a record that is larger than twice what it holds', () => {
     const format = new RawFormat(undefined);
     const payload = Uint8Array.from({ length: 200_000 }, (_, at) => at % 251);
-    // No ring lends one so large: header.size is a u16.
+    // Larger than any record of a ring, where header.size is a u16.
     const record = {
       size: payload.length,
       copyTo: (target: Uint8Array) => target.set(payload),
