@@ -1,5 +1,5 @@
 // All kinds of types from which a layout is made, and the three conventions by which an object names its events. It
-// includes no header, so clang compiles it without others installed.
+// includes no header, so compiling it needs only clang.
 typedef unsigned char __u8;
 typedef unsigned short __u16;
 typedef unsigned int __u32;
