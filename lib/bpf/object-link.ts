@@ -12,7 +12,8 @@ export interface ObjectLink extends Attachment {
   /** The program's name. */
   readonly program: string;
   /**
-   * Pins the link: the program stays attached, also after this process has ended, until the file is removed.
+   * Pins the link: the program stays attached, also after this process has ended, until the file is removed. Leave a
+   * pinned link of a kprobe or uprobe open: close() stops its program, since libbpf then disables the event below it.
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED for links that the kernel cannot pin: those of tracepoints, USDT
    *   probes and tc
    * @throws PerfSystemError of bpf(BPF_OBJ_PIN)
