@@ -153,6 +153,8 @@ const inMain: Record<string, () => void | Promise<void>> = {
     const reader = PerfMapReader.open(array);
     const attached = attachBuiltin('sched_switch', array);
     const read = async (): Promise<void> => {
+      // By then there is more than the one sample that the loop takes: flush() waits for the rest.
+      await pause(100);
       for await (const batch of reader) {
         batch.forEach(() => undefined, { records: 1 });
         attached.close();
