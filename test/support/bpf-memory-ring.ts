@@ -64,7 +64,8 @@ export class BpfMemoryRing {
   reserve(size: number): Reserved | null {
     const position = this.producer;
     const end = position + BigInt(recordBytes(size));
-    if (end - this.consumer > BigInt(this.capacityBytes)) return null;
+    // Positions may have passed 2 ** 64.
+    if (BigInt.asUintN(64, end - this.consumer) > BigInt(this.capacityBytes)) return null;
     this.setHeader(position, size | BPF_RINGBUF_BUSY_BIT);
     this.producer = end;
     return { position, size };
