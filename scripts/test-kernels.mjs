@@ -137,7 +137,7 @@ class Packages {
 }
 
 /**
- * A directory that only this user can write to, so that nobody else can change the downloaded files before they run.
+ * A directory that only this user can write to, so that no other user can change the downloaded files before they run.
  */
 function ownCache() {
   const directory = join(tmpdir(), `perfring-kernels-${process.getuid()}`);

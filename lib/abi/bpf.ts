@@ -74,7 +74,7 @@ export const BPF_FUNC_ringbuf_reserve = 131;
 export const BPF_FUNC_ringbuf_submit = 132;
 export const BPF_FUNC_ringbuf_discard = 133;
 
-/** flags of bpf_ringbuf_output, submit and discard: wakes nobody. */
+/** flags of bpf_ringbuf_output, submit and discard: no reader is woken. */
 export const BPF_RB_NO_WAKEUP = 1 << 0;
 /** flags of bpf_ringbuf_output, submit and discard: wakes, also a reader that has not caught up. */
 export const BPF_RB_FORCE_WAKEUP = 1 << 1;

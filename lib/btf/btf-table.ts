@@ -84,7 +84,8 @@ function checkHeader(view: DataView): number {
   if (magic === swapped(abi.BTF_MAGIC)) {
     throw damaged('it is big-endian; perfring reads that of little-endian machines');
   }
-  if (magic !== abi.BTF_MAGIC) throw damaged(`it begins with 0x${magic.toString(16)}`);
+  if (magic !== abi.BTF_MAGIC)
+    throw damaged(`it begins with 0x${magic.toString(16)}, and is neither an ELF file nor BTF`);
   const version = view.getUint8(2);
   if (version !== abi.BTF_VERSION) throw damaged(`its version is ${version}, not ${abi.BTF_VERSION}`);
   const headerBytes = view.getUint32(abi.BTF_HEADER_HDR_LEN, true);

@@ -208,7 +208,10 @@ export class Delivery {
   #checkWakes(): void {
     this.checkOpen();
     if (this.#parts.keepAlive === undefined) {
-      throw new PerfRingError('ERR_PERF_INVALID_OPTION', `wakeup: 'manual' wakes nobody: call drain()`);
+      throw new PerfRingError(
+        'ERR_PERF_INVALID_OPTION',
+        `with wakeup: 'manual' nothing wakes the reader: call drain()`,
+      );
     }
     this.#checkFree();
   }

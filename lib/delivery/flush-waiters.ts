@@ -88,6 +88,6 @@ function notDelivered(): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_NOT_DRAINED',
     'flush() could not end: nothing is left to run that could read what was published. Do not await it in the body of ' +
-      'the loop that takes the records, or where nobody reads',
+      'the loop that takes the records, or where no loop reads',
   );
 }

@@ -20,7 +20,7 @@ export type Visitors =
       readonly other?: RecordVisitor;
     };
 
-const nobody: RecordVisitor = () => undefined;
+const ignore: RecordVisitor = () => undefined;
 
 export interface SplitVisitors {
   readonly sample: SampleVisitor;
@@ -33,11 +33,11 @@ export interface SplitVisitors {
 export function splitVisitors(visitors: Visitors): SplitVisitors {
   if (typeof visitors === 'function') {
     checkVisitor(visitors, 'visitor');
-    return { sample: visitors, other: nobody };
+    return { sample: visitors, other: ignore };
   }
   if (typeof visitors !== 'object' || visitors === null) throw invalid();
-  if (isQuery(visitors)) return { sample: visitors, other: nobody };
-  const { sample = nobody, lost, other = nobody } = propertiesOf(visitors);
+  if (isQuery(visitors)) return { sample: visitors, other: ignore };
+  const { sample = ignore, lost, other = ignore } = propertiesOf(visitors);
   checkSampleVisitor(sample, 'sample');
   checkVisitor(other, 'other');
   if (lost !== undefined) checkVisitor(lost, 'lost');

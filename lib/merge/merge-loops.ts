@@ -18,13 +18,13 @@ const merges = new LoopCopies(mergeOf, (factory) => {
   probe.tournament = new Tournament([emptyLane(0)]);
   probe.count = 1;
   // The ring is empty: the trial ends at its first header, which is a fault.
-  factory(probe)(1, nobody, nobody);
+  factory(probe)(1, ignore, ignore);
 });
 
 const pairs = new LoopCopies(pairMergeOf, (factory) => {
   const probe = new MergeState();
   probe.count = 2;
-  factory(probe, emptyLane(0), emptyLane(1), null)(1, nobody);
+  factory(probe, emptyLane(0), emptyLane(1), null)(1, ignore);
 });
 
 /** Number of records that a merge has delivered, by loop. */
@@ -139,4 +139,4 @@ function emptyLane(index: number): Lane {
   return new Lane(internalsOf(PerfRing.initContiguous(new ArrayBuffer(4096), 1, 2048)), index);
 }
 
-function nobody(): void {}
+function ignore(): void {}
