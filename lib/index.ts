@@ -11,10 +11,10 @@ export type { OwnedRecord } from './records/owned-record';
 export type { OwnedRecordStream } from './delivery/readable';
 export type { Visitors } from './delivery/visitors';
 export type { Accounts, CpuAccounts, ReaderStats } from './delivery/accounts';
-export type { Labels, Metric } from './delivery/metrics';
+export type { Labels, Metric } from './export/metrics';
 export { RingBufferReader, type RingBufferStats } from './sources/ring-buffer-reader';
 export type { RingBufferReaderOptions } from './sources/ring-buffer-options';
-export { formatOpenMetrics } from './delivery/open-metrics';
+export { formatOpenMetrics } from './export/open-metrics';
 export {
   FlightRecorder,
   type FlightRecorderOptions,

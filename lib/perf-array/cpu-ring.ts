@@ -9,7 +9,7 @@ import { PerfEvent } from '../events/perf-event';
 import { type CpuAccount, TAKES_ANY_SAMPLE_BYTES } from '../delivery/accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';
-import { WakeModerator } from './wake-moderator';
+import { WakeModerator } from '../delivery/wake-moderator';
 
 /** The reader has caught up when less than 1/8 of the ring is unread. */
 const NEARLY_EMPTY = 8;

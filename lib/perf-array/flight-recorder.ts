@@ -13,7 +13,8 @@ import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type CustomAttributes, withTimeEnabled } from '../events/attr';
 import { attemptAll } from '../input/attempt-all';
-import { channels, warn, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
+import { channels, warn } from '../delivery/diagnostics';
+import { warnOfMissingSlots, warnOfTakenSlot } from './slot-warnings';
 import { resolveOptions } from './options';
 import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots';
 

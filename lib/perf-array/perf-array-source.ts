@@ -8,12 +8,13 @@ import type { SkippedFault } from '../records/record-ring';
 import { monotonicNanoseconds } from '../host/monotonic-clock';
 import type { ReaderStats } from '../delivery/accounts';
 import type { CpuRing } from './cpu-ring';
-import { channels, warn, type WarningCode, warnOfMissingSlots, warnOfTakenSlot } from './diagnostics';
+import { channels, warn, type WarningCode } from '../delivery/diagnostics';
 import type { Notices } from '../delivery/notices';
 import type { LossReport, ResolvedOptions } from './options';
 import { RingSet } from './ring-set';
 import { SLOT_CHECK_MILLISECONDS } from './slots';
-import type { Waker } from './waker';
+import { warnOfMissingSlots, warnOfTakenSlot } from './slot-warnings';
+import type { Waker } from '../delivery/waker';
 
 /** A record can be committed without a wake, so the rings are checked at least this often. */
 const BACKSTOP_MICROSECONDS = 100_000;

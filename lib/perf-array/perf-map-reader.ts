@@ -5,7 +5,7 @@ import type { ReaderStats } from '../delivery/accounts';
 import { Delivery } from '../delivery/delivery';
 import { DrainingClose } from '../delivery/draining-close';
 import type { TurnLimits } from '../delivery/limits';
-import { type Labels, type Metric, metricsOf } from '../delivery/metrics';
+import { type Labels, type Metric, metricsOf } from '../export/metrics';
 import { Notices } from '../delivery/notices';
 import type { OwnedRecordStream } from '../delivery/readable';
 import type { RecordBatch } from '../delivery/record-batch';
@@ -16,11 +16,11 @@ import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
 import type { OwnedRecord } from '../records/owned-record';
 import type { RecordSource } from '../records/record-source';
-import { channels, warn } from './diagnostics';
-import { LAST_WRITERS_MILLISECONDS } from './last-writers';
+import { channels, warn } from '../delivery/diagnostics';
+import { LAST_WRITERS_MILLISECONDS } from '../delivery/last-writers';
 import { type PerfMapReaderOptions, type ResolvedOptions, resolveOptions } from './options';
 import { PerfArraySource } from './perf-array-source';
-import { Waker } from './waker';
+import { Waker } from '../delivery/waker';
 
 /** How long a draining close waits for one batch by default. */
 const BATCH_TIMEOUT_MILLISECONDS = 30_000;

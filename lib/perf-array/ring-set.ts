@@ -11,7 +11,8 @@ import type { LoopCounts } from '../records/record-ring';
 import { CpuRing } from './cpu-ring';
 import { LARGEST_RING_BYTES, type ResolvedOptions } from './options';
 import { checkSlots, type SlotListener, Slots, splitBySlot } from './slots';
-import type { Waker } from './waker';
+import type { Waker } from '../delivery/waker';
+import { handleOf } from '../events/perf-event';
 
 /** All rings together are advised at most this part of the machine's memory. */
 const LARGEST_PART_OF_MEMORY = 1 / 4;
@@ -121,7 +122,7 @@ export class RingSet {
         this.#slots.empty(ring.cpu);
         ring.retiring = true;
         this.#retires = true;
-        this.#waker?.unwatch(ring.polled);
+        this.#waker?.unwatch(handleOf(ring.polled));
         changed({ cpu: ring.cpu, online: false });
       }),
       () => this.retireEmptied(),
@@ -182,7 +183,10 @@ export class RingSet {
   close(): void {
     attemptAll([
       () => this.emptySlots(),
-      ...this.#list.flatMap((ring) => [() => this.#waker?.unwatch(ring.polled), () => ring.close()]),
+      ...this.#list.flatMap((ring) => [
+        () => this.#waker?.unwatch(handleOf(ring.polled)),
+        () => ring.close(),
+      ]),
       () => this.#slots.close(),
     ]);
   }
@@ -201,7 +205,7 @@ export class RingSet {
     const account = this.#accounts.get(cpu) ?? this.#newAccount(cpu);
     const ring = CpuRing.open(this.#native, cpu, this.#options, account);
     try {
-      this.#waker?.watch(ring.polled);
+      this.#waker?.watch(handleOf(ring.polled), cpu, `the ring of CPU ${cpu}`);
     } catch (error) {
       ring.close();
       throw error;
@@ -218,7 +222,7 @@ export class RingSet {
       this.#slots.fill(ring.slotEvent);
     } catch (error) {
       this.#list = this.#list.filter((one) => one !== ring);
-      this.#waker?.unwatch(ring.polled);
+      this.#waker?.unwatch(handleOf(ring.polled));
       ring.close();
       throw error;
     }

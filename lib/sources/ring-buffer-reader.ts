@@ -12,9 +12,9 @@ import { PerfRingError } from '../errors';
 import { attemptAll } from '../input/attempt-all';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
-import { channels, warn } from '../perf-array/diagnostics';
-import { LAST_WRITERS_MILLISECONDS } from '../perf-array/last-writers';
-import { Waker } from '../perf-array/waker';
+import { channels, warn } from '../delivery/diagnostics';
+import { LAST_WRITERS_MILLISECONDS } from '../delivery/last-writers';
+import { Waker } from '../delivery/waker';
 import type { OwnedRecord } from '../records/owned-record';
 import type { LoopCounts } from '../records/record-ring';
 import {

@@ -3,8 +3,8 @@ import type { RingBufferMap } from '../bpf/ring-buffer-map';
 import type { BpfRing } from '../bpf-ring/bpf-ring';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
-import { WakeModerator } from '../perf-array/wake-moderator';
-import type { Waker } from '../perf-array/waker';
+import { WakeModerator } from '../delivery/wake-moderator';
+import type { Waker } from '../delivery/waker';
 import { RingBufferStorage } from './ring-buffer-storage';
 
 /** A record can be committed without a wake (BPF_RB_NO_WAKEUP), so the ring is checked at least this often. */
@@ -49,7 +49,7 @@ export class RingBufferSource extends RingByRing {
     this.#waker = waker;
     this.#options = options;
     try {
-      waker?.watchMap(map);
+      waker?.watch(map.handle, 0, `ring buffer map ${map.info.id}`);
       waker?.every(BACKSTOP_MICROSECONDS);
     } catch (error) {
       this.#storage.close();

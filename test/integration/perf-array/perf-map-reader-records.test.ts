@@ -18,7 +18,7 @@ import {
   PERF_SAMPLE_TID,
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
-import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+import { formatOpenMetrics } from '../../../lib/export/open-metrics';
 import type { PerfRecord } from '../../../lib/records/perf-record';
 import type { RingRecord } from '../../../lib/records/record';
 import { expectNothingLeft } from '../../support/ledger';

@@ -1,6 +1,6 @@
 import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
-import { metricsOf } from '../../../lib/delivery/metrics';
-import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+import { metricsOf } from '../../../lib/export/metrics';
+import { formatOpenMetrics } from '../../../lib/export/open-metrics';
 import { noLoopCounts, RingCounters } from '../../../lib/records/record-ring';
 
 const anySize = (): number => Number.POSITIVE_INFINITY;

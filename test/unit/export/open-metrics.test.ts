@@ -1,6 +1,6 @@
 import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
-import { type Metric, metricsOf } from '../../../lib/delivery/metrics';
-import { formatOpenMetrics } from '../../../lib/delivery/open-metrics';
+import { type Metric, metricsOf } from '../../../lib/export/metrics';
+import { formatOpenMetrics } from '../../../lib/export/open-metrics';
 import { noLoopCounts } from '../../../lib/records/record-ring';
 
 const GAUGE = { name: 'some', type: 'gauge', help: 'Some.', samples: [] } as const;

@@ -1,11 +1,15 @@
-import type { NativeAddon, PollerHandle, WakeCallback } from '../addon/contract';
+import type {
+  BpfMapHandle,
+  NativeAddon,
+  PerfEventHandle,
+  PollerHandle,
+  WakeCallback,
+} from '../addon/contract';
 import { PerfRingError } from '../errors';
-import type { RingBufferMap } from '../bpf/ring-buffer-map';
-import { handleOf, type PerfEvent } from '../events/perf-event';
 import { failedCall } from '../host/failed-call';
 
 /**
- * Wakes one reader: an epoll set of its rings' events, and a timer, watched by the event loop. Polling a perf event
+ * Wakes one reader: an epoll set of its events or its map, and a timer, watched by the event loop. Polling a perf event
  * clears its readiness, so a wake does not tell which rings have records: check every ring.
  */
 export class Waker {
@@ -32,33 +36,24 @@ export class Waker {
     native.pollerSetRef(poller, false);
   }
 
-  /** Watches a ring's event. Map the ring first: without a ring the event always reports a hang-up. */
-  watch(event: PerfEvent): void {
-    this.#check(
-      this.#native.pollerAdd(this.#poller, handleOf(event), event.cpu),
-      `watching the ring of CPU ${event.cpu}`,
-    );
-  }
-
-  /** Watches a map until it is closed: wakes once at first, then when the kernel wakes the map's readers. */
-  watchMap(map: RingBufferMap): void {
-    this.#check(
-      this.#native.pollerAdd(this.#poller, map.handle, 0),
-      `watching ring buffer map ${map.info.id}`,
-    );
-  }
-
-  #check(result: number, what: string): void {
+  /**
+   * Watches an event or a map. Map the ring of an event first: without a ring it always reports a hang-up. A map wakes
+   * once at first, then when the kernel wakes its readers.
+   * @param cpu the CPU of an event, for `hungUp`
+   * @param what what is watched, for errors: "the ring of CPU 3"
+   */
+  watch(watched: PerfEventHandle | BpfMapHandle, cpu: number, what: string): void {
+    const result = this.#native.pollerAdd(this.#poller, watched, cpu);
     if (result >= 0) return;
-    throw failedCall(result, 'epoll_ctl', what, {
+    throw failedCall(result, 'epoll_ctl', `watching ${what}`, {
       advice: {
         ENOSPC: 'this user watches too many files; raise the limit: sysctl fs.epoll.max_user_watches',
       },
     });
   }
 
-  unwatch(event: PerfEvent): void {
-    this.#native.pollerRemove(this.#poller, handleOf(event));
+  unwatch(watched: PerfEventHandle | BpfMapHandle): void {
+    this.#native.pollerRemove(this.#poller, watched);
   }
 
   /** Sets the interval of the timer; 0 stops it. No system call when nothing changes. */

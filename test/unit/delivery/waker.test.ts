@@ -1,7 +1,5 @@
-import type { NativeAddon } from '../../../lib/addon/contract';
-import { Waker } from '../../../lib/perf-array/waker';
-import { bpfOutputAttr } from '../../../lib/events/bpf-output';
-import { PerfEvent } from '../../../lib/events/perf-event';
+import type { NativeAddon, PerfEventHandle } from '../../../lib/addon/contract';
+import { Waker } from '../../../lib/delivery/waker';
 import { answers, fakeNative } from '../../support/fake-native';
 import { codeOf, messageOf } from '../../support/ring-errors';
 
@@ -80,11 +78,11 @@ describe('Waker', () => {
     expect(codeOf(() => waker.every(100))).toBe('nothing');
   });
 
-  it('tells of an event that cannot be watched, by its CPU', () => {
-    const { native } = scene({ perfEventOpen: () => ({}), pollerAdd: answers('ENOSPC') });
+  it('says what cannot be watched', () => {
+    const { native } = scene({ pollerAdd: answers('ENOSPC') });
     const waker = new Waker(native, ignoreWake);
-    const event = PerfEvent.open(native, bpfOutputAttr({ everyEvents: 1 }), 7);
-    const watch = (): void => waker.watch(event);
+    const event = {} as PerfEventHandle;
+    const watch = (): void => waker.watch(event, 7, 'the ring of CPU 7');
     expect(codeOf(watch)).toBe('ENOSPC');
     expect(messageOf(watch)).toMatch(/CPU 7: .*max_user_watches/);
   });

@@ -1,6 +1,4 @@
 import { channel } from 'node:diagnostics_channel';
-import type { PerfEventArray } from '../bpf/perf-event-array';
-import { formatCpuList } from '../host/cpu-list';
 
 /**
  * Diagnostics channels (node:diagnostics_channel); they cost nothing without subscribers. Every message has `reader`: a
@@ -50,24 +48,4 @@ export type WarningCode =
 
 export function warn(code: WarningCode, message: string): void {
   process.emitWarning(`perfring: ${message}`, { code });
-}
-
-/** The warning for the channel `taken`. Callers emit it once per reader. */
-export function warnOfTakenSlot(cpu: number, { closed, info }: PerfEventArray): void {
-  warn(
-    'PERFRING_SLOT_TAKEN',
-    closed
-      ? 'the perf event array was closed before its reader, which emptied the slots: no more samples come. Keep it open as long as the reader'
-      : `another reader took the slot of CPU ${cpu} in map ${info.id}, or emptied it: this one gets ` +
-          'no more samples there until the slot is free again. A map has one reader: stop one of the two, or give each a map of its own',
-  );
-}
-
-/** The warning for a map that has no slot for these CPUs. */
-export function warnOfMissingSlots(cpus: readonly number[], { info }: PerfEventArray): void {
-  warn(
-    'PERFRING_NO_SLOT',
-    `map ${info.id} has ${info.maxEntries} slots, and none for CPU ${formatCpuList(cpus)}: no sample can come from there. ` +
-      `Create the map with max_entries ${Math.max(...cpus) + 1}`,
-  );
 }

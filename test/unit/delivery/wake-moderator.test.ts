@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { WakeModerator } from '../../../lib/perf-array/wake-moderator';
+import { WakeModerator } from '../../../lib/delivery/wake-moderator';
 import { propertyRuns } from '../../support/property-runs';
 
 /** Updates the load every `step` ms from `from` to `to`, at a steady rate. @returns `busy` after each update */

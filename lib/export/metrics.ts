@@ -1,5 +1,5 @@
 import { PerfRingError } from '../errors';
-import type { Accounts, CpuAccounts, ReaderStats } from './accounts';
+import type { Accounts, CpuAccounts, ReaderStats } from '../delivery/accounts';
 import { checkLabels } from './open-metrics';
 
 /** Names and values of labels: `{ reader: 'exec' }`. */
