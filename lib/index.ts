@@ -4,6 +4,7 @@
 import './addon/bundled';
 
 export { PerfMapReader } from './perf-array/perf-map-reader';
+export type { RecordReader } from './delivery/record-reader';
 export type { LossReport, PerfMapReaderOptions, Wakeup } from './perf-array/options';
 export type { TurnLimits } from './delivery/limits';
 export type { RecordBatch } from './delivery/record-batch';
@@ -11,8 +12,9 @@ export type { OwnedRecord } from './records/owned-record';
 export type { OwnedRecordStream } from './delivery/readable';
 export type { Visitors } from './delivery/visitors';
 export type { Accounts, CpuAccounts, ReaderStats } from './delivery/accounts';
-export type { Labels, Metric } from './export/metrics';
-export { RingBufferReader, type RingBufferStats } from './sources/ring-buffer-reader';
+export type { Labels, Metric } from './delivery/metrics';
+export { RingBufferReader } from './sources/ring-buffer-reader';
+export type { RingBufferStats } from './sources/ring-buffer-source';
 export type { RingBufferReaderOptions } from './sources/ring-buffer-options';
 export { formatOpenMetrics } from './export/open-metrics';
 export {

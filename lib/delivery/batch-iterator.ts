@@ -1,23 +1,24 @@
+import type { TurnLimits } from './limits';
 import type { Notices } from './notices';
 import type { RecordBatch } from './record-batch';
 
-/** What a {@link BatchIterator} needs from its delivery. */
+/** What a {@link BatchIterator} needs: a {@link Delivery}. */
 export interface BatchSource {
-  /** Becomes the consumer of the reader. @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED */
-  readonly enter: () => void;
-  /** Releases the visited records of the last batch. */
-  readonly giveBack: () => void;
-  /** Whether the iteration ends: the reader is closed, or the signal was aborted. */
-  readonly over: () => boolean;
+  /** Listeners are called after each step, when the state of the iteration is consistent. */
+  readonly notices: Notices;
+  /** Whether the reader is closed. */
+  readonly closed: boolean;
   /** Whether something may have been published since the last batch began. */
-  readonly awake: () => boolean;
+  readonly awake: boolean;
+  /** Becomes the consumer of the reader. @throws PerfRingError ERR_PERF_BUSY, ERR_PERF_CLOSED */
+  enter(): void;
   /** Begins a batch. Returns null when there is nothing to read. */
-  readonly look: () => RecordBatch | null;
+  beginBatch(limits: Required<TurnLimits>): RecordBatch | null;
+  /** Releases the visited records of the last batch. */
+  finishBatch(): void;
   /** Calls `wakeUp` when there may be something to read, and when the reader is closed. */
-  readonly wait: (wakeUp: () => void) => void;
-  readonly leave: () => void;
-  /** Listeners are called after `end`, when the state of the iteration is consistent. */
-  readonly notices: Pick<Notices, 'begin' | 'end'>;
+  wait(wakeUp: () => void): void;
+  leave(): void;
 }
 
 type Result = IteratorResult<RecordBatch, void>;
@@ -37,6 +38,7 @@ const end = (): Result => ({ done: true, value: undefined });
  */
 export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefined> {
   readonly #source: BatchSource;
+  readonly #limits: Required<TurnLimits>;
   readonly #signal: AbortSignal | undefined;
   #state: 'new' | 'open' | 'ended' = 'new';
   /** The call of next() that waits for its result. Later calls wait for it. */
@@ -44,8 +46,9 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   /** The batch that the caller may read now. */
   #lent: RecordBatch | undefined;
 
-  constructor(source: BatchSource, signal: AbortSignal | undefined) {
+  constructor(source: BatchSource, limits: Required<TurnLimits>, signal: AbortSignal | undefined) {
     this.#source = source;
+    this.#limits = limits;
     this.#signal = signal;
   }
 
@@ -53,21 +56,20 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     if (this.#request !== undefined) return this.#after(() => this.next());
     if (this.#state === 'ended') return Promise.resolve(end());
     const isFirst = this.#state === 'new';
-    this.#source.notices.begin();
-    try {
-      if (isFirst) this.#open();
-      else this.#giveBack();
-      const { promise } = this.#ask();
-      if (isFirst || this.#source.over()) this.#look();
-      else this.#lookLater();
-      return promise;
-    } catch (error) {
-      this.#request = undefined;
-      this.#end();
-      return Promise.reject(error);
-    } finally {
-      this.#source.notices.end();
-    }
+    return this.#source.notices.run(() => {
+      try {
+        if (isFirst) this.#open();
+        else this.#giveBack();
+        const { promise } = this.#ask();
+        if (isFirst || this.#over) this.#look();
+        else this.#lookLater();
+        return promise;
+      } catch (error) {
+        this.#request = undefined;
+        this.#end();
+        return Promise.reject(error);
+      }
+    });
   }
 
   return(): Promise<Result> {
@@ -80,15 +82,14 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
 
   #leave(result: () => Promise<Result>): Promise<Result> {
     if (this.#request !== undefined) return this.#after(() => this.#leave(result));
-    this.#source.notices.begin();
-    try {
-      this.#end();
-      return result();
-    } catch (error) {
-      return Promise.reject(error);
-    } finally {
-      this.#source.notices.end();
-    }
+    return this.#source.notices.run(() => {
+      try {
+        this.#end();
+        return result();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    });
   }
 
   [Symbol.asyncIterator](): this {
@@ -99,45 +100,41 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     await this.return();
   }
 
+  /** Whether the iteration ends. */
+  get #over(): boolean {
+    return this.#source.closed || this.#signal?.aborted === true;
+  }
+
   readonly #look = (): void => {
     const request = this.#request;
     // An abort may have ended the request before this scheduled call.
     if (request === undefined) return;
-    this.#source.notices.begin();
-    try {
-      const batch = this.#source.over() ? null : this.#source.look();
-      if (batch !== null) {
-        this.#lent = batch;
+    this.#source.notices.run(() => {
+      try {
+        const batch = this.#over ? null : this.#source.beginBatch(this.#limits);
+        if (batch === null && !this.#over) {
+          this.#lookLater();
+          return;
+        }
         this.#request = undefined;
-        request.resolve({ done: false, value: batch });
-      } else if (this.#source.over()) {
+        if (batch === null) this.#end();
+        else this.#lent = batch;
+        request.resolve(batch === null ? end() : { done: false, value: batch });
+      } catch (error) {
         this.#request = undefined;
-        this.#end();
-        request.resolve(end());
-      } else {
-        this.#lookLater();
+        try {
+          this.#end();
+        } finally {
+          request.reject(error);
+        }
       }
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#source.notices.end();
-    }
+    });
   };
 
   #lookLater(): void {
     // Also under load, timers and other input are processed between two batches.
-    if (this.#source.awake()) setImmediate(this.#look);
+    if (this.#source.awake) setImmediate(this.#look);
     else this.#source.wait(this.#look);
-  }
-
-  #fail(error: unknown): void {
-    const request = this.#request;
-    this.#request = undefined;
-    try {
-      this.#end();
-    } finally {
-      request?.reject(error);
-    }
   }
 
   #ask(): Request {
@@ -164,7 +161,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   #giveBack(): void {
     this.#lent?.end();
     this.#lent = undefined;
-    this.#source.giveBack();
+    this.#source.finishBatch();
   }
 
   #end(): void {

@@ -1,8 +1,16 @@
 import { PerfRingError } from '../errors';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import type { RecordSource } from '../records/record-source';
+import { warn } from './diagnostics';
 import { areReached, type Positions, publishedPositions } from './flush-waiters';
+import type { Notices } from './notices';
 import { whenStuck } from './stuck-drains';
+
+/**
+ * How long a program that read its slot before the slot was changed may still be writing. It runs with preemption off,
+ * so only the host of a virtual machine delays it: at worst, records became visible 3.3 ms after their time.
+ */
+const LAST_WRITERS_MILLISECONDS = 10;
 
 /** A batch that is held this long during a draining close is probably held by a loop that awaits the close. */
 const LONG_LENT_MILLISECONDS = 1000;
@@ -12,17 +20,12 @@ const LONG_LENT_MILLISECONDS = 1000;
 const LONGEST_STEP_MILLISECONDS = 200;
 
 export interface DrainingCloseParts {
-  readonly source: RecordSource;
+  readonly records: RecordSource;
+  readonly notices: Notices;
   /** Wakes the consumer. */
   readonly wake: () => void;
   /** Frees everything and calls {@link DrainingClose.settle}. */
   readonly closeNow: () => void;
-  /** Runs a method; the notices that it causes are delivered after it. */
-  readonly run: (method: () => void) => void;
-  /** Emits a warning when the running method has ended. */
-  readonly warn: (code: 'PERFRING_DRAIN_WAITS' | 'PERFRING_NOT_DRAINED', message: string) => void;
-  /** How long programs that are already writing may continue, in milliseconds. */
-  readonly lastWritersMilliseconds: number;
   /** How long the close waits for one batch that the consumer holds, in milliseconds. */
   readonly batchTimeoutMilliseconds: number;
 }
@@ -49,7 +52,7 @@ export class DrainingClose {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#lastWriters = setTimeout(() => this.#afterLastWriters(), parts.lastWritersMilliseconds);
+    this.#lastWriters = setTimeout(() => this.#afterLastWriters(), LAST_WRITERS_MILLISECONDS);
     this.#stopWatching = whenStuck(() =>
       this.end(notDrained('nothing is left to run that could ask for the next')),
     );
@@ -85,8 +88,8 @@ export class DrainingClose {
 
   /** Called at each wake: measures how long the consumer has held its batch; warns, or gives up. */
   watch(): void {
-    const { source, batchTimeoutMilliseconds, warn } = this.#parts;
-    if (!source.inBatch) return;
+    const { records, notices, batchTimeoutMilliseconds } = this.#parts;
+    if (!records.inBatch) return;
     const now = monotonicMilliseconds();
     this.#lent ??= { seenAt: now, milliseconds: 0 };
     const lent = this.#lent;
@@ -96,7 +99,7 @@ export class DrainingClose {
       const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
       // The program may not await the promise, and a slow consumer must not end the process by an unhandled rejection.
       this.promise.catch(() => undefined);
-      warn('PERFRING_NOT_DRAINED', error.message);
+      notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
       this.end(error);
       return;
     }
@@ -104,17 +107,17 @@ export class DrainingClose {
     if (this.#warned || batchTimeoutMilliseconds === Number.POSITIVE_INFINITY) return;
     if (lent.milliseconds >= LONG_LENT_MILLISECONDS) {
       this.#warned = true;
-      warn('PERFRING_DRAIN_WAITS', LONG_LENT);
+      notices.add(() => warn('PERFRING_DRAIN_WAITS', LONG_LENT));
     }
   }
 
   #afterLastWriters(): void {
-    const { source, run, wake } = this.#parts;
-    run(() => {
-      source.endOfWriting();
-      this.#positions = publishedPositions(source.rings);
+    const { records, notices, wake } = this.#parts;
+    notices.run(() => {
+      records.endOfWriting();
+      this.#positions = publishedPositions(records.rings);
       wake();
-      if (!source.inBatch && areReached(this.#positions)) this.end();
+      if (!records.inBatch && areReached(this.#positions)) this.end();
     });
   }
 }

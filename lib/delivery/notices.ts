@@ -13,12 +13,21 @@ export class Notices {
     this.#waiting.push(notice);
   }
 
-  /** A method of the reader begins. */
+  /** Runs a method of the reader. After the outermost one the listeners are called. */
+  run<Result>(method: () => Result): Result {
+    this.begin();
+    try {
+      return method();
+    } finally {
+      this.end();
+    }
+  }
+
+  /** As {@link run}, for a method that is called often: it begins here, and ends with {@link end}. */
   begin(): void {
     this.#running++;
   }
 
-  /** The method ends. After the outermost one the listeners are called. */
   end(): void {
     if (--this.#running === 0 && this.#waiting.length > 0) this.#tell();
   }

@@ -4,15 +4,14 @@
  */
 
 import { PerfRingError } from '../errors';
-import { checkString, plainCopy, plainList, plainProperties } from '../input/plain-data';
+import { checkString, plainList, plainProperties } from '../input/plain-data';
 import { named, shown } from '../input/shown';
-import type { Labels, Metric } from './metrics';
+import { checkLabels, type Metric } from '../delivery/metrics';
 
 /** The most families, or samples of one family: more than any scrape takes. */
 const MOST = 1_000_000;
 
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 type Sample = Metric['samples'][number];
 
@@ -24,7 +23,7 @@ interface Family extends Omit<Metric, 'samples'> {
 
 /**
  * The text of an exposition. Serve it as `application/openmetrics-text; version=1.0.0`. Metrics with the same name,
- * such as those of two readers, are joined: their labels must differ, see {@link PerfMapReader.metrics}.
+ * such as those of two readers, are joined: their labels must differ, see {@link RecordReader.metrics}.
  *
  * ```ts
  * formatOpenMetrics([...execs.metrics({ reader: 'exec' }), ...calls.metrics({ reader: 'calls' })]);
@@ -43,18 +42,6 @@ export function formatOpenMetrics(metrics: readonly Metric[]): string {
   }
   lines.push('# EOF');
   return `${lines.join('\n')}\n`;
-}
-
-/** Returns a checked copy of labels. @throws PerfRingError ERR_PERF_INVALID_ARGUMENT */
-export function checkLabels(labels: Labels, what: string): Labels {
-  const plain = plainCopy(labels, what, 'ERR_PERF_INVALID_ARGUMENT');
-  for (const [name, text] of Object.entries(plain)) {
-    if (!LABEL_NAME.test(name))
-      throw invalid(`"${named(name)}" is no name of a label: letters, digits and _`);
-    if (name.startsWith('__')) throw invalid(`the label ${name} is reserved, as all that begin with __ are`);
-    checkString(text, `label ${name}`);
-  }
-  return plain;
 }
 
 function joined(metrics: readonly Metric[]): Iterable<Family> {

@@ -1,11 +1,13 @@
 import type { PerfEventAttr } from '../abi/perf-event';
-import type { NativeAddon } from '../addon/contract';
+import type { PerfEventArray } from '../bpf/perf-event-array';
 import { internalsOf } from '../ring/perf-ring';
 import type { ReadSide } from '../ring/read-side';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type EventWakeup, withTimeEnabled } from '../events/attr';
 import { bpfOutputAttr, splitSideBand } from '../events/bpf-output';
 import { PerfEvent } from '../events/perf-event';
+import { channels } from '../delivery/diagnostics';
+import type { ReaderContext } from '../delivery/record-reader';
 import { type CpuAccount, TAKES_ANY_SAMPLE_BYTES } from '../delivery/accounts';
 import type { LossReport, ResolvedOptions } from './options';
 import type { Slots } from './slots';
@@ -16,11 +18,16 @@ const NEARLY_EMPTY = 8;
 
 /**
  * How long to wait between reads of the loss counters: for a ring that stays half full, and for one that is read but
- * never found empty, in milliseconds or drains.
+ * never found empty.
  */
 const LOSS_CHECK_PAUSE_MILLISECONDS = 100;
 const LOSS_CHECK_OVERDUE_MILLISECONDS = 1000;
-const LOSS_CHECK_OVERDUE_DRAINS = 1024;
+
+/** A perf event array, the reader of it and the reader's options. */
+export interface PerfArrayParts extends ReaderContext {
+  readonly array: PerfEventArray;
+  readonly options: ResolvedOptions;
+}
 
 /**
  * One CPU's ring, the events that write into it, and the CPU's counts.
@@ -46,50 +53,47 @@ export class CpuRing {
   readonly #storage: MmapRingStorage;
   readonly #waking: PerfEvent | undefined;
   readonly #sideBand: PerfEvent | undefined;
+  readonly #parts: PerfArrayParts;
   #wakes: boolean;
   #lossCheckOwed = false;
   #lossCheckedAt = Number.NEGATIVE_INFINITY;
-  /** Drains since a check became due. It starts at the limit, so that the first check is not delayed. */
-  #drainsOwingLossCheck = LOSS_CHECK_OVERDUE_DRAINS;
-  /** Samples and side-band records lost by earlier rings of this CPU, before it went offline and came back. */
-  readonly #lostBefore: number;
-  readonly #lostOthersBefore: number;
-  /** Lost samples that were reported; lost side-band records that were added to the backlog. */
-  #reportedLost: number;
-  #countedOthers: number;
+  /** Samples and side-band records that this ring lost, as far as they were counted. */
+  #lost = 0;
+  #lostOthers = 0;
   /** Records lost since the ring was last seen nearly empty: a larger ring would have had to hold them as well. */
   #backlog = 0;
   /** PERF_RECORD_LOST records that were delivered and counted. */
   #lostRecordsCounted = 0;
-  /**
-   * At the last read of the counters: the samples lost by then, and the position (bytes) up to which the ring was
-   * released.
-   */
-  #lostAtRead = 0;
+  /** The position (bytes) up to which the ring was released when the counters were last read. */
   #tailAtRead = 0;
+  /** Samples that had arrived on this CPU when the ring was last checked, read or not. */
+  #arrived: number;
 
   private constructor(
+    parts: PerfArrayParts,
     storage: MmapRingStorage,
     waking: PerfEvent | undefined,
     sideBand: PerfEvent | undefined,
     readonly account: CpuAccount,
   ) {
-    this.cpu = storage.event.cpu;
+    const { reader, notices } = parts;
+    const { cpu } = storage.event;
+    this.cpu = cpu;
+    this.#parts = parts;
     this.#storage = storage;
     this.records = internalsOf(storage.ring);
+    this.records.onFault = (fault) => notices.add(() => channels.fault.publish({ reader, cpu, ...fault }));
     account.addRing(this.records.counters);
     this.#waking = waking;
     this.#sideBand = sideBand;
     this.#wakes = waking !== undefined;
     this.moderator = waking === undefined ? undefined : new WakeModerator();
-    this.#lostBefore = account.lost;
-    this.#lostOthersBefore = account.lostOthers;
-    this.#reportedLost = account.lost;
-    this.#countedOthers = account.lostOthers;
+    this.#arrived = account.received + account.lost;
   }
 
   /** Opens the events and maps the ring. On failure nothing stays open. @throws as {@link MmapRingStorage.open} */
-  static open(native: NativeAddon, cpu: number, options: ResolvedOptions, account: CpuAccount): CpuRing {
+  static open(parts: PerfArrayParts, cpu: number, account: CpuAccount): CpuRing {
+    const { native, options } = parts;
     const { dataPageCount, timeInPayload, wakeup } = options;
     const { samples, sideBand } = splitSideBand(withTimeEnabled(options.attributes));
     const storage = MmapRingStorage.openWith(native, {
@@ -109,6 +113,7 @@ export class CpuRing {
     };
     try {
       return new CpuRing(
+        parts,
         storage,
         wakeup === 'moderated' ? redirect(bpfOutputAttr({ everyEvents: 1 }, samples)) : undefined,
         sideBand === undefined ? undefined : redirect(sideBand),
@@ -144,6 +149,8 @@ export class CpuRing {
     this.account.swaps++;
     // A program that read the slot before the swap can commit its record after it, without a wake.
     this.timedLooksOwed = wakes ? 2 : 0;
+    const { notices, reader } = this.#parts;
+    notices.add(() => channels.swap.publish({ reader, cpu: this.cpu, wakes }));
   }
 
   /** Whether records were lost, and the reader has not been seen to catch up since. */
@@ -173,77 +180,67 @@ export class CpuRing {
   }
 
   /**
+   * Samples that arrived since the last call: read, unread or lost. The lost ones count because a full ring receives no
+   * samples although the load is high.
+   * @param available what {@link look} returned
+   */
+  arrivedSamples(available: number): number {
+    const { account, records } = this;
+    // Within a batch, visited records are counted as received and are still in the ring.
+    const unread = available - records.unreleasedBytes;
+    const arrived = account.received + account.lost + unread / account.meanRecordBytes;
+    const before = this.#arrived;
+    this.#arrived = arrived;
+    return Math.max(0, arrived - before);
+  }
+
+  /**
    * Whether to read the counters of lost samples now. That takes tens of microseconds and interrupts the ring's CPU.
    * Samples may have been lost when the ring was found half full. When a record follows a loss, the kernel writes a
    * PERF_RECORD_LOST before it; the counters are needed for losses that no record follows. So they are read when the
    * ring is next found empty, or after a time limit, which is shorter for a ring that is not read.
    * @param found most bytes seen in the ring since the last call
    * @param unread bytes still in it
-   * @param now milliseconds of any monotonic clock
+   * @param clock milliseconds of any monotonic clock; called only for a ring that was found half full
    */
-  lossCheckDue(found: number, unread: number, now: number): boolean {
-    if (!this.#owesLossCheck(found)) return false;
-    if (found > 0) {
-      const isUnread = unread * 2 >= this.capacityBytes;
-      const pause = isUnread ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
-      if (now - this.#lossCheckedAt < pause) return false;
-    }
+  lossCheckDue(found: number, unread: number, clock: () => number): boolean {
+    if (found * 2 >= this.capacityBytes) this.#lossCheckOwed = true;
+    if (!this.#lossCheckOwed) return false;
+    const now = clock();
+    const isUnread = unread * 2 >= this.capacityBytes;
+    const pause = isUnread ? LOSS_CHECK_PAUSE_MILLISECONDS : LOSS_CHECK_OVERDUE_MILLISECONDS;
+    if (found > 0 && now - this.#lossCheckedAt < pause) return false;
     this.#lossCheckOwed = false;
     this.#lossCheckedAt = now;
     return true;
   }
 
-  /**
-   * As {@link lossCheckDue}, for a drain: it reads what it found, and reads no clock, so the limit is a number of
-   * drains.
-   */
-  lossCheckDueByDrain(found: number): boolean {
-    if (!this.#owesLossCheck(found)) return false;
-    if (found > 0 && ++this.#drainsOwingLossCheck < LOSS_CHECK_OVERDUE_DRAINS) return false;
-    this.#lossCheckOwed = false;
-    this.#drainsOwingLossCheck = 0;
-    return true;
-  }
-
-  #owesLossCheck(found: number): boolean {
-    if (found * 2 >= this.capacityBytes) this.#lossCheckOwed = true;
-    return this.#lossCheckOwed;
-  }
-
-  /**
-   * Reads the counters of lost records.
-   * @returns a report when samples were lost since the last report
-   */
-  checkLoss(): LossReport | undefined {
-    if (this.records.cursor.closed) return undefined;
-    const lost = this.#storage.event.readLost();
-    if (lost !== undefined) {
-      const { account } = this;
-      const samples = lost + (this.#waking?.readLost() ?? 0);
-      const isTooSmall = samples > this.#lostAtRead && this.#halfWasFree();
-      this.#lostAtRead = samples;
-      this.#tailAtRead = this.records.counters.releasedBytes;
-      if (isTooSmall) account.ringTooSmall = true;
-      account.lost = this.#lostBefore + samples;
-      account.lostOthers = this.#lostOthersBefore + (this.#sideBand?.readLost() ?? 0);
+  /** Reads the counters of lost records, and reports samples that were lost since the last report. */
+  checkLoss(): void {
+    if (this.records.cursor.closed) return;
+    const quiet = this.#storage.event.readLost();
+    if (quiet === undefined) {
+      this.look();
+      return;
     }
-    return this.#report();
+    const samples = quiet + (this.#waking?.readLost() ?? 0);
+    const others = this.#sideBand?.readLost() ?? 0;
+    if (samples > this.#lost && this.#halfWasFree()) this.account.ringTooSmall = true;
+    this.#tailAtRead = this.records.counters.releasedBytes;
+    this.#countLost(samples, others);
   }
 
   /**
    * After a batch: counts what its PERF_RECORD_LOST records say. The counters contain these losses as well. They are
    * read only when a lost record may be a side-band record, or a sample larger than half the ring.
-   * @returns a report when samples were lost since the last report
    */
-  countLostRecords(): LossReport | undefined {
-    const { account } = this;
+  countLostRecords(): void {
     const { lostRecords, lostInRecords } = this.records.counters;
-    if (lostRecords === this.#lostRecordsCounted) return undefined;
+    if (lostRecords === this.#lostRecordsCounted) return;
     this.#lostRecordsCounted = lostRecords;
     const { countsLost } = this.#storage.event;
-    if (countsLost && (this.#sideBand !== undefined || this.#halfWasFree())) return this.checkLoss();
-    account.lost = Math.max(account.lost, this.#lostBefore + lostInRecords);
-    return this.#report();
+    if (countsLost && (this.#sideBand !== undefined || this.#halfWasFree())) this.checkLoss();
+    else this.#countLost(lostInRecords, this.#lostOthers);
   }
 
   /**
@@ -257,20 +254,26 @@ export class CpuRing {
     return (head - this.#tailAtRead) * 2 <= capacityBytes;
   }
 
-  #report(): LossReport | undefined {
-    const { account } = this;
+  /** @param samples, others lost by this ring so far */
+  #countLost(samples: number, others: number): void {
+    const { account, cpu } = this;
     // After the counters were read, so that this sees the bytes that filled the ring when a record was lost.
     this.look();
-    const lost = account.lost - this.#reportedLost;
-    const others = account.lostOthers - this.#countedOthers;
-    this.#reportedLost = account.lost;
-    this.#countedOthers = account.lostOthers;
-    if (lost + others > 0) {
-      this.#backlog += lost + others;
-      account.sawBacklog(this.#backlog);
-    }
-    if (lost <= 0) return undefined;
-    return { cpu: this.cpu, lost, total: account.lost, ringTooSmall: account.ringTooSmall };
+    const lost = Math.max(0, samples - this.#lost);
+    const lostOthers = Math.max(0, others - this.#lostOthers);
+    if (lost + lostOthers === 0) return;
+    this.#lost += lost;
+    this.#lostOthers += lostOthers;
+    account.lost += lost;
+    account.lostOthers += lostOthers;
+    this.#backlog += lost + lostOthers;
+    account.sawBacklog(this.#backlog);
+    if (lost === 0) return;
+    const { notices, reader, options } = this.#parts;
+    const report: LossReport = { cpu, lost, total: account.lost, ringTooSmall: account.ringTooSmall };
+    notices.add(() => channels.loss.publish({ reader, ...report }));
+    const { onLoss } = options;
+    if (onLoss !== undefined) notices.add(() => onLoss(report));
   }
 
   /** Closes the events and unmaps the ring. Idempotent. The caller must empty the slot first. */

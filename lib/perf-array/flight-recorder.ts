@@ -13,10 +13,10 @@ import { shown } from '../input/shown';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
 import { type CustomAttributes, withTimeEnabled } from '../events/attr';
 import { attemptAll } from '../input/attempt-all';
-import { channels, warn } from '../delivery/diagnostics';
-import { warnOfMissingSlots, warnOfTakenSlot } from './slot-warnings';
+import { Notices } from '../delivery/notices';
 import { resolveOptions } from './options';
-import { checkSlots, SLOT_CHECK_MILLISECONDS, Slots, splitBySlot } from './slots';
+import { SLOT_CHECK_MILLISECONDS, Slots } from './slots';
+import { Upkeep } from './upkeep';
 
 /** Options of {@link FlightRecorder.open}. */
 export interface FlightRecorderOptions {
@@ -60,10 +60,8 @@ export class FlightRecorder {
   readonly #rotatedAt = new Map<MmapRingStorage, bigint>();
   readonly #slots: Slots;
   readonly #slotCheck: NodeJS.Timeout;
-  /** Listeners to call when a method has ended: they may close the recorder. */
-  #notices: (() => void)[] = [];
-  #warnedOfTaken = false;
-  #failure: string | undefined;
+  readonly #notices = new Notices();
+  readonly #upkeep = new Upkeep('a flight recorder', this.#notices);
   #closed = false;
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
@@ -78,14 +76,11 @@ export class FlightRecorder {
       );
     }
     this.#array = array;
-    this.#slots = new Slots(native, array, {
-      taken: (cpu) => this.#reportTaken(cpu),
-      regained: (cpu) => this.#notices.push(() => channels.regained.publish({ reader: this, cpu })),
-    });
+    this.#slots = new Slots({ native, array, reader: this, notices: this.#notices });
     this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
     const wanted = resolved.cpus ?? resolved.onlineCpus();
-    checkSlots(array, wanted, resolved.cpus !== undefined);
-    const { cpus, leftOut } = splitBySlot(array, wanted);
+    this.#slots.checkEnough(wanted, resolved.cpus !== undefined);
+    const cpus = this.#notices.run(() => this.#slots.withSlots(wanted));
     this.cpus = Object.freeze(cpus);
     const attributes = { ...withTimeEnabled(resolved.attributes), write_backward: true };
     const { dataPageCount } = resolved;
@@ -101,7 +96,6 @@ export class FlightRecorder {
       this.close();
       throw error;
     }
-    if (leftOut.length > 0) warnOfMissingSlots(leftOut, array);
   }
 
   /**
@@ -162,12 +156,14 @@ export class FlightRecorder {
     // well.
     const rings = this.#rings.splice(0);
     this.#rotatedAt.clear();
-    attemptAll([
-      ...rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
-      ...rings.map((ring) => () => ring.close()),
-      () => this.#slots.close(),
-      () => this.#tell(),
-    ]);
+    this.#slots.closing();
+    this.#notices.run(() =>
+      attemptAll([
+        ...rings.map((ring) => () => this.#slots.empty(ring.event.cpu)),
+        ...rings.map((ring) => () => ring.close()),
+        () => this.#slots.close(),
+      ]),
+    );
   }
 
   /** As {@link close}: for `using`. */
@@ -187,34 +183,10 @@ export class FlightRecorder {
   }
 
   #checkSlots(): void {
-    try {
+    const check = (): void => {
       for (const { event } of this.#rings) this.#slots.check(event.cpu);
-      this.#failure = undefined;
-    } catch (error) {
-      const failure = String(error);
-      if (failure !== this.#failure) {
-        const message = `a flight recorder cannot fill an empty slot, and will try again: ${failure}`;
-        this.#notices.push(() => warn('PERFRING_UPKEEP', message));
-      }
-      this.#failure = failure;
-    }
-    this.#tell();
-  }
-
-  #reportTaken(cpu: number): void {
-    this.#notices.push(() => {
-      channels.taken.publish({ reader: this, cpu });
-      // Once per recorder, and not after close().
-      if (this.#closed || this.#warnedOfTaken) return;
-      this.#warnedOfTaken = true;
-      warnOfTakenSlot(cpu, this.#array);
-    });
-  }
-
-  #tell(): void {
-    const notices = this.#notices;
-    this.#notices = [];
-    for (const notice of notices) notice();
+    };
+    this.#notices.run(() => this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot fill an empty slot', check));
   }
 
   /** The ring's records, oldest first, as a ring in memory. */

@@ -1,20 +1,14 @@
-import { type NativeAddon, WAKE_EVENTS } from '../addon/contract';
-import type { PerfEventArray } from '../bpf/perf-event-array';
-import { monotonicMilliseconds } from '../host/monotonic-clock';
-import { attemptAll } from '../input/attempt-all';
+import { WAKE_EVENTS } from '../addon/contract';
+import type { ReaderStats } from '../delivery/accounts';
+import type { CountedRing } from '../delivery/metrics';
+import type { ReaderSource } from '../delivery/record-reader';
+import { monotonicMilliseconds, monotonicNanoseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
 import { TimeOrder } from '../merge/time-order';
-import type { SkippedFault } from '../records/record-ring';
-import { monotonicNanoseconds } from '../host/monotonic-clock';
-import type { ReaderStats } from '../delivery/accounts';
-import type { CpuRing } from './cpu-ring';
-import { channels, warn, type WarningCode } from '../delivery/diagnostics';
-import type { Notices } from '../delivery/notices';
-import type { LossReport, ResolvedOptions } from './options';
+import type { CpuRing, PerfArrayParts } from './cpu-ring';
 import { RingSet } from './ring-set';
 import { SLOT_CHECK_MILLISECONDS } from './slots';
-import { warnOfMissingSlots, warnOfTakenSlot } from './slot-warnings';
-import type { Waker } from '../delivery/waker';
+import { Upkeep } from './upkeep';
 
 /** A record can be committed without a wake, so the rings are checked at least this often. */
 const BACKSTOP_MICROSECONDS = 100_000;
@@ -24,35 +18,18 @@ const CPU_CHECK_MILLISECONDS = 1000;
 /** The shortest time between a failed swap and the next attempt. */
 const SWAP_PAUSE_MILLISECONDS = 1000;
 
-export interface PerfArraySourceParts {
-  /** The `reader` in the messages of the diagnostics channels. */
-  readonly reader: object;
-  readonly native: NativeAddon;
-  readonly array: PerfEventArray;
-  readonly options: ResolvedOptions;
-  /** Absent with wakeup: 'manual'. */
-  readonly waker: Waker | undefined;
-  readonly notices: Notices;
-  /** Calls the reader's refresh() if it is open. This source calls it now and then; it may throw. */
-  readonly refresh: () => void;
-  /** Whether a consumer reads. */
-  readonly hasConsumer: () => boolean;
-}
-
 /**
  * The rings of one perf event array as a source of records, and the work that they need: the event in each slot, lost
  * samples, slots that another reader took, CPUs that come online or go offline, the timer.
- *
- * Nothing in here calls a listener: it adds calls to {@link Notices}.
  */
-export class PerfArraySource {
-  /** Reads the records of all rings. */
+export class PerfArraySource implements ReaderSource<ReaderStats> {
   readonly records: RingByRing | TimeOrder;
-  readonly #parts: PerfArraySourceParts;
+  readonly #parts: PerfArrayParts;
   readonly #rings: RingSet;
+  readonly #upkeep: Upkeep;
   /** Whether the reader's events are in their slots, except those that another reader took. */
-  #filled = false;
-  #closing = false;
+  #filled = true;
+  #closed = false;
   /** Whether records were held back when the last batch ended, until the slack has passed (order: 'time'). */
   #hasHeldBackRecords = false;
   #cpuCheckPending = false;
@@ -60,30 +37,29 @@ export class PerfArraySource {
   #cpusCheckedAt = 0;
   #slotsCheckedAt = monotonicMilliseconds();
   #swapFailedAt = Number.NEGATIVE_INFINITY;
-  #warnedOfTaken = false;
-  /** Steps that failed when they were last tried, and the CPUs for which they failed. */
-  readonly #failing = new Map<string, Set<number>>();
   /** Reasons of wakes after which the rings have not been checked yet. */
   #pendingWakeReasons = 0;
 
-  constructor(parts: PerfArraySourceParts) {
-    const { native, array, options, waker } = parts;
+  /** Opens all rings and fills their slots. On failure nothing stays open. */
+  constructor(parts: PerfArrayParts) {
     this.#parts = parts;
-    const { order, slackNanoseconds } = options;
+    const { order, slackNanoseconds } = parts.options;
     this.records =
       order === 'time' ? new TimeOrder(slackNanoseconds, true, monotonicNanoseconds) : new RingByRing();
-    this.#rings = new RingSet(
-      native,
-      array,
-      options,
-      waker,
-      (ring) => this.#reportLoss(ring.checkLoss()),
-      {
-        taken: (cpu) => this.#reportTaken(cpu),
-        regained: (cpu) => this.#reportRegained(cpu),
-      },
-      (cpus) => warnOfMissingSlots(cpus, array),
-    );
+    this.#upkeep = new Upkeep('a reader', parts.notices);
+    this.#rings = new RingSet(parts);
+    try {
+      this.#rings.open();
+      this.#ringsChanged();
+      this.#schedule();
+    } catch (error) {
+      try {
+        this.#rings.close();
+      } catch {
+        // The first error is thrown: it says why the reader could not be opened.
+      }
+      throw error;
+    }
   }
 
   /** By CPU number, ascending. */
@@ -91,66 +67,75 @@ export class PerfArraySource {
     return this.#rings.list;
   }
 
-  /** The counts so far. */
   stats(): ReaderStats {
+    if (!this.#closed) this.#checkLosses(monotonicMilliseconds());
     return this.#rings.stats(this.records.loopCounts);
   }
 
-  /** Opens all rings and fills their slots. When this throws, the caller closes what was opened. */
-  open(): void {
-    this.#rings.open();
-    this.#filled = true;
-    this.#ringsChanged();
-    this.#schedule();
+  counted({ cpus }: ReaderStats): readonly CountedRing[] {
+    return cpus.map((counts) => ({ labels: { cpu: String(counts.cpu) }, counts }));
   }
 
-  #ringsChanged(): void {
-    for (const { cpu, records } of this.rings) records.onFault = (fault) => this.#reportFault(cpu, fault);
-    this.records.setRings(this.rings.map(({ records }) => records));
-  }
-
-  /** Tries every step, then throws the first error. */
   close(): void {
-    this.#closing = true;
-    attemptAll([
-      () => this.emptySlots(),
-      // No more samples can be lost, so these counts are final.
-      ...this.rings.map((ring) => () => this.#reportLoss(ring.checkLoss())),
-      () => this.#rings.close(),
-    ]);
+    this.#closed = true;
+    this.#rings.close();
   }
 
-  /** Fills the slots, also those that another reader has taken. */
-  fillSlots(): void {
-    this.#filled = true;
-    this.#rings.fillSlots();
-  }
-
-  emptySlots(): void {
+  pause(): void {
     this.#filled = false;
     this.#rings.emptySlots();
   }
 
-  /**
-   * Follows the CPUs that came online or went offline. Not within a batch.
-   * @param online read by the caller before, because onlineCpus() may be the user's function
-   */
-  refresh(online: readonly number[]): void {
-    const { notices, reader } = this.#parts;
-    const before = this.rings;
-    try {
-      this.#rings.refresh(online, this.#filled, (change) => {
-        notices.add(() => channels.cpu.publish({ reader, ...change }));
-      });
-    } finally {
-      if (this.rings !== before) this.#ringsChanged();
-    }
+  resume(): void {
+    this.#filled = true;
+    this.#rings.fillSlots();
   }
 
-  /** Reads the counters of lost samples. */
-  checkLosses(now = monotonicMilliseconds()): void {
+  /** Follows the CPUs that came online or went offline; nothing within a batch or while the reader closes. */
+  refresh(): void {
+    const { notices, options, isClosing } = this.#parts;
+    // onlineCpus() may be the user's function, and may call close() or begin a batch. So it is called before anything
+    // changes.
+    const online = options.onlineCpus();
+    if (isClosing() || this.records.inBatch) return;
+    const before = this.rings;
+    notices.run(() => {
+      try {
+        this.#rings.refresh(online, this.#filled);
+      } finally {
+        if (this.rings !== before) this.#ringsChanged();
+      }
+    });
+  }
+
+  afterWake(reasons: number, hungUp: readonly number[], began: boolean): boolean {
+    if (hungUp.length > 0) this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
+    if (!began) return this.#lookAfter(reasons);
+    this.#pendingWakeReasons |= reasons;
+    return false;
+  }
+
+  afterBatch(byDrain: boolean): boolean {
+    this.#hasHeldBackRecords = this.records.holdsBack;
+    if (byDrain) this.#lookAfterDrain();
+    if (this.#pendingWakeReasons !== 0) this.#lookAfter(0);
+    else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
+    for (const ring of this.rings) {
+      ring.countLostRecords();
+      if (ring.behind) ring.look();
+    }
+    this.#retireEmptied();
+    if (this.#parts.options.order === 'time') this.#reschedule();
+    return false;
+  }
+
+  #ringsChanged(): void {
+    this.records.setRings(this.rings.map(({ records }) => records));
+  }
+
+  #checkLosses(now: number): void {
     this.#lossCheckedAt = now;
-    for (const ring of this.rings) this.#reportLoss(ring.checkLoss());
+    for (const ring of this.rings) ring.checkLoss();
   }
 
   #lookAfterDrain(): void {
@@ -158,29 +143,18 @@ export class PerfArraySource {
     for (const ring of this.rings) {
       const found = ring.takeFound();
       if (found === 0) quiet = true;
-      if (ring.lossCheckDueByDrain(found)) this.#checkLoss(ring);
+      if (ring.lossCheckDue(found, 0, monotonicMilliseconds)) this.#checkLoss(ring);
     }
     // A ring that received samples is still in its slot, so the slots are checked only when a ring received none.
     if (quiet && this.#parts.waker === undefined) this.#checkSlots(monotonicMilliseconds());
   }
 
-  /** The consumer began a batch at a wake with these reasons. The rings are checked when the batch ends. */
-  lookAfterBatch(reasons: number): void {
-    this.#pendingWakeReasons |= reasons;
-  }
-
-  /** The event of a CPU hung up: CPUs are checked at the next occasion. */
-  expectCpuChange(): void {
-    this.#cpusCheckedAt = Number.NEGATIVE_INFINITY;
-  }
-
   /**
-   * After a wake: checks for each ring whether its samples should wake and what was lost; at intervals also CPUs and
-   * slots.
+   * Checks for each ring whether its samples should wake and what was lost; at intervals also CPUs and slots.
    * @param reasons of a wake at which no batch began; 0 without one
    * @returns whether there is something to read, now or when the slack has passed
    */
-  lookAfter(reasons: number): boolean {
+  #lookAfter(reasons: number): boolean {
     const pending = this.#pendingWakeReasons;
     this.#pendingWakeReasons = 0;
     const now = monotonicMilliseconds();
@@ -193,33 +167,19 @@ export class PerfArraySource {
       if (pending !== 0 && foundByTurn > 0) ring.account.wakeups++;
       if (reasons !== 0 && available > 0) ring.account.wakeups++;
       const found = Math.max(foundByTurn, available);
-      if (ring.lossCheckDue(found, available, now)) this.#checkLoss(ring);
+      if (ring.lossCheckDue(found, available, () => now)) this.#checkLoss(ring);
       this.#moderate(ring, available, now);
       if (ring.timedLooksOwed > 0 && !byEvent) ring.timedLooksOwed--;
     }
     if (now - this.#lossCheckedAt >= LOSS_CHECK_MILLISECONDS) {
-      this.#byItself('PERFRING_UPKEEP', 'cannot read how many samples were lost', () =>
-        this.checkLosses(now),
+      this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot read how many samples were lost', () =>
+        this.#checkLosses(now),
       );
     }
     this.#checkSlots(now);
     this.#checkCpus(now);
     this.#reschedule();
     return unread || this.#hasHeldBackRecords;
-  }
-
-  /** After each batch. @param byDrain whether drain() ran it, so that no wake preceded it */
-  afterBatch(byDrain: boolean): void {
-    this.#hasHeldBackRecords = this.records.holdsBack;
-    if (byDrain) this.#lookAfterDrain();
-    if (this.#pendingWakeReasons !== 0) this.lookAfter(0);
-    else if (this.#cpuCheckPending) this.#checkCpus(monotonicMilliseconds());
-    for (const ring of this.rings) {
-      this.#reportLoss(ring.countLostRecords());
-      if (ring.behind) ring.look();
-    }
-    this.#retireEmptied();
-    if (this.#parts.options.order === 'time') this.#reschedule();
   }
 
   /** Sets the timer for the next work that no wake announces. */
@@ -236,20 +196,21 @@ export class PerfArraySource {
   }
 
   #reschedule(): void {
-    this.#byItself('PERFRING_UPKEEP', 'cannot set its timer', () => this.#schedule());
+    this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot set its timer', () => this.#schedule());
   }
 
   #moderate(ring: CpuRing, available: number, now: number): void {
     const { moderator } = ring;
     if (moderator === undefined) return;
-    const busy = moderator.looked(now, this.#rings.arrivedSamples(ring, available));
+    const busy = moderator.looked(now, ring.arrivedSamples(available));
     if (busy !== ring.wakes || !this.#filled || now - this.#swapFailedAt < SWAP_PAUSE_MILLISECONDS) return;
-    const swap = (): void => {
-      if (!this.#rings.setWakes(ring, !busy)) return;
-      const { notices, reader } = this.#parts;
-      notices.add(() => channels.swap.publish({ reader, cpu: ring.cpu, wakes: !busy }));
-    };
-    const done = this.#byItself('PERFRING_SLOT_UPDATE', 'cannot change the event in a slot', swap, ring.cpu);
+    const swap = (): void => this.#rings.setWakes(ring, !busy);
+    const done = this.#upkeep.attempt(
+      'PERFRING_SLOT_UPDATE',
+      'cannot change the event in a slot',
+      swap,
+      ring.cpu,
+    );
     if (!done) this.#swapFailedAt = now;
   }
 
@@ -259,84 +220,35 @@ export class PerfArraySource {
     this.#cpuCheckPending = this.records.inBatch;
     if (this.#cpuCheckPending) return;
     this.#cpusCheckedAt = now;
+    const { notices, isClosing } = this.#parts;
+    const refresh = (): void => {
+      if (!isClosing()) this.refresh();
+    };
     // refresh() calls the user's onlineCpus(), which may call close(). So it is called like a listener.
-    this.#parts.notices.add(() => {
-      this.#byItself('PERFRING_CPU_CHECK', 'cannot follow the CPUs that come and go', this.#parts.refresh);
-    });
+    notices.add(() =>
+      this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot follow the CPUs that come and go', refresh),
+    );
   }
 
   #checkSlots(now: number): void {
     if (now - this.#slotsCheckedAt < SLOT_CHECK_MILLISECONDS) return;
     this.#slotsCheckedAt = now;
-    this.#byItself('PERFRING_UPKEEP', 'cannot keep its rings in their slots', () => this.#rings.checkSlots());
+    this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot keep its rings in their slots', () =>
+      this.#rings.checkSlots(),
+    );
   }
 
   #checkLoss(ring: CpuRing): void {
-    const check = (): void => this.#reportLoss(ring.checkLoss());
-    this.#byItself('PERFRING_UPKEEP', 'cannot read how many samples a CPU lost', check, ring.cpu);
+    const check = (): void => ring.checkLoss();
+    this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot read how many samples a CPU lost', check, ring.cpu);
   }
 
   #retireEmptied(): void {
     if (!this.#rings.retires) return;
     const before = this.rings;
-    this.#byItself('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
+    this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
       this.#rings.retireEmptied(),
     );
     if (this.rings !== before) this.#ringsChanged();
-  }
-
-  /**
-   * Runs a step that no caller requested. When it fails, the process is warned once, until the step succeeds. It is
-   * tried again at the next occasion.
-   * @param cpu the CPU that the step concerns; -1 for all
-   * @returns whether it succeeded
-   */
-  #byItself(code: WarningCode, what: string, step: () => void, cpu = -1): boolean {
-    try {
-      step();
-      if (this.#failing.size > 0) this.#noteSuccess(what, cpu);
-      return true;
-    } catch (error) {
-      const cpus = this.#failing.get(what);
-      if (cpus === undefined) {
-        this.#failing.set(what, new Set([cpu]));
-        this.#parts.notices.add(() => warn(code, `a reader ${what}, and will try again: ${String(error)}`));
-      } else {
-        cpus.add(cpu);
-      }
-      return false;
-    }
-  }
-
-  #noteSuccess(what: string, cpu: number): void {
-    const cpus = this.#failing.get(what);
-    if (cpus?.delete(cpu) === true && cpus.size === 0) this.#failing.delete(what);
-  }
-
-  #reportLoss(report: LossReport | undefined): void {
-    if (report === undefined) return;
-    const { notices, reader, options } = this.#parts;
-    notices.add(() => channels.loss.publish({ reader, ...report }));
-    const { onLoss } = options;
-    if (onLoss !== undefined) notices.add(() => onLoss(report));
-  }
-
-  #reportFault(cpu: number, fault: SkippedFault): void {
-    const { notices, reader } = this.#parts;
-    notices.add(() => channels.fault.publish({ reader, cpu, ...fault }));
-  }
-
-  #reportRegained(cpu: number): void {
-    const { notices, reader } = this.#parts;
-    notices.add(() => channels.regained.publish({ reader, cpu }));
-  }
-
-  #reportTaken(cpu: number): void {
-    const { notices, reader, array } = this.#parts;
-    notices.add(() => channels.taken.publish({ reader, cpu }));
-    // Once per reader, and not when it is closing.
-    if (this.#closing || this.#warnedOfTaken) return;
-    this.#warnedOfTaken = true;
-    notices.add(() => warnOfTakenSlot(cpu, array));
   }
 }

@@ -115,6 +115,11 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'RingBufferReader', 
     expect(s.producer.counts.full).toBe(1000 - 73);
     expect(s.reader.drain(() => {})).toBe(73);
     expect(s.reader.stats()).toMatchObject({ received: 73, lost: undefined });
+    const metrics = s.reader.metrics({ reader: 'calls' });
+    const samplesOf = (family: string) => metrics.find(({ name }) => name === family)?.samples;
+    expect(samplesOf('perfring_received_samples')).toEqual([{ labels: { reader: 'calls' }, value: 73 }]);
+    expect(samplesOf('perfring_ring_capacity_bytes')).toEqual([{ labels: { reader: 'calls' }, value: 4096 }]);
+    expect(samplesOf('perfring_lost_samples')).toBeUndefined();
   });
 
   it('goes on where the reader before it ended, in the middle of a batch as well', () => {

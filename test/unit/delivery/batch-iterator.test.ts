@@ -1,4 +1,5 @@
 import { BatchIterator, type BatchSource } from '../../../lib/delivery/batch-iterator';
+import { DEFAULT_LIMITS } from '../../../lib/delivery/limits';
 import { Notices } from '../../../lib/delivery/notices';
 import type { RecordBatch } from '../../../lib/delivery/record-batch';
 
@@ -7,38 +8,36 @@ class Scene implements BatchSource {
   readonly log: string[] = [];
   readonly notices = new Notices();
   found = 0;
-  isAwake = false;
-  isOver = false;
+  awake = false;
+  closed = false;
   entering: Error | undefined;
   looking: Error | undefined;
   givingBack: Error | undefined;
   wakeUp: (() => void) | undefined;
   #batches = 0;
 
-  readonly enter = (): void => {
+  enter = (): void => {
     this.log.push('enter');
     if (this.entering !== undefined) throw this.entering;
   };
-  readonly giveBack = (): void => {
+  finishBatch = (): void => {
     this.log.push('give back');
     if (this.givingBack !== undefined) throw this.givingBack;
   };
-  readonly over = (): boolean => this.isOver;
-  readonly awake = (): boolean => this.isAwake;
-  readonly look = (): RecordBatch | null => {
+  beginBatch = (): RecordBatch | null => {
     this.wakeUp = undefined;
-    this.isAwake = false;
+    this.awake = false;
     if (this.looking !== undefined) throw this.looking;
     if (this.found === 0) return null;
     this.found--;
     const name = `batch ${this.#batches++}`;
     return { name, end: () => this.log.push(`end of ${name}`) } as unknown as RecordBatch;
   };
-  readonly wait = (wakeUp: () => void): void => {
+  wait = (wakeUp: () => void): void => {
     this.log.push('wait');
     this.wakeUp = wakeUp;
   };
-  readonly leave = (): void => {
+  leave = (): void => {
     this.log.push('leave');
   };
 
@@ -48,6 +47,9 @@ class Scene implements BatchSource {
     this.wakeUp?.();
   }
 }
+
+const iterate = (scene: Scene, signal?: AbortSignal): BatchIterator =>
+  new BatchIterator(scene, DEFAULT_LIMITS, signal);
 
 const nameOf = (batch: unknown): string | undefined => (batch as { name?: string } | undefined)?.name;
 
@@ -66,14 +68,14 @@ describe('an iteration over batches', () => {
   it('hands over what lies in the rings at once', async () => {
     const scene = new Scene();
     scene.found = 1;
-    const { value, done } = await new BatchIterator(scene, undefined).next();
+    const { value, done } = await iterate(scene).next();
     expect([nameOf(value), done]).toEqual(['batch 0', false]);
     expect(scene.log).toEqual(['enter']);
   });
 
   it('waits where there is nothing, and hands over what a wake finds one microtask later', async () => {
     const scene = new Scene();
-    const next = new BatchIterator(scene, undefined).next();
+    const next = iterate(scene).next();
     expect(await stateOf(next, 10)).toBe('pending');
     scene.wake();
     expect(await stateOf(next, 2)).toBe('settled');
@@ -82,7 +84,7 @@ describe('an iteration over batches', () => {
 
   it('goes on waiting after a wake that found nothing', async () => {
     const scene = new Scene();
-    const next = new BatchIterator(scene, undefined).next();
+    const next = iterate(scene).next();
     scene.wakeUp?.();
     expect(await stateOf(next, 10)).toBe('pending');
     scene.wake();
@@ -93,7 +95,7 @@ describe('an iteration over batches', () => {
   it('ends a batch before it gives back what was visited, and only when the next is asked for', async () => {
     const scene = new Scene();
     scene.found = 1;
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     await batches.next();
     expect(scene.log).toEqual(['enter']);
     void batches.next();
@@ -103,9 +105,9 @@ describe('an iteration over batches', () => {
   it('lets the event loop go on before it hands over what is left', async () => {
     const scene = new Scene();
     scene.found = 2;
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     await batches.next();
-    scene.isAwake = true;
+    scene.awake = true;
     let loopWentOn = false;
     setImmediate(() => {
       loopWentOn = true;
@@ -118,7 +120,7 @@ describe('an iteration over batches', () => {
 
   it('answers those who ask at once in the order in which they asked', async () => {
     const scene = new Scene();
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     const asked = [batches.next(), batches.next(), batches.return(), batches.next()];
     scene.wake();
     expect(nameOf((await asked[0])?.value)).toBe('batch 0');
@@ -133,7 +135,7 @@ describe('an iteration over batches', () => {
   it('leaves once, whoever ends it and however often', async () => {
     const scene = new Scene();
     scene.found = 1;
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     await batches.next();
     expect((await batches.return()).done).toBe(true);
     expect((await batches.return()).done).toBe(true);
@@ -144,7 +146,7 @@ describe('an iteration over batches', () => {
 
   it('neither enters nor leaves when it ends before it began', async () => {
     const scene = new Scene();
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     await batches.return();
     expect((await batches.next()).done).toBe(true);
     expect(scene.log).toEqual([]);
@@ -153,7 +155,7 @@ describe('an iteration over batches', () => {
   it('passes on what it is told to throw, and is over', async () => {
     const scene = new Scene();
     scene.found = 1;
-    const batches = new BatchIterator(scene, undefined);
+    const batches = iterate(scene);
     await batches.next();
     await expect(batches.throw(new Error('mine'))).rejects.toThrow('mine');
     expect((await batches.next()).done).toBe(true);
@@ -162,8 +164,8 @@ describe('an iteration over batches', () => {
 
   it('ends when the reader is closed while it waits', async () => {
     const scene = new Scene();
-    const next = new BatchIterator(scene, undefined).next();
-    scene.isOver = true;
+    const next = iterate(scene).next();
+    scene.closed = true;
     scene.wakeUp?.();
     expect((await next).done).toBe(true);
     expect(scene.log).toEqual(['enter', 'wait', 'leave']);
@@ -171,20 +173,20 @@ describe('an iteration over batches', () => {
 
   it('ends when the look itself closes the reader', async () => {
     const scene = new Scene();
-    const look = (): null => {
-      scene.isOver = true;
+    scene.beginBatch = () => {
+      scene.closed = true;
       return null;
     };
-    expect((await new BatchIterator({ ...scene, look }, undefined).next()).done).toBe(true);
+    expect((await iterate(scene).next()).done).toBe(true);
   });
 
   it('ends at the signal, while it waits and while a batch is lent', async () => {
     const waiting = new Scene();
     const stop = new AbortController();
-    const next = new BatchIterator({ ...waiting, over: () => stop.signal.aborted }, stop.signal).next();
+    const next = iterate(waiting, stop.signal).next();
     const lending = new Scene();
     lending.found = 1;
-    const batches = new BatchIterator({ ...lending, over: () => stop.signal.aborted }, stop.signal);
+    const batches = iterate(lending, stop.signal);
     await batches.next();
     stop.abort();
     expect((await next).done).toBe(true);
@@ -197,7 +199,7 @@ describe('an iteration over batches', () => {
     for (const where of ['entering', 'looking', 'givingBack'] as const) {
       const scene = new Scene();
       scene.found = 1;
-      const batches = new BatchIterator(scene, undefined);
+      const batches = iterate(scene);
       if (where === 'givingBack') await batches.next();
       scene[where] = failure;
       await expect(batches.next()).rejects.toBe(failure);
@@ -206,22 +208,20 @@ describe('an iteration over batches', () => {
   });
 
   it.each([
-    ['in its first look', 'look'],
-    ['when a batch is given back', 'giveBack'],
-    ['in a look that a wake caused', 'look'],
+    ['in its first look', 'beginBatch'],
+    ['when a batch is given back', 'finishBatch'],
+    ['in a look that a wake caused', 'beginBatch'],
     ['when it leaves', 'leave'],
   ] as const)('answers a listener that asks for the next batch %s', async (when, step) => {
     const scene = new Scene();
     const asked: Promise<unknown>[] = [];
     let notices = when === 'in a look that a wake caused' ? -1 : 0;
-    const source = {
-      ...scene,
-      [step]: () => {
-        if (notices++ === 0) scene.notices.add(() => asked.push(batches.next(), batches.return()));
-        return scene[step]();
-      },
+    const original = scene[step];
+    scene[step] = (): never => {
+      if (notices++ === 0) scene.notices.add(() => asked.push(batches.next(), batches.return()));
+      return original() as never;
     };
-    const batches = new BatchIterator(source, undefined);
+    const batches = iterate(scene);
     scene.found = when === 'when a batch is given back' ? 1 : 0;
     asked.push(batches.next());
     if (when === 'when a batch is given back') asked.push(batches.next());

@@ -1,13 +1,41 @@
-import { CpuAccount, statsOf } from '../../../lib/delivery/accounts';
-import { type Metric, metricsOf } from '../../../lib/export/metrics';
+import type { Metric } from '../../../lib/delivery/metrics';
 import { formatOpenMetrics } from '../../../lib/export/open-metrics';
-import { noLoopCounts } from '../../../lib/records/record-ring';
+import { accountOf, metricsOfAccounts } from '../../support/accounts';
 
 const GAUGE = { name: 'some', type: 'gauge', help: 'Some.', samples: [] } as const;
 const COUNTER = { ...GAUGE, type: 'counter' } as const;
 const sample = (value: number, labels: Record<string, string> = {}) => ({ labels, value });
 
 describe('formatOpenMetrics', () => {
+  const text = formatOpenMetrics(metricsOfAccounts([accountOf(0, 5), accountOf(12, 6)]));
+
+  it('is what the specification says, line by line', () => {
+    // https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md, its ABNF
+    const name = '[a-zA-Z_:][a-zA-Z0-9_:]*';
+    const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"';
+    const line = new RegExp(
+      `^(?:# TYPE ${name} (?:counter|gauge)|# UNIT ${name} ${name}|# HELP ${name} .+|${name}\\{${label}(?:,${label})*\\} \\d+|# EOF)$`,
+    );
+    expect(text.endsWith('# EOF\n')).toBe(true);
+    for (const one of text.slice(0, -1).split('\n')) expect(one).toMatch(line);
+  });
+
+  it('describes each family once, before its samples, all of them together', () => {
+    const families = text.split('# TYPE ').slice(1);
+    for (const family of families) {
+      const [first = '', ...rest] = family.split('\n').filter((line) => line !== '' && line !== '# EOF');
+      const [name = '', type] = first.split(' ');
+      const suffix = type === 'counter' ? '_total' : '';
+      expect(name.endsWith('_total')).toBe(false);
+      const unit = rest.find((line) => line.startsWith('# UNIT '));
+      if (unit !== undefined) expect(name.endsWith(`_${unit.split(' ')[3]}`)).toBe(true);
+      const samples = rest.filter((line) => !line.startsWith('#'));
+      expect(samples.map((sample) => sample.split('{')[0])).toEqual([`${name}${suffix}`, `${name}${suffix}`]);
+      expect(samples.map((sample) => /cpu="(\d+)"/.exec(sample)?.[1])).toEqual(['0', '12']);
+    }
+    expect(new Set(families.map((family) => family.split(' ')[0])).size).toBe(families.length);
+  });
+
   it('escapes what labels and help may hold', () => {
     const help = 'one\n# TYPE b counter\nb_total "1" \\';
     expect(formatOpenMetrics([{ ...GAUGE, help, samples: [sample(1, { path: 'a"b\\c\nd\r' })] }])).toBe(
@@ -33,18 +61,16 @@ describe('formatOpenMetrics', () => {
   });
 
   it('joins the metrics of two readers, each family once', () => {
-    const stats = statsOf([new CpuAccount(0, 4096)], () => 2 ** 30, noLoopCounts());
-    const text = formatOpenMetrics([
-      ...metricsOf(stats, { reader: 'exec' }),
-      ...metricsOf(stats, { reader: 'calls' }),
-    ]);
-    const types = text.match(/^# TYPE .*$/gm) ?? [];
-    expect(types).toHaveLength(metricsOf(stats).length);
+    const metrics = (labels?: Record<string, string>): Metric[] =>
+      metricsOfAccounts([accountOf(0, 5)], labels);
+    const joined = formatOpenMetrics([...metrics({ reader: 'exec' }), ...metrics({ reader: 'calls' })]);
+    const types = joined.match(/^# TYPE .*$/gm) ?? [];
+    expect(types).toHaveLength(metrics().length);
     expect(new Set(types).size).toBe(types.length);
-    expect(text).toContain(
+    expect(joined).toContain(
       'perfring_wakeups_total{reader="exec",cpu="0"} 0\nperfring_wakeups_total{reader="calls",cpu="0"} 0\n',
     );
-    expect(() => formatOpenMetrics([...metricsOf(stats), ...metricsOf(stats)])).toThrow(
+    expect(() => formatOpenMetrics([...metrics(), ...metrics()])).toThrow(
       /two samples are perfring_received_samples_total\{cpu="0"\}; give each reader a label/,
     );
   });
