@@ -12,11 +12,12 @@ import { loop } from './rows/loop.mjs';
 import { memory } from './rows/memory.mjs';
 import { merge } from './rows/merge.mjs';
 import { queries } from './rows/queries.mjs';
+import { require } from './rows/require.mjs';
 import { sizes } from './rows/sizes.mjs';
 import { start } from './rows/start.mjs';
 import { stream } from './rows/stream.mjs';
 
-const ROWS = { drain, sizes, queries, cliff, merge, copy, stream, loop, memory, start };
+const ROWS = { drain, sizes, queries, cliff, merge, copy, stream, loop, memory, start, require };
 
 function options() {
   const { values } = parseArgs({

@@ -1,7 +1,6 @@
 /**
- * `npm pack` and `npm publish` run this first (prepack). It compiles lib into dist again, bundles the command, and
- * builds the addon for every architecture into prebuilds/linux-ARCH/perfring.node, so that an installation compiles
- * nothing. "files" in package.json lists what is packed. Needs an x64 machine with cmake, g++ and
+ * `npm pack` and `npm publish` run this first (prepack). It compiles lib into dist again, bundles it, and builds the addon
+ * for every architecture into prebuilds/linux-ARCH/perfring.node, so that an installation compiles nothing. "files" in package.json lists what is packed. Needs an x64 machine with cmake, g++ and
  * g++-aarch64-linux-gnu.
  *
  * It writes only to stderr, because `npm pack` prints the tarball's name to stdout.
@@ -32,7 +31,7 @@ function compileTypeScript() {
   const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
   for (const directory of [fresh, former]) rmSync(directory, { recursive: true, force: true });
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh]);
-  run(process.execPath, ['scripts/bundle-command.mjs', fresh]);
+  run(process.execPath, ['scripts/bundle.mjs', fresh]);
   renameSync(dist, former);
   renameSync(fresh, dist);
   rmSync(former, { recursive: true });

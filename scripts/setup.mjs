@@ -27,7 +27,7 @@ export function setup() {
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], 'the TypeScript does not compile');
-    run(process.execPath, ['scripts/bundle-command.mjs'], 'the command cannot be bundled');
+    run(process.execPath, ['scripts/bundle.mjs'], 'the package cannot be bundled');
   });
 }
 
@@ -86,7 +86,7 @@ function addonInputs() {
 
 function typescriptInputs() {
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-  return [...filesUnder('lib'), ...settings, 'scripts/bundle-command.mjs'];
+  return [...filesUnder('lib'), ...settings, 'scripts/bundle.mjs'];
 }
 
 /**

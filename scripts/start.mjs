@@ -16,7 +16,7 @@ const COLLECT = ['collect', '--duration', '3s', ...process.argv.slice(2)];
 setupOrExit();
 
 const require = createRequire(import.meta.url);
-const { diagnose } = require(join(ROOT, 'dist/index.js'));
+const { diagnose } = require(join(ROOT, 'dist/bundle/perfring.js'));
 
 if (diagnose().ready) {
   // The command runs in this process, so that signals and the terminal reach it directly.

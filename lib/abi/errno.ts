@@ -13,12 +13,8 @@ const MISSING_IN_NODE: Readonly<Record<string, number>> = { ENOTSUPP: 524, ELIBA
 /** Second names that <errno.h> has for a number. Messages use the kernel's name: EAGAIN, EOPNOTSUPP. */
 const ALIASES = new Set(['EWOULDBLOCK', 'ENOTSUP']);
 
-const NUMBERS: ReadonlyMap<string, number> = new Map(
-  Object.entries({ ...constants.errno, ...MISSING_IN_NODE }),
-);
-const NAMES: ReadonlyMap<number, string> = new Map(
-  [...NUMBERS].filter(([name]) => !ALIASES.has(name)).map(([name, number]) => [number, name]),
-);
+/** Made on first use. */
+let names: ReadonlyMap<number, string> | undefined;
 
 /**
  * @param number an errno, positive or negative
@@ -26,7 +22,13 @@ const NAMES: ReadonlyMap<number, string> = new Map(
  */
 export function errnoName(number: number): string {
   const errno = Math.abs(number);
-  return NAMES.get(errno) ?? `errno ${errno}`;
+  names ??= namesByNumber();
+  return names.get(errno) ?? `errno ${errno}`;
+}
+
+function namesByNumber(): Map<number, string> {
+  const numbers = Object.entries({ ...constants.errno, ...MISSING_IN_NODE });
+  return new Map(numbers.filter(([name]) => !ALIASES.has(name)).map(([name, number]) => [number, name]));
 }
 
 /**
@@ -35,7 +37,7 @@ export function errnoName(number: number): string {
  * @throws TypeError for an unknown name
  */
 export function errnoNumber(name: string): number {
-  const number = NUMBERS.get(name);
+  const number = constants.errno[name as keyof typeof constants.errno] ?? MISSING_IN_NODE[name];
   if (number === undefined) throw new TypeError(`no errno is named ${name}`);
   return number;
 }

@@ -4,13 +4,12 @@
  */
 
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import bindings from 'bindings';
 import { PerfRingError } from '../errors';
 import { gotPrivilegesByFile } from './auxiliary-vector';
 import { BUNDLED_REMEDY, bundledMessage } from './bundled';
 import type { NativeAddon } from './contract';
 
-/** Two levels up from both lib/addon and dist/addon. */
+/** Two levels up from lib/addon, dist/addon, dist/bundle and dist/bin. */
 const PACKAGE_ROOT = join(__dirname, '..', '..');
 
 let loaded: NativeAddon | undefined;
@@ -57,6 +56,8 @@ export function addonAvailable(): boolean {
 }
 
 function load(): NativeAddon {
+  // Loaded here, because a program may never use the addon.
+  const bindings = require('bindings') as typeof import('bindings');
   let cause: unknown;
   for (const path of candidates()) {
     try {
@@ -120,7 +121,7 @@ function buildCommand(): string {
 
 /** Whether this code is part of another application's bundle. Then the directories around it are not the package's. */
 function isBundled(): boolean {
-  return !/\/((lib|dist)\/addon\/load\.[jt]s|dist\/bin\/perfring\.js)$/.test(__filename);
+  return !/\/((lib|dist)\/addon\/load\.[jt]s|dist\/(bin|bundle)\/perfring\.js)$/.test(__filename);
 }
 
 /**

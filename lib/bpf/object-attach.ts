@@ -248,8 +248,13 @@ function attachAutomatically(what: ProgramToAttach): LibbpfLink {
 const UPROBE_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file, or no such function or probe in it',
   ESRCH: 'there is no such function in its symbol tables',
-  EACCES: permissionAdvice(['CAP_SYS_ADMIN']),
-  EPERM: permissionAdvice(['CAP_SYS_ADMIN']),
+  // Looked up when the call fails: it reads files in /proc.
+  get EACCES() {
+    return permissionAdvice(['CAP_SYS_ADMIN']);
+  },
+  get EPERM() {
+    return permissionAdvice(['CAP_SYS_ADMIN']);
+  },
 };
 
 function needed(

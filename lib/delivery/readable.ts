@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { checkSignal } from '../input/abort-signal';
 import { DEFAULT_LIMITS, type TurnLimits } from './limits';
 import { OwnedRecord } from '../records/owned-record';
@@ -28,10 +28,21 @@ export function readableOf(
 ): OwnedRecordStream {
   const { signal, highWaterMark = RECORDS_PER_BATCH } = options;
   checkSignal(signal);
-  return new RecordStream(batches, highWaterMark, signal);
+  const copies = new RecordCopies(batches, highWaterMark, signal);
+  // Loaded here: it takes a fifth of the time of the whole library, and most programs use no stream of this kind.
+  const { Readable: NodeReadable } = require('node:stream') as typeof import('node:stream');
+  return new NodeReadable({
+    objectMode: true,
+    highWaterMark,
+    read() {
+      copies.pushTo(this);
+    },
+    destroy: (error, callback) => copies.stop(error, callback),
+  });
 }
 
-class RecordStream extends Readable {
+/** Copies records for a stream when it asks for them. */
+class RecordCopies {
   readonly #stop = new AbortController();
   readonly #chunks: AsyncGenerator<OwnedRecord[], void, undefined>;
   readonly #signal: AbortSignal | undefined;
@@ -42,7 +53,6 @@ class RecordStream extends Readable {
   #asking = false;
 
   constructor(batches: Batches, highWaterMark: number, signal: AbortSignal | undefined) {
-    super({ objectMode: true, highWaterMark });
     this.#chunks = chunks(
       batches,
       this.#stop.signal,
@@ -53,26 +63,27 @@ class RecordStream extends Readable {
     if (signal?.aborted === true) this.#end();
   }
 
-  override _read(): void {
-    while (this.#pushed < this.#chunk.length) if (!this.push(this.#chunk[this.#pushed++])) return;
+  /** Pushes records until the stream has enough. */
+  pushTo(stream: Readable): void {
+    while (this.#pushed < this.#chunk.length) if (!stream.push(this.#chunk[this.#pushed++])) return;
     if (this.#asking) return;
     this.#asking = true;
     this.#chunks.next().then(
       ({ done, value }) => {
         this.#asking = false;
         if (done === true) {
-          this.push(null);
+          stream.push(null);
           return;
         }
         this.#chunk = value;
         this.#pushed = 0;
-        this._read();
+        this.pushTo(stream);
       },
-      (error: unknown) => this.destroy(error as Error),
+      (error: unknown) => stream.destroy(error as Error),
     );
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+  stop(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#signal?.removeEventListener('abort', this.#end);
     // return() of a generator that waits for samples would wait with it, so the wait is ended first.
     this.#stop.abort();

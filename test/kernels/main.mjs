@@ -20,7 +20,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const COMMAND = join(HERE, '../../dist/bin/perfring.js');
 const { FlightRecorder, MemoryRingStorage, onlineCpus, PerfEventArray, PerfMapReader } = createRequire(
   import.meta.url,
-)('../../dist/index.js');
+)('../../dist/bundle/perfring.js');
 
 const command = (...args) => execFileSync(process.execPath, [COMMAND, ...args], { encoding: 'utf8' });
 

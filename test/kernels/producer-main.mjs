@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { Producer } from './programs.mjs';
 
-const { PerfEventArray } = createRequire(import.meta.url)('../../dist/index.js');
+const { PerfEventArray } = createRequire(import.meta.url)('../../dist/bundle/perfring.js');
 
 const producer = new Producer(PerfEventArray.openById(Number(process.argv[2])));
 console.log(0);

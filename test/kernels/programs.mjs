@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 
-const { BpfMap, BpfProgram, bpf } = createRequire(import.meta.url)('../../dist/index.js');
+const { BpfMap, BpfProgram, bpf } = createRequire(import.meta.url)('../../dist/bundle/perfring.js');
 
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_PROG_TYPE_SCHED_CLS = 3;

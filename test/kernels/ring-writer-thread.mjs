@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
 
-const { MemoryRingStorage } = createRequire(import.meta.url)('../../dist/index.js');
+const { MemoryRingStorage } = createRequire(import.meta.url)('../../dist/bundle/perfring.js');
 
 const { memory, dataPageCount, records } = workerData;
 const { ring } = new MemoryRingStorage({ memory, dataPageCount });

@@ -96,7 +96,7 @@ describe('the modules of lib', () => {
   });
 
   it('import the addon only in lib/addon', () => {
-    const importers = files.filter((file) => /from 'bindings'/.test(readFileSync(file, 'utf8')));
+    const importers = files.filter((file) => /(from |require\()'bindings'/.test(readFileSync(file, 'utf8')));
     expect(importers.map((file) => relative(LIB, file))).toEqual([join('addon', 'load.ts')]);
   });
 

@@ -52,17 +52,29 @@ export interface BuiltinProgram<
   build(map: { readonly fd: number }, options: BuiltinOptions): Uint8Array;
 }
 
-/** Makes a built-in program. `lines` returns its instructions for a map and for options that have been checked. */
+/**
+ * Makes a built-in program. `layout` makes its layout when it is first used: that takes longer than to load the rest of
+ * the library. `lines` returns its instructions for a map, for options that have been checked, and for the offset of the
+ * sample from r10.
+ */
 export function builtinProgram<const Name extends string, Values>(
-  program: Omit<BuiltinProgram<Name, Values>, 'build'> & {
-    readonly lines: (map: { readonly fd: number }, scope: SampleScope) => readonly Line[];
+  program: Omit<BuiltinProgram<Name, Values>, 'build' | 'layout'> & {
+    readonly layout: () => SampleLayout<Values>;
+    readonly lines: (map: { readonly fd: number }, scope: SampleScope, at: number) => readonly Line[];
   },
 ): BuiltinProgram<Name, Values> {
-  const { lines, ...rest } = program;
+  const { lines, layout: makeLayout, ...rest } = program;
+  let layout: SampleLayout<Values> | undefined;
   const builtin: BuiltinProgram<Name, Values> = {
     ...rest,
+    get layout() {
+      layout ??= makeLayout();
+      return layout;
+    },
     build: (map, options) =>
-      assemble(lines(plainCopyOfMap(map), scopeOf(checkBuiltinOptions(builtin, options)))),
+      assemble(
+        lines(plainCopyOfMap(map), scopeOf(checkBuiltinOptions(builtin, options)), -builtin.layout.size),
+      ),
   };
   return Object.freeze(builtin);
 }

@@ -113,10 +113,9 @@ function leaveIf(
 /**
  * Writes the sample to the event in this CPU's slot and ends the program. The kernel counts samples that it can't write
  * (PERF_FORMAT_LOST of the event).
- * @param at the offset of the sample from r10
- * @param bytes the size of the sample; all bytes must have been written
+ * @param at the offset of the sample from r10, where it ends; all its bytes must have been written
  */
-export function emitSample(map: { readonly fd: number }, at: number, bytes: number): Line[] {
+export function emitSample(map: { readonly fd: number }, at: number): Line[] {
   return [
     mov('r1', 'r6'),
     loadMapFd('r2', map.fd),
@@ -124,7 +123,7 @@ export function emitSample(map: { readonly fd: number }, at: number, bytes: numb
     mov32('r3', abi.BPF_F_CURRENT_CPU),
     mov('r4', 'r10'),
     add('r4', at),
-    mov('r5', bytes),
+    mov('r5', -at),
     call(abi.BPF_FUNC_perf_event_output),
     label(OUT),
     mov('r0', 0),

@@ -7,18 +7,19 @@ import { beginSample, emitSample, loadTid, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } 
 
 const FILENAME_BYTES = 256;
 
-const LAYOUT = defineLayout([
-  ...SAMPLE_HEADER,
-  /** The user of the process. */
-  { name: 'uid', kind: 'u32' },
-  /**
-   * The id of the thread that called execve. It differs from `pid` when it was not the main thread; then it is 0 in a
-   * PID namespace other than the initial one, where the id is unknown.
-   */
-  { name: 'old_pid', kind: 'u32' },
-  /** The file name that was passed to execve, cut to 255 bytes. */
-  { name: 'filename', kind: `char[${FILENAME_BYTES}]` },
-]);
+const layout = () =>
+  defineLayout([
+    ...SAMPLE_HEADER,
+    /** The user of the process. */
+    { name: 'uid', kind: 'u32' },
+    /**
+     * The id of the thread that called execve. It differs from `pid` when it was not the main thread; then it is 0 in a
+     * PID namespace other than the initial one, where the id is unknown.
+     */
+    { name: 'old_pid', kind: 'u32' },
+    /** The file name that was passed to execve, cut to 255 bytes. */
+    { name: 'filename', kind: `char[${FILENAME_BYTES}]` },
+  ]);
 
 /** Fields of the tracepoint: __data_loc char[] filename, pid_t pid, pid_t old_pid, after 8 common bytes. */
 const DATA_LOC_FILENAME = 8;
@@ -27,8 +28,8 @@ const OLD_PID = 16;
 /** A __data_loc word: the low half is the offset of the data from the context, the high half its length. */
 const DATA_LOC_OFFSET_MASK = 0xffff;
 
-const AT = -LAYOUT.size;
-const FILENAME_AT = AT + SAMPLE_HEADER_BYTES + 8;
+/** Offset of the file name in the sample. */
+const FILENAME = SAMPLE_HEADER_BYTES + 8;
 
 /**
  * One sample for each successful execve. `comm` is the new name.
@@ -38,31 +39,32 @@ export const schedProcessExec = builtinProgram({
   name: 'sched_process_exec',
   description: 'a process starts a new program; with its file name',
   attach: { kind: 'tracepoint', category: 'sched', name: 'sched_process_exec' },
-  layout: LAYOUT,
+  layout,
   options: ['tgid', 'excludeTgid'],
-  lines: (map, scope) => [
-    ...beginSample(AT, scope),
+  lines: (map, scope, at) => [
+    ...beginSample(at, scope),
     call(BPF_FUNC_get_current_uid_gid),
-    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r0'),
-    ...oldPid(scope.namespace, AT + SAMPLE_HEADER_BYTES + 4),
+    store('u32', 'r10', at + SAMPLE_HEADER_BYTES, 'r0'),
+    ...oldPid(scope.namespace, at),
     // Clear the rest of the field after the string, so that it does not contain old bytes of the stack.
-    ...zeroStack(FILENAME_AT, FILENAME_BYTES),
+    ...zeroStack(at + FILENAME, FILENAME_BYTES),
     load('u32', 'r3', 'r6', DATA_LOC_FILENAME),
     and('r3', DATA_LOC_OFFSET_MASK),
     add('r3', 'r6'),
     mov('r1', 'r10'),
-    add('r1', FILENAME_AT),
+    add('r1', at + FILENAME),
     mov('r2', FILENAME_BYTES),
     call(BPF_FUNC_probe_read_kernel_str),
-    ...emitSample(map, AT, LAYOUT.size),
+    ...emitSample(map, at),
   ],
 });
 
 /** The tracepoint has ids of the initial namespace. In another one only the id of the running thread is known. */
-function oldPid(namespace: PidNamespace | null, to: number): Line[] {
+function oldPid(namespace: PidNamespace | null, at: number): Line[] {
+  const to = at + SAMPLE_HEADER_BYTES + 4;
   if (namespace === null) return [load('u32', 'r1', 'r6', OLD_PID), store('u32', 'r10', to, 'r1')];
   return [
-    loadTid(AT),
+    loadTid(at),
     load('u32', 'r1', 'r6', OLD_PID),
     load('u32', 'r2', 'r6', PID),
     jumpIf32('r1', '==', 'r2', 'same thread'),

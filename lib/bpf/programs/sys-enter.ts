@@ -4,18 +4,17 @@ import { defineLayout } from '../../layout/sample-layout';
 import { builtinProgram } from './builtin-program';
 import { beginSample, emitSample, OUT, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
 
-const LAYOUT = defineLayout([
-  ...SAMPLE_HEADER,
-  /** The number of the system call in <asm/unistd.h>; -1 when a tracer cancelled the call. */
-  { name: 'syscall', kind: 'i32' },
-  /** The user of the process. */
-  { name: 'uid', kind: 'u32' },
-]);
+const layout = () =>
+  defineLayout([
+    ...SAMPLE_HEADER,
+    /** The number of the system call in <asm/unistd.h>; -1 when a tracer cancelled the call. */
+    { name: 'syscall', kind: 'i32' },
+    /** The user of the process. */
+    { name: 'uid', kind: 'u32' },
+  ]);
 
 /** Arguments of the raw tracepoint, 8 bytes each: (struct pt_regs *regs, long id). */
 const ID = 8;
-
-const AT = -LAYOUT.size;
 
 /**
  * One sample at the start of each system call.
@@ -25,15 +24,15 @@ export const sysEnter = builtinProgram({
   name: 'sys_enter',
   description: 'a system call starts',
   attach: { kind: 'raw_tracepoint', name: 'sys_enter' },
-  layout: LAYOUT,
+  layout,
   options: ['tgid', 'excludeTgid', 'syscall'],
-  lines: (map, scope) => [
-    ...beginSample(AT, scope),
+  lines: (map, scope, at) => [
+    ...beginSample(at, scope),
     load('u64', 'r7', 'r6', ID),
     ...(scope.syscall === undefined ? [] : [jumpIf('r7', '!=', scope.syscall, OUT)]),
-    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES, 'r7'),
+    store('u32', 'r10', at + SAMPLE_HEADER_BYTES, 'r7'),
     call(BPF_FUNC_get_current_uid_gid),
-    store('u32', 'r10', AT + SAMPLE_HEADER_BYTES + 4, 'r0'),
-    ...emitSample(map, AT, LAYOUT.size),
+    store('u32', 'r10', at + SAMPLE_HEADER_BYTES + 4, 'r0'),
+    ...emitSample(map, at),
   ],
 });

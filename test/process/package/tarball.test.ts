@@ -34,8 +34,9 @@ describePacked('the tarball', () => {
       [
         ...['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'package.json'],
         ...[...filesUnder('docs'), ...filesUnder('examples')],
-        ...filesUnder('lib').flatMap(compiled),
+        ...filesUnder('lib').flatMap(declarations),
         ...['dist/bin/perfring.js', 'dist/bin/LICENSES.txt'],
+        ...['dist/bundle/perfring.js', 'dist/bundle/perfring.js.map'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
         ...['scripts/shared/programs.mjs', 'scripts/shared/script.mjs'],
@@ -92,6 +93,17 @@ describePacked('the tarball', () => {
     expect(elf.includes(ROOT)).toBe(false);
   });
 
+  it('contains the library as one file, with the same names in every build', () => {
+    const library = contentOf('dist/bundle/perfring.js').toString();
+    const labels = [...library.matchAll(/^\/\/ (lib\/\S+\.ts)$/gm)].map(([, label]) => label);
+    expect(labels).toEqual(expect.arrayContaining(['lib/errors.ts', 'lib/index.ts']));
+    expect(library).not.toContain(ROOT);
+    const { sources } = JSON.parse(contentOf('dist/bundle/perfring.js.map').toString()) as {
+      sources: string[];
+    };
+    expect(sources.filter((source) => !source.startsWith('../../lib/'))).toEqual([]);
+  });
+
   it('contains the command as one file, with the same names in every build', () => {
     const labels = labelsIn(command());
     expect(labels.length).toBeGreaterThan(filesUnder('lib/cli').length);
@@ -139,10 +151,10 @@ function linksIn(markdown: string): string[] {
     .filter((target) => !/^\w+:/.test(target));
 }
 
-/** What tsc makes of a source. The command's are in its one file, and nobody imports them. */
-function compiled(source: string): string[] {
+/** The types of a module. Its code is in the two bundles. Nobody imports the types of the command. */
+function declarations(source: string): string[] {
   const path = source.replace(/^lib/, 'dist').replace(/\.ts$/, '');
-  return path.startsWith('dist/cli/') ? [] : [`${path}.js`, `${path}.d.ts`];
+  return path.startsWith('dist/cli/') ? [] : [`${path}.d.ts`];
 }
 
 /** esbuild labels each file in a bundle with its path. */

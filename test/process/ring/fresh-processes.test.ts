@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const PROGRAM = join(__dirname, '../../support/optimised-loops.cjs');
-const DIST = join(__dirname, '../../../dist/index.js');
+const DIST = join(__dirname, '../../../dist/bundle/perfring.js');
 
 /** PERFRING_FRESH_PROCESSES=200 for a longer look: what goes wrong does so in some processes only. */
 const { PERFRING_FRESH_PROCESSES = '20' } = process.env;

@@ -5,11 +5,9 @@ type Load = typeof import('../../../lib/addon/load');
 
 /** A new instance of lib/addon/load, which has loaded nothing yet. */
 function freshLoad(): Load {
-  let load: Load | undefined;
-  jest.isolateModules(() => {
-    load = require('../../../lib/addon/load') as Load;
-  });
-  return load as Load;
+  // Not isolateModules(): `bindings` is loaded later, by the first call of addon().
+  jest.resetModules();
+  return require('../../../lib/addon/load') as Load;
 }
 
 /** The error that `addon()` throws. Its message must be one line. */
