@@ -58,24 +58,24 @@ const RUNS = {
     title: 'without a compiler',
     flags: ['--jitless'],
     environment: FEWER_CASES,
-    parts: [UNITS, KERNEL],
+    runs: [UNITS, KERNEL],
   },
   optimising: {
     title: 'optimising and deoptimising',
     flags: ['--always-turbofan', '--deopt-every-n-times=50000'],
     environment: STRESSED,
-    parts: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
+    runs: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
   },
   collecting: {
     title: 'collecting and compacting',
     flags: ['--gc-interval=3000', '--stress-compaction'],
     environment: STRESSED,
-    parts: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
+    runs: [UNITS_OF_RINGS, KERNEL_AND_RINGS],
   },
   strings: {
     title: 'without code from strings',
     environment: FEWER_CASES,
-    parts: [
+    runs: [
       [...UNITS_OF_RINGS, ...NO_STRINGS, '--testPathIgnorePatterns', COPIES],
       [...KERNEL_AND_RINGS, ...NO_STRINGS],
     ],

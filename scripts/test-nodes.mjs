@@ -55,12 +55,12 @@ async function main(args) {
     throw new ScriptError(`no version ${unknown}; there are ${Object.keys(NODE_VERSIONS).join(', ')}`);
   }
   setup();
-  const parts = [UNITS, all ? EVERYTHING : CHOSEN];
+  const runs = [UNITS, all ? EVERYTHING : CHOSEN];
   let passed = true;
   for (const major of named.length > 0 ? named : Object.keys(NODE_VERSIONS)) {
     const node = install(major);
     const title = `Node ${NODE_VERSIONS[major]}`;
-    passed = (await runJest({ title, node, parts, environment: FEWER_CASES })) && passed;
+    passed = (await runJest({ title, node, runs, environment: FEWER_CASES })) && passed;
   }
   process.exitCode = passed ? 0 : 1;
 }

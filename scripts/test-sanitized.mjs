@@ -23,31 +23,27 @@ import { runScript } from './shared/script.mjs';
 
 const LEAKS = {
   title: 'with sanitizers, leaks too',
-  parts: [
-    [
-      // One process for all: jest kills its workers, and what is killed looks for no leak.
-      '--runInBand',
-      '--testPathPatterns',
-      'test/unit/(addon|storage)/',
-      'test/integration/(addon|bpf|storage)/',
-      'test/integration/perf-array/(?!perf-map-reader-(stress|random-runs))',
-      'test/process/lifetimes/closing',
-      'test/process/ring/hostile-writer',
-      'test/process/fuzz/found',
-    ],
+  tests: [
+    // One process for all: jest kills its workers, and what is killed looks for no leak.
+    '--runInBand',
+    '--testPathPatterns',
+    'test/unit/(addon|storage)/',
+    'test/integration/(addon|bpf|storage)/',
+    'test/integration/perf-array/(?!perf-map-reader-(stress|random-runs))',
+    'test/process/lifetimes/closing',
+    'test/process/ring/hostile-writer',
+    'test/process/fuzz/found',
   ],
   asan: 'detect_leaks=1',
 };
 
 const ENDS = {
   title: 'with sanitizers, processes that end',
-  parts: [
-    [
-      '--testPathPatterns',
-      'test/process/lifetimes/(ending|starting)',
-      'test/integration/doctor',
-      'test/process/faults',
-    ],
+  tests: [
+    '--testPathPatterns',
+    'test/process/lifetimes/(ending|starting)',
+    'test/integration/doctor',
+    'test/process/faults',
   ],
   // Freed memory is kept for a while, to see who uses it; some tests see that memory does not grow.
   asan: 'detect_leaks=0:quarantine_size_mb=4',
@@ -59,12 +55,13 @@ function sanitizerLibrary() {
 }
 
 /** @returns {Promise<boolean>} whether every test passed, and no process had anything to report, children included */
-async function runSanitized({ asan, ...tests }, addon) {
+async function runSanitized({ title, tests, asan }, addon) {
   const reports = mkdtempSync(join(tmpdir(), 'perfring-sanitized-'));
   const log = `log_path=${join(reports, 'report')}`;
   try {
     const passed = await runJest({
-      ...tests,
+      title,
+      runs: [tests],
       environment: {
         PERFRING_ADDON: addon,
         LD_PRELOAD: sanitizerLibrary(),
@@ -84,7 +81,7 @@ async function runSanitized({ asan, ...tests }, addon) {
 
 await runScript('test-sanitized', async (args) => {
   setup();
-  const runs = args.length > 0 ? [{ ...LEAKS, parts: [['--runInBand', ...args]] }] : [LEAKS, ENDS];
+  const runs = args.length > 0 ? [{ ...LEAKS, tests: ['--runInBand', ...args] }] : [LEAKS, ENDS];
   const addon = buildAddon({ variant: 'asan' });
   let passed = true;
   for (const one of runs) passed = (await runSanitized(one, addon)) && passed;

@@ -13,8 +13,8 @@ import { JEST, runJest, UNITS } from './shared/run-jest.mjs';
 setupOrExit();
 const [, , first, ...rest] = process.argv;
 if (first === '--count') {
-  const parts = rest.length > 0 ? [rest] : [UNITS, ['--selectProjects', 'integration', 'process']];
-  process.exitCode = (await runJest({ title: 'npm test', parts })) ? 0 : 1;
+  const runs = rest.length > 0 ? [rest] : [UNITS, ['--selectProjects', 'integration', 'process']];
+  process.exitCode = (await runJest({ title: 'npm test', runs })) ? 0 : 1;
 } else {
   const run = spawnSync(process.execPath, ['--expose-gc', JEST, ...process.argv.slice(2)], {
     cwd: ROOT,

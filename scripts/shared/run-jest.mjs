@@ -18,38 +18,26 @@ export const UNITS = ['--selectProjects', 'unit', '--runInBand'];
  */
 export const FEWER_CASES = { PERFRING_PROPERTY_RUNS: '0.2' };
 
-/** Unit tests use no ring of the kernel, so they can run in two processes at once: each takes half of the files. */
-const SHARDS = ['--shard=1/2', '--shard=2/2'];
-
 /**
  * @param {object} run
  * @param {string} run.title begins the line
- * @param {string[][]} run.parts arguments of jest, once for each time it is run
+ * @param {string[][]} run.runs arguments of jest for each run; all runs go on at once
  * @param {string} [run.node] the binary; by default that of this process
  * @param {string[]} [run.flags] of node and V8, for jest and its workers
  * @param {Record<string, string>} [run.environment] beside this process's
  * @returns {Promise<boolean>} whether every test passed. Under CI one that is skipped counts as failed.
  */
-export async function runJest({ title, parts, node = process.execPath, flags = [], environment = {} }) {
+export async function runJest({ title, runs, node = process.execPath, flags = [], environment = {} }) {
   const directory = mkdtempSync(join(tmpdir(), 'perfring-jest-'));
   const begin = performance.now();
   const sum = { passed: 0, failed: 0, skipped: 0 };
   try {
-    for (const [index, part] of parts.entries()) {
-      const shards = UNITS.every((argument) => part.includes(argument)) ? SHARDS : [''];
-      const runs = shards.map((shard, half) =>
-        runOnce(
-          join(directory, `${index}-${half}.json`),
-          node,
-          flags,
-          environment,
-          shard ? [...part, shard] : part,
-        ),
-      );
-      for (const { counts, output } of await Promise.all(runs)) {
-        if (counts.failed > 0) process.stderr.write(output);
-        for (const kind of Object.keys(sum)) sum[kind] += counts[kind];
-      }
+    const outcomes = runs.map((args, number) =>
+      runOnce(join(directory, `${number}.json`), node, flags, environment, args),
+    );
+    for (const { counts, output } of await Promise.all(outcomes)) {
+      if (counts.failed > 0) process.stderr.write(output);
+      for (const kind of Object.keys(sum)) sum[kind] += counts[kind];
     }
   } finally {
     rmSync(directory, { recursive: true });
