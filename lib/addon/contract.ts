@@ -458,6 +458,8 @@ export interface NativeAddon {
    * for this call only, outside the file tree (fsopen("tracefs"), fsconfig, fsmount, openat).
    */
   tracepointId(category: string, name: string): number;
+  /** sched_getcpu(3): the CPU that the calling thread runs on, or -1 when that is unknown. */
+  currentCpu(): number;
   /** sched_setaffinity of the calling thread. */
   setThreadAffinity(cpus: number[]): number;
   /** sched_getaffinity of the calling thread. */

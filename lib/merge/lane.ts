@@ -41,6 +41,9 @@ export class Lane {
   /** Biased time of the record at `position`; for a record without a time, the time of the record before it. */
   high = LEAST_WORD;
   low = LEAST_WORD;
+  /** The ring's least limit in this batch: no record of an earlier time should still come. */
+  quietHigh = LEAST_WORD;
+  quietLow = LEAST_WORD;
   readonly capacityBytes: number;
   readonly rawOffset: number;
   readonly timeOffset: number;

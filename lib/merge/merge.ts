@@ -10,9 +10,6 @@ export class MergeState {
   /** Bound: records with a later time are not delivered in this batch. */
   boundHigh = GREATEST_WORD;
   boundLow = GREATEST_WORD;
-  /** Clock before the heads were acquired, minus slack: a ring without records should get none of an earlier time. */
-  quietHigh = LEAST_WORD;
-  quietLow = LEAST_WORD;
   /**
    * Clock after the heads were acquired, plus slack: a later time is invalid, and its record keeps its place in its
    * ring.
@@ -41,7 +38,7 @@ export type Merge = (limit: number, sample: RecordVisitor, other: RecordVisitor)
  *
  * The ring with the earliest record stays current while its times are before the next ring's; that needs no matches. A
  * change of rings needs log2(rings) matches, all of the lane that was current. When a ring runs out, the bound is
- * lowered to the later of: the time of its last record; the clock before the heads were acquired, minus the slack.
+ * lowered to the later of: the time of its last record; its least limit in this batch.
  *
  * The function uses nothing from outside, so that lib/ring/specialise.ts can copy its source. In a copy, the
  * tournament's nodes are constants.
@@ -271,13 +268,13 @@ export function mergeOf(merge: MergeState): Merge {
         let newestHigh = high;
         let newestLow = low;
         if (
-          newestHigh < merge.quietHigh ||
-          (newestHigh === merge.quietHigh && newestLow < merge.quietLow) ||
+          newestHigh < lane.quietHigh ||
+          (newestHigh === lane.quietHigh && newestLow < lane.quietLow) ||
           newestHigh > merge.futureHigh ||
           (newestHigh === merge.futureHigh && newestLow > merge.futureLow)
         ) {
-          newestHigh = merge.quietHigh;
-          newestLow = merge.quietLow;
+          newestHigh = lane.quietHigh;
+          newestLow = lane.quietLow;
         }
         if (newestHigh < boundHigh || (newestHigh === boundHigh && newestLow < boundLow)) {
           boundHigh = newestHigh;

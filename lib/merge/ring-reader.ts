@@ -76,7 +76,7 @@ export class RingReader {
     if (typeof live !== 'boolean') {
       throw new PerfRingError('ERR_PERF_INVALID_OPTION', `live must be true or false, got ${shown(live)}`);
     }
-    this.#order = new TimeOrder(slackNanoseconds, live, clock);
+    this.#order = new TimeOrder({ slackNanoseconds, live, clock });
     this.#onFault = onFault;
   }
 

@@ -1,6 +1,5 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
-import { shown } from '../input/shown';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT } from '../records/record-format';
@@ -8,20 +7,17 @@ import type { LoopCounts } from '../records/record-ring';
 import { consumedBytesOf, finishBatches, type RecordSource } from '../records/record-source';
 import type { ReadSide } from '../ring/read-side';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
-import { biased, GREATEST_WORD, Lane } from './lane';
+import { biased, Lane } from './lane';
 import { MergeState } from './merge';
 import { type MergeLoopCounts, MergeLoops } from './merge-loops';
-
-/** A time that is ahead of the clock by more than this, and by more than the slack, is not of that clock. */
-const FUTURE_NANOSECONDS = 1e7;
-const TWO_POW_32 = 4_294_967_296;
+import { OrderClock, type OrderRules } from './order-clock';
 
 /**
  * Merges many rings into one stream in time order. Users hold a {@link RingReader}, which documents what is due.
  *
  * A batch delivers the records with a time up to a bound: the lowest, over all rings, of
  * max(time of the ring's newest record, clock before the heads were acquired - slack). Later records stay for the next
- * batch.
+ * batch. {@link OrderRules} say when the slack is less.
  */
 export class TimeOrder implements RecordSource {
   /** Number of records delivered after a record of a later time. */
@@ -31,9 +27,7 @@ export class TimeOrder implements RecordSource {
   #rings: readonly ReadSide[] = [];
   readonly #merge = new MergeState();
   readonly #loops = new MergeLoops(this.#merge, this.#lanes);
-  readonly #slack: number;
-  readonly #clock: () => number;
-  #live: boolean;
+  readonly #clock: OrderClock;
   #visiting = false;
   /** The record that next() has read. */
   #taken: RingRecord | undefined;
@@ -41,15 +35,8 @@ export class TimeOrder implements RecordSource {
     this.#taken = record;
   };
 
-  /**
-   * @param slack nanoseconds by which a ring without new records delays the other rings
-   * @param live false for recordings
-   * @param clock returns nanoseconds
-   */
-  constructor(slack: number, live: boolean, clock: () => number) {
-    this.#slack = slack;
-    this.#live = live;
-    this.#clock = clock;
+  constructor(rules: OrderRules) {
+    this.#clock = new OrderClock(rules);
   }
 
   get rings(): readonly ReadSide[] {
@@ -101,7 +88,7 @@ export class TimeOrder implements RecordSource {
   }
 
   endOfWriting(): void {
-    this.#live = false;
+    this.#clock.endOfWriting();
   }
 
   // ------------------------------------------------------------------ batches
@@ -110,15 +97,18 @@ export class TimeOrder implements RecordSource {
     if (this.inBatch)
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already: finish() it first');
     this.#merge.count = 0;
-    this.#setQuiet();
+    this.#clock.read();
     let found = 0;
+    let fullest = 0;
     let begun = 0;
     try {
       for (const ring of this.#rings) {
-        found += ring.beginBatch();
+        const bytes = ring.beginBatch();
+        found += bytes;
+        fullest = Math.max(fullest, bytes / ring.cursor.capacityBytes);
         begun++;
       }
-      this.#setFuture();
+      this.#clock.setLimits(this.#merge, this.#lanes, fullest);
     } catch (error) {
       finishBatches(this.#rings.slice(0, begun));
       throw error;
@@ -250,36 +240,6 @@ export class TimeOrder implements RecordSource {
 
   // ------------------------------------------------------------------ what is due
 
-  /** Reads the clock, nanoseconds. @throws PerfRingError ERR_PERF_INVALID_OPTION */
-  #now(): number {
-    const now: unknown = this.#clock();
-    if (typeof now === 'number' && now >= 0 && now < Number.POSITIVE_INFINITY) return now;
-    const remedy = typeof now === 'bigint' ? ': convert it with Number()' : '';
-    throw new PerfRingError(
-      'ERR_PERF_INVALID_OPTION',
-      `clock must return nanoseconds, a finite number of 0 or more, got ${shown(now)}${remedy}`,
-    );
-  }
-
-  /** Call it before the heads are acquired: sets the least limit of every ring, clock - slack. */
-  #setQuiet(): void {
-    const merge = this.#merge;
-    // Nothing is added to a recording: a ring that has run out does not limit the others.
-    [merge.quietHigh, merge.quietLow] = this.#live
-      ? words(this.#now() - this.#slack)
-      : [GREATEST_WORD, GREATEST_WORD];
-  }
-
-  /**
-   * Call it after the heads are acquired: everything published was written before, however long this thread was paused.
-   */
-  #setFuture(): void {
-    const merge = this.#merge;
-    [merge.futureHigh, merge.futureLow] = this.#live
-      ? words(this.#now() + Math.max(this.#slack, FUTURE_NANOSECONDS))
-      : [GREATEST_WORD, GREATEST_WORD];
-  }
-
   /** Plays the tournament with the rings that hold records, and computes the bound from those that do not. */
   #gather(): void {
     const merge = this.#merge;
@@ -318,13 +278,12 @@ export class TimeOrder implements RecordSource {
     lane.low = low;
   }
 
-  /** Lowers the bound to the limit of an empty ring: the later of its newest record's time and clock - slack. */
+  /** Lowers the bound to the limit of an empty ring: the later of its newest record's time and its least limit. */
   #bound(lane: Lane): void {
     const merge = this.#merge;
-    const quieter =
-      lane.high < merge.quietHigh || (lane.high === merge.quietHigh && lane.low < merge.quietLow);
-    const high = quieter ? merge.quietHigh : lane.high;
-    const low = quieter ? merge.quietLow : lane.low;
+    const quieter = lane.high < lane.quietHigh || (lane.high === lane.quietHigh && lane.low < lane.quietLow);
+    const high = quieter ? lane.quietHigh : lane.high;
+    const low = quieter ? lane.quietLow : lane.low;
     if (high < merge.boundHigh || (high === merge.boundHigh && low < merge.boundLow)) {
       merge.boundHigh = high;
       merge.boundLow = low;
@@ -349,14 +308,6 @@ export class TimeOrder implements RecordSource {
       throw new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
     }
   }
-}
-
-/** The two biased words of a time in nanoseconds. Values of 2^64 or more give the greatest time. */
-function words(nanoseconds: number): [high: number, low: number] {
-  const value = Math.max(0, nanoseconds);
-  if (value >= TWO_POW_32 * TWO_POW_32) return [GREATEST_WORD, GREATEST_WORD];
-  const high = Math.floor(value / TWO_POW_32);
-  return [biased(high), biased(value - high * TWO_POW_32)];
 }
 
 function byRingOnly(): PerfRingError {

@@ -40,7 +40,10 @@ export interface PerfMapReaderOptions {
    * costs the program about 100 ns per sample, and samples are held back for up to `slackNanoseconds`.
    */
   readonly order?: 'cpu' | 'time';
-  /** For `order: 'time'`: see RingReaderOptions. 0 to 1e12; 2,000,000 (2 ms) by default. */
+  /**
+   * For `order: 'time'`: see RingReaderOptions. 0 to 1e12; 2,000,000 (2 ms) by default. It shrinks while a ring fills from
+   * an eighth to a half, where it is 0: more samples may come late then, but fewer are lost.
+   */
   readonly slackNanoseconds?: number;
   /**
    * For `order: 'time'`: payload offset, a multiple of 4 bytes, of a u64 from bpf_ktime_get_ns(), used in place of

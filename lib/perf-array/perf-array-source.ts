@@ -4,6 +4,7 @@ import type { CountedRing } from '../delivery/metrics';
 import type { ReaderSource } from '../delivery/record-reader';
 import { monotonicMilliseconds, monotonicNanoseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
+import type { OrderRules } from '../merge/order-clock';
 import { TimeOrder } from '../merge/time-order';
 import type { CpuRing, PerfArrayParts } from './cpu-ring';
 import { RingSet } from './ring-set';
@@ -43,9 +44,7 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
   /** Opens all rings and fills their slots. On failure nothing stays open. */
   constructor(parts: PerfArrayParts) {
     this.#parts = parts;
-    const { order, slackNanoseconds } = parts.options;
-    this.records =
-      order === 'time' ? new TimeOrder(slackNanoseconds, true, monotonicNanoseconds) : new RingByRing();
+    this.records = parts.options.order === 'time' ? new TimeOrder(orderRulesOf(parts)) : new RingByRing();
     this.#upkeep = new Upkeep('a reader', parts.notices);
     this.#rings = new RingSet(parts);
     try {
@@ -251,4 +250,11 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
     );
     if (this.rings !== before) this.#ringsChanged();
   }
+}
+
+function orderRulesOf({ options, native }: PerfArrayParts): OrderRules {
+  const { slackNanoseconds, timeInPayload } = options;
+  const rules = { slackNanoseconds, live: true, clock: monotonicNanoseconds, shrinks: true };
+  // A program can be preempted after it has read the time for its payload, so another thread can run on its CPU then.
+  return timeInPayload === undefined ? { ...rules, currentCpu: () => native.currentCpu() } : rules;
 }

@@ -38,6 +38,8 @@ Napi::Value NetworkInterfaceIndex(const Napi::CallbackInfo& info) {
   return Result(info, index.ok() ? index.value() : index.error());
 }
 
+Napi::Value CurrentCpu(const Napi::CallbackInfo& info) { return Result(info, system::CurrentCpu()); }
+
 Napi::Value SetThreadAffinity(const Napi::CallbackInfo& info) {
   const auto cpus = Arguments(info).Integers(0, 0, system::kMaxCpu);
   return cpus ? Result(info, system::SetThreadAffinity(*cpus)) : BadArgument(info);
@@ -66,6 +68,7 @@ void ExportHost(napi_env env, napi_value exports) {
   Export<PageSize>(env, exports, "pageSize");
   Export<TracepointId>(env, exports, "tracepointId");
   Export<NetworkInterfaceIndex>(env, exports, "networkInterfaceIndex");
+  Export<CurrentCpu>(env, exports, "currentCpu");
   Export<SetThreadAffinity>(env, exports, "setThreadAffinity");
   Export<GetThreadAffinity>(env, exports, "getThreadAffinity");
   Export<OpenHandles>(env, exports, "openHandles");

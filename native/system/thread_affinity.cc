@@ -12,6 +12,8 @@ using CpuMask = std::array<cpu_set_t, (kMaxCpu + 1) / CPU_SETSIZE>;
 
 }  // namespace
 
+int CurrentCpu() { return ::sched_getcpu(); }
+
 int SetThreadAffinity(std::span<const int> cpus) {
   CpuMask mask{};
   for (const int cpu : cpus) {

@@ -12,6 +12,9 @@ namespace perfring::system {
 // The highest CPU number: CONFIG_NR_CPUS is at most 8192.
 inline constexpr int kMaxCpu = 8191;
 
+// sched_getcpu(3): the CPU that the calling thread runs on, or -1.
+int CurrentCpu();
+
 // sched_setaffinity(2) of the calling thread. Each CPU is from 0 to kMaxCpu. Returns 0 or a negative errno.
 int SetThreadAffinity(std::span<const int> cpus);
 

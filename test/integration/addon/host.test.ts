@@ -24,6 +24,13 @@ describe('the host', () => {
       expect(native.getThreadAffinity()).toEqual([first]);
     });
 
+    it('decides which CPU the thread runs on', () => {
+      for (const cpu of before) {
+        native.setThreadAffinity([cpu]);
+        expect(native.currentCpu()).toBe(cpu);
+      }
+    });
+
     it('returns the errno of a list without a CPU that is there', () => {
       expect(native.setThreadAffinity([])).toBe(-EINVAL);
       expect(native.setThreadAffinity([8191])).toBe(-EINVAL);

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { WAKE_EVENTS, WAKE_TIMER } from '../../../lib/addon/contract';
+import { addon } from '../../../lib/addon/load';
 import type { PerfMapReaderOptions } from '../../../lib/perf-array/options';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
@@ -135,6 +136,9 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     it('have the slack while samples are held back and a consumer waits for them', async () => {
       // Long enough to hold the sample back, also on a slow machine.
       using s = new SteeredScene({ order: 'time', slackNanoseconds: 9e7, wakeup: { everyEvents: 1 } });
+      // On another CPU this thread would show that nothing is being written to that CPU's ring.
+      const before = addon().getThreadAffinity() as number[];
+      addon().setThreadAffinity([CPU]);
       s.producer.emit(1, { cpu: CPU });
       s.reader.drain(() => undefined);
       expect(s.interval).toBe(BACKSTOP);
@@ -144,6 +148,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
         s.steered.wake(WAKE_TIMER);
         return s.interval === 90_000;
       }, 'the slack');
+      addon().setThreadAffinity(before);
       await s.reader.close();
       expect((await next).done).toBeDefined();
     });

@@ -18,12 +18,15 @@ import {
   PERF_SAMPLE_TID,
   PERF_SAMPLE_TIME,
 } from '../../../lib/abi/perf-event';
+import { addon } from '../../../lib/addon/load';
 import { formatOpenMetrics } from '../../../lib/export/open-metrics';
+import type { PerfMapReaderOptions } from '../../../lib/perf-array/options';
 import type { PerfRecord } from '../../../lib/records/perf-record';
 import type { RingRecord } from '../../../lib/records/record';
 import { expectNothingLeft } from '../../support/ledger';
 import { describeWith } from '../../support/privilege';
 import { CPUS, ReaderScene, SCENE_CAPABILITIES } from '../../support/reader-scene';
+import { SteeredNative } from '../../support/steered-native';
 
 afterAll(expectNothingLeft);
 
@@ -202,6 +205,40 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     // The kernel writes the record of a loss with the time of the sample after it.
     expect(seen[lost]?.[1]).toBe(seen[lost + 1]?.[1]);
     expect(seen.some(([, , late]) => late)).toBe(false);
+  });
+
+  /** What a drain delivers of one sample on one CPU, while this thread runs on a given one. */
+  function dueOn(readersCpu: number, options: PerfMapReaderOptions): number {
+    const native = addon();
+    const before = native.getThreadAffinity() as number[];
+    using s = new ReaderScene({ order: 'time', slackNanoseconds: 1e12, wakeup: 'manual', ...options });
+    s.producer.emit(1, { cpu: CPU });
+    try {
+      native.setThreadAffinity([readersCpu]);
+      return s.reader.drain(() => undefined);
+    } finally {
+      native.setThreadAffinity(before);
+    }
+  }
+  const [, OTHER] = CPUS;
+  const ifTwo = OTHER === undefined ? it.skip : it;
+
+  ifTwo('is not held back in time order by the ring of the CPU that it runs on', () => {
+    const cpus = [CPU, OTHER as number];
+    expect(dueOn(OTHER as number, { cpus })).toBe(1);
+    expect(dueOn(CPU, { cpus })).toBe(0);
+  });
+
+  it('asks for its CPU only in time order by PERF_SAMPLE_TIME: programs can be preempted between two helpers', () => {
+    const asked = (options: PerfMapReaderOptions): boolean => {
+      const steered = new SteeredNative();
+      using s = new ReaderScene({ wakeup: 'manual', ...options }, {}, steered.native);
+      s.reader.drain(() => undefined);
+      return steered.calls.has('currentCpu');
+    };
+    expect(asked({ order: 'time' })).toBe(true);
+    expect(asked({ order: 'time', timeInPayload: 0 })).toBe(false);
+    expect(asked({})).toBe(false);
   });
 
   it('tells of itself through diagnostics channels', () => {

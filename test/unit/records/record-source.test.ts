@@ -25,7 +25,10 @@ class Scene {
         this.told.push(`fault ${ring.cpu} ${kind} ${skippedBytes} ${error.code}`);
       };
     }
-    this.source = order === 'time' ? new TimeOrder(0, true, monotonicNanoseconds) : new RingByRing();
+    this.source =
+      order === 'time'
+        ? new TimeOrder({ slackNanoseconds: 0, live: true, clock: monotonicNanoseconds })
+        : new RingByRing();
     this.source.setRings(this.rings);
   }
 
