@@ -1,4 +1,4 @@
-// npm run bench [-- --rows drain,merge --quick --json FILE]: see docs/performance.md and bench/protocol.md.
+// npm run bench [-- --rows drain,merge --quick --ahead --json FILE]: see docs/performance.md and bench/protocol.md.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildAll } from './harness/build.mjs';
@@ -24,6 +24,7 @@ function options() {
     options: {
       rows: { type: 'string', default: Object.keys(ROWS).join(',') },
       quick: { type: 'boolean', default: false },
+      ahead: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   });
@@ -43,7 +44,8 @@ function progress(text) {
 }
 
 async function main() {
-  const { rows, quick, json } = options();
+  const { rows, quick, ahead, json } = options();
+  Subject.ahead = ahead;
   if (process.getuid() !== 0) {
     throw new Error(
       'the benchmark loads BPF programs: run it as root, or with CAP_BPF and CAP_PERFMON and CAP_SYS_ADMIN',
@@ -53,7 +55,7 @@ async function main() {
   for (const note of built.notes) console.error(note);
   const machine = describeMachine();
   const cpus = assignCpus();
-  console.log(`${JSON.stringify({ machine, cpus })}\n`);
+  console.log(`${JSON.stringify({ machine, cpus, ahead })}\n`);
   const producer = new Subject({ name: 'producer', command: [built.producer], cpu: cpus.producer });
   const faults = [];
   const bench = {
@@ -87,7 +89,7 @@ async function main() {
     const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`;
     writeFileSync(
       json,
-      `${JSON.stringify({ command, machine, cpus, quick, notes: built.notes, faults, results }, null, 1)}\n`,
+      `${JSON.stringify({ command, machine, cpus, quick, ahead, notes: built.notes, faults, results }, null, 1)}\n`,
     );
   }
 }

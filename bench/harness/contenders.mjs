@@ -17,6 +17,7 @@ export function contenders(built) {
     built.perfring && { name, command: node(program), variant, compilesAsItRuns: true };
   const libbpf = (name, variant) => built.libbpf && { name, command: [built.libbpf], variant };
   const cilium = (name, variant) => built.cilium && { name, command: [built.cilium], variant };
+  const withoutTail = (contender) => contender && { ...contender, leavesTail: true };
   const overfilled = (contender) => contender && { ...contender, overfill: 64 };
   const collect = built.perfring && {
     name: 'perfring collect',
@@ -65,8 +66,11 @@ export function contenders(built) {
     stream: present([
       ours('perfring', 'stream.mjs'),
       ours('perfring, no wakeups', 'stream.mjs', 'manual'),
+      ours('perfring, by time', 'stream.mjs', 'time'),
       libbpf('libbpf', 'sample'),
+      libbpf('libbpf, 4 KiB', 'watermark'),
       cilium('cilium/ebpf', 'readinto'),
+      withoutTail(cilium('cilium/ebpf, 4 KiB', 'watermark')),
     ]),
     start: present([
       ours('perfring', 'stream.mjs'),

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /**
@@ -6,6 +7,8 @@ import { createInterface } from 'node:readline';
  * One question is in flight at a time. A program that ends or answers `error` fails the question.
  */
 export class Subject {
+  /** Whether programs run ahead of what else the machine does: each is a scheduling group of its own, at nice -20. */
+  static ahead = false;
   #child;
   #waiting = null;
   #ended = null;
@@ -13,7 +16,11 @@ export class Subject {
   /** @param {{ name: string, command: string[], cpu: number }} options */
   constructor({ name, command, cpu }) {
     this.name = name;
-    this.#child = spawn('taskset', ['-c', String(cpu), ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn('taskset', ['-c', String(cpu), ...command], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: Subject.ahead,
+    });
+    if (Subject.ahead) writeFileSync(`/proc/${this.#child.pid}/autogroup`, '-20');
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#answered(line));
     this.#child.on('error', (error) => this.#end(error));
     this.#child.on('exit', (code, signal) => this.#end(new Error(`${name} ended (${signal ?? code})`)));

@@ -221,6 +221,8 @@ static uint64_t run(const struct source *source, uint32_t count) {
 
 /* How many outputs failed so far, all errnos; prints the slots that are not 0 into `text`. */
 static void failures_by_errno(const struct source *source, uint64_t counts[FAILURE_SLOTS]) {
+  memset(counts, 0, FAILURE_SLOTS * sizeof *counts);
+  if (source->maps.failures < 0) return;
   for (uint32_t slot = 0; slot < FAILURE_SLOTS; slot++) {
     union bpf_attr attr = {.map_fd = (uint32_t)source->maps.failures,
                            .key = (uint64_t)(uintptr_t)&slot,
@@ -279,6 +281,15 @@ static void emit(const struct source *source, const char *line) {
          (unsigned long long)call_nanoseconds, (unsigned long long)failed, text);
 }
 
+/* A second producer, on another CPU: runs the program that the first one loaded. */
+static void attach(struct source *source, const char *line) {
+  union bpf_attr attr = {.prog_id = (uint32_t)line_number(line, "program", 0)};
+  const int program = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+  if (program < 0) fail("program by id", errno);
+  *source = (struct source){.program = program, .maps = {.output = -1, .sequence = -1, .failures = -1, .payload = -1}};
+  answer("{\"attached\":1}");
+}
+
 int main(void) {
   static char line[4096];
   static struct source source;
@@ -287,6 +298,10 @@ int main(void) {
     if (line_says(line, "do", "load")) {
       if (loaded) unload(&source);
       load(&source, line);
+      loaded = true;
+    } else if (line_says(line, "do", "attach")) {
+      if (loaded) unload(&source);
+      attach(&source, line);
       loaded = true;
     } else if (!loaded) {
       fail("no program yet: load comes first", EINVAL);

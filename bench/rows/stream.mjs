@@ -27,11 +27,13 @@ async function once(bench, { contender, subject }, rate, milliseconds) {
   const emitted = await bench.producer.ask({ do: 'emit', rate, milliseconds });
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   const read = await subject.ask({ do: 'stop' });
+  // What a reader leaves below its watermark at the end is no loss.
+  const missing = contender.leavesTail ? read.missing : emitted.emitted - read.records;
   return {
     offered: (emitted.emitted / emitted.elapsedNs) * 1e9,
     delivered: (read.records / emitted.elapsedNs) * 1e9,
-    missing: emitted.emitted - read.records,
-    missingPercent: (1 - read.records / emitted.emitted) * 100,
+    missing,
+    missingPercent: (missing / emitted.emitted) * 100,
     missingInSequence: read.missing,
     lostReported: read.lost,
     failures: emitted.failures,
@@ -133,7 +135,7 @@ function line(entry) {
 
 export const stream = {
   title:
-    'end to end: every reader in its default settings (and ours without wakeups), producer and reader on two CPUs',
+    'end to end: every reader in its default settings, ours also without wakeups and in time order, the others also with a wakeup for each 4 KiB; producer and reader on two CPUs',
   async run(bench) {
     if (bench.cpus.reader === bench.cpus.producer) return { text: 'Needs two CPUs.', data: null };
     const entries = [];

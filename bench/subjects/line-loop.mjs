@@ -60,6 +60,8 @@ export function monotonicNanoseconds() {
   return origin + now() * 1e6;
 }
 
+const NONE = -1;
+
 /**
  * Checks the 64-bit sequence number of every record of one CPU, as the C and Go readers do; the first one only sets
  * what comes next. Exact up to 2^53, beyond which u64AsNumber() throws.
@@ -67,10 +69,10 @@ export function monotonicNanoseconds() {
 export class SequenceCheck {
   gaps = 0;
   missing = 0;
-  #next = 0;
+  /** What must come next; no record has this number before the first has come. */
+  #next = NONE;
   /** What came next when the counts were set to 0. */
-  #base = 0;
-  #started = false;
+  #base = NONE;
 
   /** Records seen, by their numbers: to count each costs more than to check it, and shows nothing that the numbers do not. */
   get records() {
@@ -85,8 +87,8 @@ export class SequenceCheck {
 
   /** For a source that counts from the start again. */
   restart() {
+    this.#next = NONE;
     this.reset();
-    this.#started = false;
   }
 
   see(sequence) {
@@ -95,12 +97,11 @@ export class SequenceCheck {
   }
 
   #jump(sequence) {
-    if (this.#started) {
+    if (this.#next === NONE) {
+      this.#base = sequence;
+    } else {
       this.gaps++;
       this.missing += sequence - this.#next;
-    } else {
-      this.#base = sequence;
     }
-    this.#started = true;
   }
 }

@@ -33,7 +33,8 @@ class Stream {
   constructor({ map, ringBytes, latencyEvery, variant, loopDelay = false }) {
     const wakeup = variant === 'manual' ? 'manual' : 'moderated';
     this.#map = PerfEventArray.openById(map);
-    this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes, wakeup });
+    const order = variant === 'time' ? 'time' : 'cpu';
+    this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes, wakeup, order });
     this.#latencyEvery = this.#untilLatency = latencyEvery;
     for (const cpu of this.#reader.cpus) this.#checks[cpu] = new SequenceCheck();
     this.#reading = wakeup === 'manual' ? this.#drainByTimer() : this.#read();

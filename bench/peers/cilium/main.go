@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"os"
 	"strconv"
@@ -22,7 +23,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const latencySlots = 64 * 40
+const (
+	latencySlots   = 64 * 40
+	none           = math.MaxUint64 // no sequence number
+	watermarkBytes = 4096
+)
 
 // Question is one line from the driver.
 type question struct {
@@ -39,12 +44,15 @@ type question struct {
 // Counts checks every record's sequence number; the first one of a CPU only sets what comes next.
 type counts struct {
 	gaps, missing, lost uint64
-	next, base          []uint64 // what comes next, and what did when the counts were set to 0
-	started             []bool
+	next, base          []uint64 // what comes next (none before the first), and what did when the counts were set to 0
 }
 
 func newCounts(cpus int) *counts {
-	return &counts{next: make([]uint64, cpus), base: make([]uint64, cpus), started: make([]bool, cpus)}
+	c := &counts{next: make([]uint64, cpus), base: make([]uint64, cpus)}
+	for cpu := range c.next {
+		c.next[cpu], c.base[cpu] = none, none
+	}
+	return c
 }
 
 func (c *counts) check(record *perf.Record) {
@@ -54,13 +62,12 @@ func (c *counts) check(record *perf.Record) {
 	}
 	sequence := binary.LittleEndian.Uint64(record.RawSample)
 	if sequence != c.next[record.CPU] {
-		if c.started[record.CPU] {
+		if c.next[record.CPU] == none {
+			c.base[record.CPU] = sequence
+		} else {
 			c.gaps++
 			c.missing += sequence - c.next[record.CPU]
-		} else {
-			c.base[record.CPU] = sequence
 		}
-		c.started[record.CPU] = true
 	}
 	c.next[record.CPU] = sequence + 1
 }
@@ -211,11 +218,16 @@ func latencySlot(nanoseconds uint64) int {
 	return slot
 }
 
-// Stream is the reader in its default settings: every CPU, a wakeup as soon as there is data.
+// Stream is the reader in its default settings: every CPU, a wakeup as soon as there is data. Variant "watermark": a
+// wakeup for each 4 KiB in a ring; this version of the package has no way to read what is left below that.
 func stream(q *question, lines *bufio.Scanner) {
 	array := openMap(q.Map)
 	defer array.Close()
-	reader, err := perf.NewReader(array, q.RingBytes)
+	var options perf.ReaderOptions
+	if q.Variant == "watermark" {
+		options.Watermark = watermarkBytes
+	}
+	reader, err := perf.NewReaderWithOptions(array, q.RingBytes, options)
 	if err != nil {
 		fail("perf.NewReader", err)
 	}

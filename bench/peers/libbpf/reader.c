@@ -19,7 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_CPUS = 4096, COPY_TARGET_BYTES = 1 << 16, LATENCY_SLOTS = 64 * 40 };
+enum { MOST_CPUS = 4096, COPY_TARGET_BYTES = 1 << 16, WATERMARK_BYTES = 4096, LATENCY_SLOTS = 64 * 40 };
+
+/* No sequence number. */
+static const uint64_t NONE = UINT64_MAX;
 
 /* What bpf_perf_event_output wrote: the record as the ring holds it. */
 struct sample_record {
@@ -38,9 +41,8 @@ struct reader {
   struct perf_buffer *buffer;
   int map, program, quiet_event;
   uint64_t gaps, missing, lost;
-  uint64_t next[MOST_CPUS]; /* the sequence number that must come next on a CPU */
+  uint64_t next[MOST_CPUS]; /* the sequence number that must come next on a CPU; NONE before the first */
   uint64_t base[MOST_CPUS]; /* what came next when the counts were set to 0 */
-  bool started[MOST_CPUS];
   uint32_t latency_every, until_latency;
   uint32_t latency[LATENCY_SLOTS];
   uint64_t copied;
@@ -53,13 +55,12 @@ static inline __attribute__((always_inline)) void check(struct reader *reader, i
   uint64_t sequence;
   memcpy(&sequence, payload, sizeof sequence);
   if (sequence != reader->next[cpu]) {
-    if (reader->started[cpu]) {
+    if (reader->next[cpu] == NONE) {
+      reader->base[cpu] = sequence;
+    } else {
       reader->gaps++;
       reader->missing += sequence - reader->next[cpu];
-    } else {
-      reader->base[cpu] = sequence;
     }
-    reader->started[cpu] = true;
   }
   reader->next[cpu] = sequence + 1;
 }
@@ -126,6 +127,12 @@ static void reset_counts(struct reader *reader) {
   memcpy(reader->base, reader->next, sizeof reader->base);
 }
 
+/* For a source that counts from the start again. */
+static void forget_counts(struct reader *reader) {
+  for (int cpu = 0; cpu < MOST_CPUS; cpu++) reader->next[cpu] = NONE;
+  reset_counts(reader);
+}
+
 static void open_map(struct reader *reader, const char *line) {
   reader->map = bpf_map_get_fd_by_id((uint32_t)line_number(line, "map", 0));
   if (reader->map < 0) fail("map by id", errno);
@@ -182,7 +189,7 @@ static void open_drain(struct reader *reader, const char *line) {
     if (reader->buffer == NULL) fail("perf_buffer__new", errno);
     reader->quiet_event = put_quiet_event(reader, cpu);
   }
-  memset(reader->started, 0, sizeof reader->started);
+  forget_counts(reader);
   answer("{\"ready\":1}");
 }
 
@@ -227,16 +234,41 @@ static void *wait_for_stop(void *unused) {
   return NULL;
 }
 
-/* libbpf in its default settings: every possible CPU, one wakeup a sample, perf_buffer__poll(). */
+static enum bpf_perf_event_ret on_event_stream(void *context, int cpu, struct perf_event_header *event) {
+  if (event->type == PERF_RECORD_SAMPLE) {
+    on_sample_stream(context, cpu, ((struct sample_record *)event)->payload, 0);
+  } else if (event->type == PERF_RECORD_LOST) {
+    on_lost(context, cpu, ((const struct lost_record *)event)->lost);
+  }
+  return LIBBPF_PERF_EVENT_CONT;
+}
+
+/* A wakeup for each 4 KiB in a ring, as a program has that was tuned for load. */
+static struct perf_buffer *open_watermark_buffer(struct reader *reader, size_t pages) {
+  struct perf_event_attr attr = {.size = sizeof(struct perf_event_attr),
+                                 .type = PERF_TYPE_SOFTWARE,
+                                 .config = PERF_COUNT_SW_BPF_OUTPUT,
+                                 .sample_type = PERF_SAMPLE_RAW,
+                                 .sample_period = 1,
+                                 .watermark = 1,
+                                 .wakeup_watermark = WATERMARK_BYTES};
+  return perf_buffer__new_raw(reader->map, pages, &attr, on_event_stream, reader, NULL);
+}
+
+/*
+ * libbpf in its default settings: every possible CPU, one wakeup a sample, perf_buffer__poll(). Variant "watermark": a
+ * wakeup for each 4 KiB, and what is left below that is read after 1 ms without one.
+ */
 static void stream(struct reader *reader, const char *line) {
   const size_t pages = page_count(line_number(line, "ringBytes", 262144));
   open_map(reader, line);
   reader->latency_every = reader->until_latency = (uint32_t)line_number(line, "latencyEvery", 1);
   memset(reader->latency, 0, sizeof reader->latency);
-  memset(reader->started, 0, sizeof reader->started);
-  reset_counts(reader);
+  forget_counts(reader);
   reader->quiet_event = -1;
-  reader->buffer = perf_buffer__new(reader->map, pages, on_sample_stream, on_lost, reader, NULL);
+  const bool by_watermark = line_says(line, "variant", "watermark");
+  reader->buffer = by_watermark ? open_watermark_buffer(reader, pages)
+                                : perf_buffer__new(reader->map, pages, on_sample_stream, on_lost, reader, NULL);
   if (reader->buffer == NULL) fail("perf_buffer__new", errno);
   atomic_store(&stop_asked, false);
   pthread_t waiting;
@@ -244,7 +276,8 @@ static void stream(struct reader *reader, const char *line) {
   answer("{\"ready\":1}");
   const uint64_t cpu_before = cpu_microseconds();
   while (!atomic_load_explicit(&stop_asked, memory_order_relaxed)) {
-    const int result = perf_buffer__poll(reader->buffer, 100);
+    int result = perf_buffer__poll(reader->buffer, by_watermark ? 1 : 100);
+    if (result == 0 && by_watermark) result = perf_buffer__consume(reader->buffer);
     if (result < 0 && result != -EINTR) fail("perf_buffer__poll", -result);
   }
   const uint64_t cpu = cpu_microseconds() - cpu_before;
