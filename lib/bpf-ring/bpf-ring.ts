@@ -278,6 +278,8 @@ export class BpfRing implements RecordRing {
       if (committed === CORRUPT) this.#skipAll('a header could not be');
       return false;
     }
+    // Records of this chunk may have been committed after a copy was made that reaches into it.
+    this.#cursor.visits++;
     this.#state.position = (this.#consumer + this.#read) & (this.capacityBytes - 1);
     this.#state.left = committed;
     return true;

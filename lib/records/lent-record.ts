@@ -8,7 +8,8 @@ import { ABSENT, type RecordFormat } from './record-format';
 import { RecordView } from './record-view';
 import type { DataSource, WeightStruct } from './sample-fields';
 import type { BranchStack, ReadValues, Registers, UserStack } from './variable-fields';
-import { copyInto, copyOf } from './payload-copy';
+import { PayloadCopies } from './payload-copies';
+import { copyInto, copyOf, SHORT_BYTES } from './payload-copy';
 import type { RingRecord } from './record';
 import { CACHED_STRING_BYTES, decodeFixedString, StringCache } from './string-cache';
 
@@ -34,6 +35,8 @@ export interface RecordPlace {
   readonly payloadAlone: boolean;
   readonly type: number;
   readonly late: boolean;
+  /** Changes whenever the bytes of `view` may have changed. */
+  readonly visits: number;
   /** Called before copies: a copy from detached memory copies nothing. @throws PerfRingError ERR_PERF_CLOSED */
   checkAttached(): void;
 }
@@ -51,6 +54,7 @@ class LentRecord implements RingRecord {
   readonly #view = this.#cursor.view;
   readonly #bytes = bytesOf(this.#view);
   readonly #strings = new StringCache();
+  readonly #copies = new PayloadCopies(this.#view);
   readonly #fields = new RecordView(this.#cursor.format);
 
   constructor() {
@@ -180,7 +184,9 @@ class LentRecord implements RingRecord {
   bytes(): Uint8Array {
     const cursor = this.#cursor;
     cursor.checkAttached();
-    return copyOf(this.#view, cursor.base, cursor.size);
+    const { base, size } = cursor;
+    if (size <= SHORT_BYTES) return copyOf(this.#view, base, size);
+    return this.#copies.copy(base, size, cursor.visits);
   }
 
   get time(): bigint | undefined {

@@ -26,7 +26,7 @@ export class OwnedRecord implements RecordPayload {
   readonly pid: number | undefined;
   /** Thread id, in the PID namespace of the reader; undefined without PERF_SAMPLE_TID. */
   readonly tid: number | undefined;
-  /** The payload, with the kernel's padding. */
+  /** The payload, with the kernel's padding. Its memory may be shared, as that of {@link RecordPayload.bytes}. */
   readonly data: Uint8Array<ArrayBuffer>;
   /** A view of `data`, made at the first read: many records are passed on without a read. */
   #view: DataView<ArrayBuffer> | undefined;

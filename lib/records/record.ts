@@ -41,7 +41,11 @@ export interface RecordPayload {
    *   ERR_PERF_INVALID_ARGUMENT
    */
   copyTo(target: Uint8Array, offset?: number): void;
-  /** A copy of the payload, valid as long as you keep it. */
+  /**
+   * A copy of the payload, valid as long as you keep it. A copy of 65 to 8192 bytes may be a view of memory that it
+   * shares with copies of other payloads, of 32 KiB at most: while you keep it, that memory is kept, and its `buffer`
+   * can't be transferred to another thread. `bytes().slice()` has memory of its own; `copyTo()` takes yours.
+   */
   bytes(): Uint8Array;
 }
 

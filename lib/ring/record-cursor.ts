@@ -71,6 +71,8 @@ export class RecordCursor {
   payloadStart = 0;
   /** Bytes of the record after its payload; 0 while the cursor stands nowhere. */
   tailBytes = 0;
+  /** How often the cursor left the ring. Bytes of the ring change only after that. */
+  visits = 0;
   #joined: RecordCursor | undefined;
   readonly #fields: RecordView;
 
@@ -209,6 +211,7 @@ export class RecordCursor {
     this.#stand(0, 0, 0, 0);
     this.late = false;
     this.repeats = false;
+    this.visits++;
   }
 
   /** Closes the cursor for good: every later load fails, and every later read is out of range. */
