@@ -7,6 +7,7 @@
       "sources": [
         "native/addon.cc",
         "native/binding/arguments.cc",
+        "native/binding/bpf_ids.cc",
         "native/binding/bpf_link.cc",
         "native/binding/bpf_map.cc",
         "native/binding/bpf_object.cc",
@@ -24,6 +25,7 @@
         "native/binding/sample_query.cc",
         "native/binding/watched.cc",
         "native/system/bpf.cc",
+        "native/system/bpf_ids.cc",
         "native/system/bpf_object.cc",
         "native/system/bpf_ring.cc",
         "native/system/epoll_set.cc",

@@ -24,6 +24,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   perfring::binding::ExportBpfMap(env, exports);
   perfring::binding::ExportBpfProgram(env, exports);
   perfring::binding::ExportBpfLink(env, exports);
+  perfring::binding::ExportBpfIds(env, exports);
   perfring::binding::ExportBpfObject(env, exports);
   perfring::binding::ExportBpfObjectLoad(env, exports);
   perfring::binding::ExportBpfObjectLink(env, exports);

@@ -345,6 +345,12 @@ export interface NativeAddon {
   bpfLinkPin(link: BpfLinkHandle, path: string): number;
   bpfLinkClose(link: BpfLinkHandle): number;
 
+  /** BPF_PROG_GET_NEXT_ID: the next loaded program after `id`; 0 begins. -2 (ENOENT) after the last one. */
+  bpfProgramNextId(id: number): number;
+  bpfProgramInfoOfId(id: number): OrErrno<BpfProgramInfo>;
+  /** The bytes of a BTF that is loaded in the kernel. */
+  bpfBtfOfId(id: number): OrErrno<Uint8Array>;
+
   // ------------------------------------------------------------------ objects of libbpf.so.1
   // Status -79 (ELIBACC): there is no libbpf.so.1 that has all that is needed, and `log` is what dlopen(3) says.
   // Statuses from -4000 down are libbpf's own. Programs and maps are named by their index in bpfObjectPrograms and
@@ -484,8 +490,25 @@ export interface BpfMapInfo {
   readonly maxEntries: number;
   /** BPF_F_* that the map was created with. */
   readonly flags: number;
-  /** Empty for a map without a name. */
+  /** Empty for a map without a name; cut to 15 bytes. */
   readonly name: string;
+  /** Id of the BTF with the types of its keys and values; 0 without BTF, and for ring buffers and perf event arrays. */
+  readonly btfId: number;
+  /** Ids of the types in that BTF; 0 without BTF. */
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+}
+
+/** A loaded program, as the kernel describes it. */
+export interface BpfProgramInfo {
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  /** Id of the BTF that it was loaded with; 0 without BTF. */
+  readonly btfId: number;
+  /** Cut to 15 bytes. */
+  readonly name: string;
+  /** Ids of the maps that it uses. */
+  readonly mapIds: readonly number[];
 }
 
 /** The result of {@link BpfProgram.testRun}. */

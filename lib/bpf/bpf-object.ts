@@ -9,7 +9,8 @@ import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { BpfMap } from './bpf-map';
 import { BpfProgram } from './bpf-program';
-import { type AttachTarget, attachProgram, type ProgramToAttach, runIterator } from './object-attach';
+import type { AttachTarget } from './attach-target';
+import { attachProgram, type ProgramToAttach, runIterator } from './object-attach';
 import { loadError, objectError } from './object-error';
 import { runLoad } from './object-load';
 import type { GlobalValue } from './global-value';
@@ -187,13 +188,14 @@ export class BpfObject {
 
   /**
    * Attaches a loaded program. Open the readers of its maps before, so that nothing is missed.
-   * @param target what to attach it to, when its section does not say it
+   * @param target what to attach it to, when its section does not say it; also as text in the form of a section:
+   *   `'libc.so.6:getppid'`
    * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown program,
    *   ERR_PERF_INVALID_OPTION for a target that does not fit its section, ERR_PERF_NOT_SUPPORTED,
    *   ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
    * @throws PerfSystemError of the call that failed; its message says what to do
    */
-  attach(program: string, target: AttachTarget = {}): ObjectLink {
+  attach(program: string, target: AttachTarget | string = {}): ObjectLink {
     const attachment = attachProgram(this.#toAttach(program, 'attach'), target);
     const link = new OwnedLink(program, attachment, (closed) => this.#links.delete(closed));
     this.#links.add(link);

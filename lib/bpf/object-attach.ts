@@ -7,57 +7,14 @@ import { PerfEvent } from '../events/perf-event';
 import { failedCall } from '../host/failed-call';
 import { permissionAdvice } from '../host/permission-advice';
 import { checkProcessExists } from '../host/process-identity';
-import { checkString, plainOptions } from '../input/plain-data';
 import { named, shown } from '../input/shown';
+import { type AttachTarget, checkTarget, targetFromText } from './attach-target';
 import { bpfError } from './bpf-error';
 import { type Attachment, BpfLink } from './bpf-link';
 import type { BpfProgram } from './bpf-program';
 import { objectError } from './object-error';
 import { LibbpfLink } from './object-link';
 import { type AttachKind, partsOf, type Section, sectionOf, symbolOf } from './object-section';
-
-/**
- * What to attach a program to, when its section does not say it, or in place of what it says. The section decides which
- * fields are allowed.
- */
-export interface AttachTarget {
-  /** `sched_switch` for `raw_tp`, `sched/sched_switch` for `tp`. */
-  readonly tracepoint?: string;
-  /** A function: of the kernel for `kprobe`, of the file for `uprobe`. */
-  readonly symbol?: string;
-  /** Bytes from the beginning of the function; without a symbol, of the file. 0 by default. */
-  readonly offset?: number;
-  /** `uprobe`, `usdt`: a file, or the name of a library or program, such as `libc.so.6`. */
-  readonly path?: string;
-  /** `uprobe`, `usdt`: the id of one process; every process by default. */
-  readonly pid?: number;
-  /** `usdt` */
-  readonly provider?: string;
-  /** `usdt` */
-  readonly probe?: string;
-  /** `perf_event`: an open event. */
-  readonly event?: PerfEvent;
-  /** `cgroup…`: the path of a control group of version 2. */
-  readonly cgroup?: string;
-  /** `xdp`, `tc`: the name of an interface, such as `eth0`. */
-  readonly networkInterface?: string;
-  /** `tc` */
-  readonly direction?: 'ingress' | 'egress';
-}
-
-const TARGETS: Readonly<Record<AttachKind, readonly (keyof AttachTarget)[]>> = {
-  raw_tracepoint: ['tracepoint'],
-  tracepoint: ['tracepoint'],
-  kprobe: ['symbol', 'offset'],
-  uprobe: ['path', 'symbol', 'offset', 'pid'],
-  usdt: ['path', 'provider', 'probe', 'pid'],
-  perf_event: ['event'],
-  cgroup: ['cgroup'],
-  xdp: ['networkInterface'],
-  tc: ['networkInterface', 'direction'],
-  iterator: [],
-  automatic: [],
-};
 
 /** A program to attach. */
 export interface ProgramToAttach {
@@ -75,10 +32,13 @@ export interface ProgramToAttach {
  *   ERR_PERF_NO_SUCH_PROCESS
  * @throws PerfSystemError of the call that failed
  */
-export function attachProgram(what: ProgramToAttach, given: AttachTarget): Attachment {
+export function attachProgram(what: ProgramToAttach, given: AttachTarget | string): Attachment {
   const { name, section } = what.info;
   const parsed = sectionOf(name, section);
-  const target = checkTarget(parsed.kind, given, name, section);
+  const target =
+    typeof given === 'string'
+      ? targetFromText(parsed.kind, given, name, section)
+      : checkTarget(parsed.kind, given, name, section);
   return ATTACH[parsed.kind](what, target, parsed);
 }
 
@@ -109,36 +69,6 @@ export function runIterator(what: ProgramToAttach): Uint8Array {
 
 /** The longest text of one run of an iterator, in bytes. */
 const LONGEST_ITERATOR_TEXT = 256 * 1024 * 1024;
-
-function checkTarget(kind: AttachKind, given: AttachTarget, name: string, section: string): AttachTarget {
-  const keys = TARGETS[kind];
-  if (keys.length === 0) {
-    const [surplus] = Object.keys(plainObject(given));
-    if (surplus === undefined) return {};
-    throw new PerfRingError(
-      'ERR_PERF_INVALID_OPTION',
-      `program ${name} takes no target.${surplus}: its section, ${section}, says what it is attached to`,
-    );
-  }
-  const target = plainOptions(given, keys, 'ERR_PERF_INVALID_OPTION', 'target');
-  for (const key of [
-    'tracepoint',
-    'symbol',
-    'path',
-    'provider',
-    'probe',
-    'cgroup',
-    'networkInterface',
-  ] as const) {
-    if (target[key] !== undefined) checkString(target[key], `target.${key}`);
-  }
-  return target;
-}
-
-function plainObject(target: AttachTarget): object {
-  if (typeof target === 'object' && target !== null) return target;
-  throw new PerfRingError('ERR_PERF_INVALID_OPTION', `target must be an object, got ${shown(target)}`);
-}
 
 type Attach = (what: ProgramToAttach, target: AttachTarget, section: Section) => Attachment;
 

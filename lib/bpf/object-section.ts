@@ -66,6 +66,26 @@ export function partsOf(rest: string): (string | undefined)[] {
   return rest === '' ? [] : rest.split(':');
 }
 
+/**
+ * Whether a program of this section can be attached without a target: the section says what to attach it to.
+ * @param section as written in the object: `tp/sched/sched_switch`
+ */
+export function attachesBySection(section: string): boolean {
+  const parsed = parseSection(section);
+  switch (parsed?.kind) {
+    case 'automatic':
+      return true;
+    case 'raw_tracepoint':
+    case 'tracepoint':
+    case 'kprobe':
+    case 'uprobe':
+    case 'usdt':
+      return parsed.rest !== '';
+    default:
+      return false;
+  }
+}
+
 /** @throws PerfRingError ERR_PERF_NOT_SUPPORTED */
 export function sectionOf(program: string, section: string): Section {
   const parsed = parseSection(section);

@@ -48,6 +48,7 @@ struct OpenBpfLink {
 void ExportBpfMap(napi_env env, napi_value exports);
 void ExportBpfProgram(napi_env env, napi_value exports);
 void ExportBpfLink(napi_env env, napi_value exports);
+void ExportBpfIds(napi_env env, napi_value exports);
 
 }  // namespace perfring::binding
 

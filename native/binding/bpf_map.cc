@@ -77,7 +77,10 @@ Napi::Value BpfMapInfo(const Napi::CallbackInfo& info) {
                                               {"valueSize", NumberValue(env, map.value_size)},
                                               {"maxEntries", NumberValue(env, map.max_entries)},
                                               {"flags", NumberValue(env, map.flags)},
-                                              {"name", StringValue(env, map.name)}}));
+                                              {"name", StringValue(env, map.name)},
+                                              {"btfId", NumberValue(env, map.btf_id)},
+                                              {"keyTypeId", NumberValue(env, map.key_type_id)},
+                                              {"valueTypeId", NumberValue(env, map.value_type_id)}}));
 }
 
 Napi::Value BpfMapFd(const Napi::CallbackInfo& info) {

@@ -153,7 +153,10 @@ OrErrno<BpfMapInfo> BpfMap::Info() const {
                     .value_size = info.value_size,
                     .max_entries = info.max_entries,
                     .flags = info.map_flags,
-                    .name = std::string(info.name, ::strnlen(info.name, sizeof(info.name)))};
+                    .name = std::string(info.name, ::strnlen(info.name, sizeof(info.name))),
+                    .btf_id = info.btf_id,
+                    .key_type_id = info.btf_key_type_id,
+                    .value_type_id = info.btf_value_type_id};
 }
 
 int BpfMap::SetEvent(uint32_t index, int event_fd) {

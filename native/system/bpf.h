@@ -36,6 +36,10 @@ struct BpfMapInfo {
   uint32_t max_entries;
   uint32_t flags;
   std::string name;
+  // Of the types of its keys and values; 0 when it was created without BTF.
+  uint32_t btf_id;
+  uint32_t key_type_id;
+  uint32_t value_type_id;
 };
 
 // What ReadBatch() read.

@@ -8,7 +8,7 @@ import { pid } from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PERF_COUNT_SW_CPU_CLOCK, PERF_TYPE_SOFTWARE } from '../../../lib/abi/perf-event';
 import { BpfObject } from '../../../lib/bpf/bpf-object';
-import type { AttachTarget } from '../../../lib/bpf/object-attach';
+import type { AttachTarget } from '../../../lib/bpf/attach-target';
 import { onlineCpus } from '../../../lib/host/cpu-list';
 import { MmapRingStorage } from '../../../lib/storage/mmap-ring-storage';
 import { objectPath } from '../../support/bpf-objects';

@@ -15,6 +15,9 @@ const INFO: BpfMapInfo = {
   maxEntries: SLOTS,
   flags: 0,
   name: '',
+  btfId: 0,
+  keyTypeId: 0,
+  valueTypeId: 0,
 };
 
 const HANDLE = {} as BpfMapHandle;
