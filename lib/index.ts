@@ -36,7 +36,7 @@ export { BpfObject } from './bpf/bpf-object';
 export type { GlobalValue } from './bpf/global-value';
 export type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './bpf/object-options';
 export type { AttachTarget } from './bpf/attach-target';
-export { attachesBySection } from './bpf/object-section';
+export { attachmentBy } from './bpf/object-section';
 export { describeMap, type MapDescription, type MapUser } from './bpf/map-description';
 export type { ObjectLink } from './bpf/object-link';
 export { ProgramRejectedError } from './bpf/program-rejected-error';
@@ -184,4 +184,5 @@ export type { HostPaths } from './host/host-paths';
 export { formatCpuList, onlineCpus, parseCpuList, possibleCpus } from './host/cpu-list';
 
 export { ERROR_CODES, PerfRingError, type PerfRingErrorCode, PerfSystemError } from './errors';
+export { mapTypeName, programTypeName } from './abi/bpf-names';
 export * as kernel from './abi/perf-event';

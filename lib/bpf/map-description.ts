@@ -30,7 +30,7 @@ export interface MapDescription {
   /** Ids of the types of its keys and values; undefined when unknown, and for ring buffers and perf event arrays. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
-  /** For a ring buffer or perf event array: the types of its events, by the conventions of {@link Btf.eventTypes}. */
+  /** For a ring buffer or perf event array: the types that its events have or may have, as {@link Btf.eventTypes}. */
   readonly eventTypes: readonly BtfEventType[];
 }
 
@@ -70,14 +70,12 @@ function isRing({ type }: BpfMapInfo): boolean {
   return type === BPF_MAP_TYPE_RINGBUF || type === BPF_MAP_TYPE_PERF_EVENT_ARRAY;
 }
 
-/** The types that are written to this map, or may be: a name in the kernel is cut to 15 bytes. */
-function eventTypesIn(btf: Btf, { name, type }: BpfMapInfo): BtfEventType[] {
-  const names = btf
+/** A map's name in the source is as in the kernel, which cuts it. */
+function eventTypesIn(btf: Btf, { name, type }: BpfMapInfo): readonly BtfEventType[] {
+  const map = btf
     .maps()
-    .filter((map) => map.name.slice(0, LONGEST_NAME) === name && (map.type === undefined || map.type === type));
-  return btf
-    .eventTypes()
-    .filter(({ map }) => map === undefined || names.some((one) => one.name === map));
+    .find((one) => one.name.slice(0, LONGEST_NAME) === name && (one.type === undefined || one.type === type));
+  return btf.eventTypes(map?.name ?? name);
 }
 
 const LONGEST_NAME = 15;

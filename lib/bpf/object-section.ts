@@ -67,22 +67,27 @@ export function partsOf(rest: string): (string | undefined)[] {
 }
 
 /**
- * Whether a program of this section can be attached without a target: the section says what to attach it to.
+ * What is needed to attach a program of this section: `'section'`, nothing, because the section says to what; `'target'`,
+ * a target, which can be given as text; `undefined`: it is not attached, or to an open perf event.
  * @param section as written in the object: `tp/sched/sched_switch`
  */
-export function attachesBySection(section: string): boolean {
+export function attachmentBy(section: string): 'section' | 'target' | undefined {
   const parsed = parseSection(section);
   switch (parsed?.kind) {
     case 'automatic':
-      return true;
+      return 'section';
     case 'raw_tracepoint':
     case 'tracepoint':
     case 'kprobe':
     case 'uprobe':
     case 'usdt':
-      return parsed.rest !== '';
+      return parsed.rest === '' ? 'target' : 'section';
+    case 'cgroup':
+    case 'xdp':
+    case 'tc':
+      return 'target';
     default:
-      return false;
+      return undefined;
   }
 }
 

@@ -114,6 +114,19 @@ export function eventTypesOf(btf: Btf): BtfEventType[] {
   return events;
 }
 
+/**
+ * The types that the events of one map have, or may have: those that the source names for the map; otherwise those that
+ * it names for no map at all. Each once.
+ */
+export function eventTypesOfMap(events: readonly BtfEventType[], map: string): BtfEventType[] {
+  const named = events.filter((event) => event.map === map);
+  const found =
+    named.length > 0
+      ? named
+      : events.filter(({ type }) => events.every((other) => other.type !== type || other.map === undefined));
+  return found.filter(({ type }, index) => found.findIndex((other) => other.type === type) === index);
+}
+
 function isStruct(type: BtfType | undefined): type is BtfType & { kind: 'struct' | 'union' } {
   return type?.kind === 'struct' || type?.kind === 'union';
 }

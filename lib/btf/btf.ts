@@ -6,7 +6,7 @@ import { shown } from '../input/shown';
 import { ownCopy } from '../input/view-span';
 import type { FieldType, SampleLayout } from '../layout/sample-layout';
 import { LayoutMaker, type LayoutHints } from './btf-layout';
-import { type BtfEventType, type BtfMap, eventTypesOf, mapsOf } from './btf-maps';
+import { type BtfEventType, type BtfMap, eventTypesOf, eventTypesOfMap, mapsOf } from './btf-maps';
 import { type BtfTable, btfTable, countOf, damaged, kindOf } from './btf-table';
 import { describedType } from './btf-description';
 import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type';
@@ -227,10 +227,12 @@ export class Btf {
   /**
    * The types of an object's events. Sources name them in one of three ways: `__type(value, struct event)` in the ring
    * buffer or perf event array; a variable `gadget_tracer_NAME___MAP___TYPE`; a pointer `const struct event *unused`.
+   * @param map name of a map: then only the types that its events have or may have, each once
    * @throws PerfRingError ERR_PERF_BTF_DAMAGED; ERR_PERF_TYPE_UNKNOWN
    */
-  eventTypes(): readonly BtfEventType[] {
-    return eventTypesOf(this);
+  eventTypes(map?: string): readonly BtfEventType[] {
+    const events = eventTypesOf(this);
+    return map === undefined ? events : eventTypesOfMap(events, map);
   }
 
   /** @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */

@@ -10,10 +10,13 @@ import {
   parseCpuList,
   type PerfMapReaderOptions,
   possibleCpus,
+  type RingBufferReaderOptions,
   type Wakeup,
 } from '../index';
-import { usageError } from './failure';
+import type { LayoutChoice } from './event-layout';
+import { type CommandError, usageError } from './failure';
 import { FORMAT_NAMES, type FormatName } from './formats/formats';
+import type { ObjectSettings } from './object-source';
 import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
 
 /** The options of `collect` as the user typed them, under commander's names. */
@@ -21,6 +24,11 @@ export interface CollectArguments {
   readonly builtin?: string;
   readonly mapPin?: string;
   readonly mapId?: string;
+  readonly map?: string;
+  readonly attach?: readonly string[];
+  readonly set?: readonly string[];
+  readonly type?: string;
+  readonly layout?: string;
   readonly pid?: string;
   readonly syscall?: string;
   readonly includeSelf?: true;
@@ -39,15 +47,16 @@ export interface CollectArguments {
   readonly quiet?: true;
 }
 
-/** The source of the samples: a built-in program, or an existing map by its pin or its id. */
+/** The source of the samples: a built-in program, the user's own, or an existing map by its pin or its id. */
 export type Source =
   | {
       readonly kind: 'builtin';
       readonly program: BuiltinNamed<BuiltinName>;
       readonly options: BuiltinOptions;
     }
-  | { readonly kind: 'pin'; readonly path: string }
-  | { readonly kind: 'id'; readonly id: number };
+  | { readonly kind: 'object'; readonly object: ObjectSettings; readonly layout: LayoutChoice }
+  | { readonly kind: 'pin'; readonly path: string; readonly layout: LayoutChoice }
+  | { readonly kind: 'id'; readonly id: number; readonly layout: LayoutChoice };
 
 /** How samples are delivered: as a stream, or as snapshots of rings where new samples overwrite old ones. */
 export type Delivery =
@@ -58,6 +67,8 @@ export type Delivery =
 export interface CollectSettings {
   readonly source: Source;
   readonly delivery: Delivery;
+  /** The options of a ring buffer map; an error if options were given that it does not have. */
+  readonly ringBuffer: RingBufferReaderOptions | CommandError;
   readonly format: FormatName;
   /** The output file; undefined for stdout. */
   readonly output: { readonly path: string; readonly force: boolean } | undefined;
@@ -72,14 +83,17 @@ const LONGEST_DURATION_MICROSECONDS = (2 ** 31 - 1) * 1000;
 
 /**
  * Checks the options before anything is opened.
+ * @param object the path of a BPF object, if one was given
  * @throws CommandError (usage); ERR_PERF_INVALID_ARGUMENT for a CPU list
  */
-export function collectSettings(given: CollectArguments): CollectSettings {
-  checkExclusions(given);
-  const source = sourceOf(given);
+export function collectSettings(given: CollectArguments, object?: string): CollectSettings {
+  checkExclusions(given, object);
+  const source = sourceOf(given, object);
+  const delivery = deliveryOf(given, source);
   return {
     source,
-    delivery: deliveryOf(given, source),
+    delivery,
+    ringBuffer: ringBufferOf(given, source, delivery),
     format: oneOf(given.format ?? 'table', '--format', FORMAT_NAMES),
     output: outputOf(given),
     durationMilliseconds: durationOf(given.duration),
@@ -106,11 +120,36 @@ const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArgum
   ['overwrite', 'count', 'a snapshot is always written completely'],
 ];
 
-function checkExclusions(given: CollectArguments): void {
+/** Options of the samples of built-in programs, of an object, and of objects and maps. */
+const BUILTIN_OPTIONS = ['pid', 'syscall', 'includeSelf'] as const;
+const OBJECT_OPTIONS = ['map', 'attach', 'set'] as const;
+const LAYOUT_OPTIONS = ['type', 'layout'] as const;
+
+function checkExclusions(given: CollectArguments, object: string | undefined): void {
   for (const [one, other, why] of EXCLUSIONS) {
     if (given[one] === undefined || given[other] === undefined) continue;
     throw usageError(
       `give ${flagOf(one)} or ${flagOf(other)}, not both${why === undefined ? '' : `: ${why}`}`,
+    );
+  }
+  if (object === undefined) {
+    const option = OBJECT_OPTIONS.find((name) => given[name] !== undefined);
+    if (option !== undefined) {
+      throw usageError(
+        `${flagOf(option)} is for a BPF object: perfring collect PROGRAM.bpf.o ${flagOf(option)} …`,
+      );
+    }
+    const isMap = given.mapPin !== undefined || given.mapId !== undefined;
+    const layout = isMap ? undefined : LAYOUT_OPTIONS.find((name) => given[name] !== undefined);
+    if (layout !== undefined) throw usageError(`${flagOf(layout)} is for an object or a map`);
+    return;
+  }
+  const source = (['builtin', 'mapPin', 'mapId'] as const).find((name) => given[name] !== undefined);
+  if (source !== undefined) throw usageError(`give a BPF object or ${flagOf(source)}, not both`);
+  const filter = BUILTIN_OPTIONS.find((name) => given[name] !== undefined);
+  if (filter !== undefined) {
+    throw usageError(
+      `${flagOf(filter)} is for built-in programs; to filter in your own, set one of its variables: --set NAME=VALUE`,
     );
   }
 }
@@ -119,13 +158,18 @@ function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-function sourceOf(given: CollectArguments): Source {
+function sourceOf(given: CollectArguments, path: string | undefined): Source {
+  const layout = { type: given.type, file: given.layout };
+  if (path !== undefined) {
+    if (path === '') throw usageError('collect takes the path of a BPF object, like exec.bpf.o');
+    return { kind: 'object', object: objectOf(given, path), layout };
+  }
   if (given.mapPin !== undefined) {
     if (given.mapPin === '') throw usageError('--map-pin takes a path, like /sys/fs/bpf/events');
-    return { kind: 'pin', path: given.mapPin };
+    return { kind: 'pin', path: given.mapPin, layout };
   }
   if (given.mapId !== undefined) {
-    return { kind: 'id', id: parseWhole(given.mapId, '--map-id', 1, 0xffff_ffff) };
+    return { kind: 'id', id: parseWhole(given.mapId, '--map-id', 1, 0xffff_ffff), layout };
   }
   const name = given.builtin ?? DEFAULT_BUILTIN.name;
   const program = BUILTIN_PROGRAMS.find((one) => one.name === name);
@@ -134,6 +178,29 @@ function sourceOf(given: CollectArguments): Source {
     throw usageError(`--builtin takes one of ${names}, got "${name}"`);
   }
   return { kind: 'builtin', program, options: filtersOf(given, program) };
+}
+
+function objectOf(given: CollectArguments, path: string): ObjectSettings {
+  const attach = (given.attach ?? []).map((text) => {
+    const [program = '', target] = splitAt('=', text);
+    if (program === '') throw usageError(`--attach takes PROGRAM or PROGRAM=TARGET, got "${text}"`);
+    return { program, target };
+  });
+  const set = (given.set ?? []).map((text) => {
+    const [name = '', value] = splitAt('=', text);
+    if (name === '' || value === undefined) throw usageError(`--set takes NAME=VALUE, got "${text}"`);
+    return { name, value };
+  });
+  const twice = set.find(({ name }, index) => set.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw usageError(`--set ${twice.name} is given twice; give it once`);
+  const ringBytes = given.bufferBytes === undefined ? undefined : bufferBytesOf(given.bufferBytes);
+  return { path, map: given.map, attach, set, ringBytes };
+}
+
+/** The text before and after the first separator; the second is undefined without one. */
+function splitAt(separator: string, text: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** The highest possible process id and system call number. */
@@ -175,6 +242,35 @@ function deliveryOf(given: CollectArguments, source: Source): Delivery {
       wakeup,
       ...(given.latency === undefined ? {} : { latencyMicroseconds: latencyOf(given.latency) }),
     },
+  };
+}
+
+/** Options that a ring buffer map does not have: it has one ring, for all CPUs, in the order of reservation. */
+const PERF_ARRAY_OPTIONS = ['cpus', 'memory', 'order', 'overwrite'] as const;
+
+function ringBufferOf(
+  given: CollectArguments,
+  source: Source,
+  delivery: Delivery,
+): RingBufferReaderOptions | CommandError {
+  const refused = PERF_ARRAY_OPTIONS.find((name) => given[name] !== undefined);
+  if (refused !== undefined || delivery.kind !== 'stream') {
+    return usageError(
+      `${flagOf(refused ?? 'overwrite')} is for perf event arrays; a ring buffer map has one ring for all CPUs, in one order`,
+    );
+  }
+  if (given.bufferBytes !== undefined && source.kind !== 'object') {
+    return usageError(
+      '--buffer-bytes is for perf event arrays; the size of an existing ring buffer map is fixed',
+    );
+  }
+  const { wakeup = 'moderated', latencyMicroseconds } = delivery.options;
+  if (typeof wakeup === 'object' && !('everyEvents' in wakeup && wakeup.everyEvents === 1)) {
+    return usageError('--wakeup of a ring buffer map is moderated or events:1');
+  }
+  return {
+    wakeup: typeof wakeup === 'object' ? { everyEvents: 1 } : wakeup,
+    ...(latencyMicroseconds === undefined ? {} : { latencyMicroseconds }),
   };
 }
 

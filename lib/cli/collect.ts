@@ -1,14 +1,15 @@
 import { isatty } from 'node:tty';
-import type { PerfEventArray } from '../index';
+import { RingBufferMap } from '../index';
 import { Closers } from './closers';
 import type { Collection } from './collection';
-import type { CollectSettings, Delivery } from './collect-settings';
+import type { CollectSettings } from './collect-settings';
 import { CommandError, usageError } from './failure';
 import { FlightCollection } from './flight-collection';
-import { formatNamed } from './formats/formats';
+import { formatNamed, type RecordFormat } from './formats/formats';
 import { OutputFile } from './output-file';
+import { formatCount } from './quantities';
 import { SampleOutput } from './sample-output';
-import { layoutOf, openArray, startProgram, takeoverNote } from './sample-source';
+import { type OpenedSource, openSource } from './sample-source';
 import { StopRequest } from './stop-request';
 import { StreamCollection } from './stream-collection';
 import { styleFor } from './style';
@@ -22,7 +23,7 @@ const STUCK_MILLISECONDS = 5000;
  * @throws CommandError, and the errors of the library
  */
 export async function collect(settings: CollectSettings): Promise<void> {
-  const { source, delivery, quiet } = settings;
+  const { quiet } = settings;
   const isTerminal = settings.output === undefined && isatty(1);
   if (isTerminal && settings.format === 'raw') {
     throw usageError('--format raw is not written to a terminal: redirect stdout, or give --output FILE');
@@ -31,57 +32,74 @@ export async function collect(settings: CollectSettings): Promise<void> {
   const stop = new StopRequest();
   let collection: Collection | undefined;
   let output: SampleOutput | undefined;
+  let format: RecordFormat | undefined;
   try {
     stop.listen();
     closers.add(() => stop.close());
     const zero = process.hrtime.bigint();
-    const array = openArray(source);
-    closers.add(() => array.close());
+    const source = await openSource(settings.source, stop.signal);
+    closers.add(() => source.close());
     const file = openFile(settings.output);
     // If a later step fails, an existing file stays unchanged.
     closers.add(() => (output === undefined ? file?.discard() : undefined));
-    const note = takeoverNote(source, array);
-    if (note !== undefined) process.stderr.write(`perfring: ${note}\n`);
-    const opened = openCollection(array, delivery);
+    for (const note of source.notes) process.stderr.write(`perfring: ${note}\n`);
+    const opened = openCollection(source, settings);
     collection = opened;
     closers.add(() => opened.close());
-    const program = startProgram(source, array);
-    closers.add(() => program?.close());
+    // After the rings are there, so that nothing is missed.
+    const stopProducer = source.start();
+    closers.add(stopProducer);
 
     file?.empty();
     output = file === undefined ? SampleOutput.toStdout() : SampleOutput.toFile(file);
     abandonWhenStuck(output, stop);
     if (settings.durationMilliseconds !== undefined) stop.after(settings.durationMilliseconds);
+    format = formatNamed(
+      settings.format,
+      source.layout,
+      zero,
+      styleFor({ isTTY: isTerminal }),
+      // A terminal of unknown width has 0 columns.
+      (isTerminal && process.stdout.columns) || undefined,
+    );
     await opened.run({
-      format: formatNamed(
-        settings.format,
-        layoutOf(source),
-        zero,
-        styleFor({ isTTY: isTerminal }),
-        // A terminal of unknown width has 0 columns.
-        (isTerminal && process.stdout.columns) || undefined,
-      ),
+      format,
       output,
       stop,
       count: settings.count,
-      stopProducer: () => program?.close(),
+      stopProducer,
       quiet,
       sharesTerminal: isTerminal && process.stderr.isTTY === true,
     });
     await output.end();
   } catch (error) {
+    // A stop was requested while the object was loaded.
+    if (collection === undefined && stop.signal.aborted && error === stop.signal.reason) return;
     // The reader of the pipe has closed it, as `| head` does. That is a normal end.
     if (output?.isClosed !== true) throw error;
   } finally {
     await closers.close();
   }
-  if (!quiet) process.stderr.write((await collection?.summary(styleFor(process.stderr))) ?? '');
+  if (quiet) return;
+  const style = styleFor(process.stderr);
+  process.stderr.write((await collection?.summary(style)) ?? '');
+  const unfit = format?.unfit ?? 0;
+  if (unfit > 0) process.stderr.write(`${style.warn(unfitNote(unfit))}\n`);
 }
 
-function openCollection(array: PerfEventArray, delivery: Delivery): Collection {
+function unfitNote(count: number): string {
+  const samples = count === 1 ? 'sample was' : 'samples were';
+  return `${formatCount(count)} ${samples} too short for the layout and shown as bytes: is it the right one?`;
+}
+
+function openCollection({ ring }: OpenedSource, { delivery, ringBuffer }: CollectSettings): Collection {
+  if (RingBufferMap.is(ring)) {
+    if (ringBuffer instanceof CommandError) throw ringBuffer;
+    return StreamCollection.ofRingBuffer(ring, ringBuffer);
+  }
   return delivery.kind === 'stream'
-    ? StreamCollection.open(array, delivery.options)
-    : FlightCollection.open(array, delivery.options);
+    ? StreamCollection.open(ring, delivery.options)
+    : FlightCollection.open(ring, delivery.options);
 }
 
 function openFile(output: CollectSettings['output']): OutputFile | undefined {

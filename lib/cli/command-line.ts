@@ -5,13 +5,15 @@ import { BUILTIN_PROGRAMS, DEFAULT_BUILTIN } from '../index';
 import type { CollectArguments } from './collect-settings';
 import { type CommandError, EXIT_OK, usageError } from './failure';
 import type { GenArguments } from './gen';
+import type { InspectArguments } from './inspect';
 import { print } from './print';
 
 /** The functions that run the commands. */
 export interface Commands {
-  collect(given: CollectArguments): void | Promise<void>;
+  collect(given: CollectArguments, object: string | undefined): void | Promise<void>;
   doctor(given: { readonly json?: true }): void | Promise<void>;
   gen(object: string, given: GenArguments): void | Promise<void>;
+  inspect(what: string, given: InspectArguments): void | Promise<void>;
 }
 
 /**
@@ -42,9 +44,12 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
     // Errors are thrown. The caller writes them to stderr on one line.
     .configureOutput({ writeOut, writeErr: () => undefined })
     .addHelpText('after', EXAMPLES);
-  addCollect(program).action((given: CollectArguments) => commands.collect(given));
+  addCollect(program).action((object: string | undefined, given: CollectArguments) =>
+    commands.collect(given, object),
+  );
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
   addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
+  addInspect(program).action((what: string, given: InspectArguments) => commands.inspect(what, given));
   for (const command of program.commands) refuseRepeatedValues(command);
   return program;
 }
@@ -52,8 +57,8 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
 /** Refuses an option with a value that is given twice. Commander would silently use the last value. */
 function refuseRepeatedValues(command: Command): void {
   for (const option of command.options) {
-    // Flags may be repeated.
-    if (option.isBoolean()) continue;
+    // Flags and lists may be repeated.
+    if (option.isBoolean() || option.parseArg !== undefined) continue;
     option.argParser((value: string, previous: string | undefined) => {
       if (previous === undefined) return value;
       throw usageError(`${option.long} is given twice, "${previous}" and "${value}"; give it once`);
@@ -64,15 +69,22 @@ function refuseRepeatedValues(command: Command): void {
 function addCollect(program: Command): Command {
   return program
     .command('collect')
+    .argument('[object]', 'your own program, compiled: exec.bpf.o')
     .description('Write samples to stdout as they come, and a summary to stderr at the end.')
     .optionsGroup('What is sampled:')
     .option('-b, --builtin <name>', `one of the programs below (default: ${DEFAULT_BUILTIN.name})`)
     .option('--pid <pid>', 'only this process (built-in programs)')
     .option('--syscall <number>', 'only this system call (sys_enter)')
     .option('--include-self', 'include perfring itself (built-in programs)')
-    .option('--map-pin <path>', 'instead of a program: the array pinned at this path')
-    .option('--map-id <id>', 'instead of a program: the array with this id')
+    .option('--map-pin <path>', 'instead of a program: the map pinned at this path')
+    .option('--map-id <id>', 'instead of a program: the map with this id')
     .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
+    .optionsGroup('Your own program:')
+    .option('--map <name>', 'the map to read, if the object has several rings')
+    .option('--attach <program[=target]>', 'attach this program (default: all that can be)', listed)
+    .option('--set <name=value>', 'set a global variable before loading', listed)
+    .option('--type <name>', 'the struct of the samples, if the object does not say it')
+    .option('--layout <file>', 'the struct of the samples, as JSON or C, for maps without BTF')
     .optionsGroup('How much:')
     .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
     .option('-n, --count <n>', 'stop after exactly n samples')
@@ -94,12 +106,30 @@ function addCollect(program: Command): Command {
     .addHelpText('after', collectHelp());
 }
 
+/** Collects the values of an option that may be repeated. */
+function listed(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 function addDoctor(program: Command): Command {
   return program
     .command('doctor')
     .description(
       'Check whether collect works on this machine, and how to fix what is missing; exit code 0 if it works.',
     )
+    .option('--json', 'write JSON, for programs')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption());
+}
+
+function addInspect(program: Command): Command {
+  return program
+    .command('inspect')
+    .argument('<what>', "a BPF object's file, a map's pin, or a map's id")
+    .description(
+      'Show programs, maps, global variables, which maps are rings, and the layout that collect would use.',
+    )
+    .option('--types <names>', 'further structs, like key,value')
     .option('--json', 'write JSON, for programs')
     .option('--debug', 'stack traces with errors')
     .addHelpOption(helpOption());
@@ -125,6 +155,7 @@ Examples:
   perfring doctor                              check whether it works here
   sudo perfring collect                        show thread switches, live
   sudo perfring collect -b sched_process_exec  show programs that start
+  sudo perfring collect exec.bpf.o             load your own program, show its events
 
 Each command has its own help: perfring collect --help`;
 
@@ -139,6 +170,8 @@ Examples:
   sudo perfring collect --duration 5s
   sudo perfring collect -b sys_enter --pid 1234 --count 100
   sudo perfring collect -f ndjson | jq -r 'select(.type == "sample") | .comm'
+  sudo perfring collect exec.bpf.o --set target_pid=1234
+  sudo perfring collect trace.bpf.o --attach on_call=libc.so.6:getppid
   sudo perfring collect --map-pin /sys/fs/bpf/events -f raw -o samples.raw
   sudo perfring collect --overwrite --memory 64M -o flight.txt
 
@@ -163,13 +196,13 @@ function asUsageError(error: CommanderError, args: readonly string[]): CommandEr
   if (error.code === 'commander.help') {
     const [first, unknown] = args;
     if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
-    return usageError('name a command, collect, doctor or gen; see: perfring --help');
+    return usageError('name a command: collect, inspect, doctor or gen; see: perfring --help');
   }
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')
     .replace(/\.$/, '');
-  const command = args.find((arg) => ['collect', 'doctor', 'gen'].includes(arg));
+  const command = args.find((arg) => ['collect', 'inspect', 'doctor', 'gen'].includes(arg));
   const help = ['perfring', ...(command === undefined ? [] : [command]), '--help'].join(' ');
   return usageError(`${message}; see: ${help}`);
 }

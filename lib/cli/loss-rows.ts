@@ -1,4 +1,4 @@
-import type { ReaderStats } from '../index';
+import type { CollectionStats } from './collection-stats';
 import type { RecordFormat } from './formats/formats';
 
 /**
@@ -22,8 +22,8 @@ export class LossRows {
   }
 
   /** Writes the last rows. Call it after all records. */
-  end(stats: ReaderStats): void {
-    for (const { cpu, lost } of stats.cpus) {
+  end(stats: CollectionStats): void {
+    for (const { cpu, lost = 0 } of stats.cpus) {
       const unrecorded = lost - (this.#recorded.get(cpu) ?? 0);
       if (unrecorded > 0) this.#format.lost(cpu, unrecorded);
     }

@@ -4,6 +4,7 @@ import { runCommandLine } from './command-line';
 import { doctor } from './doctor';
 import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
 import { gen } from './gen';
+import { inspect } from './inspect';
 
 /**
  * Runs the command `perfring`.
@@ -26,11 +27,12 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   try {
     await runCommandLine(args, {
-      collect: (given) => collect(collectSettings(given)),
+      collect: (given, object) => collect(collectSettings(given, object)),
       doctor: async (given) => {
         exitCode = await doctor(given);
       },
       gen,
+      inspect,
     });
   } catch (error) {
     process.stderr.write(failureText(error, debug));

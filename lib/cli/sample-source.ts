@@ -1,33 +1,122 @@
-import { type AttachedProgram, attachBuiltin, PerfEventArray, type SampleLayout } from '../index';
-import { visibleText } from './visible-text';
+import {
+  attachBuiltin,
+  BpfMap,
+  describeMap,
+  mapTypeName,
+  PerfEventArray,
+  RingBufferMap,
+  type SampleLayout,
+} from '../index';
 import type { Source } from './collect-settings';
+import { chooseLayout, type LayoutChoice } from './event-layout';
+import { CommandError, codeOf } from './failure';
+import { openObject, ringKind } from './object-source';
+import { visibleText } from './visible-text';
 
-/** Creates the array for a built-in program, or opens an existing one. */
-export function openArray(source: Source): PerfEventArray {
+/** The map that samples come from. */
+export interface OpenedSource {
+  readonly ring: PerfEventArray | RingBufferMap;
+  /** Undefined when unknown. */
+  readonly layout: SampleLayout | undefined;
+  /** Whether the map was made here; otherwise other programs may read it. */
+  readonly isOwn: boolean;
+  /** Messages for the user. */
+  readonly notes: readonly string[];
+  /** Attaches the programs that write the samples. Returns a function that detaches them. */
+  start(): () => void;
+  /** Closes the map and everything that was opened with it. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens the map that samples come from, without attaching programs yet.
+ * @param signal ends loading
+ * @throws CommandError, and the errors of the library
+ */
+export async function openSource(source: Source, signal: AbortSignal): Promise<OpenedSource> {
   switch (source.kind) {
-    case 'builtin':
-      return PerfEventArray.create({ name: 'perfring' });
+    case 'builtin': {
+      const { program, options } = source;
+      const ring = PerfEventArray.create({ name: 'perfring' });
+      return {
+        ring,
+        layout: program.layout,
+        isOwn: true,
+        notes: [],
+        start: () => {
+          const attached = attachBuiltin(program.name, ring, options);
+          return () => attached.close();
+        },
+        close: () => ring.close(),
+      };
+    }
+    case 'object':
+      return openObject(source.object, source.layout, signal);
     case 'pin':
-      return PerfEventArray.openPinned(source.path);
+      return openMap(BpfMap.openPinned(source.path), source.layout);
     case 'id':
-      return PerfEventArray.openById(source.id);
+      return openMap(BpfMap.openById(source.id), source.layout);
   }
 }
 
-/** Attaches the built-in program. Returns undefined for an existing map: other programs write to it. */
-export function startProgram(source: Source, array: PerfEventArray): AttachedProgram | undefined {
-  if (source.kind !== 'builtin') return undefined;
-  return attachBuiltin(source.program.name, array, source.options);
+function openMap(map: BpfMap, choice: LayoutChoice): OpenedSource {
+  const ring = ringOf(map);
+  try {
+    const { layout, note } = layoutOf(ring, choice);
+    return {
+      ring,
+      layout,
+      isOwn: false,
+      notes: [takeoverNote(ring), note].filter((one) => one !== undefined),
+      // Other programs write to it.
+      start: () => () => undefined,
+      close: () => ring.close(),
+    };
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
 }
 
-export function layoutOf(source: Source): SampleLayout | undefined {
-  return source.kind === 'builtin' ? source.program.layout : undefined;
+/** The map as a ring. Closes the map. */
+function ringOf(map: BpfMap): PerfEventArray | RingBufferMap {
+  try {
+    switch (ringKind(map.info)) {
+      case 'ringbuf':
+        return RingBufferMap.openByFd(map.fd);
+      case 'perf_event_array':
+        return PerfEventArray.openByFd(map.fd);
+      default:
+        throw new CommandError(
+          `${titleOf(map)} is of type ${mapTypeName(map.info.type)}, not ringbuf or perf_event_array; list the maps: bpftool map list`,
+        );
+    }
+  } finally {
+    map.close();
+  }
 }
 
-/** A warning that another reader of an existing map gets no more samples. Undefined for a new array. */
-export function takeoverNote(source: Source, array: PerfEventArray): string | undefined {
-  if (source.kind === 'builtin') return undefined;
-  const { id, name } = array.info;
-  const map = name === '' ? `map ${id}` : `map ${id} (${visibleText(name)})`;
-  return `taking over ${map}: a program that reads it now gets no more samples`;
+function layoutOf(ring: PerfEventArray | RingBufferMap, choice: LayoutChoice) {
+  const what = titleOf(ring);
+  const none = { what, btf: undefined, eventTypes: [] };
+  if (choice.file !== undefined) return chooseLayout(choice, none);
+  try {
+    return chooseLayout(choice, { ...none, ...describeMap(ring) });
+  } catch (error) {
+    if (codeOf(error) !== 'EPERM' || choice.type !== undefined) throw error;
+    const note = `the fields of the samples are unknown: finding the programs of ${what} needs CAP_SYS_ADMIN; or give --layout FILE`;
+    return { layout: undefined, note };
+  }
+}
+
+/** `map 12 (events)`. */
+export function titleOf({ info }: { readonly info: { readonly id: number; readonly name: string } }): string {
+  return info.name === '' ? `map ${info.id}` : `map ${info.id} (${visibleText(info.name)})`;
+}
+
+/** A warning that another reader of an existing map gets no more samples. */
+function takeoverNote(ring: PerfEventArray | RingBufferMap): string {
+  return RingBufferMap.is(ring)
+    ? `reading ${titleOf(ring)}: a program that reads it now no longer gets all of its records`
+    : `taking over ${titleOf(ring)}: a program that reads it now gets no more samples`;
 }

@@ -1,4 +1,4 @@
-import type { Accounts, ReaderStats } from '../index';
+import type { CollectionStats, ShownAccounts } from './collection-stats';
 import { formatBytes, formatCount, formatRate } from './quantities';
 
 /** The terminal that shows the status line. */
@@ -17,14 +17,14 @@ const ERASE_LINE = '\r\u001b[2K';
  */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
-  readonly #stats: () => ReaderStats;
+  readonly #stats: () => CollectionStats;
   #timer: NodeJS.Timeout | undefined;
   #text = '';
   #shown = false;
   /** The time and the counts at the last redraw. CPUs can be added or removed in between. */
-  #before: { readonly at: number; readonly stats: ReaderStats | undefined } = { at: 0, stats: undefined };
+  #before: { readonly at: number; readonly stats: CollectionStats | undefined } = { at: 0, stats: undefined };
 
-  constructor(terminal: StatusTerminal, stats: () => ReaderStats) {
+  constructor(terminal: StatusTerminal, stats: () => CollectionStats) {
     this.#terminal = terminal;
     this.#stats = stats;
   }
@@ -71,15 +71,19 @@ interface Rate {
   readonly bytesPerSecond: number;
 }
 
-/** Samples and bytes for each second: in total, and for each CPU in the order of {@link ReaderStats.cpus}. */
+/** Samples and bytes for each second: in total, and for each CPU in the order of {@link CollectionStats.cpus}. */
 export interface Rates {
   readonly total: Rate;
   readonly cpus: readonly (Rate & { readonly cpu: number })[];
 }
 
 /** @param before undefined at the first redraw: then `now` is compared with zero */
-export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, seconds: number): Rates {
-  const rate = (then: Accounts | undefined, account: Accounts): Rate => ({
+export function ratesBetween(
+  before: CollectionStats | undefined,
+  now: CollectionStats,
+  seconds: number,
+): Rates {
+  const rate = (then: ShownAccounts | undefined, account: ShownAccounts): Rate => ({
     samplesPerSecond: (account.received - (then?.received ?? 0)) / seconds,
     bytesPerSecond: (account.bytes - (then?.bytes ?? 0)) / seconds,
   });
@@ -95,15 +99,21 @@ export function ratesBetween(before: ReaderStats | undefined, now: ReaderStats, 
  * come before the CPUs, because a narrow terminal does not show the whole line.
  * @param columns the width that the line is cut to. If not all CPUs fit, the busiest are shown
  */
-export function statusText(stats: ReaderStats, rates: Rates, columns: number): string {
+export function statusText(stats: CollectionStats, rates: Rates, columns: number): string {
   const { received, lost } = stats.total;
-  const losers = stats.cpus.filter((cpu) => cpu.lost > 0);
-  const perCpu = losers.map(({ cpu, lost: lostThere }) => `cpu ${cpu}: ${formatCount(lostThere)}`).join(', ');
+  const losers = stats.cpus.filter((cpu) => (cpu.lost ?? 0) > 0);
+  const perCpu = losers
+    .map(({ cpu, lost: lostThere = 0 }) => `cpu ${cpu}: ${formatCount(lostThere)}`)
+    .join(', ');
   const head = [
     `${formatRate(rates.total.samplesPerSecond)} samples/s`,
     `${formatBytes(rates.total.bytesPerSecond)}/s`,
     `${formatCount(received)} in total`,
-    lost === 0 ? 'none lost' : `lost ${formatCount(lost)} (${perCpu})`,
+    lost === undefined
+      ? 'losses unknown'
+      : lost === 0
+        ? 'none lost'
+        : `lost ${formatCount(lost)} (${perCpu})`,
   ].join(', ');
   return `${head}${cpuParts(rates, columns - head.length)}`.slice(0, columns);
 }

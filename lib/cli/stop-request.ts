@@ -16,6 +16,7 @@ export class StopRequest {
   readonly requested: Promise<StopReason>;
   /** Resolves at the first signal, also when the end was already requested for another reason. */
   readonly signalled: Promise<void>;
+  readonly #abort = new AbortController();
   #resolveRequested: (reason: StopReason) => void = () => undefined;
   #resolveSignalled: () => void = () => undefined;
   #isSignalled = false;
@@ -28,6 +29,11 @@ export class StopRequest {
     this.signalled = new Promise((resolve) => {
       this.#resolveSignalled = resolve;
     });
+  }
+
+  /** Aborts at the first signal. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   /** From now on the signals request the end. */
@@ -54,5 +60,6 @@ export class StopRequest {
     this.#isSignalled = true;
     this.request('signal');
     this.#resolveSignalled();
+    this.#abort.abort();
   };
 }

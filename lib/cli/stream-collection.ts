@@ -2,17 +2,21 @@ import {
   type PerfEventArray,
   PerfMapReader,
   type PerfMapReaderOptions,
+  RingBufferReader,
+  type RingBufferMap,
+  type RingBufferReaderOptions,
   type RingRecord,
   STOP,
 } from '../index';
 import type { Collection, CollectionRun } from './collection';
+import { type CollectionStats, ringBufferStats } from './collection-stats';
 import { LossRows } from './loss-rows';
 import { StatusLine } from './status-line';
 import { type Style, takesEscapes } from './style';
 import { summaryText } from './summary';
 
-/** The part of a PerfMapReader that is used here. */
-export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close' | 'stats'>;
+/** The part of a reader that is used here. */
+export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close'> & { stats(): CollectionStats };
 
 /**
  * Writes samples as they arrive. The next batch is visited only after the output has accepted the last one. When the
@@ -28,6 +32,16 @@ export class StreamCollection implements Collection {
   /** @throws the errors of {@link PerfMapReader.open} */
   static open(array: PerfEventArray, options: PerfMapReaderOptions): StreamCollection {
     return new StreamCollection(PerfMapReader.open(array, options));
+  }
+
+  /** @throws the errors of {@link RingBufferReader.open} */
+  static ofRingBuffer(map: RingBufferMap, options: RingBufferReaderOptions): StreamCollection {
+    const reader = RingBufferReader.open(map, options);
+    return new StreamCollection({
+      batches: (given) => reader.batches(given),
+      close: (given) => reader.close(given),
+      stats: () => ringBufferStats(reader.stats()),
+    });
   }
 
   async run(run: CollectionRun): Promise<void> {

@@ -1,45 +1,45 @@
-import { decoderFor, type FieldValue, type RingRecord, type SampleLayout } from '../../index';
+import type { FieldValue, RingRecord, SampleLayout } from '../../index';
 import { hexOf, jsonValue } from './field-value';
+import { FittingDecoder } from './fitting-decoder';
 import type { RecordFormat } from './record-format';
 
 /** Newline-delimited JSON: one object for each record. See docs/cli.md. */
 export class NdjsonFormat implements RecordFormat {
-  readonly #decode: ((record: RingRecord) => Readonly<Record<string, FieldValue>>) | undefined;
+  readonly #decoder: FittingDecoder;
   /** The name of each field, and the text before its value: `,"pid":`. */
   readonly #members: readonly (readonly [name: string, key: string])[];
-  readonly #payloadHasTime: boolean;
-  /**
-   * The size of a complete sample in bytes. Shorter samples are not decoded; their bytes are written in hexadecimal.
-   */
-  readonly #size: number;
+  readonly #names: ReadonlySet<string>;
   #text = '';
 
   /** @param layout the layout of the samples, to decode them; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
     const names = layout?.fields.map(({ name }) => name) ?? [];
-    this.#decode = layout === undefined ? undefined : decoderFor(layout);
-    this.#members = names.map((name) => [name, `,${JSON.stringify(name)}:`]);
-    this.#payloadHasTime = names.includes('time');
-    this.#size = layout?.size ?? 0;
+    this.#decoder = new FittingDecoder(layout);
+    this.#names = new Set(names);
+    this.#members = names.map((name) => [name, `,${JSON.stringify(memberName(name, this.#names))}:`]);
+  }
+
+  get unfit(): number {
+    return this.#decoder.unfit;
   }
 
   begin(): void {}
 
   sample(record: RingRecord): void {
-    let line = `{"cpu":${record.cpu},"type":"sample"`;
-    const decode = record.size < this.#size ? undefined : this.#decode;
-    if (!(this.#payloadHasTime && decode !== undefined) && record.time !== undefined)
+    let line = `${beginning(record.cpu)}"type":"sample"`;
+    const fields = this.#decoder.decode(record);
+    if (record.time !== undefined && (fields === undefined || !this.#names.has('time')))
       line += `,"time":"${record.time}"`;
-    line += decode === undefined ? undecoded(record) : this.#decoded(decode(record));
+    line += fields === undefined ? undecoded(record) : this.#decoded(record, fields);
     this.#text += `${line}${record.late ? ',"late":true' : ''}}\n`;
   }
 
   lost(cpu: number, count: number): void {
-    this.#text += `{"cpu":${cpu},"type":"lost","lost":"${count}"}\n`;
+    this.#text += `${beginning(cpu)}"type":"lost","lost":"${count}"}\n`;
   }
 
   other(record: RingRecord): void {
-    this.#text += `{"cpu":${record.cpu},"type":"other","record":${record.type}${undecoded(record)}}\n`;
+    this.#text += `${beginning(record.cpu)}"type":"other","record":${record.type}${undecoded(record)}}\n`;
   }
 
   snapshot(number: number): void {
@@ -52,13 +52,30 @@ export class NdjsonFormat implements RecordFormat {
     return taken;
   }
 
-  #decoded(values: Readonly<Record<string, FieldValue>>): string {
+  #decoded(record: RingRecord, values: Readonly<Record<string, FieldValue>>): string {
     let members = '';
+    if (record.pid !== undefined && !this.#names.has('pid')) members += `,"pid":${record.pid}`;
+    if (record.tid !== undefined && !this.#names.has('tid')) members += `,"tid":${record.tid}`;
     for (const [name, key] of this.#members) {
       members += key + jsonValue(values[name] as FieldValue);
     }
     return members;
   }
+}
+
+/** The beginning of a line. A ring of all CPUs has the number -1. */
+function beginning(cpu: number): string {
+  return cpu < 0 ? '{' : `{"cpu":${cpu},`;
+}
+
+/** Members that every line may have. */
+const OWN_MEMBERS: readonly string[] = ['cpu', 'type', 'late'];
+
+/** The name of a field in a line: it must not be that of a line's own member. */
+function memberName(name: string, names: ReadonlySet<string>): string {
+  let free = name;
+  while (OWN_MEMBERS.includes(free) || (free !== name && names.has(free))) free += '_';
+  return free;
 }
 
 function undecoded(record: RingRecord): string {

@@ -2,23 +2,27 @@ import type { RingRecord, SampleLayout } from '../../index';
 import type { RecordFormat } from './record-format';
 
 const LENGTH_BYTES = 4;
+const LONGEST_PADDING = 8;
 const FIRST_CAPACITY = 64 * 1024;
 
 /** Only the payloads of the samples, each preceded by its length in bytes as a little-endian u32. See docs/cli.md. */
 export class RawFormat implements RecordFormat {
-  readonly #payloadBytes: number;
+  /** Bytes of a sample, if all have the same number; otherwise undefined. */
+  readonly #payloadBytes: number | undefined;
+  readonly unfit = 0;
   #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
   #used = 0;
 
   /** @param layout the layout of the samples, so that the kernel's padding can be cut off; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
-    this.#payloadBytes = layout?.size ?? Number.POSITIVE_INFINITY;
+    const isOfFixedSize = layout?.fields.at(-1)?.size !== 0;
+    this.#payloadBytes = isOfFixedSize ? layout?.size : undefined;
   }
 
   begin(): void {}
 
   sample(record: RingRecord): void {
-    const length = Math.min(record.size, this.#payloadBytes);
+    const length = this.#lengthOf(record);
     this.#reserve(LENGTH_BYTES + length);
     this.#bytes.writeUInt32LE(length, this.#used);
     const from = this.#used + LENGTH_BYTES;
@@ -38,6 +42,12 @@ export class RawFormat implements RecordFormat {
     if (this.#used > 0) this.#bytes = Buffer.allocUnsafe(Math.max(FIRST_CAPACITY, this.#used));
     this.#used = 0;
     return taken;
+  }
+
+  /** The payload's length without the kernel's padding, which has less than 8 bytes. A ring buffer map has none. */
+  #lengthOf({ size, recordSize }: RingRecord): number {
+    const padding = size - (this.#payloadBytes ?? size);
+    return padding > 0 && padding < LONGEST_PADDING && recordSize > 0 ? size - padding : size;
   }
 
   #reserve(bytes: number): void {

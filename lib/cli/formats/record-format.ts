@@ -12,6 +12,8 @@ export interface RecordFormat {
   other(record: RingRecord): void;
   /** The start of a snapshot of the flight recorder; the first one has number 1. */
   snapshot(number: number): void;
+  /** Samples so far that were too short for the layout. */
+  readonly unfit: number;
   /** The output since the last call; may be empty. */
   take(): string | Uint8Array;
 }

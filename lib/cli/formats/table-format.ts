@@ -1,26 +1,10 @@
-import {
-  decoderFor,
-  type FieldValue,
-  type RingRecord,
-  type SampleField,
-  type SampleLayout,
-} from '../../index';
+import type { FieldValue, RingRecord, SampleLayout } from '../../index';
 import { formatCount } from '../quantities';
 import type { Style } from '../style';
 import { cutToWidth, textWidth } from '../text-width';
-import { visibleText } from '../visible-text';
-import { hexOf, jsonValue } from './field-value';
+import { FittingDecoder } from './fitting-decoder';
+import { type Column, fieldColumns } from './table-columns';
 import type { RecordFormat } from './record-format';
-
-/** One column of the table. Numbers are aligned right, text left. */
-interface Column {
-  readonly title: string;
-  readonly width: number;
-  readonly isText: boolean;
-  /** Only for the last column: its text may be longer than `width`; the terminal wraps it. */
-  readonly isOpen?: boolean;
-  value(record: RingRecord, fields: Readonly<Record<string, FieldValue>>): string;
-}
 
 /** How many bytes of a sample are shown when its layout is unknown. */
 const SHOWN_BYTES = 32;
@@ -33,9 +17,7 @@ const COMMON_FIELDS: ReadonlySet<string> = new Set(['time', 'pid', 'tid']);
 /** A table for people to read: one row for each sample. */
 export class TableFormat implements RecordFormat {
   readonly #columns: readonly Column[];
-  readonly #decode: (record: RingRecord) => Readonly<Record<string, FieldValue>>;
-  /** The size of a complete sample in bytes. Fields of shorter samples are not shown. */
-  readonly #size: number;
+  readonly #decoder: FittingDecoder;
   readonly #style: Style;
   #text = '';
 
@@ -46,12 +28,16 @@ export class TableFormat implements RecordFormat {
    */
   constructor(layout: SampleLayout | undefined, zero: bigint, style: Style, terminalColumns?: number) {
     const own =
-      layout?.fields.filter(({ name }) => !COMMON_FIELDS.has(name)).map(fieldColumn) ??
-      sizeAndData(terminalColumns);
+      layout === undefined
+        ? sizeAndData(terminalColumns)
+        : fieldColumns({ ...layout, fields: layout.fields.filter(({ name }) => !COMMON_FIELDS.has(name)) });
     this.#columns = columnsThatFit([...commonColumns(zero), ...own], terminalColumns);
-    this.#decode = layout === undefined ? () => NO_FIELDS : decoderFor(layout);
-    this.#size = layout?.size ?? 0;
+    this.#decoder = new FittingDecoder(layout);
     this.#style = style;
+  }
+
+  get unfit(): number {
+    return this.#decoder.unfit;
   }
 
   begin(): void {
@@ -60,7 +46,7 @@ export class TableFormat implements RecordFormat {
   }
 
   sample(record: RingRecord): void {
-    const fields = record.size < this.#size ? NO_FIELDS : this.#decode(record);
+    const fields = this.#decoder.decode(record) ?? NO_FIELDS;
     let row = '';
     for (const column of this.#columns) row += padded(column.value(record, fields), column) + GAP;
     this.#text += `${row.trimEnd()}\n`;
@@ -87,7 +73,7 @@ export class TableFormat implements RecordFormat {
 
   /** A row for something other than a sample: `-` for the time, the CPU, and a text. */
   #event(cpu: number, what: string): void {
-    this.#text += `${'-'.padStart(TIME_WIDTH)}  ${String(cpu).padStart(CPU_WIDTH)}  ${what}\n`;
+    this.#text += `${'-'.padStart(TIME_WIDTH)}  ${cpuText(cpu).padStart(CPU_WIDTH)}  ${what}\n`;
   }
 }
 
@@ -132,7 +118,7 @@ function commonColumns(zero: bigint): Column[] {
       isText: false,
       value: (record, { time = record.time }) => (typeof time === 'bigint' ? seconds(time - zero) : '-'),
     },
-    { title: 'cpu', width: CPU_WIDTH, isText: false, value: (record) => String(record.cpu) },
+    { title: 'cpu', width: CPU_WIDTH, isText: false, value: (record) => cpuText(record.cpu) },
     {
       title: 'pid',
       width: ID_WIDTH,
@@ -148,18 +134,9 @@ function commonColumns(zero: bigint): Column[] {
   ];
 }
 
-function fieldColumn({ name, kind, size }: SampleField): Column {
-  const isText = kind.startsWith('char[') || kind.startsWith('bytes[');
-  // A NUL-terminated string of 16 bytes has at most 15 characters. Longer fields are last in the table, without a
-  // limit.
-  const width = isText ? Math.min(size - 1, 15) : 6;
-  return {
-    title: name,
-    width: Math.max(name.length, width),
-    isText,
-    isOpen: isText && size > 16,
-    value: (_record, fields) => shown(fields[name]),
-  };
+/** A ring of all CPUs has the number -1. */
+function cpuText(cpu: number): string {
+  return cpu < 0 ? '-' : String(cpu);
 }
 
 /** The columns for samples whose layout is unknown: their size, and as many of their first bytes as fit. */
@@ -181,13 +158,6 @@ function sizeAndData(terminalColumns = Number.POSITIVE_INFINITY): Column[] {
       },
     },
   ];
-}
-
-function shown(value: FieldValue | undefined): string {
-  if (value === undefined) return '-';
-  if (typeof value === 'string') return visibleText(value);
-  if (value instanceof Uint8Array) return hexOf(value);
-  return typeof value === 'object' ? jsonValue(value) : String(value);
 }
 
 /** Nanoseconds as seconds with six decimals: `12.345678`. */

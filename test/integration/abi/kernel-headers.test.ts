@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as bpf from '../../../lib/abi/bpf';
 import * as btf from '../../../lib/abi/btf';
+import { MAP_TYPE_NAMES, PROGRAM_TYPE_NAMES } from '../../../lib/abi/bpf-names';
 import { CAPABILITIES } from '../../../lib/abi/capability';
 import * as elf from '../../../lib/abi/elf';
 import * as perfEvent from '../../../lib/abi/perf-event';
@@ -115,6 +116,17 @@ describe('lib/abi', () => {
     const printed = runCpp(file.replace('.ts', ''), body);
     expect(printed).toEqual(numbers.map(([name, number]) => `${name} ${number}`));
     expect(numbers.length).toBeGreaterThan(30);
+  });
+
+  it.each([
+    ['BPF_MAP_TYPE_', MAP_TYPE_NAMES, 'BPF_MAP_TYPE_BLOOM_FILTER'],
+    ['BPF_PROG_TYPE_', PROGRAM_TYPE_NAMES, 'BPF_PROG_TYPE_SYSCALL'],
+  ])('bpf-names.ts has the names of %s… of the compiled headers', (prefix, names, last) => {
+    // Headers may be older than the newest types.
+    const known = names.slice(0, names.indexOf(last.slice(prefix.length).toLowerCase()) + 1);
+    const body = known.map((name) => `std::printf("%d\\n", (int)${prefix}${name.toUpperCase()});`).join('\n');
+    expect(runCpp(prefix, body)).toEqual(known.map((_, index) => `${index}`));
+    expect(known.length).toBeGreaterThan(30);
   });
 
   it('capability.ts has the bits of the compiled header, in their order', () => {

@@ -10,6 +10,7 @@ describe('collectSettings', () => {
     expect(collectSettings({})).toEqual({
       source: { kind: 'builtin', program, options: { excludeTgid: process.pid } },
       delivery: { kind: 'stream', options: { order: 'time', timeInPayload: 0, wakeup: 'moderated' } },
+      ringBuffer: { wakeup: 'moderated' },
       format: 'table',
       output: undefined,
       durationMilliseconds: undefined,
@@ -69,7 +70,11 @@ describe('collectSettings', () => {
       source: { kind: 'pin', path: '/sys/fs/bpf/events' },
       delivery: { options: { order: 'time', attributes: { sample_type: 2 } } },
     });
-    expect(collectSettings({ mapId: '7' }).source).toEqual({ kind: 'id', id: 7 });
+    expect(collectSettings({ mapId: '7' }).source).toEqual({
+      kind: 'id',
+      id: 7,
+      layout: { type: undefined, file: undefined },
+    });
   });
 
   it.each(['-', '/dev/stdout'])('takes --output %s for stdout', (output) => {

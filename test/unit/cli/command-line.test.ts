@@ -8,19 +8,24 @@ interface Given {
   readonly collect?: CollectArguments;
   readonly doctor?: { readonly json?: true };
   readonly gen?: { readonly object: string; readonly types?: string };
+  readonly object?: string;
+  readonly inspect?: { readonly what: string; readonly types?: string };
 }
 
 async function parsed(...args: string[]): Promise<Given> {
   let given: Given = {};
   await runCommandLine(args, {
-    collect: (collect) => {
-      given = { collect };
+    collect: (collect, object) => {
+      given = { collect, ...(object === undefined ? {} : { object }) };
     },
     doctor: (doctor) => {
       given = { doctor };
     },
     gen: (object, gen) => {
       given = { gen: { object, ...gen } };
+    },
+    inspect: (what, inspect) => {
+      given = { inspect: { what, ...inspect } };
     },
   });
   return given;
@@ -69,12 +74,25 @@ describe('runCommandLine', () => {
     });
   });
 
+  it('hands collect an object, and options that are repeated', async () => {
+    expect(
+      await parsed('collect', 'exec.bpf.o', '--set', 'a=1', '--attach', 'x', '--set', 'b=2', '--map', 'm'),
+    ).toEqual({ object: 'exec.bpf.o', collect: { set: ['a=1', 'b=2'], attach: ['x'], map: 'm' } });
+  });
+
+  it('hands inspect what was typed', async () => {
+    expect(await parsed('inspect', '17', '--types', 'key')).toEqual({
+      inspect: { what: '17', types: 'key' },
+    });
+  });
+
   it('passes on what a command throws', async () => {
     const failure = new Error('no');
     const failing = runCommandLine(['collect'], {
       collect: () => Promise.reject(failure),
       doctor: () => undefined,
       gen: () => undefined,
+      inspect: () => undefined,
     });
     await expect(failing).rejects.toBe(failure);
   });
@@ -111,7 +129,7 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['--debug'], 'name a command, collect, doctor or gen; see: perfring --help'],
+    [['--debug'], 'name a command: collect, inspect, doctor or gen; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
@@ -121,8 +139,8 @@ describe('runCommandLine', () => {
     ],
     [['collect', '--count'], "option '-n, --count <n>' argument missing; see: perfring collect --help"],
     [
-      ['collect', 'extra'],
-      "too many arguments for 'collect'. Expected 0 arguments but got 1; see: perfring collect --help",
+      ['collect', 'exec.bpf.o', 'extra'],
+      "too many arguments for 'collect'. Expected 1 argument but got 2; see: perfring collect --help",
     ],
     [['doctor', '--jsn'], "unknown option '--jsn' (Did you mean --json?); see: perfring doctor --help"],
   ])('refuses %j in one line', async (args, message) => {

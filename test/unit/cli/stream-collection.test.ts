@@ -63,6 +63,7 @@ class FakeReader {
 }
 
 class WordsFormat implements RecordFormat {
+  readonly unfit = 0;
   #words: string[] = [];
   begin(): void {
     this.#words.push('begin');
