@@ -79,7 +79,13 @@ export const PROGRAM_TYPE_NAMES: readonly string[] = [
   'netfilter',
 ];
 
-/** The name of a map's type: `ringbuf`, `perf_event_array`; `type 99` for one that this version does not know. */
+/**
+ * The name of a map's type: `ringbuf`, `perf_event_array`; `type 99` for one that this version does not know.
+ *
+ * ```ts
+ * console.log(mapTypeName(map.info.type), describeMap(map).programs.map(({ type }) => programTypeName(type)));
+ * ```
+ */
 export function mapTypeName(type: number): string {
   return MAP_TYPE_NAMES[type] ?? `type ${type}`;
 }

@@ -69,6 +69,10 @@ export function partsOf(rest: string): (string | undefined)[] {
 /**
  * What is needed to attach a program of this section: `'section'`, nothing, because the section says to what; `'target'`,
  * a target, which can be given as text; `undefined`: it is not attached, or to an open perf event.
+ *
+ * ```ts
+ * const programs = describeObject(bytes).programs.filter(({ section }) => attachmentBy(section) === 'section');
+ * ```
  * @param section as written in the object: `tp/sched/sched_switch`
  */
 export function attachmentBy(section: string): 'section' | 'target' | undefined {
