@@ -155,7 +155,7 @@ Examples:
   perfring doctor                              check whether it works here
   sudo perfring collect                        show thread switches, live
   sudo perfring collect -b sched_process_exec  show programs that start
-  sudo perfring collect exec.bpf.o             load your own program, show its events
+  sudo perfring collect exec.bpf.o             load your own program
 
 Each command has its own help: perfring collect --help`;
 

@@ -44,6 +44,9 @@ describeWith(READER_CAPABILITIES, 'bpf(2)', () => {
         maxEntries: 5,
         flags: 0,
         name: 'addon_test',
+        btfId: 0,
+        keyTypeId: 0,
+        valueTypeId: 0,
       });
       native.bpfMapClose(map);
     });

@@ -18,7 +18,14 @@ describe('perfring', () => {
       stderr: '',
       stdout: Buffer.from(`${version}\n`),
     });
-    for (const args of [[], ['--help'], ['help', 'collect'], ['collect', '--help'], ['doctor', '--help']]) {
+    for (const args of [
+      [],
+      ['--help'],
+      ['help', 'collect'],
+      ['collect', '--help'],
+      ['doctor', '--help'],
+      ['inspect', '--help'],
+    ]) {
       const { code, stdout, stderr } = await cli(args, { environment: NO_ADDON });
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout.toString()).toMatch(/^Usage: perfring/);
@@ -29,7 +36,10 @@ describe('perfring', () => {
   it.each([
     ['--nope'],
     ['nope'],
-    ['collect extra'],
+    ['collect exec.bpf.o extra'],
+    ['collect exec.bpf.o --pid 1'],
+    ['collect --set a=1'],
+    ['inspect'],
     ['collect --nope'],
     ['collect --format'],
     ['collect --format xml'],
