@@ -13,11 +13,26 @@ import { memory } from './rows/memory.mjs';
 import { merge } from './rows/merge.mjs';
 import { queries } from './rows/queries.mjs';
 import { require } from './rows/require.mjs';
+import { ringBuffer, ringBufferStream } from './rows/ring-buffer.mjs';
 import { sizes } from './rows/sizes.mjs';
 import { start } from './rows/start.mjs';
 import { stream } from './rows/stream.mjs';
 
-const ROWS = { drain, sizes, queries, cliff, merge, copy, stream, loop, memory, start, require };
+const ROWS = {
+  drain,
+  sizes,
+  queries,
+  'ring-buffer': ringBuffer,
+  cliff,
+  merge,
+  copy,
+  stream,
+  'ring-buffer-stream': ringBufferStream,
+  loop,
+  memory,
+  start,
+  require,
+};
 
 function options() {
   const { values } = parseArgs({

@@ -13,7 +13,7 @@ const GO_PACKAGES = '/usr/share/gocode';
 /**
  * Builds what the benchmark runs into bench/.build. Nothing is installed: what is missing is named, with the Debian
  * package that has it, and its rows stay empty.
- * @returns {{ producer: string, libbpf: string | null, cilium: string | null, perfring: boolean, notes: string[] }}
+ * @returns {{ producer: string, libbpf: string | null, libbpfRingBuffer: string | null, cilium: string | null, perfring: boolean, notes: string[] }}
  */
 export function buildAll() {
   mkdirSync(output, { recursive: true });
@@ -24,19 +24,20 @@ export function buildAll() {
   return {
     producer,
     libbpf: buildLibbpf(compiler, notes),
+    libbpfRingBuffer: buildLibbpf(compiler, [], 'ring-buffer', 'peers/libbpf/ring_buffer.c'),
     cilium: buildCilium(notes),
     perfring: buildOurs(notes),
     notes,
   };
 }
 
-function buildLibbpf(compiler, notes) {
+function buildLibbpf(compiler, notes, name = 'reader', source = 'peers/libbpf/reader.c') {
   const probe = spawnSync(compiler, ['-E', '-'], { input: '#include <bpf/libbpf.h>\n', stdio: 'pipe' });
   if (probe.status !== 0) {
     notes.push('no libbpf rows: bpf/libbpf.h is missing; install it: apt-get install libbpf-dev');
     return null;
   }
-  return compileC(compiler, 'libbpf-reader', 'peers/libbpf/reader.c', ['-lbpf', '-lpthread']);
+  return compileC(compiler, `libbpf-${name}`, source, ['-lbpf', '-lpthread']);
 }
 
 function buildCilium(notes) {

@@ -6,18 +6,26 @@ const node = (program) => [process.execPath, join(subjects, program)];
 
 /** The contender that ratios are relative to: libbpf, which most C programs use to read these rings. */
 export const BASE = 'libbpf sample_cb';
+/** The same for ring buffer maps. */
+export const RING_BUFFER_BASE = 'libbpf ring_buffer';
+
+const BPF_RB_NO_WAKEUP = 1;
 
 /**
- * The contenders of each row, perfring's first. `variant` is sent to the subject. A peer that was not built is left
+ * The contenders of each row, perfring's first. `variant` is sent to the subject, `flags` to the producer. A peer that was not built is left
  * out.
  * @param {ReturnType<import('./build.mjs').buildAll>} built
  */
 export function contenders(built) {
-  const ours = (name, program, variant) =>
-    built.perfring && { name, command: node(program), variant, compilesAsItRuns: true };
+  const ours = (name, program, variant, flags) =>
+    built.perfring && { name, command: node(program), variant, flags, compilesAsItRuns: true };
   const libbpf = (name, variant) => built.libbpf && { name, command: [built.libbpf], variant };
   const cilium = (name, variant) => built.cilium && { name, command: [built.cilium], variant };
   const withoutTail = (contender) => contender && { ...contender, leavesTail: true };
+  const libbpfRing = built.libbpfRingBuffer && {
+    name: RING_BUFFER_BASE,
+    command: [built.libbpfRingBuffer],
+  };
   const overfilled = (contender) => contender && { ...contender, overfill: 64 };
   const collect = built.perfring && {
     name: 'perfring collect',
@@ -71,6 +79,18 @@ export function contenders(built) {
       libbpf('libbpf, 4 KiB', 'watermark'),
       cilium('cilium/ebpf', 'readinto'),
       withoutTail(cilium('cilium/ebpf, 4 KiB', 'watermark')),
+    ]),
+    ringBufferDrain: present([
+      ours('perfring drain', 'ring-buffer.mjs', 'drain'),
+      libbpfRing,
+      cilium('cilium Read', 'read'),
+      cilium('cilium ReadInto', 'readinto'),
+    ]),
+    ringBufferStream: present([
+      ours('perfring', 'ring-buffer.mjs', 'moderated'),
+      ours('perfring, program says NO_WAKEUP', 'ring-buffer.mjs', 'moderated', BPF_RB_NO_WAKEUP),
+      libbpfRing,
+      cilium('cilium/ebpf', 'readinto'),
     ]),
     start: present([
       ours('perfring', 'stream.mjs'),

@@ -16,18 +16,22 @@ const WARM_UP_BYTES_FULL = 512 << 20;
 /** In between: a reader that waits looks about itself when nothing comes, some things once a second. */
 const WARM_UP_IDLE_MILLISECONDS = 1500;
 
-/** What a sample of that payload takes in the ring: header, raw_size, payload, to 8 bytes. */
-export function recordBytes(payload) {
-  return 8 + Math.ceil((payload + 4) / 8) * 8;
+/** The `kind` of a cell whose map is a ring buffer map. */
+export const RING_BUFFER = 'ring buffer';
+
+/** What a sample of that payload takes in the ring: header, raw_size (in perf rings), payload, to 8 bytes. */
+export function recordBytes(payload, kind) {
+  return 8 + Math.ceil((payload + (kind === RING_BUFFER ? 0 : 4)) / 8) * 8;
 }
 
 /** How many such samples surely fit into a ring, however long each is. */
-function recordsThatFit(ringBytes, payload, sizes) {
+function recordsThatFit({ ringBytes, payload, sizes, kind }) {
   const room = ringBytes - 1; // the kernel never fills the last byte
-  if (sizes === 'two') return Math.floor((2 * room) / (recordBytes(payload) + recordBytes(payload + 8)));
+  const of = (bytes) => recordBytes(bytes, kind);
+  if (sizes === 'two') return Math.floor((2 * room) / (of(payload) + of(payload + 8)));
   // Of 128 sizes at random; so many have their mean length to 2 %.
-  if (sizes === 'mixed') return Math.floor((0.95 * room) / (recordBytes(payload + 64) - 4));
-  return Math.floor(room / recordBytes(payload));
+  if (sizes === 'mixed') return Math.floor((0.95 * room) / (of(payload + 64) + 4));
+  return Math.floor(room / of(payload));
 }
 
 /**
@@ -38,8 +42,8 @@ function recordsThatFit(ringBytes, payload, sizes) {
  *   nanoseconds a record. A turn that missed or lost a record measured something else: it is discarded and counted.
  */
 export async function drainCell(bench, contenders, cell) {
-  const { payload, sizes = 'one', ringBytes, rounds, warmupRounds } = cell;
-  const records = recordsThatFit(ringBytes, payload, sizes);
+  const { payload, sizes = 'one', ringBytes, kind, rounds, warmupRounds } = cell;
+  const records = recordsThatFit({ ringBytes, payload, sizes, kind });
   const cycles = Math.ceil(BYTES_A_ROUND / ringBytes);
   const seats = [];
   const attempt = async (seat, what) => {
@@ -55,12 +59,12 @@ export async function drainCell(bench, contenders, cell) {
     for (const contender of contenders) {
       const seat = takeSeat(bench, contender);
       seats.push(seat);
-      await attempt(seat, () => openRing(bench, seat, { payload, sizes, ringBytes }));
+      await attempt(seat, () => openRing(bench, seat, { payload, sizes, ringBytes, kind }));
     }
     await warmUp(
       seats.filter(({ contender }) => contender.compilesAsItRuns),
       attempt,
-      { payload, ringBytes, records },
+      { payload, ringBytes, records, kind },
     );
     for (let round = -warmupRounds; round < rounds; round++) {
       for (let turn = 0; turn < seats.length; turn++) {
@@ -100,10 +104,10 @@ function takeSeat(bench, contender) {
   };
 }
 
-async function openRing(bench, { contender, reader, source }, { payload, sizes, ringBytes }) {
-  const loaded = await source.ask({ do: 'load', payload, sizes });
+async function openRing(bench, { contender, reader, source }, { payload, sizes, ringBytes, kind }) {
+  const loaded = await source.ask({ do: 'load', payload, sizes, kind, ringBytes });
   const { variant } = contender;
-  await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant });
+  await reader.ask({ do: 'open', ...loaded, cpu: bench.cpus.reader, ringBytes, payload, variant, kind });
 }
 
 /**
@@ -111,12 +115,12 @@ async function openRing(bench, { contender, reader, source }, { payload, sizes, 
  * for: so V8 has seen what is rare before it compiles, and does not throw its code away over it in the middle of a
  * round.
  */
-async function warmUp(seats, attempt, { payload, ringBytes, records }) {
+async function warmUp(seats, attempt, { payload, ringBytes, records, kind }) {
   const drain = (records, cycles) => (seat) => seat.reader.ask({ do: 'drain', records, cycles });
   const cycles = Math.min(WARM_UP_CALLS_FULL, WARM_UP_BYTES_FULL / ringBytes);
   for (const seat of seats) await attempt(seat, drain(records + (seat.contender.overfill ?? 0), cycles));
   await setTimeout(WARM_UP_IDLE_MILLISECONDS);
-  const few = Math.ceil(ringBytes / 64 / recordBytes(payload)) + 1;
+  const few = Math.ceil(ringBytes / 64 / recordBytes(payload, kind)) + 1;
   for (const seat of seats) await attempt(seat, drain(few, WARM_UP_CALLS));
 }
 

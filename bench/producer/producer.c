@@ -1,6 +1,6 @@
 /*
- * The benchmark's one source of samples. It creates a perf event array and the program that writes into it,
- * keeps both alive, and emits at a given rate on the CPU it is pinned to (the driver pins it: taskset).
+ * The benchmark's one source of samples. It creates a perf event array, or a ring buffer map, and the program that
+ * writes into it, keeps both alive, and emits at a given rate on the CPU it is pinned to (the driver pins it: taskset).
  * Readers open the map, and for the drain rows the program, by id. Plain bpf(2), so that it needs no library.
  *
  * The program (BPF_PROG_TYPE_SCHED_CLS, run by BPF_PROG_TEST_RUN) writes one sample a run:
@@ -8,7 +8,7 @@
  *   u64 ktime      bpf_ktime_get_ns()
  *   zeroes up to the payload size; or, by `sizes`, up to one of two sizes in turn, or to a random size
  * A payload of more than 448 bytes lies in a map, a shorter one on the stack.
- * and counts what bpf_perf_event_output refused, by errno.
+ * and counts what bpf_perf_event_output or bpf_ringbuf_output refused, by errno.
  */
 #define _GNU_SOURCE
 #include "../c/line_protocol.h"
@@ -25,6 +25,15 @@ enum sizes { ONE_SIZE = 0, TWO_SIZES = 8, MIXED_SIZES = 127 };
 
 struct maps {
   int output, sequence, failures, payload;
+};
+
+struct shape {
+  int payload;
+  enum sizes sizes;
+  /* Bytes of the ring buffer map; 0 for a perf event array. */
+  uint32_t ring_bytes;
+  /* Of bpf_ringbuf_output: BPF_RB_*. */
+  int flags;
 };
 
 struct source {
@@ -51,7 +60,8 @@ static uint32_t possible_cpu_count(void) {
 }
 
 static int create_map(enum bpf_map_type type, uint32_t value_size, uint32_t entries, const char *name) {
-  union bpf_attr attr = {.map_type = type, .key_size = 4, .value_size = value_size, .max_entries = entries};
+  const uint32_t key_size = type == BPF_MAP_TYPE_RINGBUF ? 0 : 4;
+  union bpf_attr attr = {.map_type = type, .key_size = key_size, .value_size = value_size, .max_entries = entries};
   strncpy(attr.map_name, name, sizeof attr.map_name - 1);
   int map = bpf(BPF_MAP_CREATE, &attr);
   if (map < 0) fail("BPF_MAP_CREATE", errno);
@@ -59,8 +69,10 @@ static int create_map(enum bpf_map_type type, uint32_t value_size, uint32_t entr
 }
 
 /* Assembles the program. `maps` are descriptors to load it with, or ids to print it with. */
-static uint32_t assemble(struct bpf_insn *code, int payload, enum sizes sizes, struct maps maps) {
+static uint32_t assemble(struct bpf_insn *code, struct shape shape, struct maps maps) {
   uint32_t n = 0;
+  const int payload = shape.payload;
+  const enum sizes sizes = shape.sizes;
   const bool on_stack = payload <= LARGEST_ON_STACK;
   const int key = -4, on_stack_bytes = (payload + (int)sizes + 7) / 8 * 8;
   const int sample = on_stack ? -8 - on_stack_bytes : 0;
@@ -107,13 +119,22 @@ static uint32_t assemble(struct bpf_insn *code, int payload, enum sizes sizes, s
     EMIT(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_7, 0, 0, sizes == TWO_SIZES ? 1 : 0);
     EMIT(BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_7, 0, 0, 3);
   }
-  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0);
-  LOAD_MAP(BPF_REG_2, maps.output);
-  EMIT(BPF_ALU | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, -1); /* 32-bit: BPF_F_CURRENT_CPU is 0xffffffff, not -1 */
-  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_4, BPF_REG_8, 0, 0);
-  EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_5, BPF_REG_7, 0, 0);
-  EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_5, 0, 0, payload);
-  CALL(BPF_FUNC_perf_event_output);
+  if (shape.ring_bytes != 0) {
+    LOAD_MAP(BPF_REG_1, maps.output);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_8, 0, 0);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_7, 0, 0);
+    EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, payload);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, shape.flags);
+    CALL(BPF_FUNC_ringbuf_output);
+  } else {
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0);
+    LOAD_MAP(BPF_REG_2, maps.output);
+    EMIT(BPF_ALU | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, -1); /* 32-bit: BPF_F_CURRENT_CPU is 0xffffffff, not -1 */
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_4, BPF_REG_8, 0, 0);
+    EMIT(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_5, BPF_REG_7, 0, 0);
+    EMIT(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_5, 0, 0, payload);
+    CALL(BPF_FUNC_perf_event_output);
+  }
   delivered = n;
   EMIT(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
   EMIT(BPF_ALU64 | BPF_NEG, BPF_REG_0, 0, 0, 0);
@@ -174,26 +195,31 @@ static uint32_t program_id(int program) {
 }
 
 static void load(struct source *source, const char *line) {
-  int payload = (int)line_number(line, "payload", 48);
-  enum sizes sizes = ONE_SIZE;
-  if (line_says(line, "sizes", "two")) sizes = TWO_SIZES;
-  if (line_says(line, "sizes", "mixed")) sizes = MIXED_SIZES;
+  const struct shape shape = {
+      .payload = (int)line_number(line, "payload", 48),
+      .sizes = line_says(line, "sizes", "two") ? TWO_SIZES : line_says(line, "sizes", "mixed") ? MIXED_SIZES : ONE_SIZE,
+      .ring_bytes = line_says(line, "kind", "ring buffer") ? (uint32_t)line_number(line, "ringBytes", 262144) : 0,
+      .flags = (int)line_number(line, "flags", 0)};
+  const int payload = shape.payload;
+  const enum sizes sizes = shape.sizes;
   if (payload < 16 || payload > LARGEST_PAYLOAD || payload % 8 != 0) fail("payload: 16 to 32768, a multiple of 8", EINVAL);
   if (sizes != ONE_SIZE && payload > 256) fail("payload: 16 to 256 for several sizes", EINVAL);
   source->possible_cpus = possible_cpu_count();
   struct maps *maps = &source->maps;
-  maps->output = create_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, source->possible_cpus, "bench_output");
+  maps->output = shape.ring_bytes == 0
+                     ? create_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, source->possible_cpus, "bench_output")
+                     : create_map(BPF_MAP_TYPE_RINGBUF, 0, shape.ring_bytes, "bench_output");
   maps->sequence = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 8, 1, "bench_sequence");
   maps->failures = create_map(BPF_MAP_TYPE_ARRAY, 8, FAILURE_SLOTS, "bench_failures");
   maps->payload = create_map(BPF_MAP_TYPE_ARRAY, LARGEST_PAYLOAD, 1, "bench_payload");
-  source->instruction_count = assemble(source->instructions, payload, sizes, *maps);
+  source->instruction_count = assemble(source->instructions, shape, *maps);
   source->program = load_program(source);
 
   /* For a reader that loads the same program itself: the same instructions, with map ids for descriptors. */
   struct bpf_insn portable[MOST_INSTRUCTIONS];
   const struct maps ids = {(int)map_id(maps->output), (int)map_id(maps->sequence), (int)map_id(maps->failures),
                            (int)map_id(maps->payload)};
-  assemble(portable, payload, sizes, ids);
+  assemble(portable, shape, ids);
   char hex[sizeof portable * 2 + 1];
   for (size_t i = 0; i < source->instruction_count * sizeof *portable; i++)
     sprintf(hex + 2 * i, "%02x", ((const unsigned char *)portable)[i]);

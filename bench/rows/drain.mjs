@@ -7,7 +7,7 @@ import { bytes, spread, table } from '../harness/table.mjs';
  * ratio of each of ours to `base`.
  */
 /** @param samples which payloads: `payload` bytes, or, by `sizes`, several sizes from there on (bench/protocol.md) */
-export async function drainTable(bench, contenders, { samples, rings, base = BASE }) {
+export async function drainTable(bench, contenders, { samples, rings, base = BASE, kind }) {
   const rounds = bench.quick ? 7 : 41;
   // 8 MiB of records each: what V8 takes to settle, with its compiler on the same CPU. All warm up alike.
   const warmupRounds = bench.quick ? 12 : 30;
@@ -16,7 +16,7 @@ export async function drainTable(bench, contenders, { samples, rings, base = BAS
     for (const ringBytes of rings) {
       if (ringBytes < 8 * sample.payload) continue;
       bench.progress(`payload ${named(sample)}, ring ${bytes(ringBytes)}`);
-      const cell = await drainCell(bench, contenders, { ...sample, ringBytes, rounds, warmupRounds });
+      const cell = await drainCell(bench, contenders, { ...sample, ringBytes, kind, rounds, warmupRounds });
       cells.push({ ...sample, ringBytes, contenders: cell });
     }
   }

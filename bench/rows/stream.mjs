@@ -19,11 +19,12 @@ const SEARCH_STEPS = 10;
 const LATENCY_EVERY_FLAT_OUT = 64;
 
 /** One reading of one contender at one rate: the reader on its CPU, the producer on the other. */
-async function once(bench, { contender, subject }, rate, milliseconds) {
-  const { map } = await bench.producer.ask({ do: 'load', payload: PAYLOAD });
+async function once(bench, { contender, subject, kind }, rate, milliseconds) {
+  const shape = { kind, ringBytes: RING_BYTES, payload: PAYLOAD };
+  const { variant, flags = 0 } = contender;
+  const { map } = await bench.producer.ask({ do: 'load', ...shape, flags });
   const latencyEvery = rate === 0 ? LATENCY_EVERY_FLAT_OUT : 1;
-  const { variant } = contender;
-  await subject.ask({ do: 'stream', map, ringBytes: RING_BYTES, payload: PAYLOAD, latencyEvery, variant });
+  await subject.ask({ do: 'stream', ...shape, map, latencyEvery, variant });
   const emitted = await bench.producer.ask({ do: 'emit', rate, milliseconds });
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   const read = await subject.ask({ do: 'stop' });
@@ -44,11 +45,12 @@ async function once(bench, { contender, subject }, rate, milliseconds) {
   };
 }
 
-async function atRate(bench, rate) {
+async function atRate(bench, contenders, kind, rate) {
   const rounds = bench.quick ? 2 : 7;
   const milliseconds = Math.max(bench.quick ? 1000 : 2000, leastRoundMilliseconds(rate));
-  const seats = bench.contenders.stream.map((contender) => ({
+  const seats = contenders.map((contender) => ({
     contender,
+    kind,
     subject: new Subject({ name: contender.name, command: contender.command, cpu: bench.cpus.reader }),
     results: [],
   }));
@@ -133,24 +135,30 @@ function line(entry) {
   ];
 }
 
+/**
+ * A table of streams, one line for each rate and contender.
+ * @param kind of the map, as the producer takes it
+ */
+export async function streamTable(bench, contenders, kind) {
+  if (bench.cpus.reader === bench.cpus.producer) return { text: 'Needs two CPUs.', data: null };
+  const entries = [];
+  for (const rate of RATES) entries.push(...(await atRate(bench, contenders, kind, rate)));
+  const head = [
+    'offered',
+    'reader',
+    'delivered/s',
+    'lost %',
+    'most/s without loss',
+    'producer ns',
+    'reader CPU %',
+    'latency p50 / p99 / p99.9 µs',
+  ];
+  const note = `Payload ${PAYLOAD}, rings of ${RING_BYTES / 1024} KiB. Producer ns: the kernel's duration of BPF_PROG_TEST_RUN, a sample, wake IPIs included. Median (middle half) of ${entries[0]?.rounds} rounds of ${entries.at(-1)?.milliseconds} ms (at 1,000/s of ${entries[0]?.milliseconds} ms), after one of ${WARM_UP_MILLISECONDS} ms.`;
+  return { text: `${table(head, entries.map(line))}\n\n${note}`, data: entries };
+}
+
 export const stream = {
   title:
     'end to end: every reader in its default settings, ours also without wakeups and in time order, the others also with a wakeup for each 4 KiB; producer and reader on two CPUs',
-  async run(bench) {
-    if (bench.cpus.reader === bench.cpus.producer) return { text: 'Needs two CPUs.', data: null };
-    const entries = [];
-    for (const rate of RATES) entries.push(...(await atRate(bench, rate)));
-    const head = [
-      'offered',
-      'reader',
-      'delivered/s',
-      'lost %',
-      'most/s without loss',
-      'producer ns',
-      'reader CPU %',
-      'latency p50 / p99 / p99.9 µs',
-    ];
-    const note = `Payload ${PAYLOAD}, rings of ${RING_BYTES / 1024} KiB. Producer ns: the kernel's duration of BPF_PROG_TEST_RUN, a sample, wake IPIs included. Median (middle half) of ${entries[0]?.rounds} rounds of ${entries.at(-1)?.milliseconds} ms (at 1,000/s of ${entries[0]?.milliseconds} ms), after one of ${WARM_UP_MILLISECONDS} ms.`;
-    return { text: `${table(head, entries.map(line))}\n\n${note}`, data: entries };
-  },
+  run: (bench) => streamTable(bench, bench.contenders.stream),
 };

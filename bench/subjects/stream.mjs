@@ -1,20 +1,11 @@
 // Ours in the end-to-end, memory and start rows: PerfMapReader in its default settings, by the line protocol.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
+import { LatencyHistogram } from './latency.mjs';
 import { answer, monotonicNanoseconds, SequenceCheck, serve } from './line-loop.mjs';
 import { fromDist } from './load-source.mjs';
 
 const { PerfEventArray, PerfMapReader } = fromDist('index');
-
-const LATENCY_SLOTS = 64 * 40;
-
-/** 64 slots an octave: slot v below 64, then (shift + 1) * 64 + the six bits after the leading one. */
-function latencySlot(nanoseconds) {
-  const whole = Math.max(0, Math.min(nanoseconds, 2 ** 31 - 1)) | 0;
-  if (whole < 64) return whole;
-  const shift = 25 - Math.clz32(whole);
-  return (shift + 1) * 64 + (whole >>> shift) - 64;
-}
 
 /** One stream from `ready` to `stop`. */
 class Stream {
@@ -22,9 +13,7 @@ class Stream {
   #reader;
   #checks = [];
   #lost = 0;
-  #latency = new Uint32Array(LATENCY_SLOTS);
-  #latencyEvery;
-  #untilLatency;
+  #latency;
   #cpuAtStart = process.cpuUsage();
   #reading;
   #loopDelay = null;
@@ -35,7 +24,7 @@ class Stream {
     this.#map = PerfEventArray.openById(map);
     const order = variant === 'time' ? 'time' : 'cpu';
     this.#reader = PerfMapReader.open(this.#map, { bufferBytes: ringBytes, wakeup, order });
-    this.#latencyEvery = this.#untilLatency = latencyEvery;
+    this.#latency = new LatencyHistogram(latencyEvery);
     for (const cpu of this.#reader.cpus) this.#checks[cpu] = new SequenceCheck();
     this.#reading = wakeup === 'manual' ? this.#drainByTimer() : this.#read();
     if (!loopDelay) return;
@@ -68,7 +57,7 @@ class Stream {
       missing: total('missing'),
       lost: this.#lost,
       cpuMicroseconds: cpu.user + cpu.system,
-      latency: Array.from(this.#latency.entries()).filter(([, count]) => count > 0),
+      latency: this.#latency.slots,
       ...(this.#loopDelay === null ? {} : { loopDelay: delaysOf(this.#loopDelay) }),
     };
   }
@@ -80,9 +69,7 @@ class Stream {
 
   #onSample = (record) => {
     this.#checks[record.cpu].see(record.u64AsNumber(0));
-    if (--this.#untilLatency > 0) return;
-    this.#untilLatency = this.#latencyEvery;
-    this.#latency[latencySlot(monotonicNanoseconds() - record.u64AsNumber(8))]++;
+    if (this.#latency.isDue()) this.#latency.see(record.u64AsNumber(8));
   };
 
   #onLost = (record) => {

@@ -285,15 +285,17 @@ export interface NativeAddon {
    * Acquires record headers, from `from` bytes after consumer_pos on, which is where a record begins.
    * @param consumer the low 32 bits of consumer_pos, as the caller left it
    * @param limit where to stop: the last record may end after it
-   * @returns bytes of whole records that are committed; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is
-   *   not committed yet, or consumer_pos was moved; -71 (EPROTO) when its header could not be
+   * @returns bytes of whole records that are committed, plus 1 when all of them have the same header and none was
+   *   discarded; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is not committed yet; -116 (ESTALE)
+   *   when another reader has moved consumer_pos; -71 (EPROTO) when its header is one that the kernel does not write
    */
   bpfRingCommitted(ring: BpfRingHandle, consumer: number, from: number, limit: number): number;
   /**
-   * Gives `bytes` back to the producers: consumer_pos += bytes, released, and a full barrier. At most what is
-   * available.
+   * Releases `bytes` to the producers: consumer_pos += bytes, and a full barrier.
+   * @param consumer the low 32 bits of consumer_pos, as the caller left it
+   * @returns -116 (ESTALE) when another reader has moved consumer_pos, or fewer bytes are available; nothing is released
    */
-  bpfRingConsume(ring: BpfRingHandle, bytes: number): number;
+  bpfRingConsume(ring: BpfRingHandle, consumer: number, bytes: number): number;
   /** consumer_pos = producer_pos, released; answers the bytes skipped. */
   bpfRingSkipToProducer(ring: BpfRingHandle): number;
   /**

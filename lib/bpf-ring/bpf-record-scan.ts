@@ -17,73 +17,106 @@ export class BpfScanState {
   thrown: unknown = undefined;
 }
 
-/** Visits committed records in place, oldest first, from `state.position` on. @param limit most records to visit */
+/**
+ * Visits committed records in place, oldest first, from `state.position` on.
+ * @param limit most records to visit, 1 to 2^27
+ */
 export type BpfScan = (state: BpfScanState, limit: number, visitor: RecordVisitor) => void;
 
+export interface BpfScans {
+  /** For records that all have the same header and were submitted: no header but the first is read. */
+  readonly equal: BpfScan;
+  /** For all others: checks each header. */
+  readonly mixed: BpfScan;
+}
+
 /**
- * The hot loop of a BPF ring buffer. The data area is mapped twice in a row, so neither a record nor a run of records
+ * The hot loops of a BPF ring buffer. The data area is mapped twice in a row, so neither a record nor a run of records
  * wraps.
  *
  * The headers were acquired before (BpfRingCursors.committed). Here plain loads read them again, and they are checked:
- * a hostile process that maps the map can change them, and every read must stay within what is published. Most records
- * have the same header as the record before. Then one comparison is enough, and the next position comes from a
- * register.
+ * a hostile process that maps the map can change them, and every read must stay within what is published.
  *
- * In a copy of the loop for one ring and visitor, the ring's values are constants to V8. The function uses nothing
+ * In a copy of the loops for one ring and visitor, the ring's values are constants to V8. The function uses nothing
  * outside itself, so that lib/ring/specialise.ts can make such copies.
  */
-export function bpfScanOf(cursor: RecordCursor): BpfScan {
+export function bpfScansOf(cursor: RecordCursor): BpfScans {
   const stop = Symbol.for('perfring.stop');
   const words = cursor.words;
   const record = cursor.record;
   const half = cursor.capacityBytes >>> 1;
-  return (state, limit, visitor) => {
-    let position = state.position | 0;
-    const end = (position + state.left) | 0;
-    let records = 0;
-    let outcome = 0;
-    // Where the current record begins.
-    let start = position;
-    try {
-      while (position < end) {
-        const header = words[position >> 2];
-        if (header === undefined) {
-          // The memory was detached.
-          outcome = 1;
-          break;
-        }
-        // The header of a busy record is negative.
-        const size = header & 0x3fff_ffff;
-        const step = (size + 15) & ~7;
-        if (header < 0 || step > end - position) {
-          outcome = 3;
-          break;
-        }
-        if (header > size) {
-          // Discarded.
-          start = position;
-          position = (position + step) | 0;
-          continue;
-        }
-        if (records >= limit) {
-          outcome = 1;
-          break;
-        }
-        cursor.size = size;
-        // The last place where a record of this run may begin.
-        let last = (end - step) | 0;
-        if ((limit - records) * step < end - position) last = (position + (limit - records - 1) * step) | 0;
+
+  const equal: BpfScan = (state, limit, visitor) => {
+    const start = state.position | 0;
+    const end = (start + state.left) | 0;
+    const header = words[start >> 2];
+    // Undefined: the memory was detached.
+    const size = header === undefined ? 0 : header & 0x3fff_ffff;
+    const step = (size + 15) & ~7;
+    // Where the next payload begins.
+    let base = (start + 8) | 0;
+    let outcome = 1;
+    if (header !== undefined && (header !== size || step > end - start)) outcome = 3;
+    if (header === size && outcome === 1) {
+      const last = Math.min(end - step, start + (limit - 1) * step) + 8;
+      cursor.size = size;
+      try {
         do {
-          cursor.base = (position + 8) | 0;
-          start = position;
-          position = (position + step) | 0;
-          records = (records + 1) | 0;
+          cursor.base = base;
+          base = (base + step) | 0;
           if (visitor(record) === stop || cursor.closed === true) {
             outcome = 2;
             break;
           }
-        } while (position <= last && words[position >> 2] === header);
-        if (outcome !== 0) break;
+        } while (base <= last);
+      } catch (error) {
+        outcome = 4;
+        state.thrown = error;
+      }
+    }
+    const passed = (base - 8 - start) | 0;
+    state.left -= passed;
+    state.lastBytes = passed === 0 ? 0 : step;
+    state.position = (start + passed) & (half - 1);
+    state.records = passed / step;
+    state.outcome = outcome;
+  };
+
+  const mixed: BpfScan = (state, limit, visitor) => {
+    let position = state.position | 0;
+    const end = (position + state.left) | 0;
+    // A record has at least 8 bytes, so no more than `limit` records begin before `last`.
+    const last = Math.min(end, position + limit * 8) | 0;
+    let records = 0;
+    let outcome = 1;
+    // Where the last record begins.
+    let start = position;
+    try {
+      while (position < last) {
+        const header = words[position >> 2];
+        // The memory was detached.
+        if (header === undefined) break;
+        const size = header & 0x3fff_ffff;
+        const next = (position + ((size + 15) & ~7)) | 0;
+        // One branch for what is rare: the header is busy (bit 31), discarded (bit 30), or beyond the end.
+        if (((header | (end - next)) >>> 30) !== 0) {
+          if (header < 0 || next > end) {
+            outcome = 3;
+            break;
+          }
+          start = position;
+          position = next;
+          continue;
+        }
+        cursor.base = (position + 8) | 0;
+        cursor.size = size;
+        start = position;
+        position = next;
+        records = (records + 1) | 0;
+        if (visitor(record) === stop || cursor.closed === true) {
+          outcome = 2;
+          break;
+        }
       }
     } catch (error) {
       outcome = 4;
@@ -95,4 +128,6 @@ export function bpfScanOf(cursor: RecordCursor): BpfScan {
     state.records = records;
     state.outcome = outcome;
   };
+
+  return { equal, mixed };
 }

@@ -7,19 +7,16 @@ import { ABSENT, recordFormat } from '../records/record-format';
 import { type RecordRing, RingCounters, type SkippedFault } from '../records/record-ring';
 import { RecordCursor } from '../ring/record-cursor';
 import { SCAN_FAULT, SCAN_LIMIT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
-import { isCorrupt, isDistance } from '../ring/ring-faults';
+import { isDistance } from '../ring/ring-faults';
 import { LoopCache, LoopCopies } from '../ring/specialise';
-import { type BpfScan, BpfScanState, bpfScanOf } from './bpf-record-scan';
+import { BpfScanState, type BpfScans, bpfScansOf } from './bpf-record-scan';
 import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
 
-/**
- * Bytes of records whose headers are acquired at once; the scan then finds them in the nearest cache. A scan ends after
- * one chunk, so that V8 can compile it whole.
- */
-const CHUNK_BYTES = 32 * 1024;
+/** Bytes of records whose headers are acquired at once; the scan then finds them in a near cache. */
+const CHUNK_BYTES = 128 * 1024;
 
-/** No limit of records; a small integer for V8. */
-const NO_LIMIT = 2 ** 30 - 1;
+/** Most records of one scan: a scan must return before V8 can use newly compiled code for it. */
+const SCAN_RECORDS = 2048;
 
 /** A length word without its two bits. */
 const MAX_LENGTH = ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -35,9 +32,10 @@ export interface BpfRingParts {
   readonly cursors: BpfRingCursors;
 }
 
-const scans = new LoopCopies(bpfScanOf, (factory) => {
+const scans = new LoopCopies(bpfScansOf, (factory) => {
   const probe = cursorOver({ memory: new ArrayBuffer(4096), pageSize: 2048, capacityBytes: 1024 });
-  factory(probe)(new BpfScanState(), 1, () => undefined);
+  const { equal, mixed } = factory(probe);
+  for (const scan of [equal, mixed]) scan(new BpfScanState(), 1, () => undefined);
 });
 
 /**
@@ -62,7 +60,7 @@ export class BpfRing implements RecordRing {
   stopped = false;
   readonly #cursors: BpfRingCursors;
   readonly #cursor: RecordCursor;
-  readonly #scans: LoopCache<BpfScan>;
+  readonly #scans: LoopCache<BpfScans>;
   readonly #state = new BpfScanState();
   /** The low 32 bits of consumer_pos, as this reader last wrote them. */
   #consumer: number;
@@ -87,7 +85,7 @@ export class BpfRing implements RecordRing {
     const cursor = cursorOver(parts);
     this.#cursor = cursor;
     this.#scans = new LoopCache(
-      bpfScanOf(cursor),
+      bpfScansOf(cursor),
       (visitor) => scans.copyFor(visitor)?.(cursor),
       this.counters.loops,
     );
@@ -109,21 +107,33 @@ export class BpfRing implements RecordRing {
     this.#checkOpen();
     if (this.#inBatch) throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already');
     this.#inBatch = true;
-    this.#blocked = false;
     this.#scanned = undefined;
-    this.#followConsumer();
-    const { counters, capacityBytes } = this;
-    const available = this.#cursors.available();
     this.#state.left = 0;
-    this.#published = available;
+    const { counters } = this;
     counters.foundBytes = 0;
-    if (!isDistance(available, capacityBytes) || available < this.#read || this.#consumer % 8 !== 0) {
+    let found = this.#look();
+    if (this.#state.left === 0 && this.#followConsumer()) found = this.#look();
+    if (found < 0) {
       this.#skipAll('the positions do not lie within the ring, on 8-byte boundaries');
       return 0;
     }
-    counters.sawBytes(available - this.#read);
-    counters.foundBytes = this.bytesLeft === 0 ? 0 : available - this.#read;
+    counters.sawBytes(found);
+    counters.foundBytes = this.#state.left === 0 ? 0 : found;
     return counters.foundBytes;
+  }
+
+  /**
+   * Acquires producer_pos and the headers of the first chunk.
+   * @returns bytes reserved and not read; negative when the positions are invalid
+   */
+  #look(): number {
+    const read = this.#read;
+    const available = this.#cursors.available(this.#consumer);
+    this.#published = available;
+    this.#blocked = false;
+    if (!isDistance(available, this.capacityBytes) || available < read || this.#consumer % 8 !== 0) return -1;
+    if (available > read) this.#acquire();
+    return available - read;
   }
 
   /** Committed bytes of the batch, as far as headers were acquired; acquires the next chunk when none are left. */
@@ -141,10 +151,9 @@ export class BpfRing implements RecordRing {
     this.#checkBatch();
     this.stopped = false;
     const state = this.#state;
-    const most = Math.min(limit, NO_LIMIT);
     let records = 0;
-    while (records < most && this.bytesLeft > 0) {
-      this.#scan(sample, most - records);
+    while (records < limit && this.bytesLeft > 0) {
+      this.#scan(sample, Math.min(limit - records, SCAN_RECORDS));
       records += state.records;
       if (state.outcome === SCAN_THREW) {
         const { thrown } = state;
@@ -192,7 +201,7 @@ export class BpfRing implements RecordRing {
     this.#checkBatch();
     this.#inBatch = false;
     this.#cursor.leave();
-    this.#giveBackFound();
+    this.#giveBack(this.#keepsLast);
   }
 
   /** No longer waits for uncommitted records: {@link unreadBytes} is 0 when the next record is one. */
@@ -207,12 +216,18 @@ export class BpfRing implements RecordRing {
    */
   keepLast(keep: boolean): void {
     this.#keepsLast = keep;
-    if (!keep && !this.#inBatch && !this.#closed) this.#giveBackFound();
+    if (!keep && !this.#inBatch && !this.#closed) this.#giveBack(false);
   }
 
-  /** Whether there is a committed record that was not read, or a fault to skip. Not within a batch. */
+  /**
+   * Whether there is a committed record that was not read, a fault to skip, or a consumer_pos that another reader has
+   * moved. Not within a batch.
+   */
   isReady(): boolean {
     if (this.#closed) return false;
+    if (this.#cursors.available(this.#consumer) === this.#read) {
+      return this.#cursors.consumer() !== this.#consumer;
+    }
     const committed = this.#cursors.committed(this.#consumer, this.#read, 1);
     return committed !== 0 && committed !== BUSY;
   }
@@ -221,7 +236,7 @@ export class BpfRing implements RecordRing {
   unreadBytes(): number {
     if (this.#closed) return 0;
     if (this.#writingEnded && this.#state.left === 0 && !this.isReady()) return 0;
-    const unread = this.#cursors.available() - this.#read;
+    const unread = this.#cursors.available(this.#consumer) - this.#read;
     return isDistance(unread, this.capacityBytes) ? unread : this.capacityBytes;
   }
 
@@ -240,9 +255,9 @@ export class BpfRing implements RecordRing {
     this.#inBatch = false;
     cursor.close();
     try {
-      if (this.#cursors.consumer() === this.#consumer) this.#giveBack(false);
+      this.#giveBack(false);
     } catch {
-      // Another reader has moved consumer_pos, or the memory is gone: there is nothing to release.
+      // The memory is gone: there is nothing to release.
     }
   }
 
@@ -251,7 +266,9 @@ export class BpfRing implements RecordRing {
     const before = state.left;
     this.#visiting = true;
     try {
-      this.#scans.loopFor(visitor)(state, limit, visitor);
+      const { equal, mixed } = this.#scans.loopFor(visitor, before);
+      if (this.#cursors.equal) equal(state, limit, visitor);
+      else mixed(state, limit, visitor);
       // If a visitor detached the memory, the scan may have ended without an error, at its next read of a header.
       if (state.outcome <= SCAN_LIMIT) this.#cursor.checkAttached();
     } catch (error) {
@@ -275,7 +292,7 @@ export class BpfRing implements RecordRing {
     const committed = this.#cursors.committed(this.#consumer, this.#read, CHUNK_BYTES);
     if (committed <= 0) {
       this.#blocked = true;
-      if (committed === CORRUPT) this.#skipAll('a header could not be');
+      if (committed === CORRUPT) this.#skipAll('the header of a record is invalid');
       return false;
     }
     // Records of this chunk may have been committed after a copy was made that reaches into it.
@@ -292,34 +309,26 @@ export class BpfRing implements RecordRing {
     this.counters.consumedBytes += bytes;
   }
 
-  #giveBackFound(): void {
-    try {
-      this.#giveBack(this.#keepsLast);
-    } catch (error) {
-      // Another reader has moved consumer_pos: the next batch begins there.
-      if (!isCorrupt(error)) throw error;
-    }
-  }
-
   #giveBack(keepLast: boolean): void {
     const kept = keepLast ? this.#lastBytes : 0;
     const bytes = this.#read - kept;
-    if (bytes === 0) return;
-    this.#cursors.consume(bytes);
+    // Where another reader has moved consumer_pos, the next batch begins there.
+    if (bytes === 0 || !this.#cursors.consume(this.#consumer, bytes)) return;
     this.#consumer = (this.#consumer + bytes) >>> 0;
     this.counters.releasedBytes += bytes;
     this.#read = kept;
     this.#lastBytes = kept;
   }
 
-  /** Continues at consumer_pos when another reader has moved it. */
-  #followConsumer(): void {
+  /** Continues at consumer_pos when another reader has moved it. @returns whether one has */
+  #followConsumer(): boolean {
     const consumer = this.#cursors.consumer();
-    if (consumer === this.#consumer) return;
+    if (consumer === this.#consumer) return false;
     this.#consumer = consumer;
     this.#read = 0;
     this.#lastBytes = 0;
     this.onShared?.();
+    return true;
   }
 
   /** Continues at producer_pos, and reports what was skipped. */

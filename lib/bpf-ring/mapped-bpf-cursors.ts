@@ -1,23 +1,33 @@
 import { isErrno } from '../abi/errno';
-import { BAD_ARGUMENT, type BpfRingHandle, type NativeAddon } from '../addon/contract';
-import { PerfRingError } from '../errors';
+import { type BpfRingHandle, type NativeAddon } from '../addon/contract';
 import { cursorResult } from '../ring/ring-cursors';
-import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
+import { BUSY, type BpfRingCursors, CORRUPT, MOVED } from './bpf-ring-cursors';
 
-/** Cursors of a mapped ring buffer map, by native helpers. */
+/** Cursors of a mapped ring buffer map. */
 export class MappedBpfCursors implements BpfRingCursors {
+  equal = false;
   readonly #addon: NativeAddon;
   readonly #ring: BpfRingHandle;
-  /** For runtimes that allow no ArrayBuffer over the mapping: committed records are copied into this. */
+  /** producer_pos in the mapping, its low word first; undefined for runtimes that allow no ArrayBuffer over it. */
+  readonly #producer: Int32Array | undefined;
+  /** For those runtimes: committed records are copied into this. */
   readonly #copy: Uint8Array | undefined;
 
-  constructor(addon: NativeAddon, ring: BpfRingHandle, copy?: Uint8Array) {
+  /**
+   * @param memory the mapping, or memory of its size that committed records are copied into
+   * @param isCopy which of the two
+   */
+  constructor(addon: NativeAddon, ring: BpfRingHandle, memory: ArrayBuffer, isCopy: boolean) {
     this.#addon = addon;
     this.#ring = ring;
-    this.#copy = copy;
+    this.#producer = isCopy ? undefined : new Int32Array(memory, 0, 2);
+    this.#copy = isCopy ? new Uint8Array(memory) : undefined;
   }
 
-  available(): number {
+  available(consumer: number): number {
+    const producer = this.#producer;
+    // Acquire; pairs with the smp_store_release() of producer_pos in __bpf_ringbuf_reserve().
+    if (producer !== undefined && producer.length > 0) return (Atomics.load(producer, 0) - consumer) | 0;
     return cursorResult(this.#addon.bpfRingAvailable(this.#ring));
   }
 
@@ -26,20 +36,16 @@ export class MappedBpfCursors implements BpfRingCursors {
   }
 
   committed(consumer: number, from: number, limit: number): number {
-    const bytes = cursorResult(this.#addon.bpfRingCommitted(this.#ring, consumer, from, limit));
-    if (bytes < 0) return isErrno(bytes, 'EAGAIN') ? BUSY : CORRUPT;
+    const found = cursorResult(this.#addon.bpfRingCommitted(this.#ring, consumer, from, limit));
+    if (found < 0) return isErrno(found, 'EAGAIN') ? BUSY : isErrno(found, 'ESTALE') ? MOVED : CORRUPT;
+    this.equal = found % 2 === 1;
+    const bytes = this.equal ? found - 1 : found;
     if (this.#copy !== undefined) this.#addon.bpfRingCopy(this.#ring, from, bytes, this.#copy);
     return bytes;
   }
 
-  consume(bytes: number): void {
-    if (this.#addon.bpfRingConsume(this.#ring, bytes) !== BAD_ARGUMENT) return;
-    // Throws when the memory is gone. Otherwise `bytes` was more than producer_pos - consumer_pos.
-    this.available();
-    throw new PerfRingError(
-      'ERR_PERF_RING_CORRUPT',
-      'consumer_pos was moved by another reader of the map: read each ring buffer map by one reader',
-    );
+  consume(consumer: number, bytes: number): boolean {
+    return cursorResult(this.#addon.bpfRingConsume(this.#ring, consumer, bytes)) === 0;
   }
 
   skipToProducer(): number {

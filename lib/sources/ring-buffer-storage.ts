@@ -24,7 +24,7 @@ export class RingBufferStorage {
       if (typeof memory === 'number' && !isErrno(memory, 'EOPNOTSUPP')) throw mapError(memory, map);
       const isCopy = typeof memory === 'number';
       const area = isCopy ? new ArrayBuffer(pageSize + 2 * capacityBytes) : memory;
-      const cursors = new MappedBpfCursors(native, mapping, isCopy ? new Uint8Array(area) : undefined);
+      const cursors = new MappedBpfCursors(native, mapping, area, isCopy);
       this.ring = new BpfRing({ memory: area, pageSize, capacityBytes, cursors });
     } catch (error) {
       native.bpfRingClose(mapping);

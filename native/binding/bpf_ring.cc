@@ -21,6 +21,8 @@ struct OpenBpfRing : OpenMapping<system::BpfRing> {
 
 using End = system::CommittedRecords::End;
 
+int ErrnoOf(End end) { return end == End::kBusy ? -EAGAIN : end == End::kMoved ? -ESTALE : -EPROTO; }
+
 Napi::Value BpfRingMap(const Napi::CallbackInfo& info) {
   const auto map = Arguments(info).Open<OpenBpfMap>(0);
   if (!map) {
@@ -65,19 +67,21 @@ Napi::Value BpfRingCommitted(const Napi::CallbackInfo& info) {
   const system::CommittedRecords committed =
       opened->ring().Committed(*consumer, static_cast<uint64_t>(*from), static_cast<uint64_t>(*limit));
   if (committed.bytes == 0 && committed.end != End::kLimit) {
-    return Result(info, committed.end == End::kBusy ? -EAGAIN : -EPROTO);
+    return Result(info, ErrnoOf(committed.end));
   }
-  return Result(info, static_cast<double>(committed.bytes));
+  // Records take whole words of 8 bytes, so the lowest bit is free.
+  return Result(info, static_cast<double>(committed.bytes | (committed.bytes != 0 && committed.equal ? 1 : 0)));
 }
 
 Napi::Value BpfRingConsume(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfRing>(0);
-  const auto bytes = arguments.Integer(1, 0, kMaxInteger);
-  if (!opened || !bytes || !opened->ring().Consume(static_cast<uint64_t>(*bytes))) {
+  const auto consumer = arguments.Uint32(1);
+  const auto bytes = arguments.Integer(2, 0, kMaxInteger);
+  if (!opened || !consumer || !bytes) {
     return BadArgument(info);
   }
-  return Result(info, 0);
+  return Result(info, opened->ring().Consume(*consumer, static_cast<uint64_t>(*bytes)) ? 0 : -ESTALE);
 }
 
 Napi::Value BpfRingSkipToProducer(const Napi::CallbackInfo& info) {

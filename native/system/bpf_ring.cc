@@ -49,7 +49,7 @@ BpfRing::BpfRing(MemoryMapping consumer, MemoryMapping shared, size_t page_size,
 CommittedRecords BpfRing::Committed(uint32_t consumer, uint64_t from, uint64_t limit) const {
   const uint64_t begin = cursor_.OwnConsumer();
   if (static_cast<uint32_t>(begin) != consumer) {
-    return {.bytes = 0, .end = CommittedRecords::End::kBusy};
+    return {.bytes = 0, .end = CommittedRecords::End::kMoved};
   }
   const uint64_t available = cursor_.AcquireProducer() - begin;
   const uint64_t position = begin + from;
@@ -60,12 +60,10 @@ CommittedRecords BpfRing::Committed(uint32_t consumer, uint64_t from, uint64_t l
   return cursor_.Committed(position, available - from, limit);
 }
 
-bool BpfRing::Consume(uint64_t bytes) const {
-  if (bytes > Available()) {
-    return false;
-  }
-  cursor_.StoreConsumer(cursor_.OwnConsumer() + bytes);
-  return true;
+bool BpfRing::Consume(uint32_t consumer, uint64_t bytes) const {
+  const uint64_t begin = cursor_.OwnConsumer();
+  return static_cast<uint32_t>(begin) == consumer && bytes <= cursor_.AcquireProducer() - begin &&
+         cursor_.MoveConsumer(begin, begin + bytes);
 }
 
 uint64_t BpfRing::SkipToProducer() const {

@@ -32,10 +32,11 @@ class BpfRing {
 
   // How many bytes of committed records there are, starting `from` bytes after consumer_pos, up to `limit`. `consumer`:
   // the expected low 32 bits of consumer_pos. If they differ, another reader of the map has changed it: returns 0
-  // bytes, kBusy.
+  // bytes, kMoved.
   CommittedRecords Committed(uint32_t consumer, uint64_t from, uint64_t limit) const;
-  // Releases `bytes` bytes. Returns false and does nothing when fewer are available.
-  bool Consume(uint64_t bytes) const;
+  // Releases `bytes` bytes. Returns false and does nothing when the low 32 bits of consumer_pos are not `consumer`, or
+  // fewer bytes are available.
+  bool Consume(uint32_t consumer, uint64_t bytes) const;
   // Releases everything that is reserved and returns the number of bytes.
   uint64_t SkipToProducer() const;
   // Copies `bytes` bytes (at most capacity()), starting `from` bytes after consumer_pos, to the same offsets in

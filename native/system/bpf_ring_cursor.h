@@ -14,6 +14,8 @@ struct CommittedRecords {
   enum class End {
     // The limit, or the end of what is published.
     kLimit,
+    // None was looked for: another reader of the map has moved consumer_pos.
+    kMoved,
     // A record that is reserved, but neither submitted nor discarded yet.
     kBusy,
     // A header whose record would end after producer_pos: the kernel never writes one.
@@ -21,6 +23,8 @@ struct CommittedRecords {
   };
   uint64_t bytes;
   End end;
+  // All these records have the same header, and none was discarded.
+  bool equal = false;
 };
 
 // The two positions of a BPF ring buffer, its record headers, and every memory barrier around them.
@@ -68,17 +72,30 @@ class BpfRingCursor {
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
 
+  // As StoreConsumer(), if consumer_pos is still `expected`. Returns false and stores nothing when it is not: so a
+  // reader never releases records that another reader of the map has yet to read.
+  bool MoveConsumer(uint64_t expected, uint64_t position) const {
+    const bool moved = std::atomic_ref<uint64_t>(*consumer_).compare_exchange_strong(
+        expected, position, std::memory_order_release, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return moved;
+  }
+
   // Counts the bytes of whole records, submitted or discarded, from `position` on, where a record begins. `published`:
   // the bytes from there to producer_pos. It stops at `limit` bytes or after the record that reaches them. The counted
   // bytes may be read once this returns.
   // The fence makes the relaxed loads of all these headers acquires (B), which pair with the xchg() of the header in
   // bpf_ringbuf_commit().
   CommittedRecords Committed(uint64_t position, uint64_t published, uint64_t limit) const {
+    const std::byte* const start = data_ + (position & mask_);
+    const uint32_t first = published == 0 ? 0 : Header(start);
+    // Bits that are not 0 when a header differs from the first.
+    uint32_t differs = 0;
+    const uint64_t stop = limit < published ? limit : published;
     uint64_t bytes = 0;
     CommittedRecords::End end = CommittedRecords::End::kLimit;
-    const uint64_t stop = limit < published ? limit : published;
     while (bytes < stop) {
-      const uint32_t header = Header(position + bytes);
+      const uint32_t header = Header(start + bytes);
       if ((header & BPF_RINGBUF_BUSY_BIT) != 0) {
         end = CommittedRecords::End::kBusy;
         break;
@@ -88,13 +105,18 @@ class BpfRingCursor {
         end = CommittedRecords::End::kCorrupt;
         break;
       }
-      // Most headers equal the one before: then the CPU knows the next address before the load of this header is done.
-      do {
-        bytes += step;
-      } while (bytes < stop && step <= published - bytes && Header(position + bytes) == header);
+      differs |= header ^ first;
+      bytes += step;
+      // Most headers equal the one before. The addresses of such headers need not wait for a load, so several loads
+      // run at once.
+      while (bytes + 4 * step <= stop && (Differs(start + bytes, header) | Differs(start + bytes + step, header) |
+                                          Differs(start + bytes + 2 * step, header) |
+                                          Differs(start + bytes + 3 * step, header)) == 0) {
+        bytes += 4 * step;
+      }
     }
     std::atomic_thread_fence(std::memory_order_acquire);
-    return {.bytes = bytes, .end = end};
+    return {.bytes = bytes, .end = end, .equal = differs == 0 && (first & BPF_RINGBUF_DISCARD_BIT) == 0};
   }
 
   // The bytes that a record takes in the ring: its header, its payload, and up to 7 bytes of padding.
@@ -107,10 +129,13 @@ class BpfRingCursor {
   static_assert(std::atomic_ref<uint64_t>::is_always_lock_free, "the other side takes no lock");
   static_assert(BPF_RINGBUF_HDR_SZ == 8);
 
-  uint32_t Header(uint64_t position) const {
-    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(data_ + (position & mask_)))
+  static uint32_t Header(const std::byte* record) {
+    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(const_cast<std::byte*>(record)))
         .load(std::memory_order_relaxed);
   }
+
+  // Not 0 when the record's header is another one.
+  static uint32_t Differs(const std::byte* record, uint32_t header) { return Header(record) ^ header; }
 
   uint64_t* consumer_;
   uint64_t* producer_;

@@ -1,7 +1,6 @@
 import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../../lib/abi/bpf';
-import { BUSY, type BpfRingCursors, CORRUPT } from '../../lib/bpf-ring/bpf-ring-cursors';
+import { BUSY, type BpfRingCursors, CORRUPT, MOVED } from '../../lib/bpf-ring/bpf-ring-cursors';
 import type { BpfRingParts } from '../../lib/bpf-ring/bpf-ring';
-import { PerfRingError } from '../../lib/errors';
 
 const PAGE = 4096;
 
@@ -115,14 +114,15 @@ function recordBytes(header: number): number {
 }
 
 class MemoryCursors implements BpfRingCursors {
+  equal = false;
   readonly #ring: BpfMemoryRing;
 
   constructor(ring: BpfMemoryRing) {
     this.#ring = ring;
   }
 
-  available(): number {
-    return Number(BigInt.asIntN(64, this.#ring.producer - this.#ring.consumer));
+  available(consumer: number): number {
+    return Number(BigInt.asIntN(32, this.#ring.producer - BigInt(consumer)));
   }
 
   consumer(): number {
@@ -130,9 +130,11 @@ class MemoryCursors implements BpfRingCursors {
   }
 
   committed(consumer: number, from: number, limit: number): number {
-    if (consumer !== this.consumer()) return BUSY;
-    const available = this.available();
+    if (consumer !== this.consumer()) return MOVED;
+    const available = this.#available();
     if (available > this.#ring.capacityBytes || from > available) return CORRUPT;
+    const first = this.#ring.header(this.#ring.consumer + BigInt(from));
+    this.equal = (first & BPF_RINGBUF_DISCARD_BIT) === 0;
     const start = this.#ring.consumer + BigInt(from);
     const published = available - from;
     let bytes = 0;
@@ -140,19 +142,25 @@ class MemoryCursors implements BpfRingCursors {
       const header = this.#ring.header(start + BigInt(bytes));
       if (header < 0) return bytes === 0 ? BUSY : bytes;
       if (recordBytes(header) > published - bytes) return bytes === 0 ? CORRUPT : bytes;
+      if (header !== first) this.equal = false;
       bytes += recordBytes(header);
     }
     return bytes;
   }
 
-  consume(bytes: number): void {
-    if (bytes > this.available()) throw new PerfRingError('ERR_PERF_RING_CORRUPT', 'consumer_pos was moved');
+  consume(consumer: number, bytes: number): boolean {
+    if (consumer !== this.consumer() || bytes > this.#available()) return false;
     this.#ring.consumer += BigInt(bytes);
+    return true;
   }
 
   skipToProducer(): number {
-    const skipped = this.available();
+    const skipped = this.#available();
     this.#ring.consumer = this.#ring.producer;
     return skipped;
+  }
+
+  #available(): number {
+    return Number(BigInt.asIntN(64, this.#ring.producer - this.#ring.consumer));
   }
 }

@@ -1,5 +1,6 @@
 // The cilium/ebpf peer: perf.Reader of Debian's golang-github-cilium-ebpf-dev, spoken to by the line protocol
-// (bench/protocol.md). Two ways to read are measured, for the package offers two:
+// (bench/protocol.md); for ring buffer maps its ringbuf.Reader. Two ways to read are measured, for the package offers
+// two:
 //
 //	read      Read(), which allocates each sample
 //	readinto  ReadInto() with one reused Record
@@ -27,11 +28,14 @@ const (
 	latencySlots   = 64 * 40
 	none           = math.MaxUint64 // no sequence number
 	watermarkBytes = 4096
+	// A question's kind when the map is a ring buffer map, not a perf event array.
+	ringBuffer = "ring buffer"
 )
 
 // Question is one line from the driver.
 type question struct {
 	Do           string `json:"do"`
+	Kind         string `json:"kind"`
 	Variant      string `json:"variant"`
 	Map          uint32 `json:"map"`
 	Program      uint32 `json:"program"`
@@ -232,12 +236,7 @@ func stream(q *question, lines *bufio.Scanner) {
 		fail("perf.NewReader", err)
 	}
 	counted := newCounts(int(array.MaxEntries()))
-	latency := make([]uint32, latencySlots)
-	every := q.LatencyEvery
-	if every < 1 {
-		every = 1
-	}
-	untilLatency := every
+	latency := newLatency(q.LatencyEvery)
 	go func() {
 		if !lines.Scan() {
 			os.Exit(0)
@@ -259,28 +258,9 @@ func stream(q *question, lines *bufio.Scanner) {
 		if record.LostSamples != 0 {
 			continue
 		}
-		untilLatency--
-		if untilLatency == 0 {
-			untilLatency = every
-			ktime := binary.LittleEndian.Uint64(record.RawSample[8:])
-			now := monotonicNanoseconds()
-			if now < ktime {
-				now = ktime
-			}
-			latency[latencySlot(now-ktime)]++
-		}
+		latency.see(record.RawSample)
 	}
-	cpu := cpuMicroseconds() - cpuBefore
-	slots := [][2]uint32{}
-	for slot, count := range latency {
-		if count != 0 {
-			slots = append(slots, [2]uint32{uint32(slot), count})
-		}
-	}
-	answer(map[string]any{
-		"records": counted.seen(), "gaps": counted.gaps, "missing": counted.missing, "lost": counted.lost,
-		"cpuMicroseconds": cpu, "latency": slots,
-	})
+	answerStream(counted, cpuMicroseconds()-cpuBefore, latency)
 }
 
 // `reader first MAP_ID RING_BYTES`: says when its first sample came, and ends.
@@ -311,7 +291,10 @@ func main() {
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
-	var current *opened
+	var current interface {
+		drain(q *question)
+		close()
+	}
 	for lines.Scan() {
 		var q question
 		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
@@ -319,7 +302,11 @@ func main() {
 		}
 		switch q.Do {
 		case "open":
-			current = openDrain(&q)
+			if q.Kind == ringBuffer {
+				current = openRing(&q)
+			} else {
+				current = openDrain(&q)
+			}
 			answer(map[string]int{"ready": 1})
 		case "drain":
 			current.drain(&q)
@@ -327,7 +314,11 @@ func main() {
 			current.close()
 			answer(map[string]int{"closed": 1})
 		case "stream":
-			stream(&q, lines)
+			if q.Kind == ringBuffer {
+				streamRing(&q, lines)
+			} else {
+				stream(&q, lines)
+			}
 		default:
 			fail("question", fmt.Errorf("unknown command %q", q.Do))
 		}

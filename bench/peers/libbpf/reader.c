@@ -7,6 +7,7 @@
  * and for the queries row those of queries.h.
  */
 #define _GNU_SOURCE
+#include "../../c/latency.h"
 #include "../../c/line_protocol.h"
 #include "queries.h"
 
@@ -19,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MOST_CPUS = 4096, COPY_TARGET_BYTES = 1 << 16, WATERMARK_BYTES = 4096, LATENCY_SLOTS = 64 * 40 };
+enum { MOST_CPUS = 4096, COPY_TARGET_BYTES = 1 << 16, WATERMARK_BYTES = 4096 };
 
 /* No sequence number. */
 static const uint64_t NONE = UINT64_MAX;
@@ -99,14 +100,6 @@ static void on_sample_copy(void *context, int cpu, void *payload, uint32_t size)
   if (reader->copied + size > COPY_TARGET_BYTES) reader->copied = 0;
   memcpy(reader->copy_target + reader->copied, payload, size);
   reader->copied += size;
-}
-
-/* 64 slots an octave: slot v below 64, then (shift + 1) * 64 + the six bits after the leading one. */
-static inline uint32_t latency_slot(uint64_t nanoseconds) {
-  if (nanoseconds < 64) return (uint32_t)nanoseconds;
-  const uint32_t shift = 63 - (uint32_t)__builtin_clzll(nanoseconds) - 6;
-  const uint32_t slot = (shift + 1) * 64 + (uint32_t)((nanoseconds >> shift) - 64);
-  return slot < LATENCY_SLOTS ? slot : LATENCY_SLOTS - 1;
 }
 
 static void on_sample_stream(void *context, int cpu, void *payload, uint32_t size) {
@@ -283,16 +276,11 @@ static void stream(struct reader *reader, const char *line) {
   const uint64_t cpu = cpu_microseconds() - cpu_before;
   perf_buffer__consume(reader->buffer);
   pthread_join(waiting, NULL);
-  printf("{\"records\":%llu,\"gaps\":%llu,\"missing\":%llu,\"lost\":%llu,\"cpuMicroseconds\":%llu,\"latency\":[",
+  printf("{\"records\":%llu,\"gaps\":%llu,\"missing\":%llu,\"lost\":%llu,\"cpuMicroseconds\":%llu,\"latency\":",
          (unsigned long long)records_seen(reader), (unsigned long long)reader->gaps, (unsigned long long)reader->missing,
          (unsigned long long)reader->lost, (unsigned long long)cpu);
-  bool first = true;
-  for (uint32_t slot = 0; slot < LATENCY_SLOTS; slot++) {
-    if (reader->latency[slot] == 0) continue;
-    printf("%s[%u,%u]", first ? "" : ",", slot, reader->latency[slot]);
-    first = false;
-  }
-  puts("]}");
+  print_latency(reader->latency);
+  puts("}");
   fflush(stdout);
   perf_buffer__free(reader->buffer);
   close(reader->map);

@@ -10,7 +10,7 @@ import { opened } from './kernel-fixture';
 
 const native = addon();
 const page = native.pageSize();
-const { EAGAIN, EINVAL } = constants.errno;
+const { EINVAL, ESTALE } = constants.errno;
 
 const createMap = (): BpfMapHandle =>
   opened(native.bpfMapCreate(BPF_MAP_TYPE_RINGBUF, 0, 0, page, 0, 'ring'));
@@ -35,12 +35,13 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN'], 'BPF ring buffers', () => {
   it('tell how far they are committed, and take bytes back', () => {
     producer.emit(3);
     expect(native.bpfRingAvailable(ring)).toBe(168);
-    expect(native.bpfRingCommitted(ring, 0, 0, 57)).toBe(112);
-    expect(native.bpfRingCommitted(ring, 0, 56, 1000)).toBe(112);
+    expect(native.bpfRingCommitted(ring, 0, 0, 57)).toBe(112 + 1);
+    expect(native.bpfRingCommitted(ring, 0, 56, 1000)).toBe(112 + 1);
     expect(native.bpfRingCommitted(ring, 0, 168, 1000)).toBe(0);
-    expect(native.bpfRingCommitted(ring, 8, 0, 1000)).toBe(-EAGAIN);
-    expect(native.bpfRingConsume(ring, 169)).toBe(BAD_ARGUMENT);
-    expect(native.bpfRingConsume(ring, 56)).toBe(0);
+    expect(native.bpfRingCommitted(ring, 8, 0, 1000)).toBe(-ESTALE);
+    expect(native.bpfRingConsume(ring, 0, 169)).toBe(-ESTALE);
+    expect(native.bpfRingConsume(ring, 8, 56)).toBe(-ESTALE);
+    expect(native.bpfRingConsume(ring, 0, 56)).toBe(0);
     expect(native.bpfRingConsumer(ring)).toBe(56);
     expect(native.bpfRingSkipToProducer(ring)).toBe(112);
   });
@@ -79,7 +80,8 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN'], 'BPF ring buffers', () => {
       ['bpfRingCommitted', ring, -1, 0, 0],
       ['bpfRingCommitted', ring, 0, -1, 0],
       ['bpfRingCommitted', ring, 0, 0, 0.5],
-      ['bpfRingConsume', ring, -1],
+      ['bpfRingConsume', ring, 0, -1],
+      ['bpfRingConsume', ring, -1, 0],
       ['bpfRingSkipToProducer', map],
       ['bpfRingCopy', ring, 0, page + 1, new Uint8Array(3 * page)],
       ['bpfRingCopy', ring, 0, 8, new Uint8Array(8)],

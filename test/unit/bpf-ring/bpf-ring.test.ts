@@ -174,9 +174,8 @@ describe('A record that is not committed', () => {
     let looks = 0;
     const committed = parts.cursors.committed.bind(parts.cursors);
     const cursors = Object.assign(Object.create(parts.cursors), {
-      available: () => parts.cursors.available(),
+      available: (consumer: number) => parts.cursors.available(consumer),
       consumer: () => parts.cursors.consumer(),
-      consume: (bytes: number) => parts.cursors.consume(bytes),
       committed: (...given: Parameters<typeof committed>) => {
         looks++;
         return committed(...given);
@@ -426,7 +425,7 @@ describe('What no kernel writes', () => {
 
   it('a header that changes while it is read is a fault', () => {
     const scene = sceneOf();
-    for (const first of [1, 2, 3]) scene.memory.output(payload(16, first));
+    for (const first of [1, 2, 3]) scene.memory.output(payload(15 + first, first));
     const seen: number[] = [];
     scene.ring.beginBatch();
     scene.ring.visit(
@@ -440,6 +439,29 @@ describe('What no kernel writes', () => {
     expect([seen, scene.faults.length]).toEqual([[1], 1]);
   });
 
+  it.each([0x2000, 15, 0x8000_0000, 0x4000_0010])(
+    'a header of records with equal headers that becomes %i keeps reads within what was acquired',
+    (header) => {
+      const scene = sceneOf();
+      for (const first of [1, 2, 3, 4]) scene.memory.output(payload(16, first));
+      let visited = 0;
+      scene.ring.beginBatch();
+      scene.ring.visit(
+        (record) => {
+          visited++;
+          expect(record.bytes().length).toBeLessThanOrEqual(16);
+          for (let position = 0n; position < 96n; position += 24n) scene.memory.setHeader(position, header);
+        },
+        none,
+        2,
+      );
+      scene.ring.visit(() => void visited++, none, 100);
+      scene.ring.finishBatch();
+      expect(visited).toBeLessThanOrEqual(4);
+      expect(scene.memory.consumer).toBe(scene.memory.producer);
+    },
+  );
+
   it('memory that was detached is ERR_PERF_CLOSED', () => {
     const memory = new BpfMemoryRing();
     for (const first of [1, 2, 3]) memory.output(payload(16, first));
@@ -450,6 +472,18 @@ describe('What no kernel writes', () => {
     expect(() =>
       ring.visit(() => structuredClone(plain, { transfer: [plain] }) && undefined, none, 100),
     ).toThrow(code('ERR_PERF_CLOSED'));
+  });
+
+  it('memory that was detached is ERR_PERF_CLOSED for next() and for later scans, too', () => {
+    const memory = new BpfMemoryRing();
+    for (const first of [1, 2, 3]) memory.output(payload(16, first));
+    const plain = new ArrayBuffer(memory.memory.byteLength);
+    new Uint8Array(plain).set(new Uint8Array(memory.memory));
+    const ring = new BpfRing({ ...memory.parts, memory: plain });
+    ring.beginBatch();
+    ring.visit(none, none, 1);
+    structuredClone(plain, { transfer: [plain] });
     expect(() => ring.next()).toThrow(code('ERR_PERF_CLOSED'));
+    expect(() => ring.visit(none, none, 100)).toThrow(code('ERR_PERF_CLOSED'));
   });
 });
