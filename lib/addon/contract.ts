@@ -285,9 +285,9 @@ export interface NativeAddon {
    * Acquires record headers, from `from` bytes after consumer_pos on, which is where a record begins.
    * @param consumer the low 32 bits of consumer_pos, as the caller left it
    * @param limit where to stop: the last record may end after it
-   * @returns bytes of whole records that are committed, plus 1 when all of them have the same header and none was
-   *   discarded; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is not committed yet; -116 (ESTALE)
-   *   when another reader has moved consumer_pos; -71 (EPROTO) when its header is one that the kernel does not write
+   * @returns bytes of whole records that are committed; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is
+   *   not committed yet; -116 (ESTALE) when another reader has moved consumer_pos; -71 (EPROTO) when its header is one
+   *   that the kernel does not write
    */
   bpfRingCommitted(ring: BpfRingHandle, consumer: number, from: number, limit: number): number;
   /**

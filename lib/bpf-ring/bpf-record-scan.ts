@@ -11,7 +11,9 @@ export class BpfScanState {
   records = 0;
   /** Bytes of the last record before `position`, also a discarded one; 0 when the scan passed no record. */
   lastBytes = 0;
-  /** SCAN_END, SCAN_LIMIT, SCAN_STOPPED, SCAN_FAULT or SCAN_THREW. */
+  /** Runs of equal headers in the last call of `equal`; 0 after a call of `mixed`. */
+  runs = 0;
+  /** SCAN_LIMIT, SCAN_STOPPED, SCAN_FAULT or SCAN_THREW. */
   outcome = 0;
   /** What the visitor threw (SCAN_THREW). The record it was thrown for counts as visited. */
   thrown: unknown = undefined;
@@ -24,9 +26,12 @@ export class BpfScanState {
 export type BpfScan = (state: BpfScanState, limit: number, visitor: RecordVisitor) => void;
 
 export interface BpfScans {
-  /** For records that all have the same header and were submitted: no header but the first is read. */
+  /**
+   * For runs of records with equal headers: one comparison is enough for each but the first, and the next position
+   * comes from a register. Ends after 32 runs.
+   */
   readonly equal: BpfScan;
-  /** For all others: checks each header. */
+  /** For records of changing sizes: checks each header. */
   readonly mixed: BpfScan;
 }
 
@@ -34,8 +39,8 @@ export interface BpfScans {
  * The hot loops of a BPF ring buffer. The data area is mapped twice in a row, so neither a record nor a run of records
  * wraps.
  *
- * The headers were acquired before (BpfRingCursors.committed). Here plain loads read them again, and they are checked:
- * a hostile process that maps the map can change them, and every read must stay within what is published.
+ * The records were acquired before (BpfRingCursors.committed). Here plain loads read their headers, and they are
+ * checked: every read must stay within what is published, whatever the memory holds.
  *
  * In a copy of the loops for one ring and visitor, the ring's values are constants to V8. The function uses nothing
  * outside itself, so that lib/ring/specialise.ts can make such copies.
@@ -47,38 +52,56 @@ export function bpfScansOf(cursor: RecordCursor): BpfScans {
   const half = cursor.capacityBytes >>> 1;
 
   const equal: BpfScan = (state, limit, visitor) => {
-    const start = state.position | 0;
-    const end = (start + state.left) | 0;
-    const header = words[start >> 2];
-    // Undefined: the memory was detached.
-    const size = header === undefined ? 0 : header & 0x3fff_ffff;
-    const step = (size + 15) & ~7;
-    // Where the next payload begins.
-    let base = (start + 8) | 0;
+    let position = state.position | 0;
+    const end = (position + state.left) | 0;
+    let records = 0;
+    let runs = 0;
     let outcome = 1;
-    if (header !== undefined && (header !== size || step > end - start)) outcome = 3;
-    if (header === size && outcome === 1) {
-      const last = Math.min(end - step, start + (limit - 1) * step) + 8;
-      cursor.size = size;
-      try {
+    // Where the last record begins.
+    let start = position;
+    try {
+      while (position < end && records < limit && runs < 32) {
+        const header = words[position >> 2];
+        // The memory was detached.
+        if (header === undefined) break;
+        // The header of a busy record is negative.
+        const size = header & 0x3fff_ffff;
+        const step = (size + 15) & ~7;
+        if (header < 0 || step > end - position) {
+          outcome = 3;
+          break;
+        }
+        if (header > size) {
+          // Discarded.
+          start = position;
+          position = (position + step) | 0;
+          continue;
+        }
+        runs = (runs + 1) | 0;
+        cursor.size = size;
+        // The last place where a record of this run may begin.
+        const last = Math.min(end - step, position + (limit - records - 1) * step) | 0;
         do {
-          cursor.base = base;
-          base = (base + step) | 0;
+          cursor.base = (position + 8) | 0;
+          start = position;
+          position = (position + step) | 0;
+          records = (records + 1) | 0;
           if (visitor(record) === stop || cursor.closed === true) {
             outcome = 2;
             break;
           }
-        } while (base <= last);
-      } catch (error) {
-        outcome = 4;
-        state.thrown = error;
+        } while (position <= last && words[position >> 2] === header);
+        if (outcome !== 1) break;
       }
+    } catch (error) {
+      outcome = 4;
+      state.thrown = error;
     }
-    const passed = (base - 8 - start) | 0;
-    state.left -= passed;
-    state.lastBytes = passed === 0 ? 0 : step;
-    state.position = (start + passed) & (half - 1);
-    state.records = passed / step;
+    state.left = end - position;
+    state.lastBytes = position - start;
+    state.position = position & (half - 1);
+    state.records = records;
+    state.runs = runs;
     state.outcome = outcome;
   };
 
@@ -99,7 +122,7 @@ export function bpfScansOf(cursor: RecordCursor): BpfScans {
         const size = header & 0x3fff_ffff;
         const next = (position + ((size + 15) & ~7)) | 0;
         // One branch for what is rare: the header is busy (bit 31), discarded (bit 30), or beyond the end.
-        if (((header | (end - next)) >>> 30) !== 0) {
+        if ((header | (end - next)) >>> 30 !== 0) {
           if (header < 0 || next > end) {
             outcome = 3;
             break;
@@ -126,6 +149,7 @@ export function bpfScansOf(cursor: RecordCursor): BpfScans {
     state.lastBytes = position - start;
     state.position = position & (half - 1);
     state.records = records;
+    state.runs = 0;
     state.outcome = outcome;
   };
 

@@ -24,14 +24,18 @@ export interface BpfRingCursors {
   /** They give the offset in the data, and show whether another reader moved consumer_pos. */
   consumer(): number;
   /**
-   * Acquires record headers, from `from` bytes after consumer_pos on. After that the data of these records may be read.
-   * @param limit bytes after which to stop; the last record may end after it
+   * Acquires records, from `from` bytes after consumer_pos on: then their headers and data may be read.
+   * @param published as {@link available} returned it
+   * @param limit bytes after which a walk over headers stops; the last record may end after it
    * @returns bytes of whole committed records; 0 when nothing is published; {@link BUSY}, {@link CORRUPT},
    *   {@link MOVED}
    */
-  committed(consumer: number, from: number, limit: number): number;
-  /** Whether all records that {@link committed} last found have the same header and none was discarded. */
-  readonly equal: boolean;
+  committed(consumer: number, from: number, published: number, limit: number): number;
+  /**
+   * A header was found that belongs to no committed record: from now on {@link committed} walks over the headers.
+   * @returns false when it did so before
+   */
+  walkHeaders(): boolean;
   /**
    * Releases consumer_pos + bytes, with a full barrier. A commit that does not see the new position does not wake; the
    * next call of {@link committed} sees that commit.

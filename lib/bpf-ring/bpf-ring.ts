@@ -12,11 +12,16 @@ import { LoopCache, LoopCopies } from '../ring/specialise';
 import { BpfScanState, type BpfScans, bpfScansOf } from './bpf-record-scan';
 import { BUSY, type BpfRingCursors, CORRUPT } from './bpf-ring-cursors';
 
-/** Bytes of records whose headers are acquired at once; the scan then finds them in a near cache. */
+/** Bytes of records that are acquired at once, at most, when their headers must be walked for it. */
 const CHUNK_BYTES = 128 * 1024;
 
 /** Most records of one scan: a scan must return before V8 can use newly compiled code for it. */
-const SCAN_RECORDS = 2048;
+const SCAN_RECORDS = 1024;
+
+/** Runs of equal headers shorter than this, in records, cost more than checking each header. */
+const SHORT_RUN = 9;
+/** Number of scans by `mixed` after a scan by `equal` that met short runs. */
+const MIXED_SCANS = 32;
 
 /** A length word without its two bits. */
 const MAX_LENGTH = ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -77,6 +82,8 @@ export class BpfRing implements RecordRing {
   #inBatch = false;
   #visiting = false;
   #scanned: RecordVisitor | undefined;
+  /** Number of next scans that use the loop `mixed` before `equal` is tried again. */
+  #mixedScans = 0;
   #closed = false;
 
   constructor(parts: BpfRingParts) {
@@ -111,29 +118,18 @@ export class BpfRing implements RecordRing {
     this.#state.left = 0;
     const { counters } = this;
     counters.foundBytes = 0;
-    let found = this.#look();
-    if (this.#state.left === 0 && this.#followConsumer()) found = this.#look();
-    if (found < 0) {
+    this.#blocked = false;
+    this.#followConsumer();
+    const available = this.#cursors.available(this.#consumer);
+    this.#published = available;
+    const found = available - this.#read;
+    if (!isDistance(available, this.capacityBytes) || found < 0 || this.#consumer % 8 !== 0) {
       this.#skipAll('the positions do not lie within the ring, on 8-byte boundaries');
       return 0;
     }
     counters.sawBytes(found);
-    counters.foundBytes = this.#state.left === 0 ? 0 : found;
+    counters.foundBytes = this.#acquire() ? found : 0;
     return counters.foundBytes;
-  }
-
-  /**
-   * Acquires producer_pos and the headers of the first chunk.
-   * @returns bytes reserved and not read; negative when the positions are invalid
-   */
-  #look(): number {
-    const read = this.#read;
-    const available = this.#cursors.available(this.#consumer);
-    this.#published = available;
-    this.#blocked = false;
-    if (!isDistance(available, this.capacityBytes) || available < read || this.#consumer % 8 !== 0) return -1;
-    if (available > read) this.#acquire();
-    return available - read;
   }
 
   /** Committed bytes of the batch, as far as headers were acquired; acquires the next chunk when none are left. */
@@ -164,7 +160,7 @@ export class BpfRing implements RecordRing {
         this.stopped = true;
         break;
       }
-      if (state.outcome === SCAN_FAULT) this.#skipAll('a header changed while it was read');
+      if (state.outcome === SCAN_FAULT) this.#refuseHeader();
     }
     return records;
   }
@@ -178,7 +174,7 @@ export class BpfRing implements RecordRing {
       const header = this.#headerAt(position);
       const bytes = bytesOf(header);
       if (header < 0 || bytes > left) {
-        this.#skipAll('a header changed while it was read');
+        this.#refuseHeader();
         continue;
       }
       this.#state.position = (position + bytes) & (this.capacityBytes - 1);
@@ -225,10 +221,9 @@ export class BpfRing implements RecordRing {
    */
   isReady(): boolean {
     if (this.#closed) return false;
-    if (this.#cursors.available(this.#consumer) === this.#read) {
-      return this.#cursors.consumer() !== this.#consumer;
-    }
-    const committed = this.#cursors.committed(this.#consumer, this.#read, 1);
+    const available = this.#cursors.available(this.#consumer);
+    if (available === this.#read) return this.#cursors.consumer() !== this.#consumer;
+    const committed = this.#cursors.committed(this.#consumer, this.#read, available, 1);
     return committed !== 0 && committed !== BUSY;
   }
 
@@ -267,8 +262,13 @@ export class BpfRing implements RecordRing {
     this.#visiting = true;
     try {
       const { equal, mixed } = this.#scans.loopFor(visitor, before);
-      if (this.#cursors.equal) equal(state, limit, visitor);
-      else mixed(state, limit, visitor);
+      if (this.#mixedScans > 0) {
+        this.#mixedScans--;
+        mixed(state, limit, visitor);
+      } else {
+        equal(state, limit, visitor);
+        if (state.runs >= SHORT_RUN && state.records < state.runs * SHORT_RUN) this.#mixedScans = MIXED_SCANS;
+      }
       // If a visitor detached the memory, the scan may have ended without an error, at its next read of a header.
       if (state.outcome <= SCAN_LIMIT) this.#cursor.checkAttached();
     } catch (error) {
@@ -289,10 +289,10 @@ export class BpfRing implements RecordRing {
   /** Acquires the headers of the next chunk. @returns whether there is one */
   #acquire(): boolean {
     if (this.#blocked || this.#read >= this.#published) return false;
-    const committed = this.#cursors.committed(this.#consumer, this.#read, CHUNK_BYTES);
+    const committed = this.#cursors.committed(this.#consumer, this.#read, this.#published, CHUNK_BYTES);
     if (committed <= 0) {
       this.#blocked = true;
-      if (committed === CORRUPT) this.#skipAll('the header of a record is invalid');
+      if (committed === CORRUPT) this.#skipInvalid('the header of a record is invalid');
       return false;
     }
     // Records of this chunk may have been committed after a copy was made that reaches into it.
@@ -320,15 +320,14 @@ export class BpfRing implements RecordRing {
     this.#lastBytes = kept;
   }
 
-  /** Continues at consumer_pos when another reader has moved it. @returns whether one has */
-  #followConsumer(): boolean {
+  /** Continues at consumer_pos when another reader has moved it. */
+  #followConsumer(): void {
     const consumer = this.#cursors.consumer();
-    if (consumer === this.#consumer) return false;
+    if (consumer === this.#consumer) return;
     this.#consumer = consumer;
     this.#read = 0;
     this.#lastBytes = 0;
     this.onShared?.();
-    return true;
   }
 
   /** Continues at producer_pos, and reports what was skipped. */
@@ -349,6 +348,18 @@ export class BpfRing implements RecordRing {
     this.counters.releasedBytes = this.counters.consumedBytes;
     if (this.onFault === undefined) throw error;
     this.onFault(fault);
+  }
+
+  /** The next header is not the one of a committed record, though it was acquired. */
+  #refuseHeader(): void {
+    this.#state.left = 0;
+    if (!this.#cursors.walkHeaders()) this.#skipInvalid('a header changed while it was read');
+  }
+
+  /** A header is invalid: because another reader has released its record, or else the ring is. */
+  #skipInvalid(why: string): void {
+    this.#blocked = true;
+    if (this.#cursors.consumer() === this.#consumer) this.#skipAll(why);
   }
 
   #headerAt(position: number): number {

@@ -24,8 +24,9 @@ export class RingBufferStorage {
       if (typeof memory === 'number' && !isErrno(memory, 'EOPNOTSUPP')) throw mapError(memory, map);
       const isCopy = typeof memory === 'number';
       const area = isCopy ? new ArrayBuffer(pageSize + 2 * capacityBytes) : memory;
-      const cursors = new MappedBpfCursors(native, mapping, area, isCopy);
-      this.ring = new BpfRing({ memory: area, pageSize, capacityBytes, cursors });
+      const parts = { memory: area, pageSize, capacityBytes };
+      const cursors = new MappedBpfCursors(native, mapping, parts, isCopy);
+      this.ring = new BpfRing({ ...parts, cursors });
     } catch (error) {
       native.bpfRingClose(mapping);
       throw error;

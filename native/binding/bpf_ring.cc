@@ -69,8 +69,7 @@ Napi::Value BpfRingCommitted(const Napi::CallbackInfo& info) {
   if (committed.bytes == 0 && committed.end != End::kLimit) {
     return Result(info, ErrnoOf(committed.end));
   }
-  // Records take whole words of 8 bytes, so the lowest bit is free.
-  return Result(info, static_cast<double>(committed.bytes | (committed.bytes != 0 && committed.equal ? 1 : 0)));
+  return Result(info, static_cast<double>(committed.bytes));
 }
 
 Napi::Value BpfRingConsume(const Napi::CallbackInfo& info) {

@@ -23,8 +23,6 @@ struct CommittedRecords {
   };
   uint64_t bytes;
   End end;
-  // All these records have the same header, and none was discarded.
-  bool equal = false;
 };
 
 // The two positions of a BPF ring buffer, its record headers, and every memory barrier around them.
@@ -88,9 +86,6 @@ class BpfRingCursor {
   // bpf_ringbuf_commit().
   CommittedRecords Committed(uint64_t position, uint64_t published, uint64_t limit) const {
     const std::byte* const start = data_ + (position & mask_);
-    const uint32_t first = published == 0 ? 0 : Header(start);
-    // Bits that are not 0 when a header differs from the first.
-    uint32_t differs = 0;
     const uint64_t stop = limit < published ? limit : published;
     uint64_t bytes = 0;
     CommittedRecords::End end = CommittedRecords::End::kLimit;
@@ -105,7 +100,6 @@ class BpfRingCursor {
         end = CommittedRecords::End::kCorrupt;
         break;
       }
-      differs |= header ^ first;
       bytes += step;
       // Most headers equal the one before. The addresses of such headers need not wait for a load, so several loads
       // run at once.
@@ -116,7 +110,7 @@ class BpfRingCursor {
       }
     }
     std::atomic_thread_fence(std::memory_order_acquire);
-    return {.bytes = bytes, .end = end, .equal = differs == 0 && (first & BPF_RINGBUF_DISCARD_BIT) == 0};
+    return {.bytes = bytes, .end = end};
   }
 
   // The bytes that a record takes in the ring: its header, its payload, and up to 7 bytes of padding.

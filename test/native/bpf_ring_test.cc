@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
+#include <random>
 #include <vector>
 
 #include "check.h"
@@ -20,15 +22,18 @@ using End = system::CommittedRecords::End;
 
 constexpr size_t kCapacity = 256;
 
-// A ring in memory. Its second image of the data area has no headers, because a reader looks for them only in the
-// first.
+// A ring in memory.
 struct Memory {
   alignas(8) std::array<std::byte, 8> consumer{};
   alignas(8) std::array<std::byte, 8> producer{};
   alignas(8) std::array<std::byte, 2 * kCapacity> data{};
   BpfRingCursor cursor{consumer.data(), producer.data(), data.data(), kCapacity};
 
-  void Header(size_t offset, uint32_t header) { std::memcpy(data.data() + offset, &header, sizeof(header)); }
+  // Writes it to both images of the data area, which in a mapping are the same memory.
+  void Header(size_t offset, uint32_t header) {
+    std::memcpy(data.data() + offset, &header, sizeof(header));
+    std::memcpy(data.data() + kCapacity + offset, &header, sizeof(header));
+  }
 };
 
 const Test record_bytes("BpfRingCursor rounds a record up to 8 bytes, header included", [] {
@@ -77,10 +82,39 @@ const Test corrupt("BpfRingCursor stops at a record that would end past what is 
   CHECK_EQ(ring.cursor.Committed(0, 256, 256).bytes, 0u);
 });
 
+// Records of random bytes, and positions that the headers do not fit. AddressSanitizer sees each read past `data`.
+const Test hostile("BpfRingCursor reads no header outside the data area, whatever it holds", [] {
+  std::mt19937_64 random(13);
+  for (int round = 0; round < 200'000; ++round) {
+    // On the heap, and without the bytes after the data area that `Memory` may have.
+    const auto data = std::make_unique<uint64_t[]>(2 * kCapacity / 8);
+    const uint64_t kinds = random();
+    for (size_t word = 0; word < kCapacity / 8; ++word) {
+      uint64_t value = random();
+      if ((kinds & 3) == 0) value &= 0x7f;
+      if ((kinds & 3) == 1) value &= 0x400000ff;
+      if ((kinds & 3) == 2) value = 16;
+      data[word] = data[word + kCapacity / 8] = value;
+    }
+    std::array<uint64_t, 2> positions{};
+    const BpfRingCursor cursor(reinterpret_cast<std::byte*>(&positions[0]), reinterpret_cast<std::byte*>(&positions[1]),
+                               reinterpret_cast<std::byte*>(data.get()), kCapacity);
+    const uint64_t published = random() % (kCapacity / 8 + 1) * 8;
+    const uint64_t limit = random() % (2 * kCapacity);
+    const auto found = cursor.Committed(random() / 8 * 8, published, limit);
+    CHECK(found.bytes <= published);
+    CHECK_EQ(found.bytes % 8, 0u);
+  }
+});
+
 const Test positions("BpfRingCursor moves consumer_pos", [] {
   Memory ring;
   ring.cursor.StoreConsumer(24);
   CHECK_EQ(ring.cursor.OwnConsumer(), 24u);
+  CHECK(!ring.cursor.MoveConsumer(16, 40));
+  CHECK_EQ(ring.cursor.OwnConsumer(), 24u);
+  CHECK(ring.cursor.MoveConsumer(24, 40));
+  CHECK_EQ(ring.cursor.OwnConsumer(), 40u);
   CHECK_EQ(ring.cursor.AcquireProducer(), 0u);
 });
 
@@ -130,14 +164,15 @@ const Test mapped("BpfRing reads what a program wrote, and gives it back", [] {
     CHECK_EQ(ring.Committed(consumer, 2400, 1 << 20).bytes, 0u);
     CHECK(ring.Committed(consumer, 2408, 1 << 20).end == End::kCorrupt);
     CHECK(ring.Committed(consumer, 4, 1 << 20).end == End::kCorrupt);
-    CHECK(ring.Committed(consumer + 8, 0, 1 << 20).end == End::kBusy);
+    CHECK(ring.Committed(consumer + 8, 0, 1 << 20).end == End::kMoved);
     std::vector<std::byte> copy(ring.mapping().length());
     ring.Copy(0, 2400, copy);
     const size_t last = system::PageSize() + (ring.Consumer() & (ring.capacity() - 1)) + 99 * 24 + 8;
     CHECK(copy[last] == std::byte{7});
     CHECK(copy[last + 8] == std::byte{9});
-    CHECK(!ring.Consume(2408));
-    CHECK(ring.Consume(2400));
+    CHECK(!ring.Consume(consumer, 2408));
+    CHECK(!ring.Consume(consumer + 8, 2400));
+    CHECK(ring.Consume(consumer, 2400));
   }
   CHECK(program.value().TestRun({.data_in = packet, .context_in = {}, .repeat = 3, .flags = 0, .cpu = 0}).ok());
   CHECK_EQ(ring.SkipToProducer(), 72u);

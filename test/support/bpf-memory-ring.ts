@@ -1,6 +1,8 @@
 import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../../lib/abi/bpf';
 import { BUSY, type BpfRingCursors, CORRUPT, MOVED } from '../../lib/bpf-ring/bpf-ring-cursors';
 import type { BpfRingParts } from '../../lib/bpf-ring/bpf-ring';
+import { MappedBpfCursors } from '../../lib/bpf-ring/mapped-bpf-cursors';
+import { answers, fakeNative } from './fake-native';
 
 const PAGE = 4096;
 
@@ -18,8 +20,12 @@ export class BpfMemoryRing {
   readonly capacityBytes: number;
   readonly memory: SharedArrayBuffer;
   readonly positions = new BigUint64Array(new SharedArrayBuffer(16));
+  /** False: as kernels before 6.10, which have no pending_pos. */
+  hasPending = true;
   /** How many commits would have woken a waiting reader. */
   wakes = 0;
+  /** producer_pos and pending_pos, where the kernel has them. */
+  readonly #page: BigUint64Array;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -28,10 +34,12 @@ export class BpfMemoryRing {
   constructor(capacityBytes = PAGE, start = 0n) {
     this.capacityBytes = capacityBytes;
     this.memory = new SharedArrayBuffer(PAGE + 2 * capacityBytes);
+    this.#page = new BigUint64Array(this.memory, 0, 2);
     this.#view = new DataView(this.memory, PAGE);
     this.#bytes = new Uint8Array(this.memory, PAGE);
     this.#words = new Int32Array(this.memory, PAGE);
     this.positions.fill(start);
+    this.#page.fill(start);
   }
 
   get consumer(): bigint {
@@ -48,6 +56,16 @@ export class BpfMemoryRing {
 
   set producer(position: bigint) {
     Atomics.store(this.positions, 1, position);
+    this.#page[0] = position;
+  }
+
+  /** Position up to which records were committed when the last one was reserved. 0 for kernels that have none. */
+  get pending(): bigint {
+    return this.#page[1] as bigint;
+  }
+
+  set pending(position: bigint) {
+    this.#page[1] = position;
   }
 
   get parts(): BpfRingParts {
@@ -59,15 +77,41 @@ export class BpfMemoryRing {
     };
   }
 
+  /** With the cursors of mapped rings, and an addon whose calls read this memory. */
+  get mappedParts(): BpfRingParts {
+    const { memory, pageSize, capacityBytes, cursors } = this.parts;
+    const errno = (result: number): number =>
+      result === BUSY ? answers('EAGAIN')() : result === MOVED ? answers('ESTALE')() : answers('EPROTO')();
+    const native = fakeNative({
+      bpfRingConsumer: () => cursors.consumer(),
+      bpfRingCommitted: (_ring: unknown, consumer: number, from: number, limit: number) => {
+        const found = cursors.committed(consumer, from, 0, limit);
+        return found < 0 ? errno(found) : found;
+      },
+      bpfRingConsume: (_ring: unknown, consumer: number, bytes: number) =>
+        cursors.consume(consumer, bytes) ? 0 : answers('ESTALE')(),
+      bpfRingSkipToProducer: () => cursors.skipToProducer(),
+    });
+    const parts = { memory, pageSize, capacityBytes };
+    return { ...parts, cursors: new MappedBpfCursors(native, {} as never, parts, false) };
+  }
+
   /** bpf_ringbuf_reserve(). @returns null when there is no room */
   reserve(size: number): Reserved | null {
     const position = this.producer;
     const end = position + BigInt(recordBytes(size));
     // Positions may have passed 2 ** 64.
     if (BigInt.asUintN(64, end - this.consumer) > BigInt(this.capacityBytes)) return null;
+    if (this.hasPending) this.#movePending(position);
     this.setHeader(position, size | BPF_RINGBUF_BUSY_BIT);
-    this.producer = end;
+    this.producer = BigInt.asUintN(64, end);
     return { position, size };
+  }
+
+  #movePending(producer: bigint): void {
+    while (this.pending !== producer && this.header(this.pending) >= 0) {
+      this.pending = BigInt.asUintN(64, this.pending + BigInt(recordBytes(this.header(this.pending))));
+    }
   }
 
   write({ position }: Reserved, payload: Uint8Array): void {
@@ -114,7 +158,6 @@ function recordBytes(header: number): number {
 }
 
 class MemoryCursors implements BpfRingCursors {
-  equal = false;
   readonly #ring: BpfMemoryRing;
 
   constructor(ring: BpfMemoryRing) {
@@ -129,12 +172,14 @@ class MemoryCursors implements BpfRingCursors {
     return Number(BigInt.asUintN(32, this.#ring.consumer));
   }
 
-  committed(consumer: number, from: number, limit: number): number {
+  walkHeaders(): boolean {
+    return false;
+  }
+
+  committed(consumer: number, from: number, _published: number, limit: number): number {
     if (consumer !== this.consumer()) return MOVED;
     const available = this.#available();
     if (available > this.#ring.capacityBytes || from > available) return CORRUPT;
-    const first = this.#ring.header(this.#ring.consumer + BigInt(from));
-    this.equal = (first & BPF_RINGBUF_DISCARD_BIT) === 0;
     const start = this.#ring.consumer + BigInt(from);
     const published = available - from;
     let bytes = 0;
@@ -142,7 +187,6 @@ class MemoryCursors implements BpfRingCursors {
       const header = this.#ring.header(start + BigInt(bytes));
       if (header < 0) return bytes === 0 ? BUSY : bytes;
       if (recordBytes(header) > published - bytes) return bytes === 0 ? CORRUPT : bytes;
-      if (header !== first) this.equal = false;
       bytes += recordBytes(header);
     }
     return bytes;
