@@ -119,7 +119,7 @@ export class RingBufferSource implements ReaderSource<RingBufferStats> {
   /** Records did not wake when they were committed before the batch was released. */
   afterBatch(): boolean {
     if (this.#pendingWakeReasons !== 0) return this.#lookAfter(0);
-    return this.#waker !== undefined && !this.#moderator.busy && this.#ring.isReady();
+    return this.#context.waker !== undefined && !this.#moderator.busy && this.#ring.isReady();
   }
 
   close(): void {
