@@ -8,6 +8,14 @@ import type {
 import { PerfRingError } from '../errors';
 import { failedCall } from '../host/failed-call';
 
+/** How much of the longest wait the timer takes. The rest is for delivery, and for a timer that comes late. */
+const TIMERS_PART = 0.65;
+
+/** The interval of a timer with which no record waits longer than this under load, microseconds. */
+export function timerMicroseconds(latencyMicroseconds: number): number {
+  return Math.floor(latencyMicroseconds * TIMERS_PART);
+}
+
 /**
  * Wakes one reader: an epoll set of its events or its map, and a timer, watched by the event loop. Polling a perf event
  * clears its readiness, so a wake does not tell which rings have records: check every ring.

@@ -2,6 +2,7 @@ import { WAKE_EVENTS } from '../addon/contract';
 import type { ReaderStats } from '../delivery/accounts';
 import type { CountedRing } from '../delivery/metrics';
 import type { ReaderSource } from '../delivery/record-reader';
+import { timerMicroseconds } from '../delivery/waker';
 import { monotonicMilliseconds, monotonicNanoseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
 import type { OrderRules } from '../merge/order-clock';
@@ -187,7 +188,7 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
     if (waker === undefined) return;
     let microseconds = BACKSTOP_MICROSECONDS;
     const timed = this.rings.some((ring) => ring.timedLooksOwed > 0 || (ring.moderator?.busy ?? false));
-    if (timed) microseconds = Math.min(microseconds, options.latencyMicroseconds);
+    if (timed) microseconds = Math.min(microseconds, timerMicroseconds(options.latencyMicroseconds));
     if (this.#hasHeldBackRecords && this.#parts.hasConsumer()) {
       microseconds = Math.min(microseconds, Math.max(50, options.slackNanoseconds / 1000));
     }

@@ -4,6 +4,7 @@ import { channels, warn } from '../delivery/diagnostics';
 import type { CountedRing } from '../delivery/metrics';
 import type { ReaderContext, ReaderSource } from '../delivery/record-reader';
 import { WakeModerator } from '../delivery/wake-moderator';
+import { timerMicroseconds } from '../delivery/waker';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
 import type { LoopCounts } from '../records/record-ring';
@@ -154,7 +155,7 @@ export class RingBufferSource implements ReaderSource<RingBufferStats> {
     if (isBusy === busy) return;
     this.#switches++;
     this.#ring.keepLast(isBusy);
-    waker.every(isBusy ? latencyMicroseconds : BACKSTOP_MICROSECONDS);
+    waker.every(isBusy ? timerMicroseconds(latencyMicroseconds) : BACKSTOP_MICROSECONDS);
   }
 
   #reportShared(): void {

@@ -14,6 +14,9 @@
 namespace perfring::binding {
 namespace {
 
+// An event that hung up wakes without end, so it is found after at most this many wakes. Each look is a system call.
+constexpr uint32_t kWakesPerLook = 16;
+
 uv_poll_t* AsPoll(std::byte* storage) { return reinterpret_cast<uv_poll_t*>(storage); }
 uv_handle_t* AsHandle(std::byte* storage) { return reinterpret_cast<uv_handle_t*>(storage); }
 
@@ -142,7 +145,10 @@ void Poller::Wake(bool events_ready) {
   uint32_t reasons = 0;
   if (events_ready) {
     reasons |= kWakeEvents;
-    set_->TakeHungUp(hung_up);
+    if (set_->MustLook() || ++wakes_since_look_ == kWakesPerLook) {
+      wakes_since_look_ = 0;
+      set_->TakeHungUp(hung_up);
+    }
   } else if (timer_->TakeExpiry()) {
     // The timer is read only when the events were not ready: libuv reports the timer on its own, and reading it here as
     // well would cost one more system call before the sample is delivered.

@@ -72,6 +72,9 @@ class Poller : public std::enable_shared_from_this<Poller> {
   std::shared_ptr<system::EpollSet> set_;
   std::optional<system::Timer> timer_;
 
+  // Wakes by events since the set was last asked for hang-ups.
+  uint32_t wakes_since_look_ = 0;
+
   PollStorage set_poll_;
   PollStorage timer_poll_;
   size_t live_polls_ = 0;

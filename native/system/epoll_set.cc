@@ -39,6 +39,7 @@ int EpollSet::Add(int event_fd, uint32_t token, Trigger trigger) {
   event.events = EPOLLIN;
   if (trigger == Trigger::kEdge) {
     event.events |= EPOLLET;
+    has_edges_ = true;
   }
   event.data.u64 = Pack(event_fd, token);
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event_fd, &event) != 0) {

@@ -33,7 +33,12 @@ class EpollSet {
   int Add(int event_fd, uint32_t token, Trigger trigger = Trigger::kLevel);
   int Remove(int event_fd);
 
-  // Call this when the set was readable. Removes the events that hung up, which would keep the set readable for ever,
+  // Whether TakeHungUp() must be called at every wake: after Add(), and while the set has descriptors of kEdge, whose
+  // wakes only epoll_wait(2) on this set takes.
+  bool MustLook() const { return readable_by_addition_ || has_edges_; }
+
+  // Call this when the set was readable. If MustLook() is false, calling it now and then is enough: it finds only hang-ups,
+  // which keep the set readable until then. Removes the events that hung up, which would keep the set readable for ever,
   // and appends their tokens.
   void TakeHungUp(std::vector<uint32_t>& tokens);
 
@@ -44,6 +49,7 @@ class EpollSet {
   // An eventfd in the set. It is readable from Add() to the next TakeHungUp().
   UniqueFd added_;
   bool readable_by_addition_ = false;
+  bool has_edges_ = false;
   size_t count_ = 1;
 };
 
