@@ -1,4 +1,4 @@
-// npm run bench [-- --rows drain,merge --quick --ahead --json FILE]: see docs/performance.md and bench/protocol.md.
+// npm run bench [-- --rows drain,merge --quick --ahead --rates 1000,0 --json FILE]: see docs/performance.md and bench/protocol.md.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildAll } from './harness/build.mjs';
@@ -40,6 +40,7 @@ function options() {
       rows: { type: 'string', default: Object.keys(ROWS).join(',') },
       quick: { type: 'boolean', default: false },
       ahead: { type: 'boolean', default: false },
+      rates: { type: 'string' },
       json: { type: 'string' },
     },
   });
@@ -48,7 +49,11 @@ function options() {
   if (unknown.length > 0) {
     throw new Error(`no row ${unknown.join(', ')}; --rows takes a list of ${Object.keys(ROWS).join(', ')}`);
   }
-  return { ...values, rows };
+  const rates = values.rates?.split(',').map(Number);
+  if (rates?.some((rate) => !Number.isInteger(rate) || rate < 0)) {
+    throw new Error('--rates takes samples a second for the row stream; 0: as many as there can be');
+  }
+  return { ...values, rows, rates };
 }
 
 /**
@@ -59,7 +64,7 @@ function progress(text) {
 }
 
 async function main() {
-  const { rows, quick, ahead, json } = options();
+  const { rows, quick, ahead, rates, json } = options();
   Subject.ahead = ahead;
   if (process.getuid() !== 0) {
     throw new Error(
@@ -78,6 +83,7 @@ async function main() {
     producer,
     cpus,
     quick,
+    rates,
     progress,
     contenders: contenders(built),
     /** Reports a contender that failed and leaves it out of the rest of its cell. The others continue. */

@@ -142,7 +142,7 @@ function line(entry) {
 export async function streamTable(bench, contenders, kind) {
   if (bench.cpus.reader === bench.cpus.producer) return { text: 'Needs two CPUs.', data: null };
   const entries = [];
-  for (const rate of RATES) entries.push(...(await atRate(bench, contenders, kind, rate)));
+  for (const rate of bench.rates ?? RATES) entries.push(...(await atRate(bench, contenders, kind, rate)));
   const head = [
     'offered',
     'reader',
