@@ -7,6 +7,7 @@ import { type CommandError, EXIT_OK, usageError } from './failure';
 import type { GenArguments } from './gen';
 import type { InspectArguments } from './inspect';
 import { print } from './print';
+import type { TopArguments } from './top/top-settings';
 
 /** The functions that run the commands. */
 export interface Commands {
@@ -14,6 +15,7 @@ export interface Commands {
   doctor(given: { readonly json?: true }): void | Promise<void>;
   gen(object: string, given: GenArguments): void | Promise<void>;
   inspect(what: string, given: InspectArguments): void | Promise<void>;
+  top(given: TopArguments): void | Promise<void>;
 }
 
 /**
@@ -47,6 +49,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
   addCollect(program).action((object: string | undefined, given: CollectArguments) =>
     commands.collect(given, object),
   );
+  addTop(program).action((given: TopArguments) => commands.top(given));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
   addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
   addInspect(program).action((what: string, given: InspectArguments) => commands.inspect(what, given));
@@ -111,6 +114,36 @@ function listed(value: string, before: readonly string[] = []): readonly string[
   return [...before, value];
 }
 
+function addTop(program: Command): Command {
+  return program
+    .command('top')
+    .description('Count samples by a field, live: a table that is sorted, with rates and losses.')
+    .optionsGroup('What is sampled:')
+    .option('-b, --builtin <name>', `a program, as in collect (default: ${DEFAULT_BUILTIN.name})`)
+    .option('--pid <pid>', 'only this process (built-in programs)')
+    .option('--syscall <number>', 'only this system call (sys_enter)')
+    .option('--include-self', 'include perfring itself (built-in programs)')
+    .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
+    .optionsGroup('What is counted:')
+    .option('--by <field>', 'count by this field (default: comm)')
+    .option('--sum <fields>', 'add up these fields, like bytes,duration')
+    .option('--hist <fields>', 'draw these fields by powers of two')
+    .optionsGroup('How much:')
+    .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
+    .option('-i, --interval <time>', 'time from one page to the next (default: 1s)')
+    .option('--rows <n>', 'most rows of the table at the end (default: 20)')
+    .optionsGroup('What comes out:')
+    .option('-f, --format <name>', 'table, or ndjson: every interval (default: table)')
+    .option('-q, --quiet', 'only the table at the end, and no summary')
+    .optionsGroup('Rings:')
+    .option('--buffer-bytes <size>', 'size of each ring, like 64K or 1M (default: 512K)')
+    .option('--memory <size>', 'or the size of all rings together')
+    .optionsGroup('Help:')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption())
+    .addHelpText('after', TOP_HELP);
+}
+
 function addDoctor(program: Command): Command {
   return program
     .command('doctor')
@@ -156,8 +189,19 @@ Examples:
   sudo perfring collect                        show thread switches, live
   sudo perfring collect -b sched_process_exec  show programs that start
   sudo perfring collect exec.bpf.o             load your own program
+  sudo perfring top                            count thread switches by command, live
 
 Each command has its own help: perfring collect --help`;
+
+const TOP_HELP = `
+Examples:
+  sudo perfring top                                 thread switches by command
+  sudo perfring top -b sys_enter --by syscall       system calls by number
+  sudo perfring top -d 10s -f ndjson | jq .
+
+Keys: q quits, s sorts by the next column, p pauses the page. Samples are
+counted while the page is paused. At the end, and where stdout is not a
+terminal, the table is printed once.`;
 
 function collectHelp(): string {
   const width = Math.max(...BUILTIN_PROGRAMS.map(({ name }) => name.length));
@@ -196,13 +240,13 @@ function asUsageError(error: CommanderError, args: readonly string[]): CommandEr
   if (error.code === 'commander.help') {
     const [first, unknown] = args;
     if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
-    return usageError('name a command: collect, inspect, doctor or gen; see: perfring --help');
+    return usageError('name a command: collect, top, inspect, doctor or gen; see: perfring --help');
   }
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')
     .replace(/\.$/, '');
-  const command = args.find((arg) => ['collect', 'inspect', 'doctor', 'gen'].includes(arg));
+  const command = args.find((arg) => ['collect', 'top', 'inspect', 'doctor', 'gen'].includes(arg));
   const help = ['perfring', ...(command === undefined ? [] : [command]), '--help'].join(' ');
   return usageError(`${message}; see: ${help}`);
 }

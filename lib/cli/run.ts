@@ -5,6 +5,8 @@ import { doctor } from './doctor';
 import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
 import { gen } from './gen';
 import { inspect } from './inspect';
+import { top } from './top/top';
+import { topSettings } from './top/top-settings';
 
 /**
  * Runs the command `perfring`.
@@ -33,6 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
       },
       gen,
       inspect,
+      top: (given) => top(topSettings(given)),
     });
   } catch (error) {
     process.stderr.write(failureText(error, debug));

@@ -2,6 +2,7 @@ import type { CollectArguments } from '../../../lib/cli/collect-settings';
 import { runCommandLine } from '../../../lib/cli/command-line';
 import { exitCodeOf } from '../../../lib/cli/failure';
 import { formatSize } from '../../../lib/cli/quantities';
+import type { TopArguments } from '../../../lib/cli/top/top-settings';
 import { resolveOptions } from '../../../lib/perf-array/options';
 
 interface Given {
@@ -10,6 +11,7 @@ interface Given {
   readonly gen?: { readonly object: string; readonly types?: string };
   readonly object?: string;
   readonly inspect?: { readonly what: string; readonly types?: string };
+  readonly top?: TopArguments;
 }
 
 async function parsed(...args: string[]): Promise<Given> {
@@ -26,6 +28,9 @@ async function parsed(...args: string[]): Promise<Given> {
     },
     inspect: (what, inspect) => {
       given = { inspect: { what, ...inspect } };
+    },
+    top: (top) => {
+      given = { top };
     },
   });
   return given;
@@ -86,6 +91,12 @@ describe('runCommandLine', () => {
     });
   });
 
+  it('passes the typed options to top', async () => {
+    expect(await parsed('top', '--by', 'pid', '--sum', 'a,b', '-i', '500ms', '-d', '5s')).toEqual({
+      top: { by: 'pid', sum: 'a,b', interval: '500ms', duration: '5s' },
+    });
+  });
+
   it('passes on what a command throws', async () => {
     const failure = new Error('no');
     const failing = runCommandLine(['collect'], {
@@ -93,6 +104,7 @@ describe('runCommandLine', () => {
       doctor: () => undefined,
       gen: () => undefined,
       inspect: () => undefined,
+      top: () => undefined,
     });
     await expect(failing).rejects.toBe(failure);
   });
@@ -129,7 +141,7 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['--debug'], 'name a command: collect, inspect, doctor or gen; see: perfring --help'],
+    [['--debug'], 'name a command: collect, top, inspect, doctor or gen; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
