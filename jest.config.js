@@ -21,12 +21,19 @@ const transform = {
   ],
 };
 
+/** This package has only ES modules, which jest doesn't load. */
+transform['node_modules/@marcbachmann/.+\\.js$'] = [
+  '@swc/jest',
+  { jsc: { parser: { syntax: 'ecmascript' }, target: 'es2022' }, module: { type: 'commonjs' } },
+];
+
 const project = (displayName) => ({
   displayName,
   rootDir: __dirname,
   testMatch: [`<rootDir>/test/${displayName}/**/*.test.ts`],
   testEnvironment: 'node',
   transform,
+  transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/)'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build'],
 });
 

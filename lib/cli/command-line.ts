@@ -128,6 +128,7 @@ function addTop(program: Command): Command {
     .option('--by <field>', 'count by this field (default: comm)')
     .option('--sum <fields>', 'add up these fields, like bytes,duration')
     .option('--hist <fields>', 'draw these fields by powers of two')
+    .option('--filter <condition>', "count only these, like 'pid == 42 || tid in [7, 8]'")
     .optionsGroup('How much:')
     .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
     .option('-i, --interval <time>', 'time from one page to the next (default: 1s)')

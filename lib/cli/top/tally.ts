@@ -1,4 +1,10 @@
-import { prepareQuery, type QueryGroup, type SampleLayout, type SampleQuery } from '../../index';
+import {
+  type Condition,
+  prepareQuery,
+  type QueryGroup,
+  type SampleLayout,
+  type SampleQuery,
+} from '../../index';
 
 /** What is counted: the fields that make a group, and the fields that are added up and shown as histograms. */
 export interface TallyFields {
@@ -64,10 +70,19 @@ export class Tally {
   #start: Look = NOTHING;
   #before: Look = NOTHING;
 
-  /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a field that does not exist or does not fit its use */
-  constructor(layout: SampleLayout, fields: TallyFields) {
+  /**
+   * @param where samples that do not meet it are not counted
+   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a field that does not exist or does not fit its use
+   */
+  constructor(layout: SampleLayout, fields: TallyFields, where?: Condition) {
     const { by, sum, hist } = fields;
-    this.query = prepareQuery(layout, { groupBy: by, maxGroups: MOST_KEYS, sum, histogram: hist });
+    this.query = prepareQuery(layout, {
+      groupBy: by,
+      maxGroups: MOST_KEYS,
+      sum,
+      histogram: hist,
+      ...(where === undefined ? {} : { where }),
+    });
     this.#fields = fields;
   }
 

@@ -1,6 +1,7 @@
-import type { PerfMapReaderOptions, SampleLayout } from '../../index';
+import type { Condition, PerfMapReaderOptions, SampleLayout } from '../../index';
 import { type CollectArguments, collectSettings, type Source } from '../collect-settings';
 import { usageError } from '../failure';
+import { filterOf } from '../filter/filter';
 import { parseDuration, parseWhole } from '../quantities';
 import { layoutOf } from '../sample-source';
 import type { TallyFields } from './tally';
@@ -11,6 +12,7 @@ export interface TopArguments
   readonly by?: string;
   readonly sum?: string;
   readonly hist?: string;
+  readonly filter?: string;
   readonly interval?: string;
   readonly rows?: string;
   readonly format?: string;
@@ -25,6 +27,8 @@ export interface TopSettings {
   readonly layout: SampleLayout;
   readonly reader: PerfMapReaderOptions;
   readonly fields: TallyFields;
+  /** Samples that do not meet it are not counted. */
+  readonly where: Condition | undefined;
   readonly intervalMilliseconds: number;
   readonly durationMilliseconds: number | undefined;
   readonly mostRows: number;
@@ -38,7 +42,7 @@ const SHORTEST_INTERVAL_MILLISECONDS = 100;
 
 /** Checks the options before anything is opened. @throws CommandError (usage) */
 export function topSettings(given: TopArguments): TopSettings {
-  const { by, sum, hist, interval, rows, format = 'table', ...common } = given;
+  const { by, sum, hist, filter, interval, rows, format = 'table', ...common } = given;
   // Rings are read one by one: counts do not depend on the order.
   const { source, delivery, durationMilliseconds, quiet } = collectSettings({ ...common, order: 'cpu' });
   const layout = layoutOf(source);
@@ -52,12 +56,21 @@ export function topSettings(given: TopArguments): TopSettings {
     reader: delivery.options as PerfMapReaderOptions,
     layout,
     fields: { by: by ?? DEFAULT_FIELD, sum: namesOf(sum, '--sum'), hist: namesOf(hist, '--hist') },
+    where: filter === undefined ? undefined : conditionFor(filter, layout),
     intervalMilliseconds: intervalOf(interval),
     durationMilliseconds,
     mostRows: rows === undefined ? DEFAULT_ROWS : parseWhole(rows, '--rows', 1),
     format: known,
     quiet,
   };
+}
+
+function conditionFor(text: string, layout: SampleLayout): Condition {
+  const { condition } = filterOf(text, layout);
+  if (condition !== undefined) return condition;
+  throw usageError(
+    `--filter '${text}': top compares fields with constants, with ==, !=, <, <=, >, >=, in, &&, || and !; collect has all of CEL`,
+  );
 }
 
 function namesOf(text: string | undefined, option: string): string[] {

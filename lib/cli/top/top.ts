@@ -21,7 +21,7 @@ export async function top(settings: TopSettings): Promise<void> {
   let output: SampleOutput | undefined;
   let reader: PerfMapReader | undefined;
   try {
-    const tally = new Tally(layout, settings.fields);
+    const tally = new Tally(layout, settings.fields, settings.where);
     stop.listen();
     closers.add(() => stop.close());
     const array = openArray(source);

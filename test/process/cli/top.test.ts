@@ -107,7 +107,33 @@ describeWith(READER_CAPABILITIES, 'perfring top', () => {
     expect(total.reduce((sum, { count }) => sum + count, 0)).toBe(counts.at(-1));
   });
 
+  it('counts only what meets the filter', async () => {
+    const filter = 'comm == "node" && !(record.cpu in [1])';
+    const { code, stdout } = await cli([
+      'top',
+      '-d',
+      '500ms',
+      '--filter',
+      filter,
+      '-f',
+      'ndjson',
+      '-q',
+      '--by',
+      'record.cpu',
+    ]);
+    expect(code).toBe(0);
+    const groups = `${stdout}`
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line & Record<string, unknown>)
+      .filter(({ type, span }) => type === 'group' && span === 'total');
+    expect(groups.length).toBeGreaterThan(0);
+    for (const group of groups) expect(group['record.cpu']).not.toBe(1);
+  });
+
   it.each([
+    [['--filter', 'pidd == 1'], /there is no field pidd; did you mean pid\?/],
+    [['--filter', 'comm.startsWith("n")'], /top compares fields with constants/],
     [['--by', 'cmm'], /there is no field cmm; there are .*comm/],
     [['--sum', 'comm'], /sum takes numbers/],
     [['--interval', '5'], /--interval takes a time above 0 with its unit/],

@@ -22,6 +22,7 @@ describe('topSettings', () => {
       by: 'syscall',
       sum: 'pid, tid,pid',
       hist: 'syscall',
+      filter: 'pid > 3 && comm == "a"',
       interval: '250ms',
       duration: '5s',
       rows: '7',
@@ -32,6 +33,12 @@ describe('topSettings', () => {
     expect(topSettings(given)).toMatchObject({
       source: { options: { tgid: 17 } },
       fields: { by: 'syscall', sum: ['pid', 'tid'], hist: ['syscall'] },
+      where: {
+        and: [
+          ['pid', '>', 3n],
+          ['comm', '==', 'a'],
+        ],
+      },
       reader: { memoryBytes: 2 ** 23 },
       intervalMilliseconds: 250,
       durationMilliseconds: 5000,
