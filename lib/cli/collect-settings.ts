@@ -15,6 +15,7 @@ import {
 } from '../index';
 import type { LayoutChoice } from './event-layout';
 import { type CommandError, usageError } from './failure';
+import { filterOf } from './filter/filter';
 import { FORMAT_NAMES, type FormatName } from './formats/formats';
 import type { ObjectSettings } from './object-source';
 import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
@@ -32,6 +33,7 @@ export interface CollectArguments {
   readonly pid?: string;
   readonly syscall?: string;
   readonly includeSelf?: true;
+  readonly filter?: string;
   readonly cpus?: string;
   readonly bufferBytes?: string;
   readonly memory?: string;
@@ -70,6 +72,8 @@ export interface CollectSettings {
   /** The options of a ring buffer map; an error if options were given that it does not have. */
   readonly ringBuffer: RingBufferReaderOptions | CommandError;
   readonly format: FormatName;
+  /** A condition in CEL: only samples that meet it are written. */
+  readonly filter: string | undefined;
   /** The output file; undefined for stdout. */
   readonly output: { readonly path: string; readonly force: boolean } | undefined;
   readonly durationMilliseconds: number | undefined;
@@ -90,11 +94,14 @@ export function collectSettings(given: CollectArguments, object?: string): Colle
   checkExclusions(given, object);
   const source = sourceOf(given, object);
   const delivery = deliveryOf(given, source);
+  // The fields of other sources are known when they are open.
+  if (given.filter !== undefined && source.kind === 'builtin') filterOf(given.filter, source.program.layout);
   return {
     source,
     delivery,
     ringBuffer: ringBufferOf(given, source, delivery),
     format: oneOf(given.format ?? 'table', '--format', FORMAT_NAMES),
+    filter: given.filter,
     output: outputOf(given),
     durationMilliseconds: durationOf(given.duration),
     count: given.count === undefined ? undefined : parseWhole(given.count, '--count', 1),

@@ -1,9 +1,10 @@
 import { isatty } from 'node:tty';
 import { RingBufferMap } from '../index';
 import { Closers } from './closers';
-import type { Collection } from './collection';
+import type { Collection, CollectionRun } from './collection';
 import type { CollectSettings } from './collect-settings';
 import { CommandError, usageError } from './failure';
+import { filterOf } from './filter/filter';
 import { FlightCollection } from './flight-collection';
 import { formatNamed, type RecordFormat } from './formats/formats';
 import { OutputFile } from './output-file';
@@ -11,7 +12,7 @@ import { formatCount } from './quantities';
 import { SampleOutput } from './sample-output';
 import { type OpenedSource, openSource } from './sample-source';
 import { StopRequest } from './stop-request';
-import { StreamCollection } from './stream-collection';
+import { readerOfArray, readerOfRingBuffer, StreamCollection } from './stream-collection';
 import { styleFor } from './style';
 
 /** After a stop signal, the output is abandoned when it accepts no bytes for this long. */
@@ -43,6 +44,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
     // If a later step fails, an existing file stays unchanged.
     closers.add(() => (output === undefined ? file?.discard() : undefined));
     for (const note of source.notes) process.stderr.write(`perfring: ${note}\n`);
+    const accepts = acceptsOf(settings.filter, source);
     const opened = openCollection(source, settings);
     collection = opened;
     closers.add(() => opened.close());
@@ -68,6 +70,7 @@ export async function collect(settings: CollectSettings): Promise<void> {
       stop,
       count: settings.count,
       stopProducer,
+      ...(accepts === undefined ? {} : { accepts }),
       quiet,
       sharesTerminal: isTerminal && process.stderr.isTTY === true,
     });
@@ -95,11 +98,20 @@ function unfitNote(count: number): string {
 function openCollection({ ring }: OpenedSource, { delivery, ringBuffer }: CollectSettings): Collection {
   if (RingBufferMap.is(ring)) {
     if (ringBuffer instanceof CommandError) throw ringBuffer;
-    return StreamCollection.ofRingBuffer(ring, ringBuffer);
+    return new StreamCollection(readerOfRingBuffer(ring, ringBuffer));
   }
   return delivery.kind === 'stream'
-    ? StreamCollection.open(ring, delivery.options)
+    ? new StreamCollection(readerOfArray(ring, delivery.options))
     : FlightCollection.open(ring, delivery.options);
+}
+
+/** @throws CommandError (usage) for a condition with a mistake, or over fields that are unknown */
+function acceptsOf(filter: string | undefined, { layout }: OpenedSource): CollectionRun['accepts'] {
+  if (filter === undefined) return undefined;
+  if (layout === undefined) {
+    throw usageError('--filter needs the fields of the samples: give --type NAME or --layout FILE');
+  }
+  return filterOf(filter, layout).accepts;
 }
 
 function openFile(output: CollectSettings['output']): OutputFile | undefined {

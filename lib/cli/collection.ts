@@ -1,3 +1,4 @@
+import type { RingRecord } from '../index';
 import type { RecordFormat } from './formats/formats';
 import type { SampleOutput } from './sample-output';
 import type { StopRequest } from './stop-request';
@@ -5,6 +6,8 @@ import type { Style } from './style';
 
 /** The parameters of {@link Collection.run}. */
 export interface CollectionRun {
+  /** Whether a sample is written; undefined when all are. */
+  readonly accepts?: (record: RingRecord) => boolean;
   readonly format: RecordFormat;
   readonly output: Pick<SampleOutput, 'write'>;
   readonly stop: StopRequest;

@@ -15,7 +15,7 @@ export interface Commands {
   doctor(given: { readonly json?: true }): void | Promise<void>;
   gen(object: string, given: GenArguments): void | Promise<void>;
   inspect(what: string, given: InspectArguments): void | Promise<void>;
-  top(given: TopArguments): void | Promise<void>;
+  top(given: TopArguments, object: string | undefined): void | Promise<void>;
 }
 
 /**
@@ -49,7 +49,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
   addCollect(program).action((object: string | undefined, given: CollectArguments) =>
     commands.collect(given, object),
   );
-  addTop(program).action((given: TopArguments) => commands.top(given));
+  addTop(program).action((object: string | undefined, given: TopArguments) => commands.top(given, object));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
   addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
   addInspect(program).action((what: string, given: InspectArguments) => commands.inspect(what, given));
@@ -69,11 +69,10 @@ function refuseRepeatedValues(command: Command): void {
   }
 }
 
-function addCollect(program: Command): Command {
-  return program
-    .command('collect')
+/** The options that say what is sampled: of `collect` and `top`. */
+function withSource(command: Command): Command {
+  return command
     .argument('[object]', 'your own program, compiled: exec.bpf.o')
-    .description('Write samples to stdout as they come, and a summary to stderr at the end.')
     .optionsGroup('What is sampled:')
     .option('-b, --builtin <name>', `one of the programs below (default: ${DEFAULT_BUILTIN.name})`)
     .option('--pid <pid>', 'only this process (built-in programs)')
@@ -81,13 +80,19 @@ function addCollect(program: Command): Command {
     .option('--include-self', 'include perfring itself (built-in programs)')
     .option('--map-pin <path>', 'instead of a program: the map pinned at this path')
     .option('--map-id <id>', 'instead of a program: the map with this id')
+    .option('--filter <condition>', `in CEL, like 'pid == 42 && comm != "node"'`)
     .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
     .optionsGroup('Your own program:')
     .option('--map <name>', 'the map to read, if the object has several rings')
     .option('--attach <program[=target]>', 'attach this program (default: all that can be)', listed)
     .option('--set <name=value>', 'set a global variable before loading', listed)
     .option('--type <name>', 'the struct of the samples, if the object does not say it')
-    .option('--layout <file>', 'the struct of the samples, as JSON or C, for maps without BTF')
+    .option('--layout <file>', 'the struct of the samples, as JSON or C, for maps without BTF');
+}
+
+function addCollect(program: Command): Command {
+  return withSource(program.command('collect'))
+    .description('Write samples to stdout as they come, and a summary to stderr at the end.')
     .optionsGroup('How much:')
     .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
     .option('-n, --count <n>', 'stop after exactly n samples')
@@ -115,20 +120,12 @@ function listed(value: string, before: readonly string[] = []): readonly string[
 }
 
 function addTop(program: Command): Command {
-  return program
-    .command('top')
+  return withSource(program.command('top'))
     .description('Count samples by a field, live: a table that is sorted, with rates and losses.')
-    .optionsGroup('What is sampled:')
-    .option('-b, --builtin <name>', `a program, as in collect (default: ${DEFAULT_BUILTIN.name})`)
-    .option('--pid <pid>', 'only this process (built-in programs)')
-    .option('--syscall <number>', 'only this system call (sys_enter)')
-    .option('--include-self', 'include perfring itself (built-in programs)')
-    .option('--cpus <list>', 'only these CPUs, like 0-3,5 (default: all)')
     .optionsGroup('What is counted:')
     .option('--by <field>', 'count by this field (default: comm)')
     .option('--sum <fields>', 'add up these fields, like bytes,duration')
     .option('--hist <fields>', 'draw these fields by powers of two')
-    .option('--filter <condition>', "count only these, like 'pid == 42 || tid in [7, 8]'")
     .optionsGroup('How much:')
     .option('-d, --duration <time>', 'stop after this time, like 5s, 500ms or 2m')
     .option('-i, --interval <time>', 'time from one page to the next (default: 1s)')
@@ -198,6 +195,7 @@ const TOP_HELP = `
 Examples:
   sudo perfring top                                 thread switches by command
   sudo perfring top -b sys_enter --by syscall       system calls by number
+  sudo perfring top exec.bpf.o --by uid             events of your own program
   sudo perfring top -d 10s -f ndjson | jq .
 
 Keys: q quits, s sorts by the next column, p pauses the page. Samples are
@@ -217,6 +215,7 @@ Examples:
   sudo perfring collect -f ndjson | jq -r 'select(.type == "sample") | .comm'
   sudo perfring collect exec.bpf.o --set target_pid=1234
   sudo perfring collect trace.bpf.o --attach on_call=libc.so.6:getppid
+  sudo perfring collect --filter 'comm.startsWith("n") && record.cpu == 0'
   sudo perfring collect --map-pin /sys/fs/bpf/events -f raw -o samples.raw
   sudo perfring collect --overwrite --memory 64M -o flight.txt
 

@@ -88,12 +88,14 @@ export class FlightCollection implements Collection {
     this.#isRequested = false;
   }
 
-  async #write({ format, output }: CollectionRun): Promise<void> {
+  async #write({ format, output, accepts }: CollectionRun): Promise<void> {
     const pieces: (string | Uint8Array)[] = [];
     let length = 0;
     this.#snapshots++;
     format.snapshot(this.#snapshots);
-    this.#samples += this.#recorder.snapshot().visit((record) => {
+    this.#recorder.snapshot().visit((record) => {
+      if (accepts?.(record) === false) return;
+      this.#samples++;
       format.sample(record);
       length += record.size;
       if (length < PIECE_LENGTH) return;

@@ -35,7 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
       },
       gen,
       inspect,
-      top: (given) => top(topSettings(given)),
+      top: (given, object) => top(topSettings(given, object)),
     });
   } catch (error) {
     process.stderr.write(failureText(error, debug));

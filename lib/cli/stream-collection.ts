@@ -18,6 +18,21 @@ import { summaryText } from './summary';
 /** The part of a reader that is used here. */
 export type StreamingReader = Pick<PerfMapReader, 'batches' | 'close'> & { stats(): CollectionStats };
 
+/** @throws the errors of {@link PerfMapReader.open} */
+export function readerOfArray(array: PerfEventArray, options: PerfMapReaderOptions): StreamingReader {
+  return PerfMapReader.open(array, options);
+}
+
+/** @throws the errors of {@link RingBufferReader.open} */
+export function readerOfRingBuffer(map: RingBufferMap, options: RingBufferReaderOptions): StreamingReader {
+  const reader = RingBufferReader.open(map, options);
+  return {
+    batches: (given) => reader.batches(given),
+    close: (given) => reader.close(given),
+    stats: () => ringBufferStats(reader.stats()),
+  };
+}
+
 /**
  * Writes samples as they arrive. The next batch is visited only after the output has accepted the last one. When the
  * output is slow, the rings fill up, and the kernel counts the samples that it can't write.
@@ -27,21 +42,6 @@ export class StreamCollection implements Collection {
 
   constructor(reader: StreamingReader) {
     this.#reader = reader;
-  }
-
-  /** @throws the errors of {@link PerfMapReader.open} */
-  static open(array: PerfEventArray, options: PerfMapReaderOptions): StreamCollection {
-    return new StreamCollection(PerfMapReader.open(array, options));
-  }
-
-  /** @throws the errors of {@link RingBufferReader.open} */
-  static ofRingBuffer(map: RingBufferMap, options: RingBufferReaderOptions): StreamCollection {
-    const reader = RingBufferReader.open(map, options);
-    return new StreamCollection({
-      batches: (given) => reader.batches(given),
-      close: (given) => reader.close(given),
-      stats: () => ringBufferStats(reader.stats()),
-    });
   }
 
   async run(run: CollectionRun): Promise<void> {
@@ -65,11 +65,12 @@ export class StreamCollection implements Collection {
 
   /** @param status the status line, if samples go to the same terminal */
   async #deliver(run: CollectionRun, status: StatusLine | undefined): Promise<void> {
-    const { format, output, stop, count = Number.POSITIVE_INFINITY } = run;
+    const { format, output, stop, accepts, count = Number.POSITIVE_INFINITY } = run;
     const losses = new LossRows(format);
     let samples = 0;
     const visitors = {
       sample: (record: RingRecord) => {
+        if (accepts?.(record) === false) return undefined;
         format.sample(record);
         samples++;
         return samples < count ? undefined : STOP;

@@ -11,6 +11,8 @@ export interface TallyFields {
   readonly by: string;
   readonly sum: readonly string[];
   readonly hist: readonly string[];
+  /** Samples that do not meet it are not counted. */
+  readonly where?: Condition;
 }
 
 /** The samples that have one key. */
@@ -66,16 +68,13 @@ type Group = QueryGroup<
 export class Tally {
   /** The visitor of the samples. */
   readonly query: SampleQuery;
-  readonly #fields: TallyFields;
+  readonly fields: TallyFields;
   #start: Look = NOTHING;
   #before: Look = NOTHING;
 
-  /**
-   * @param where samples that do not meet it are not counted
-   * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a field that does not exist or does not fit its use
-   */
-  constructor(layout: SampleLayout, fields: TallyFields, where?: Condition) {
-    const { by, sum, hist } = fields;
+  /** @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for a field that does not exist or does not fit its use */
+  constructor(layout: SampleLayout, fields: TallyFields) {
+    const { by, sum, hist, where } = fields;
     this.query = prepareQuery(layout, {
       groupBy: by,
       maxGroups: MOST_KEYS,
@@ -83,7 +82,7 @@ export class Tally {
       histogram: hist,
       ...(where === undefined ? {} : { where }),
     });
-    this.#fields = fields;
+    this.fields = fields;
   }
 
   /** Rates are counted from now on. @param now milliseconds */
@@ -111,7 +110,7 @@ export class Tally {
       key,
       count,
       perSecond: rate(count, before.counts.get(comparable(key)) ?? 0),
-      sums: this.#fields.sum.map((field) => sums[field] ?? 0),
+      sums: this.fields.sum.map((field) => sums[field] ?? 0),
     }));
     const count = this.query.matched;
     const view: TallyView = {
@@ -119,7 +118,7 @@ export class Tally {
       count,
       perSecond: rate(count, before.count),
       short: this.query.short,
-      histograms: this.#fields.hist.map((field) => ({ field, buckets: addedUp(groups, field) })),
+      histograms: this.fields.hist.map((field) => ({ field, buckets: addedUp(groups, field) })),
     };
     this.#before = { at: now, count, counts };
     return view;

@@ -1,9 +1,8 @@
 import type { Condition, PerfMapReaderOptions, SampleLayout } from '../../index';
-import { type CollectArguments, collectSettings, type Source } from '../collect-settings';
+import { type CollectArguments, type CollectSettings, collectSettings } from '../collect-settings';
 import { usageError } from '../failure';
 import { filterOf } from '../filter/filter';
 import { parseDuration, parseWhole } from '../quantities';
-import { layoutOf } from '../sample-source';
 import type { TallyFields } from './tally';
 
 /** The options of `top` as the user typed them, under commander's names. */
@@ -12,7 +11,6 @@ export interface TopArguments
   readonly by?: string;
   readonly sum?: string;
   readonly hist?: string;
-  readonly filter?: string;
   readonly interval?: string;
   readonly rows?: string;
   readonly format?: string;
@@ -22,18 +20,21 @@ const TOP_FORMATS = ['table', 'ndjson'] as const;
 export type TopFormat = (typeof TOP_FORMATS)[number];
 
 /** The checked options of `top`. */
-export interface TopSettings {
-  readonly source: Source;
-  readonly layout: SampleLayout;
+export interface TopSettings
+  extends Pick<CollectSettings, 'source' | 'ringBuffer' | 'durationMilliseconds' | 'quiet'> {
   readonly reader: PerfMapReaderOptions;
-  readonly fields: TallyFields;
-  /** Samples that do not meet it are not counted. */
-  readonly where: Condition | undefined;
+  readonly count: CountSettings;
   readonly intervalMilliseconds: number;
-  readonly durationMilliseconds: number | undefined;
   readonly mostRows: number;
   readonly format: TopFormat;
-  readonly quiet: boolean;
+}
+
+/** What is counted, as the user typed it: fields are checked when the layout is known. */
+export interface CountSettings {
+  readonly by: string | undefined;
+  readonly sum: readonly string[];
+  readonly hist: readonly string[];
+  readonly filter: string | undefined;
 }
 
 const DEFAULT_FIELD = 'comm';
@@ -41,28 +42,45 @@ const DEFAULT_ROWS = 20;
 const SHORTEST_INTERVAL_MILLISECONDS = 100;
 
 /** Checks the options before anything is opened. @throws CommandError (usage) */
-export function topSettings(given: TopArguments): TopSettings {
+export function topSettings(given: TopArguments, object?: string): TopSettings {
   const { by, sum, hist, filter, interval, rows, format = 'table', ...common } = given;
-  // Rings are read one by one: counts do not depend on the order.
-  const { source, delivery, durationMilliseconds, quiet } = collectSettings({ ...common, order: 'cpu' });
-  const layout = layoutOf(source);
-  if (layout === undefined) {
-    throw usageError('top needs the fields of the samples, and those of this map are unknown: use collect');
-  }
+  const { source, delivery, ringBuffer, durationMilliseconds, quiet } = collectSettings(common, object);
   const known = TOP_FORMATS.find((name) => name === format);
   if (known === undefined) throw usageError(`--format takes ${TOP_FORMATS.join(' or ')}, got "${format}"`);
-  return {
+  const { timeInPayload: _, ...reader } = delivery.options as PerfMapReaderOptions;
+  const settings: TopSettings = {
     source,
-    reader: delivery.options as PerfMapReaderOptions,
-    layout,
-    fields: { by: by ?? DEFAULT_FIELD, sum: namesOf(sum, '--sum'), hist: namesOf(hist, '--hist') },
-    where: filter === undefined ? undefined : conditionFor(filter, layout),
+    // Rings are read one by one: counts do not depend on the order.
+    reader: { ...reader, order: 'cpu' },
+    ringBuffer,
+    count: { by, sum: namesOf(sum, '--sum'), hist: namesOf(hist, '--hist'), filter },
     intervalMilliseconds: intervalOf(interval),
     durationMilliseconds,
     mostRows: rows === undefined ? DEFAULT_ROWS : parseWhole(rows, '--rows', 1),
     format: known,
     quiet,
   };
+  // The fields of other sources are known when they are open.
+  if (source.kind === 'builtin') countedFields(settings.count, source.program.layout);
+  return settings;
+}
+
+/** The fields to count by, and which samples to count. @throws CommandError (usage) */
+export function countedFields(
+  { by, sum, hist, filter }: CountSettings,
+  layout: SampleLayout | undefined,
+): TallyFields {
+  if (layout === undefined) {
+    throw usageError(
+      'top needs the fields of the samples: give --type NAME or --layout FILE, or use collect',
+    );
+  }
+  const names = layout.fields.map(({ name }) => name);
+  if (by === undefined && !names.includes(DEFAULT_FIELD)) {
+    throw usageError(`--by: name the field to count by, one of ${names.join(', ')}`);
+  }
+  const fields = { by: by ?? DEFAULT_FIELD, sum, hist };
+  return filter === undefined ? fields : { ...fields, where: conditionFor(filter, layout) };
 }
 
 function conditionFor(text: string, layout: SampleLayout): Condition {

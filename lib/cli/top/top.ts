@@ -1,8 +1,12 @@
-import { PerfMapReader, type ReaderStats } from '../../index';
+import { basename } from 'node:path';
+import { RingBufferMap, type SampleLayout } from '../../index';
+import type { CollectionStats } from '../collection-stats';
+import { CommandError } from '../failure';
+import { readerOfArray, readerOfRingBuffer, type StreamingReader } from '../stream-collection';
 import { Closers } from '../closers';
 import { formatCount, formatRate } from '../quantities';
 import { SampleOutput } from '../sample-output';
-import { openArray, startProgram, takeoverNote } from '../sample-source';
+import { type OpenedSource, openSource } from '../sample-source';
 import { StopRequest } from '../stop-request';
 import { styleFor, takesEscapes } from '../style';
 import { summaryText } from '../summary';
@@ -10,38 +14,40 @@ import { cutToWidth } from '../text-width';
 import { Tally, type TallyView } from './tally';
 import { type Order, ordersFor } from './top-order';
 import { TopScreen } from './top-screen';
-import type { TopSettings } from './top-settings';
+import { countedFields, type TopSettings } from './top-settings';
 import { type PageSettings, pageLines } from './top-text';
 
 /** Runs `perfring top`: counts samples by key, shows the counts while they grow, and writes them at the end. */
 export async function top(settings: TopSettings): Promise<void> {
-  const { source, layout, quiet } = settings;
+  const { quiet } = settings;
   const closers = new Closers();
   const stop = new StopRequest();
   let output: SampleOutput | undefined;
-  let reader: PerfMapReader | undefined;
+  let reader: StreamingReader | undefined;
   try {
-    const tally = new Tally(layout, settings.fields, settings.where);
     stop.listen();
     closers.add(() => stop.close());
-    const array = openArray(source);
-    closers.add(() => array.close());
-    const note = takeoverNote(source, array);
-    if (note !== undefined) process.stderr.write(`perfring: ${note}\n`);
-    const opened = PerfMapReader.open(array, settings.reader);
+    const source = await openSource(settings.source, stop.signal);
+    closers.add(() => source.close());
+    for (const note of source.notes) process.stderr.write(`perfring: ${note}\n`);
+    const fields = countedFields(settings.count, source.layout);
+    const tally = new Tally(source.layout as SampleLayout, fields);
+    const opened = openReader(source, settings);
     reader = opened;
     closers.add(() => opened.close());
-    const program = startProgram(source, array);
-    closers.add(() => program?.close());
+    const stopProducer = source.start();
+    closers.add(stopProducer);
     tally.begin(performance.now());
     if (settings.durationMilliseconds !== undefined) stop.after(settings.durationMilliseconds);
 
     const view = new TopView(settings, tally, opened, stop);
     closers.add(() => view.close());
     output = SampleOutput.toStdout();
-    await view.run(output, () => program?.close());
+    await view.run(output, stopProducer);
     await output.end();
   } catch (error) {
+    // A stop was requested while the object was loaded.
+    if (reader === undefined && stop.signal.aborted && error === stop.signal.reason) return;
     // The reader of the pipe has closed it, as `| head` does. That is a normal end.
     if (output?.isClosed !== true) throw error;
   } finally {
@@ -51,11 +57,17 @@ export async function top(settings: TopSettings): Promise<void> {
     process.stderr.write(`\n${await summaryText(reader.stats(), styleFor(process.stderr))}`);
 }
 
+function openReader({ ring }: OpenedSource, { reader, ringBuffer }: TopSettings): StreamingReader {
+  if (!RingBufferMap.is(ring)) return readerOfArray(ring, reader);
+  if (ringBuffer instanceof CommandError) throw ringBuffer;
+  return readerOfRingBuffer(ring, ringBuffer);
+}
+
 /** The page while samples are counted, its keys, and what is written at the end. */
 class TopView {
   readonly #settings: TopSettings;
   readonly #tally: Tally;
-  readonly #reader: PerfMapReader;
+  readonly #reader: StreamingReader;
   readonly #stop: StopRequest;
   readonly #orders: readonly Order[];
   readonly #screen: TopScreen | undefined;
@@ -66,12 +78,12 @@ class TopView {
   #paused = false;
   #view: TallyView;
 
-  constructor(settings: TopSettings, tally: Tally, reader: PerfMapReader, stop: StopRequest) {
+  constructor(settings: TopSettings, tally: Tally, reader: StreamingReader, stop: StopRequest) {
     this.#settings = settings;
     this.#tally = tally;
     this.#reader = reader;
     this.#stop = stop;
-    this.#orders = ordersFor(settings.fields.sum);
+    this.#orders = ordersFor(tally.fields.sum);
     this.#view = tally.look(performance.now());
     const isLive = settings.format === 'table' && !settings.quiet && takesEscapes(process.stdout);
     this.#screen = isLive
@@ -112,7 +124,7 @@ class TopView {
   }
 
   async #count(): Promise<void> {
-    for await (const batch of this.#reader) batch.forEach(this.#tally.query);
+    for await (const batch of this.#reader.batches()) batch.forEach(this.#tally.query);
   }
 
   #onKey(key: string): void {
@@ -148,7 +160,7 @@ class TopView {
 
   #page(columns: number, lines?: number): PageSettings {
     return {
-      fields: this.#settings.fields,
+      fields: this.#tally.fields,
       order: this.#currentOrder(),
       columns,
       lines,
@@ -167,7 +179,7 @@ class TopView {
 
   /** A line for each group, and one for all of them. */
   #ndjson(span: 'interval' | 'total'): string {
-    const { by, sum } = this.#settings.fields;
+    const { by, sum } = this.#tally.fields;
     const { rows, count, perSecond, histograms } = this.#view;
     const lines = [...rows].sort(this.#currentOrder().compare).map((row) => ({
       type: 'group',
@@ -183,7 +195,7 @@ class TopView {
       span,
       count,
       per_second: rounded(perSecond),
-      lost,
+      lost: lost ?? null,
       ...Object.fromEntries(histograms.map(({ field, buckets }) => [`hist_${field}`, buckets])),
     };
     return [...lines, all].map((line) => `${JSON.stringify(line)}\n`).join('');
@@ -194,6 +206,8 @@ function nameOf({ source }: TopSettings): string {
   switch (source.kind) {
     case 'builtin':
       return source.program.name;
+    case 'object':
+      return basename(source.object.path);
     case 'pin':
       return source.path;
     case 'id':
@@ -201,7 +215,8 @@ function nameOf({ source }: TopSettings): string {
   }
 }
 
-function lossText({ total: { lost } }: ReaderStats): string {
+function lossText({ total: { lost } }: CollectionStats): string {
+  if (lost === undefined) return 'losses not counted';
   return lost === 0 ? 'none lost' : `${formatCount(lost)} lost`;
 }
 

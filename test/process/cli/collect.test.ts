@@ -142,6 +142,23 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     }
   });
 
+  it('writes only samples that meet the filter, and counts them', async () => {
+    const filter = `comm.startsWith("no") && record.cpu == ${FIRST_CPU}`;
+    const { code, stdout } = await cli(['collect', '-n', '20', '-f', 'ndjson', '--filter', filter]);
+    expect(code).toBe(0);
+    const samples = samplesOf(stdout).filter(({ type }) => type === 'sample');
+    expect(samples).toHaveLength(20);
+    for (const { comm, cpu } of samples) expect([comm.slice(0, 2), cpu]).toEqual(['no', FIRST_CPU]);
+  });
+
+  it('refuses a filter with a mistake before anything is opened', async () => {
+    const { code, stderr } = await cli(['collect', '--filter', 'com == "node"']);
+    expect([code, stderr]).toEqual([
+      2,
+      `perfring: --filter 'com == "node"': there is no field com; did you mean comm?\n`,
+    ]);
+  });
+
   it('ends after the duration, with the rings drained', async () => {
     const begin = performance.now();
     const { code, stdout, stderr } = await cli(['collect', '--duration', '300ms', '-f', 'raw']);

@@ -12,6 +12,7 @@ describe('collectSettings', () => {
       delivery: { kind: 'stream', options: { order: 'time', timeInPayload: 0, wakeup: 'moderated' } },
       ringBuffer: { wakeup: 'moderated' },
       format: 'table',
+      filter: undefined,
       output: undefined,
       durationMilliseconds: undefined,
       count: undefined,

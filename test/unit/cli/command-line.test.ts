@@ -29,8 +29,8 @@ async function parsed(...args: string[]): Promise<Given> {
     inspect: (what, inspect) => {
       given = { inspect: { what, ...inspect } };
     },
-    top: (top) => {
-      given = { top };
+    top: (top, object) => {
+      given = object === undefined ? { top } : { object, top };
     },
   });
   return given;
@@ -94,6 +94,10 @@ describe('runCommandLine', () => {
   it('passes the typed options to top', async () => {
     expect(await parsed('top', '--by', 'pid', '--sum', 'a,b', '-i', '500ms', '-d', '5s')).toEqual({
       top: { by: 'pid', sum: 'a,b', interval: '500ms', duration: '5s' },
+    });
+    expect(await parsed('top', 'exec.bpf.o', '--map', 'm')).toEqual({
+      object: 'exec.bpf.o',
+      top: { map: 'm' },
     });
   });
 

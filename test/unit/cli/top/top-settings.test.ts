@@ -1,12 +1,13 @@
+import { defineLayout } from '../../../../lib/layout/sample-layout';
 import { exitCodeOf } from '../../../../lib/cli/failure';
-import { type TopArguments, topSettings } from '../../../../lib/cli/top/top-settings';
+import { countedFields, type TopArguments, topSettings } from '../../../../lib/cli/top/top-settings';
 
 describe('topSettings', () => {
   it('counts thread switches by command, a page a second, until told to stop', () => {
     expect(topSettings({})).toMatchObject({
       source: { kind: 'builtin', program: { name: 'sched_switch' }, options: { excludeTgid: process.pid } },
       reader: { order: 'cpu', wakeup: 'moderated' },
-      fields: { by: 'comm', sum: [], hist: [] },
+      count: { by: undefined, sum: [], hist: [], filter: undefined },
       intervalMilliseconds: 1000,
       durationMilliseconds: undefined,
       mostRows: 20,
@@ -32,12 +33,11 @@ describe('topSettings', () => {
     };
     expect(topSettings(given)).toMatchObject({
       source: { options: { tgid: 17 } },
-      fields: { by: 'syscall', sum: ['pid', 'tid'], hist: ['syscall'] },
-      where: {
-        and: [
-          ['pid', '>', 3n],
-          ['comm', '==', 'a'],
-        ],
+      count: {
+        by: 'syscall',
+        sum: ['pid', 'tid'],
+        hist: ['syscall'],
+        filter: 'pid > 3 && comm == "a"',
       },
       reader: { memoryBytes: 2 ** 23 },
       intervalMilliseconds: 250,
@@ -55,7 +55,8 @@ describe('topSettings', () => {
     [{ sum: 'a,,b' }, /--sum takes names of fields/],
     [{ hist: '' }, /--hist takes names of fields/],
     [{ rows: '0' }, /--rows takes a whole number, 1 or more/],
-    [{ mapId: '3' }, /the fields of the samples.*unknown/],
+    [{ filter: 'pidd == 3' }, /there is no field pidd; did you mean pid\?/],
+    [{ map: 'events' }, /--map is for a BPF object/],
     [{ builtin: 'nothing' }, /--builtin takes one of/],
   ])('refuses %p', (given, message) => {
     let error: unknown;
@@ -66,5 +67,34 @@ describe('topSettings', () => {
     }
     expect((error as Error).message).toMatch(message);
     expect(exitCodeOf(error)).toBe(2);
+  });
+});
+
+describe('countedFields', () => {
+  const layout = defineLayout({ time: 'u64', pid: 'u32' });
+  const count = { by: undefined, sum: [], hist: [], filter: undefined };
+
+  it('counts by comm where there is such a field, and asks for a field elsewhere', () => {
+    expect(countedFields(count, defineLayout({ comm: 'char[16]' }))).toEqual({
+      by: 'comm',
+      sum: [],
+      hist: [],
+    });
+    expect(() => countedFields(count, layout)).toThrow('--by: name the field to count by, one of time, pid');
+    expect(countedFields({ ...count, by: 'pid' }, layout).by).toBe('pid');
+  });
+
+  it('makes a condition of the filter', () => {
+    const filter = 'pid > 3 && !(time == 1)';
+    expect(countedFields({ ...count, by: 'pid', filter }, layout).where).toEqual({
+      and: [['pid', '>', 3n], { not: ['time', '==', 1n] }],
+    });
+    expect(() => countedFields({ ...count, by: 'pid', filter: 'pid + 1 == 2' }, layout)).toThrow(
+      /top compares fields with constants/,
+    );
+  });
+
+  it('asks for the layout of a map whose fields are unknown', () => {
+    expect(() => countedFields(count, undefined)).toThrow(/give --type NAME or --layout FILE/);
   });
 });
