@@ -23,6 +23,7 @@
         "native/binding/poller.cc",
         "native/binding/result.cc",
         "native/binding/sample_query.cc",
+        "native/binding/user_ring.cc",
         "native/binding/watched.cc",
         "native/system/bpf.cc",
         "native/system/bpf_ids.cc",
@@ -43,7 +44,8 @@
         "native/system/sample_walk.cc",
         "native/system/thread_affinity.cc",
         "native/system/timer.cc",
-        "native/system/tracefs.cc"
+        "native/system/tracefs.cc",
+        "native/system/user_ring.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [

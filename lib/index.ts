@@ -15,6 +15,7 @@ export type { Accounts, CpuAccounts, ReaderStats } from './delivery/accounts';
 export type { Labels, Metric } from './delivery/metrics';
 export { RingBufferReader } from './sources/ring-buffer-reader';
 export type { RingBufferStats } from './sources/ring-buffer-source';
+export type { LostCounter } from './sources/lost-counter';
 export type { RingBufferReaderOptions } from './sources/ring-buffer-options';
 export { formatOpenMetrics } from './export/open-metrics';
 export {
@@ -29,6 +30,7 @@ export { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed, DEFAULT_BUILTIN 
 export type { AttachPoint, BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
 export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
 export { RingBufferMap, type RingBufferMapOptions } from './bpf/ring-buffer-map';
+export { UserRingBuffer } from './bpf/user-ring-buffer';
 export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-map';
 export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
 export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';

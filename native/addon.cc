@@ -8,6 +8,7 @@
 #include "binding/perf_event.h"
 #include "binding/poller.h"
 #include "binding/sample_query.h"
+#include "binding/user_ring.h"
 #include "node_api.h"
 
 // NODE_API_MODULE() of node-addon-api is not used: its wrappers turn a failure into a JavaScript exception. See
@@ -29,6 +30,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   perfring::binding::ExportBpfObjectLoad(env, exports);
   perfring::binding::ExportBpfObjectLink(env, exports);
   perfring::binding::ExportBpfRing(env, exports);
+  perfring::binding::ExportUserRing(env, exports);
   perfring::binding::ExportHost(env, exports);
   return exports;
 }

@@ -25,6 +25,7 @@ export type PerfEventHandle = Handle<'perf-event'>;
 export type MappedRingHandle = Handle<'mapped-ring'>;
 /** The mapping of a BPF ring buffer map, and the one ArrayBuffer over it. */
 export type BpfRingHandle = Handle<'bpf-ring'>;
+export type UserRingHandle = Handle<'user-ring'>;
 /** An epoll set with a timer, watched by the event loop. */
 export type PollerHandle = Handle<'poller'>;
 export type BpfMapHandle = Handle<'bpf-map'>;
@@ -305,6 +306,22 @@ export interface NativeAddon {
   bpfRingCopy(ring: BpfRingHandle, from: number, bytes: number, target: Uint8Array): number;
   /** Detaches the ArrayBuffer and unmaps, as {@link ringClose}. */
   bpfRingClose(ring: BpfRingHandle): number;
+
+  /**
+   * Maps a user ring buffer map, to write to it. The mapping holds a reference to the map, and lives until
+   * userRingClose.
+   * @returns -22 (EINVAL) for a map of another type, -27 (EFBIG) for one of more than 512 MiB
+   */
+  userRingMap(map: BpfMapHandle): OrErrno<UserRingHandle>;
+  /**
+   * Reserves a record, copies the payload into it, and submits it.
+   * @returns -28 (ENOSPC) when there is no room now, -7 (E2BIG) when it never fits, -116 (ESTALE) when another writer has
+   *   moved producer_pos since the last call
+   */
+  userRingWrite(ring: UserRingHandle, payload: Uint8Array): number;
+  /** Bytes that no program has read yet. */
+  userRingUnread(ring: UserRingHandle): number;
+  userRingClose(ring: UserRingHandle): number;
 
   /**
    * BPF_PROG_LOAD.

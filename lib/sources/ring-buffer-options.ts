@@ -2,6 +2,7 @@ import { checkLimits, type TurnLimits } from '../delivery/limits';
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
+import type { LostCounter } from './lost-counter';
 
 /** Options of {@link RingBufferReader.open}. */
 export interface RingBufferReaderOptions {
@@ -15,6 +16,14 @@ export interface RingBufferReaderOptions {
   readonly wakeup?: 'moderated' | 'manual' | { readonly everyEvents: 1 };
   /** For `wakeup: 'moderated'`: the longest time a record waits under load, 50 to 1,000,000; 1,000 by default. */
   readonly latencyMicroseconds?: number;
+  /**
+   * Where the program counts the records for which it found no space; without it {@link RingBufferStats.lost} is
+   * undefined, because the map keeps no count. An array or per-CPU array whose first value is the count (Inspektor
+   * Gadget's programs have one, named as the map of the events with `_lost_samples` at its end); or a function that
+   * returns the count, for example of a variable: `() => object.get('lost')`. It is read by
+   * {@link RingBufferReader.stats}, and not closed.
+   */
+  readonly lost?: LostCounter;
   /** Limits of each batch of asynchronous delivery. */
   readonly turn?: TurnLimits;
 }
@@ -25,6 +34,7 @@ export interface ResolvedRingBufferOptions {
   /** Undefined when each record wakes. */
   readonly latencyMicroseconds: number | undefined;
   readonly limits: Required<TurnLimits>;
+  readonly lost: LostCounter | undefined;
 }
 
 const DEFAULT_LATENCY_MICROSECONDS = 1000;
@@ -34,8 +44,9 @@ export function resolveRingBufferOptions(given: RingBufferReaderOptions): Resolv
   const {
     wakeup = 'moderated',
     latencyMicroseconds,
+    lost,
     turn = {},
-  } = plainOptions(given, ['wakeup', 'latencyMicroseconds', 'turn']);
+  } = plainOptions(given, ['wakeup', 'latencyMicroseconds', 'lost', 'turn']);
   const everyEvents = isEveryEvent(wakeup);
   if (wakeup !== 'moderated' && wakeup !== 'manual' && !everyEvents) {
     throw invalid(`wakeup must be 'moderated', 'manual' or { everyEvents: 1 }, got ${shown(wakeup)}`);
@@ -54,6 +65,7 @@ export function resolveRingBufferOptions(given: RingBufferReaderOptions): Resolv
     latencyMicroseconds:
       wakeup === 'moderated' ? (latencyMicroseconds ?? DEFAULT_LATENCY_MICROSECONDS) : undefined,
     limits: checkLimits(turn),
+    lost,
   };
 }
 

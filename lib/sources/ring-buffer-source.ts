@@ -8,6 +8,8 @@ import { timerMicroseconds } from '../delivery/waker';
 import { monotonicMilliseconds } from '../host/monotonic-clock';
 import { RingByRing } from '../merge/ring-by-ring';
 import type { LoopCounts } from '../records/record-ring';
+import { LostRecords } from './lost-counter';
+import type { ResolvedRingBufferOptions } from './ring-buffer-options';
 import { RingBufferStorage } from './ring-buffer-storage';
 
 /** A record can be committed without a wake (BPF_RB_NO_WAKEUP), so the ring is checked at least this often. */
@@ -22,10 +24,10 @@ export interface RingBufferStats {
   /** Bytes of the records read, including headers, padding and discarded records. */
   readonly bytes: number;
   /**
-   * Unknown: a program that finds no space gets an error, and the map keeps no count. A program can itself count the
-   * failures of bpf_ringbuf_reserve and bpf_ringbuf_output.
+   * Records for which the program found no space, as it counts them itself (option `lost`). Without a counter they are
+   * unknown: the map keeps no count.
    */
-  readonly lost: undefined;
+  readonly lost: number | undefined;
   /** Times the reader skipped to the producer's position because of an invalid header or position. */
   readonly corrupt: number;
   /**
@@ -59,6 +61,7 @@ export class RingBufferSource implements ReaderSource<RingBufferStats> {
   readonly #ring: BpfRing;
   /** Undefined: each record wakes a reader that has caught up. */
   readonly #latencyMicroseconds: number | undefined;
+  readonly #lost: LostRecords | undefined;
   readonly #moderator = new WakeModerator();
   #wakeups = 0;
   #switches = 0;
@@ -69,12 +72,13 @@ export class RingBufferSource implements ReaderSource<RingBufferStats> {
   constructor(
     context: ReaderContext,
     map: RingBufferMap,
-    { latencyMicroseconds }: { readonly latencyMicroseconds: number | undefined },
+    { latencyMicroseconds, lost }: Pick<ResolvedRingBufferOptions, 'latencyMicroseconds' | 'lost'>,
   ) {
     const { native, reader, notices, waker } = context;
     this.#context = context;
     this.#map = map;
     this.#latencyMicroseconds = latencyMicroseconds;
+    this.#lost = lost === undefined ? undefined : new LostRecords(lost);
     this.#storage = new RingBufferStorage(native, map);
     const { ring } = this.#storage;
     this.#ring = ring;
@@ -96,7 +100,7 @@ export class RingBufferSource implements ReaderSource<RingBufferStats> {
     return {
       received: samples,
       bytes: consumedBytes - skippedBytes,
-      lost: undefined,
+      lost: this.#lost?.count,
       corrupt,
       shared: this.#shared,
       wakeups: this.#wakeups,

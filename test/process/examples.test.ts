@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { objectPath } from '../support/bpf-objects';
 import { describeWith } from '../support/privilege';
 
 const ROOT = join(__dirname, '../..');
 
-function runExample(name: string): string {
+function runExample(name: string, ...given: string[]): string {
   const loader = join(ROOT, 'test/support/register-typescript.cjs');
-  const run = spawnSync(process.execPath, ['--require', loader, join(ROOT, 'examples', name)], {
+  const run = spawnSync(process.execPath, ['--require', loader, join(ROOT, 'examples', name), ...given], {
     cwd: ROOT,
     encoding: 'utf8',
     timeout: 60_000,
@@ -70,6 +71,16 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
 
   it('ring-buffer.ts receives each of its 1,000 numbers once', () => {
     expect(runExample('ring-buffer.ts')).toBe('1000 records received, sum 499500, an unknown number lost\n');
+  });
+
+  it('user-ring-buffer.ts has a program take its commands', () => {
+    expect(runExample('user-ring-buffer.ts', objectPath('commands')).split('\n')).toEqual([
+      'command 1: go 1',
+      'command 2: go 2',
+      'command 3: go 3',
+      '0 bytes unread',
+      '',
+    ]);
   });
 
   it('flight-recorder.ts finds records in time order', () => {
