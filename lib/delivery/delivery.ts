@@ -1,6 +1,6 @@
 import { PerfRingError } from '../errors';
 import { checkSignal } from '../input/abort-signal';
-import { shown } from '../input/shown';
+import { timeLimit } from '../input/check-number';
 import { OwnedRecord } from '../records/owned-record';
 import type { RecordSource } from '../records/record-source';
 import { BatchIterator, type BatchSource } from './batch-iterator';
@@ -97,12 +97,7 @@ export class Delivery implements BatchSource {
   async #read(options: { timeoutMilliseconds?: number; signal?: AbortSignal }): Promise<OwnedRecord | null> {
     const { timeoutMilliseconds = Number.POSITIVE_INFINITY, signal } = options;
     checkSignal(signal);
-    if (!(typeof timeoutMilliseconds === 'number' && timeoutMilliseconds >= 0)) {
-      throw new PerfRingError(
-        'ERR_PERF_INVALID_ARGUMENT',
-        `timeoutMilliseconds must be 0 or more, got ${shown(timeoutMilliseconds)}`,
-      );
-    }
+    timeLimit(timeoutMilliseconds, 'timeoutMilliseconds');
     signal?.throwIfAborted();
     const stop = new AbortController();
     const abort = (): void => stop.abort();
@@ -170,9 +165,7 @@ export class Delivery implements BatchSource {
     this.awake = false;
     if (this.held) return null;
     const found = this.#records.beginBatch();
-    if (found > 0 && this.#records.more) {
-      return new RecordBatch(this.#records, this.#visits, this.notices, limits, found);
-    }
+    if (found > 0 && this.#records.more) return new RecordBatch(this.#visits, this.notices, limits, found);
     this.#finish(false);
     return null;
   }

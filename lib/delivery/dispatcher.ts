@@ -1,6 +1,7 @@
 import { PERF_RECORD_LOST } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
+import { wholeNumber } from '../input/check-number';
 import { shown } from '../input/shown';
 import { throwLater } from '../input/throw-later';
 import type { RecordVisitor, RingRecord } from '../records/record';
@@ -27,6 +28,8 @@ export type Subscriber = (record: RingRecord) => void;
  * records by their record type. Pass its {@link visitors} to a reader's `drain`.
  */
 export class Dispatcher {
+  /** For `drain`: samples go to the subscribers of their message type, other records to those of their record type. */
+  readonly visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
   readonly #byMessage = new Map<number, Subscriber[]>();
   readonly #byRecord = new Map<number, Subscriber[]>();
   readonly #unknownMessages = new Map<number, number>();
@@ -34,7 +37,6 @@ export class Dispatcher {
   readonly #typeOffset: number;
   readonly #typeBytes: 1 | 2 | 4;
   readonly #onError: (error: unknown) => void;
-  readonly #visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
   #tooShort = 0;
 
   /** @throws PerfRingError ERR_PERF_INVALID_OPTION */
@@ -47,30 +49,19 @@ export class Dispatcher {
     if (typeof onError !== 'function') {
       throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'onError must be a function');
     }
-    if (!Number.isInteger(typeOffset) || typeOffset < 0) {
-      throw new PerfRingError(
-        'ERR_PERF_INVALID_OPTION',
-        `typeOffset must be 0 or more, got ${shown(typeOffset)}`,
-      );
-    }
     if (![1, 2, 4].includes(typeBytes)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_OPTION',
         `typeBytes must be 1, 2 or 4, got ${shown(typeBytes)}`,
       );
     }
-    this.#typeOffset = typeOffset;
+    this.#typeOffset = wholeNumber(typeOffset, 'typeOffset', 0);
     this.#typeBytes = typeBytes;
     this.#onError = onError;
-    this.#visitors = Object.freeze<Dispatcher['visitors']>({
+    this.visitors = Object.freeze<Dispatcher['visitors']>({
       sample: (record) => this.#dispatchSample(record),
       other: (record) => this.#dispatchOther(record),
     });
-  }
-
-  /** For `drain`: samples go to the subscribers of their message type, other records to those of their record type. */
-  get visitors(): { readonly sample: RecordVisitor; readonly other: RecordVisitor } {
-    return this.#visitors;
   }
 
   /**

@@ -37,25 +37,19 @@ export class FlushWaiters {
     signal?.throwIfAborted();
     const positions = publishedPositions(rings);
     return new Promise((resolve, reject) => {
-      const waiter = {
-        positions,
-        resolve: () => {
-          stopWatching();
-          signal?.removeEventListener('abort', abort);
-          resolve();
-        },
-        reject: (reason: unknown) => {
-          stopWatching();
-          signal?.removeEventListener('abort', abort);
-          reject(reason);
-        },
-      };
-      const giveUp = (reason: unknown): void => {
+      const settle = (how: () => void): void => {
         this.#waiters.delete(waiter);
-        waiter.reject(reason);
+        stopWatching();
+        signal?.removeEventListener('abort', abort);
+        how();
       };
-      const abort = (): void => giveUp(signal?.reason);
-      const stopWatching = whenStuck(() => giveUp(notDelivered()));
+      const waiter: Waiter = {
+        positions,
+        resolve: () => settle(resolve),
+        reject: (reason) => settle(() => reject(reason)),
+      };
+      const abort = (): void => waiter.reject(signal?.reason);
+      const stopWatching = whenStuck(() => waiter.reject(notDelivered()));
       signal?.addEventListener('abort', abort, { once: true });
       this.#waiters.add(waiter);
     });
@@ -64,12 +58,7 @@ export class FlushWaiters {
   /** Call it after rings were read: it resolves the waits that are over. */
   check(): void {
     if (this.#waiters.size === 0) return;
-    for (const waiter of this.#waiters) {
-      if (areReached(waiter.positions)) {
-        this.#waiters.delete(waiter);
-        waiter.resolve();
-      }
-    }
+    for (const waiter of this.#waiters) if (areReached(waiter.positions)) waiter.resolve();
   }
 
   /** The rings are closed: rejects the waits that are not over. */
@@ -80,7 +69,6 @@ export class FlushWaiters {
         new PerfRingError('ERR_PERF_CLOSED', 'the reader was closed before everything was delivered'),
       );
     }
-    this.#waiters.clear();
   }
 }
 

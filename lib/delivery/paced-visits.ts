@@ -18,14 +18,14 @@ const CAUTION = 64;
  * records. The size of a chunk follows the measured cost of a record, at first that of the previous visit.
  */
 export class PacedVisits {
-  readonly #source: RecordSource;
+  readonly records: RecordSource;
   readonly #clock: () => number;
   /** Measured in the last timed visit. */
   #recordsAMillisecond = 0;
 
   /** @param clock returns milliseconds */
-  constructor(source: RecordSource, clock = monotonicMilliseconds) {
-    this.#source = source;
+  constructor(records: RecordSource, clock = monotonicMilliseconds) {
+    this.records = records;
     this.#clock = clock;
   }
 
@@ -34,7 +34,7 @@ export class PacedVisits {
    * @returns records visited
    */
   visit(sample: SampleVisitor, other: RecordVisitor, limits: Required<TurnLimits>, found: number): number {
-    const source = this.#source;
+    const source = this.records;
     if (found <= ONE_CHUNK_BYTES || (limits.microseconds === UNBOUNDED && limits.bytes === UNBOUNDED)) {
       return source.visit(sample, other, limits.records);
     }

@@ -4,7 +4,6 @@ import type { RingRecord } from '../records/record';
 import type { Notices } from './notices';
 import { checkLimits, type TurnLimits } from './limits';
 import type { PacedVisits } from './paced-visits';
-import type { RecordSource } from '../records/record-source';
 import { splitVisitors, type Visitors } from './visitors';
 
 /** Samples iterated over between two reads of the clock. */
@@ -15,22 +14,14 @@ const CLOCK_EVERY = 64;
  * Nothing is copied and nothing is lost: records that are not visited stay in their rings and come with the next batch.
  */
 export class RecordBatch implements Iterable<RingRecord> {
-  readonly #source: RecordSource;
   readonly #visits: PacedVisits;
   readonly #notices: Notices;
   readonly #limits: Required<TurnLimits>;
   readonly #found: number;
   #open = true;
 
-  /** @internal */
-  constructor(
-    source: RecordSource,
-    visits: PacedVisits,
-    notices: Notices,
-    limits: Required<TurnLimits>,
-    found: number,
-  ) {
-    this.#source = source;
+  /** @internal @param found bytes that the batch found when it began */
+  constructor(visits: PacedVisits, notices: Notices, limits: Required<TurnLimits>, found: number) {
     this.#visits = visits;
     this.#notices = notices;
     this.#limits = limits;
@@ -50,12 +41,7 @@ export class RecordBatch implements Iterable<RingRecord> {
     const within = limits === undefined ? this.#limits : checkLimits(limits, this.#limits);
     const { sample, other } = splitVisitors(visitors);
     this.#checkOpen();
-    this.#notices.begin();
-    try {
-      return this.#visits.visit(sample, other, within, this.#found);
-    } finally {
-      this.#notices.end();
-    }
+    return this.#notices.run(() => this.#visits.visit(sample, other, within, this.#found));
   }
 
   /**
@@ -64,15 +50,16 @@ export class RecordBatch implements Iterable<RingRecord> {
    */
   *[Symbol.iterator](): Iterator<RingRecord> {
     const { records, bytes, microseconds } = this.#limits;
+    const source = this.#visits.records;
     const start = monotonicMilliseconds();
-    const startBytes = this.#source.consumedBytes;
+    const startBytes = source.consumedBytes;
     for (let taken = 0; taken < records; taken++) {
       this.#checkOpen();
       if (taken % CLOCK_EVERY === CLOCK_EVERY - 1) {
         if (monotonicMilliseconds() - start >= microseconds / 1000) return;
-        if (this.#source.consumedBytes - startBytes >= bytes) return;
+        if (source.consumedBytes - startBytes >= bytes) return;
       }
-      const record = this.#source.next();
+      const record = source.next();
       if (record === null) return;
       yield record;
     }
@@ -84,10 +71,10 @@ export class RecordBatch implements Iterable<RingRecord> {
   }
 
   #checkOpen(): void {
-    if (!this.#open || !this.#source.inBatch) {
+    if (!this.#open || !this.#visits.records.inBatch) {
       throw new PerfRingError(
         'ERR_PERF_CLOSED',
-        'the batch is over: its records could be read until the next was asked for',
+        'the batch is over: its records can be read until the next batch is requested',
       );
     }
   }

@@ -2,7 +2,7 @@ import type { NativeAddon } from '../addon/contract';
 import { PerfRingError } from '../errors';
 import { attemptAll } from '../input/attempt-all';
 import { plainOptions } from '../input/plain-data';
-import { shown } from '../input/shown';
+import { timeLimit } from '../input/check-number';
 import type { OwnedRecord } from '../records/owned-record';
 import type { RecordSource } from '../records/record-source';
 import { Delivery } from './delivery';
@@ -258,12 +258,7 @@ export abstract class RecordReader<Stats> implements AsyncIterable<RecordBatch> 
         ['drain', 'batchTimeoutMilliseconds'],
         'ERR_PERF_INVALID_ARGUMENT',
       );
-      if (!(typeof batchTimeoutMilliseconds === 'number' && batchTimeoutMilliseconds >= 0)) {
-        throw new PerfRingError(
-          'ERR_PERF_INVALID_ARGUMENT',
-          `batchTimeoutMilliseconds must be 0 or more, got ${shown(batchTimeoutMilliseconds)}`,
-        );
-      }
+      timeLimit(batchTimeoutMilliseconds, 'batchTimeoutMilliseconds');
       if (drain === true && !this.closed && this.#delivery.hasConsumer) {
         this.#drainAndClose(batchTimeoutMilliseconds);
       } else {

@@ -1,4 +1,3 @@
-import { HEADER_SIZE, MMAP_PAGE_DATA_HEAD, MMAP_PAGE_DATA_TAIL } from '../abi/perf-event';
 import type { NativeAddon } from '../addon/contract';
 import { addon } from '../addon/load';
 import { checkArray, type PerfEventArray } from '../bpf/perf-event-array';
@@ -6,11 +5,12 @@ import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
 import { RingReader } from '../merge/ring-reader';
 import type { SkippedFault } from '../records/record-ring';
-import { PerfRing } from '../ring/perf-ring';
+import type { PerfRing } from '../ring/perf-ring';
 import type { RecordVisitor } from '../records/record';
 import { MAX_RECORD_BYTES } from '../ring/record-cursor';
-import { shown } from '../input/shown';
+import { wholeNumber } from '../input/check-number';
 import { MmapRingStorage } from '../storage/mmap-ring-storage';
+import { RingCopy } from '../storage/ring-copy';
 import { type CustomAttributes, withTimeEnabled } from '../events/attr';
 import { attemptAll } from '../input/attempt-all';
 import { Notices } from '../delivery/notices';
@@ -66,18 +66,15 @@ export class FlightRecorder {
 
   private constructor(array: PerfEventArray, options: FlightRecorderOptions, native: NativeAddon) {
     checkArray(array);
-    const { largestRecordBytes, ...readerOptions } = plainOptions(options, KNOWN_OPTIONS);
+    const { largestRecordBytes: largest, ...readerOptions } = plainOptions(options, KNOWN_OPTIONS);
     const resolved = resolveOptions({ ...readerOptions, order: 'time' }, native.pageSize());
     const capacity = resolved.dataPageCount * resolved.pageSize;
-    if (largestRecordBytes !== undefined && !isWithin(largestRecordBytes, 8, capacity)) {
-      throw new PerfRingError(
-        'ERR_PERF_INVALID_OPTION',
-        `largestRecordBytes must be from 8 to the ring's ${capacity}, got ${shown(largestRecordBytes)}`,
-      );
-    }
     this.#array = array;
     this.#slots = new Slots({ native, array, reader: this, notices: this.#notices });
-    this.#margin = largestRecordBytes ?? Math.min(MAX_RECORD_BYTES, capacity / 4);
+    this.#margin =
+      largest === undefined
+        ? Math.min(MAX_RECORD_BYTES, capacity / 4)
+        : wholeNumber(largest, 'largestRecordBytes', 8, capacity);
     const wanted = resolved.cpus ?? resolved.onlineCpus();
     this.#slots.checkEnough(wanted, resolved.cpus !== undefined);
     const cpus = this.#notices.run(() => this.#slots.withSlots(wanted));
@@ -120,9 +117,7 @@ export class FlightRecorder {
    */
   snapshot(): FlightSnapshot {
     this.#checkOpen();
-    const snapshot = new FlightSnapshot(this.#rings.map((ring) => this.#copy(ring).copy));
-    this.#checkSlots();
-    return snapshot;
+    return this.#snapshot();
   }
 
   /**
@@ -136,15 +131,17 @@ export class FlightRecorder {
   async rotate(): Promise<FlightSnapshot> {
     this.#checkOpen();
     if (this.#array.closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the perf event array was closed');
-    const snapshot = new FlightSnapshot(
-      this.#rings.map((ring) => {
-        const { copy, writtenBytes } = this.#copy(ring);
-        this.#rotatedAt.set(ring, writtenBytes);
-        return copy;
-      }),
-    );
+    return this.#snapshot((ring, copy) => this.#rotatedAt.set(ring, copy.writtenBytes));
+  }
+
+  #snapshot(copied: (ring: MmapRingStorage, copy: RingCopy) => void = () => undefined): FlightSnapshot {
+    const copies = this.#rings.map((ring) => {
+      const copy = new RingCopy(ring, this.#margin, this.#rotatedAt.get(ring));
+      copied(ring, copy);
+      return copy;
+    });
     this.#checkSlots();
-    return snapshot;
+    return new FlightSnapshot(copies);
   }
 
   /** Empties the slots and frees the rings; idempotent. */
@@ -189,61 +186,9 @@ export class FlightRecorder {
     this.#notices.run(() => this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot fill an empty slot', check));
   }
 
-  /** The ring's records, oldest first, as a ring in memory. */
-  #copy(storage: MmapRingStorage): { readonly copy: RingCopy; readonly writtenBytes: bigint } {
-    const { pageSize, dataPageCount } = storage;
-    const capacity = pageSize * dataPageCount;
-    const newestFirst = new Uint8Array(capacity);
-    const { overwrittenBytes, writtenBytes } = storage.snapshot(newestFirst);
-    const whole = Math.max(0, capacity - overwrittenBytes - this.#margin);
-    const since = BigInt.asUintN(64, writtenBytes - (this.#rotatedAt.get(storage) ?? 0n));
-    const valid = since < BigInt(whole) ? Number(since) : whole;
-    const sizes = recordSizes(newestFirst, valid);
-    const memory = new ArrayBuffer(pageSize + capacity);
-    const data = new Uint8Array(memory, pageSize);
-    const total = sizes.reduce((sum, size) => sum + size, 0);
-    let from = 0;
-    let to = total;
-    for (const size of sizes) {
-      to -= size;
-      data.set(newestFirst.subarray(from, from + size), to);
-      from += size;
-    }
-    new DataView(memory).setBigUint64(MMAP_PAGE_DATA_HEAD, BigInt(total), true);
-    const ring = PerfRing.initContiguous(memory, dataPageCount, pageSize, {
-      format: storage.format,
-      cpu: storage.event.cpu,
-    });
-    const metadata = new DataView(memory, 0, pageSize);
-    return { copy: { ring, metadata, records: sizes.length }, writtenBytes };
-  }
-
   #checkOpen(): void {
     if (this.#closed) throw new PerfRingError('ERR_PERF_CLOSED', 'the flight recorder was closed');
   }
-}
-
-function isWithin(value: unknown, least: number, most: number): boolean {
-  return typeof value === 'number' && value >= least && value <= most;
-}
-
-interface RingCopy {
-  readonly ring: PerfRing;
-  readonly metadata: DataView;
-  readonly records: number;
-}
-
-/** Sizes of the whole records from the newest on, within the first `valid` bytes. */
-function recordSizes(newestFirst: Uint8Array, valid: number): number[] {
-  const view = new DataView(newestFirst.buffer, newestFirst.byteOffset, newestFirst.byteLength);
-  const sizes: number[] = [];
-  for (let offset = 0; offset + 8 <= valid; ) {
-    const size = view.getUint16(offset + HEADER_SIZE, true);
-    if (size < 8 || size % 8 !== 0 || offset + size > valid) break;
-    sizes.push(size);
-    offset += size;
-  }
-  return sizes;
 }
 
 /** Copies of the rings of a flight recorder. They stay valid when the recorder is closed. */
@@ -269,10 +214,7 @@ export class FlightSnapshot {
     onFault: (ring: PerfRing, fault: SkippedFault) => void = () => undefined,
   ): number {
     const reader = new RingReader({ live: false, onFault });
-    for (const { ring, metadata } of this.#copies) {
-      metadata.setBigUint64(MMAP_PAGE_DATA_TAIL, 0n, true);
-      reader.addRing(ring);
-    }
+    for (const copy of this.#copies) reader.addRing(copy.rewound());
     reader.start();
     try {
       return reader.visit(visitor);

@@ -6,6 +6,7 @@ import { MAX_RECORD_BYTES } from '../ring/record-cursor';
 import { ABSENT, type RecordFormat, recordFormat } from '../records/record-format';
 import { NO_PAYLOAD_TIME } from '../ring/ring-options';
 import { checkDataPageCount } from '../storage/mmap-ring-storage';
+import { wholeNumber } from '../input/check-number';
 import { shown } from '../input/shown';
 import { checkLimits, type TurnLimits } from '../delivery/limits';
 import type { CustomAttributes } from '../events/attr';
@@ -122,7 +123,14 @@ const DEFAULT_LATENCY_MICROSECONDS = 1000;
  */
 export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): ResolvedOptions {
   const options = plainOptions(given, KNOWN_OPTIONS);
-  const order = orDefault(options.order, 'cpu');
+  const {
+    order = 'cpu',
+    slackNanoseconds = DEFAULT_SLACK_NANOSECONDS,
+    timeInPayload,
+    latencyMicroseconds = DEFAULT_LATENCY_MICROSECONDS,
+    turn = {},
+    onLoss,
+  } = options;
   if (order !== 'cpu' && order !== 'time')
     throw invalid(`order must be 'cpu' or 'time', got ${shown(order)}`);
   for (const name of ['slackNanoseconds', 'timeInPayload'] as const) {
@@ -131,11 +139,10 @@ export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): R
   const { onlineCpus: asked } = options;
   if (asked !== undefined && typeof asked !== 'function') throw invalid('onlineCpus must be a function');
   const online =
-    asked === undefined ? () => onlineCpus() : () => checkCpuNumbers(asked(), 'what onlineCpus() answers');
-  if (options.onLoss !== undefined && typeof options.onLoss !== 'function')
-    throw invalid('onLoss must be a function');
-  const cpus = checkCpus(options.cpus, options.onlineCpus === undefined);
-  const wakeup = checkWakeup(orDefault(options.wakeup, 'moderated'), options);
+    asked === undefined ? () => onlineCpus() : () => checkCpuNumbers(asked(), 'what onlineCpus() returns');
+  if (onLoss !== undefined && typeof onLoss !== 'function') throw invalid('onLoss must be a function');
+  const cpus = checkCpus(options.cpus, asked === undefined);
+  const wakeup = checkWakeup(options);
   const dataPageCount = checkSize(options, pageSize, cpus?.length ?? Math.max(1, online().length));
   if (typeof wakeup === 'object' && 'everyBytes' in wakeup && wakeup.everyBytes >= dataPageCount * pageSize) {
     throw invalid(
@@ -147,29 +154,20 @@ export function resolveOptions(given: PerfMapReaderOptions, pageSize: number): R
     dataPageCount,
     pageSize,
     order,
-    slackNanoseconds: integer(
-      orDefault(options.slackNanoseconds, DEFAULT_SLACK_NANOSECONDS),
-      'slackNanoseconds',
-      0,
-      1e12,
-    ),
-    timeInPayload: options.timeInPayload,
+    slackNanoseconds: wholeNumber(slackNanoseconds, 'slackNanoseconds', 0, 1e12),
+    timeInPayload,
     wakeup,
-    latencyMicroseconds: integer(
-      orDefault(options.latencyMicroseconds, DEFAULT_LATENCY_MICROSECONDS),
-      'latencyMicroseconds',
-      50,
-      1e6,
-    ),
-    limits: checkLimits(orDefault(options.turn, {})),
+    latencyMicroseconds: wholeNumber(latencyMicroseconds, 'latencyMicroseconds', 50, 1e6),
+    limits: checkLimits(turn),
     attributes: attributesFor(options, order),
-    onLoss: options.onLoss,
+    onLoss,
     onlineCpus: online,
   };
 }
 
 function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): CustomAttributes {
-  const custom = bpfOutputAttributes(orDefault(options.attributes, {}));
+  const { attributes: given = {} } = options;
+  const custom = bpfOutputAttributes(given);
   const byKernelTime = order === 'time' && options.timeInPayload === undefined;
   if (
     byKernelTime &&
@@ -191,7 +189,7 @@ function attributesFor(options: PerfMapReaderOptions, order: 'cpu' | 'time'): Cu
 
 function checkTimeInPayload(timeInPayload: number | undefined, format: RecordFormat): void {
   if (timeInPayload === undefined) return;
-  if (integer(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES - 4) % 4 !== 0) {
+  if (wholeNumber(timeInPayload, 'timeInPayload', 0, MAX_RECORD_BYTES - 4) % 4 !== 0) {
     throw invalid(`timeInPayload must be a multiple of 4 bytes, got ${timeInPayload}`);
   }
   if (format.rawOffset === ABSENT) throw invalid(NO_PAYLOAD_TIME);
@@ -221,7 +219,8 @@ function checkCpus(cpus: readonly number[] | undefined, real: boolean): readonly
   return [...named].sort((one, other) => one - other);
 }
 
-function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
+function checkWakeup(options: PerfMapReaderOptions): Wakeup {
+  const { wakeup = 'moderated' } = options;
   if (options.latencyMicroseconds !== undefined && wakeup !== 'moderated') {
     throw invalid(`latencyMicroseconds needs wakeup: 'moderated'`);
   }
@@ -231,28 +230,24 @@ function checkWakeup(wakeup: Wakeup, options: PerfMapReaderOptions): Wakeup {
     const [name, ...others] = Object.keys(choice);
     if (others.length === 0 && name === 'everyEvents') {
       // The kernel compares it as an int: from 2^31 on every sample would wake.
-      return { everyEvents: integer(choice.everyEvents, 'wakeup.everyEvents', 1, 0x7fff_ffff) };
+      return { everyEvents: wholeNumber(choice.everyEvents, 'wakeup.everyEvents', 1, 0x7fff_ffff) };
     }
     if (others.length === 0 && name === 'everyBytes') {
-      return { everyBytes: integer(choice.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };
+      return { everyBytes: wholeNumber(choice.everyBytes, 'wakeup.everyBytes', 1, 0xffff_ffff) };
     }
   }
   throw invalid(`wakeup must be 'moderated', 'manual', { everyEvents: n } or { everyBytes: n }`);
 }
 
 function checkSize(options: PerfMapReaderOptions, pageSize: number, rings: number): number {
-  const { bufferBytes, memoryBytes } = options;
+  const { memoryBytes } = options;
   if (memoryBytes !== undefined) {
-    if (bufferBytes !== undefined)
+    if (options.bufferBytes !== undefined)
       throw invalid('give bufferBytes (each ring) or memoryBytes (all rings), not both');
-    return pagesWithin(integer(memoryBytes, 'memoryBytes', 1, Number.MAX_SAFE_INTEGER), rings, pageSize);
+    return pagesWithin(wholeNumber(memoryBytes, 'memoryBytes', 1), rings, pageSize);
   }
-  const bytes = integer(
-    orDefault(bufferBytes, Math.max(DEFAULT_BUFFER_BYTES, pageSize)),
-    'bufferBytes',
-    1,
-    LARGEST_RING_BYTES,
-  );
+  const { bufferBytes = Math.max(DEFAULT_BUFFER_BYTES, pageSize) } = options;
+  const bytes = wholeNumber(bufferBytes, 'bufferBytes', 1, LARGEST_RING_BYTES);
   if (bytes % pageSize !== 0) {
     throw invalid(`bufferBytes must be a multiple of the page size (${pageSize}), got ${bytes}`);
   }
@@ -277,16 +272,6 @@ function pagesWithin(memoryBytes: number, rings: number, pageSize: number): numb
     );
   }
   return Math.min(2 ** Math.floor(Math.log2(pages)), LARGEST_RING_BYTES / pageSize);
-}
-
-/** An option's value, or its default when it is undefined. null is not replaced, so later checks refuse it. */
-function orDefault<Value>(value: Value | undefined, fallback: Value): Value {
-  return value === undefined ? fallback : value;
-}
-
-function integer(value: unknown, name: string, least: number, most: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(`${name} must be a whole number from ${least} to ${most}, got ${shown(value)}`);
 }
 
 function invalid(message: string): PerfRingError {

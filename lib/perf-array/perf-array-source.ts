@@ -47,10 +47,9 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
     this.#parts = parts;
     this.records = parts.options.order === 'time' ? new TimeOrder(orderRulesOf(parts)) : new RingByRing();
     this.#upkeep = new Upkeep('a reader', parts.notices);
-    this.#rings = new RingSet(parts);
+    this.#rings = new RingSet(parts, this.records);
     try {
       this.#rings.open();
-      this.#ringsChanged();
       this.#schedule();
     } catch (error) {
       try {
@@ -69,7 +68,7 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
 
   stats(): ReaderStats {
     if (!this.#closed) this.#checkLosses(monotonicMilliseconds());
-    return this.#rings.stats(this.records.loopCounts);
+    return this.#rings.stats();
   }
 
   counted({ cpus }: ReaderStats): readonly CountedRing[] {
@@ -98,14 +97,7 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
     // changes.
     const online = options.onlineCpus();
     if (isClosing() || this.records.inBatch) return;
-    const before = this.rings;
-    notices.run(() => {
-      try {
-        this.#rings.refresh(online, this.#filled);
-      } finally {
-        if (this.rings !== before) this.#ringsChanged();
-      }
-    });
+    notices.run(() => this.#rings.refresh(online, this.#filled));
   }
 
   afterWake(reasons: number, hungUp: readonly number[], began: boolean): boolean {
@@ -124,13 +116,11 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
       ring.countLostRecords();
       if (ring.behind) ring.look();
     }
-    this.#retireEmptied();
+    this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
+      this.#rings.retireEmptied(),
+    );
     if (this.#parts.options.order === 'time') this.#reschedule();
     return false;
-  }
-
-  #ringsChanged(): void {
-    this.records.setRings(this.rings.map(({ records }) => records));
   }
 
   #checkLosses(now: number): void {
@@ -241,15 +231,6 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
   #checkLoss(ring: CpuRing): void {
     const check = (): void => ring.checkLoss();
     this.#upkeep.attempt('PERFRING_UPKEEP', 'cannot read how many samples a CPU lost', check, ring.cpu);
-  }
-
-  #retireEmptied(): void {
-    if (!this.#rings.retires) return;
-    const before = this.rings;
-    this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
-      this.#rings.retireEmptied(),
-    );
-    if (this.rings !== before) this.#ringsChanged();
   }
 }
 

@@ -5,7 +5,8 @@ import { onlineCpus } from '../host/cpu-list';
 import { largestRingBytes, type MemoryLimit, memoryLimit } from '../host/memory-limit';
 import { CpuAccount, type ReaderStats, statsOf } from '../delivery/accounts';
 import { attemptAll } from '../input/attempt-all';
-import type { LoopCounts } from '../records/record-ring';
+import type { RingByRing } from '../merge/ring-by-ring';
+import type { TimeOrder } from '../merge/time-order';
 import { channels } from '../delivery/diagnostics';
 import { CpuRing, type PerfArrayParts } from './cpu-ring';
 import { LARGEST_RING_BYTES } from './options';
@@ -21,6 +22,7 @@ const LARGEST_PART_OF_MEMORY = 1 / 4;
  */
 export class RingSet {
   readonly #parts: PerfArrayParts;
+  readonly #records: RingByRing | TimeOrder;
   readonly #slots: Slots;
   readonly #accounts = new Map<number, CpuAccount>();
   #list: readonly CpuRing[] = [];
@@ -29,8 +31,10 @@ export class RingSet {
   /** Whether a ring is retiring. */
   #retires = false;
 
-  constructor(parts: PerfArrayParts) {
+  /** @param records reads the rings of this set */
+  constructor(parts: PerfArrayParts, records: RingByRing | TimeOrder) {
     this.#parts = parts;
+    this.#records = records;
     this.#slots = new Slots(parts);
   }
 
@@ -39,14 +43,9 @@ export class RingSet {
     return this.#list;
   }
 
-  /** Whether rings of offline CPUs are still to be read to their end and closed. */
-  get retires(): boolean {
-    return this.#retires;
-  }
-
   /** The counts so far. */
-  stats(loops: LoopCounts): ReaderStats {
-    return statsOf(this.#accounts.values(), () => this.#advisableBytes(), loops);
+  stats(): ReaderStats {
+    return statsOf(this.#accounts.values(), () => this.#advisableBytes(), this.#records.loopCounts);
   }
 
   /**
@@ -105,8 +104,10 @@ export class RingSet {
 
   /** Closes rings of offline CPUs that have been read to their end. */
   retireEmptied(): void {
+    if (!this.#retires) return;
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
-    this.#list = emptied.length > 0 ? this.#list.filter((ring) => !emptied.includes(ring)) : this.#list;
+    if (emptied.length === 0) return;
+    this.#setList(this.#list.filter((ring) => !emptied.includes(ring)));
     this.#retires = this.#list.some((ring) => ring.retiring);
     attemptAll(emptied.flatMap((ring) => [() => ring.checkLoss(), () => ring.close()]));
   }
@@ -142,6 +143,12 @@ export class RingSet {
     ]);
   }
 
+  /** Not within a batch. */
+  #setList(list: readonly CpuRing[]): void {
+    this.#list = list;
+    this.#records.setRings(list.map(({ records }) => records));
+  }
+
   /** Opens a ring and watches it. On failure nothing stays open. */
   #add(cpu: number): CpuRing {
     const { waker, options } = this.#parts;
@@ -154,7 +161,7 @@ export class RingSet {
       throw error;
     }
     this.#accounts.set(cpu, account);
-    this.#list = [...this.#list, ring].sort((one, other) => one.cpu - other.cpu);
+    this.#setList([...this.#list, ring].sort((one, other) => one.cpu - other.cpu));
     return ring;
   }
 
@@ -173,7 +180,7 @@ export class RingSet {
     try {
       this.#slots.fill(ring.slotEvent);
     } catch (error) {
-      this.#list = this.#list.filter((one) => one !== ring);
+      this.#setList(this.#list.filter((one) => one !== ring));
       this.#close(ring);
       throw error;
     }
@@ -197,10 +204,6 @@ export class RingSet {
 }
 
 function isOffline(error: unknown): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'code' in error &&
-    (error.code === 'ERR_PERF_CPU_OFFLINE' || error.code === 'ERR_PERF_NO_SUCH_CPU')
-  );
+  const { code } = error as { code?: unknown };
+  return code === 'ERR_PERF_CPU_OFFLINE' || code === 'ERR_PERF_NO_SUCH_CPU';
 }

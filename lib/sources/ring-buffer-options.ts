@@ -1,6 +1,7 @@
 import { checkLimits, type TurnLimits } from '../delivery/limits';
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
+import { wholeNumber } from '../input/check-number';
 import { shown } from '../input/shown';
 import type { LostCounter } from './lost-counter';
 
@@ -53,12 +54,7 @@ export function resolveRingBufferOptions(given: RingBufferReaderOptions): Resolv
   }
   if (latencyMicroseconds !== undefined) {
     if (wakeup !== 'moderated') throw invalid(`latencyMicroseconds needs wakeup: 'moderated'`);
-    const isWhole = Number.isInteger(latencyMicroseconds);
-    if (!isWhole || latencyMicroseconds < 50 || latencyMicroseconds > 1_000_000) {
-      throw invalid(
-        `latencyMicroseconds must be a whole number from 50 to 1000000, got ${shown(latencyMicroseconds)}`,
-      );
-    }
+    wholeNumber(latencyMicroseconds, 'latencyMicroseconds', 50, 1e6);
   }
   return {
     isManual: wakeup === 'manual',
