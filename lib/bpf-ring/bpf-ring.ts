@@ -141,7 +141,7 @@ export class BpfRing implements RecordRing {
     if (typeof sample !== 'function') {
       throw new PerfRingError(
         'ERR_PERF_NOT_SUPPORTED',
-        'a query reads perf rings: a reader of a ring buffer map takes a function',
+        'queries read perf rings only: pass a function to a reader of a ring buffer map',
       );
     }
     this.#checkBatch();
@@ -341,7 +341,7 @@ export class BpfRing implements RecordRing {
     const skippedBytes = isDistance(skipped, this.capacityBytes) ? skipped : this.capacityBytes;
     const error = new PerfRingError(
       'ERR_PERF_RING_CORRUPT',
-      `the ring buffer holds what the kernel does not write: ${why}; ${skippedBytes} bytes were skipped`,
+      `the ring buffer contains what the kernel never writes: ${why}; ${skippedBytes} bytes were skipped`,
     );
     const fault: SkippedFault = { kind: 'corrupt', skippedBytes, error };
     this.counters.countFault(fault);
@@ -382,7 +382,7 @@ export class BpfRing implements RecordRing {
 }
 
 function visiting(): PerfRingError {
-  return new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: the batch is its until it returns');
+  return new PerfRingError('ERR_PERF_BUSY', 'a visitor is running: use the batch after it has returned');
 }
 
 /** Bytes that a record takes in the ring, by the length word of its header. */

@@ -43,7 +43,7 @@ function meant(btf: Btf, id: number): Meant {
         return { id: current, type, meaning };
     }
   }
-  throw damaged(`type ${id} refers to itself, or over more than ${LONGEST_CHAIN} others`);
+  throw damaged(`type ${id} refers to itself, or through more than ${LONGEST_CHAIN} others`);
 }
 
 /** Makes the kind of a struct, or, with a count, of an array of structs. */

@@ -57,9 +57,10 @@ export function btfTable(bytes: Uint8Array): BtfTable {
   const stringBytes = view.getUint32(abi.BTF_HEADER_STR_LEN, true);
   const stringsAt = headerBytes + view.getUint32(abi.BTF_HEADER_STR_OFF, true);
   if (typesAt + typeBytes > bytes.length || stringsAt + stringBytes > bytes.length) {
-    throw damaged(`its sections leave the ${bytes.length} bytes`);
+    throw damaged(`its sections end after its ${bytes.length} bytes`);
   }
-  if (typeBytes % 4 !== 0) throw damaged(`its type section has ${typeBytes} bytes, no multiple of 4`);
+  if (typeBytes % 4 !== 0)
+    throw damaged(`its type section has ${typeBytes} bytes, which is not a multiple of 4`);
   const words = wordsOf(bytes, typesAt, typeBytes / 4);
   const strings = new Uint8Array(bytes.buffer, bytes.byteOffset + stringsAt, stringBytes);
   if (strings.length > 0 && strings[strings.length - 1] !== 0)
@@ -82,7 +83,7 @@ function checkHeader(view: DataView): number {
   }
   const magic = view.getUint16(0, true);
   if (magic === swapped(abi.BTF_MAGIC)) {
-    throw damaged('it is big-endian; perfring reads that of little-endian machines');
+    throw damaged('it is big-endian; perfring reads little-endian BTF only');
   }
   if (magic !== abi.BTF_MAGIC)
     throw damaged(`it begins with 0x${magic.toString(16)}, and is neither an ELF file nor BTF`);

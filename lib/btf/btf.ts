@@ -323,7 +323,7 @@ function checkedSize(size: number, id: number): number {
 }
 
 function tooLong(id: number): PerfRingError {
-  return damaged(`type ${id} refers to itself, or over more than ${LONGEST_CHAIN} others`);
+  return damaged(`type ${id} refers to itself, or through more than ${LONGEST_CHAIN} others`);
 }
 
 function sectionOf(bytes: Uint8Array): Uint8Array {
@@ -339,7 +339,7 @@ function kernelFile(name: string): Uint8Array {
   } catch (cause) {
     throw new PerfRingError(
       'ERR_PERF_NOT_SUPPORTED',
-      `${path} can't be read: the kernel shows no types there (it needs CONFIG_DEBUG_INFO_BTF, and the module must be loaded)`,
+      `${path} can't be read: the kernel must have CONFIG_DEBUG_INFO_BTF, and the module must be loaded`,
       { cause },
     );
   }

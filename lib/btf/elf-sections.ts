@@ -42,12 +42,12 @@ export function elfSections(bytes: Uint8Array): ElfSection[] {
   // Numbers too large for the ELF header are in the first section header.
   const count = view.getUint16(elf.EHDR_SHNUM, true) || first.size;
   if (start + count * elf.SHDR_BYTES > bytes.length) {
-    throw damaged(`${count} section headers at byte ${start} leave the file of ${bytes.length} bytes`);
+    throw damaged(`${count} section headers at byte ${start} are outside the file of ${bytes.length} bytes`);
   }
   const headers = Array.from({ length: count }, (_, index) => headerAt(view, start, index));
   const nameIndex = view.getUint16(elf.EHDR_SHSTRNDX, true);
   const names = headers[nameIndex === elf.SHN_XINDEX ? first.link : nameIndex];
-  if (names === undefined) throw damaged(`its section ${nameIndex}, of names, is not there`);
+  if (names === undefined) throw damaged(`its section ${nameIndex}, with the names, is missing`);
   const strings = contents(bytes, names);
   return headers.map((header) => ({
     name: stringAt(strings, header.name),
@@ -67,7 +67,7 @@ export function elfFunctions(sections: readonly ElfSection[]): ElfFunction[] {
   const table = sections.find(({ type }) => type === elf.SHT_SYMTAB);
   if (table === undefined) return [];
   const strings = sections[table.link]?.bytes;
-  if (strings === undefined) throw damaged(`section ${table.link}, of names of symbols, is not there`);
+  if (strings === undefined) throw damaged(`section ${table.link}, with the names of symbols, is missing`);
   const view = viewOf(table.bytes);
   const functions: ElfFunction[] = [];
   for (let at = 0; at + elf.SYM_BYTES <= view.byteLength; at += elf.SYM_BYTES) {
@@ -91,7 +91,7 @@ function checkHeader(bytes: Uint8Array): void {
     throw damaged('it is big-endian; compile it with -target bpfel, for machines that perfring runs on');
   }
   if (bytes[elf.EI_CLASS] !== elf.ELFCLASS64 || bytes[elf.EI_DATA] !== elf.ELFDATA2LSB) {
-    throw damaged('it is no 64-bit little-endian ELF file');
+    throw damaged('it is not a 64-bit little-endian ELF file');
   }
   const entryBytes = viewOf(bytes).getUint16(elf.EHDR_SHENTSIZE, true);
   if (entryBytes !== elf.SHDR_BYTES && entryBytes !== 0) {
@@ -110,7 +110,7 @@ interface Header {
 
 function headerAt(view: DataView, start: number, index: number): Header {
   const at = start + index * elf.SHDR_BYTES;
-  if (at + elf.SHDR_BYTES > view.byteLength) throw damaged(`section header ${index} leaves the file`);
+  if (at + elf.SHDR_BYTES > view.byteLength) throw damaged(`section header ${index} is outside the file`);
   return {
     name: view.getUint32(at + elf.SHDR_NAME, true),
     type: view.getUint32(at + elf.SHDR_TYPE, true),
@@ -126,7 +126,9 @@ const NOTHING = new Uint8Array(0);
 function contents(bytes: Uint8Array, { type, flags, offset, size }: Header): Uint8Array {
   if (type === elf.SHT_NOBITS || type === 0) return NOTHING;
   if (offset + size > bytes.length) {
-    throw damaged(`a section of ${size} bytes at byte ${offset} leaves the file of ${bytes.length} bytes`);
+    throw damaged(
+      `a section of ${size} bytes at byte ${offset} is outside the file of ${bytes.length} bytes`,
+    );
   }
   // Compilers compress debug sections only, which are not used here.
   if ((flags & elf.SHF_COMPRESSED) !== 0) return NOTHING;

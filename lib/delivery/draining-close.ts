@@ -54,7 +54,7 @@ export class DrainingClose {
     });
     this.#lastWriters = setTimeout(() => this.#afterLastWriters(), LAST_WRITERS_MILLISECONDS);
     this.#stopWatching = whenStuck(() =>
-      this.end(notDrained('nothing is left to run that could ask for the next')),
+      this.end(notDrained('the program has nothing left to do, so it will not request the next one')),
     );
   }
 
@@ -96,7 +96,7 @@ export class DrainingClose {
     lent.milliseconds += Math.min(now - lent.seenAt, LONGEST_STEP_MILLISECONDS);
     lent.seenAt = now;
     if (lent.milliseconds >= batchTimeoutMilliseconds) {
-      const error = notDrained(`has not asked for the next in ${batchTimeoutMilliseconds} ms`);
+      const error = notDrained(`it has not requested the next one for ${batchTimeoutMilliseconds} ms`);
       // The program may not await the promise, and a slow consumer must not end the process by an unhandled rejection.
       this.promise.catch(() => undefined);
       notices.add(() => warn('PERFRING_NOT_DRAINED', error.message));
@@ -123,8 +123,8 @@ export class DrainingClose {
 }
 
 const LONG_LENT =
-  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop that awaits it in its own ' +
-  'body waits in vain, until the close gives up: call it there without await';
+  'close({ drain: true }) waits for a consumer that has held its batch for a second. A loop must not await it ' +
+  'in its own body, because each then waits for the other: call it there without await';
 
 /** @param why why the consumer will not request its next batch */
 function notDrained(why: string): PerfRingError {

@@ -75,7 +75,7 @@ export class FlushWaiters {
 function notDelivered(): PerfRingError {
   return new PerfRingError(
     'ERR_PERF_NOT_DRAINED',
-    'flush() could not end: nothing is left to run that could read what was published. Do not await it in the body of ' +
-      'the loop that takes the records, or where no loop reads',
+    'flush() could not end: the program has nothing left to do, so it will not read what was published. Do not await it ' +
+      'in the body of the loop that takes the records, or when no loop reads',
   );
 }

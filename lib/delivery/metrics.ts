@@ -34,14 +34,18 @@ const FAMILIES: readonly Family[] = [
   counter('received_bytes', 'bytes', 'Bytes of the records delivered.'),
   counter('lost_samples', 'lost', 'Samples the kernel could not write.'),
   counter('lost_side_band_records', 'lostOthers', 'Side-band records the kernel could not write.'),
-  counter('late_samples', 'late', 'Samples delivered after one of a later time.'),
-  counter('corrupt_rings', 'corrupt', 'Times a ring was skipped to its head for a corrupt header.'),
-  counter('truncated_samples', 'truncated', 'Samples past the 64 KiB a record can say.'),
-  counter('wakeups', 'wakeups', 'Times the reader was woken with records waiting.'),
+  counter('late_samples', 'late', 'Samples delivered after a sample with a later time.'),
+  counter('corrupt_rings', 'corrupt', 'Times a ring was skipped to its head because of an invalid header.'),
+  counter(
+    'truncated_samples',
+    'truncated',
+    'Samples skipped because a record header cannot hold their size (64 KiB or more).',
+  ),
+  counter('wakeups', 'wakeups', 'Times the reader was woken and its ring had records.'),
   counter('swaps', 'swaps', 'Times waking at each sample was turned off or on.'),
   counter('shared_map', 'shared', 'Times another reader of the map had taken records.'),
   {
-    ...counter('ring_high_water_bytes', 'highWaterBytes', 'Most bytes seen lying unread in the ring.'),
+    ...counter('ring_high_water_bytes', 'highWaterBytes', 'Most unread bytes seen in the ring at one time.'),
     type: 'gauge',
   },
   { ...counter('ring_capacity_bytes', 'capacityBytes', 'Size of the ring.'), type: 'gauge' },
@@ -55,7 +59,7 @@ const FAMILIES: readonly Family[] = [
 export function metricsOf(rings: readonly CountedRing[], labels: Labels): Metric[] {
   const own = checkLabels(labels, 'labels');
   const taken = rings.flatMap((ring) => Object.keys(ring.labels)).find((name) => Object.hasOwn(own, name));
-  if (taken !== undefined) throw invalid(`labels must have no ${taken}: every sample has one`);
+  if (taken !== undefined) throw invalid(`labels must not contain ${taken}: every sample already has it`);
   return FAMILIES.map(({ count, ...family }) => ({
     ...family,
     samples: rings.flatMap((ring) => {
@@ -72,8 +76,8 @@ export function checkLabels(labels: Labels, what: string): Labels {
   const plain = plainCopy(labels, what, 'ERR_PERF_INVALID_ARGUMENT');
   for (const [name, text] of Object.entries(plain)) {
     if (!LABEL_NAME.test(name))
-      throw invalid(`"${named(name)}" is no name of a label: letters, digits and _`);
-    if (name.startsWith('__')) throw invalid(`the label ${name} is reserved, as all that begin with __ are`);
+      throw invalid(`"${named(name)}" is not a label name: use letters, digits and _`);
+    if (name.startsWith('__')) throw invalid(`the label ${name} is reserved: names must not begin with __`);
     checkString(text, `label ${name}`);
   }
   return plain;

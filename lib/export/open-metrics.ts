@@ -97,7 +97,7 @@ function checkedMetric(metric: Metric): Metric {
   const { name, type, help, unit } = plain;
   checkString(name, 'name of a metric');
   if (!METRIC_NAME.test(name)) {
-    throw invalid(`"${named(name)}" is no name of a metric: letters, digits, _ and :`);
+    throw invalid(`"${named(name)}" is not a metric name: use letters, digits, _ and :`);
   }
   if (type !== 'counter' && type !== 'gauge') {
     throw invalid(`type of the metric ${named(name)} must be 'counter' or 'gauge', got ${shown(type)}`);

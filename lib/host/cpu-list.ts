@@ -30,7 +30,7 @@ export function parseCpuList(text: string): number[] {
     const range = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part);
     if (range === null) {
       throw invalid(
-        `CPU list "${list}": "${named(part.trim())}" is no CPU number and no range; write it like 0-3,5`,
+        `CPU list "${list}": "${named(part.trim())}" is neither a CPU number nor a range; write for example 0-3,5`,
       );
     }
     const first = Number(range[1]);

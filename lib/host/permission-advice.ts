@@ -20,7 +20,7 @@ export function permissionAdvice(needed: readonly Capability[], paths: HostPaths
     return `forbidden although this process has ${needed.join(' and ')}: ${listOf(causes(needed, paths))} denies it`;
   }
   if (isInUserNamespace(paths)) {
-    return `needs ${names} in the initial user namespace; those of this one, as in a rootless container, do not count: run it outside, as root`;
+    return `needs ${names} in the initial user namespace; capabilities in this one (a rootless container?) do not count: run it outside, as root`;
   }
   return `needs ${names}, which this process does not have; run it as root, or with these capabilities`;
 }

@@ -173,7 +173,7 @@ function valueShape({
 }
 
 function checkedValues(name: string, values: Readonly<Record<string, unknown>>, holds: boolean) {
-  if (!holds) throw invalidLayout(`field ${named(name)} is an enum, which lies in an integer such as u32`);
+  if (!holds) throw invalidLayout(`field ${named(name)} is an enum: its kind must be an integer such as u32`);
   const plain = plainCopy(values, `the enum of field ${named(name)}`, 'ERR_PERF_INVALID_ARGUMENT');
   for (const [key, value] of Object.entries(plain)) {
     if (typeof value === 'bigint' || Number.isSafeInteger(value)) continue;
@@ -196,7 +196,7 @@ function nestedShape({ name, kind }: SampleField, layout: SampleLayout): Shape {
   const match = typeof kind === 'string' ? /^struct(?:\[(\d{1,6})\])?$/.exec(kind) : null;
   if (match === null) {
     throw invalidLayout(
-      `field ${named(name)} has a layout, so its kind is struct or struct[N], not ${shown(kind)}`,
+      `field ${named(name)} has a layout: its kind must be struct or struct[N], not ${shown(kind)}`,
     );
   }
   if (isVariable(layout.fields)) throw invalidLayout(`field ${named(name)} has no fixed length`);
@@ -207,7 +207,7 @@ function repeated(name: string, layout: SampleLayout, count: unknown, kind: Samp
   const { size, alignment } = layout;
   if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || size * count > MOST_BYTES) {
     throw invalidLayout(
-      `field ${named(name)} has ${shown(count)} structs of ${size} bytes: no record holds that`,
+      `field ${named(name)} has ${shown(count)} structs of ${size} bytes: that is more than a record can hold`,
     );
   }
   return { kind, size: size * count, alignment, layout };

@@ -132,7 +132,7 @@ export function defineLayout<
   for (const definition of given) {
     const field = plainField(definition, ['name', 'kind', 'offset', 'bitOffset']);
     const { name } = field;
-    if (names.has(name)) throw invalidLayout(`field ${named(name)} is there twice`);
+    if (names.has(name)) throw invalidLayout(`there are two fields ${named(name)}`);
     names.add(name);
     const shape = shapeOf(name, field.kind);
     const bit = beginningOf(field, shape, end);

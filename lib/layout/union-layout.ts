@@ -121,7 +121,8 @@ export function checkedUnion(union: UnionLayout<unknown>): UnionLayout<unknown> 
       throw invalidLayout(`the value of case ${named(name)} must be a whole number, got ${shown(value)}`);
     }
     const bits = tagBits(value, elementBytes);
-    if (seen.has(bits)) throw invalidLayout(`case ${named(name)} has the value ${value} of another`);
+    if (seen.has(bits))
+      throw invalidLayout(`case ${named(name)} has the same value as another case, ${value}`);
     seen.add(bits);
     return Object.freeze({ name, value: bits, layout: checkedLayout(layout) });
   });

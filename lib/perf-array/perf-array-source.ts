@@ -216,7 +216,11 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
     };
     // refresh() calls the user's onlineCpus(), which may call close(). So it is called like a listener.
     notices.add(() =>
-      this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot follow the CPUs that come and go', refresh),
+      this.#upkeep.attempt(
+        'PERFRING_CPU_CHECK',
+        'cannot update its rings for CPUs that come online or go offline',
+        refresh,
+      ),
     );
   }
 

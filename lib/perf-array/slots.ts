@@ -48,7 +48,7 @@ export class Slots {
     for (const cpu of untold) this.#leftOut.add(cpu);
     if (untold.length > 0) {
       const message =
-        `map ${id} has ${maxEntries} slots, and none for CPU ${formatCpuList(untold)}: no sample can come from there. ` +
+        `map ${id} has ${maxEntries} slots, and none for CPU ${formatCpuList(untold)}: no sample can come from that CPU. ` +
         `Create the map with max_entries ${Math.max(...untold) + 1}`;
       notices.add(() => warn('PERFRING_NO_SLOT', message));
     }

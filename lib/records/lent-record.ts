@@ -363,7 +363,7 @@ class LentRecord implements RingRecord {
     if (this.#cursor.payloadAlone && this.#cursor.size > 0) {
       throw new PerfRingError(
         'ERR_PERF_NOT_SUPPORTED',
-        'a record of a ring buffer map is a payload alone, without a header: take bytes()',
+        'a record of a ring buffer map has no header: use bytes() or copyTo()',
       );
     }
     throw new PerfRingError('ERR_PERF_OUT_OF_RANGE', 'a record is readable only until its visitor returns');
@@ -380,7 +380,7 @@ class LentRecord implements RingRecord {
   #outOfRange(offset: unknown, length: unknown): never {
     throw new PerfRingError(
       'ERR_PERF_OUT_OF_RANGE',
-      `bytes ${shown(offset)} to +${shown(length)} leave the payload of ${this.#cursor.size} bytes; a record is readable only until its visitor returns`,
+      `bytes ${shown(offset)} to +${shown(length)} are outside the payload of ${this.#cursor.size} bytes; a record is readable only until its visitor returns`,
     );
   }
 
@@ -415,7 +415,7 @@ export function lentRecordOf(cursor: RecordPlace): RingRecord {
 
 function owner(): RecordPlace {
   if (making === undefined) {
-    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'records are made by their ring only');
+    throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'only a ring makes records');
   }
   return making;
 }

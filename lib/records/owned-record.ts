@@ -139,7 +139,7 @@ export class OwnedRecord implements RecordPayload {
     if (!isWithin || offset + length > size) {
       throw new PerfRingError(
         'ERR_PERF_OUT_OF_RANGE',
-        `bytes ${shown(offset)} to +${shown(length)} leave the payload of ${size} bytes`,
+        `bytes ${shown(offset)} to +${shown(length)} are outside the payload of ${size} bytes`,
       );
     }
     // Also when `data` was transferred after an earlier read.

@@ -42,7 +42,7 @@ export class RingBufferStorage {
 
 function mapError(errno: number, { info, capacityBytes }: RingBufferMap): Error {
   return bpfError(errno, 'mmap', `mapping ring buffer map ${info.id} of ${capacityBytes} bytes`, {
-    EFBIG: 'maps of more than 512 MiB are not read: create it smaller',
+    EFBIG: 'perfring reads maps of at most 512 MiB: create it smaller',
     EACCES: 'the descriptor of the map is read-only: a reader writes its position into the map',
     ENOMEM: 'it does not fit into memory: create it smaller',
   });

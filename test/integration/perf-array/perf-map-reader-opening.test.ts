@@ -146,7 +146,7 @@ describeWith(SCENE_CAPABILITIES, 'opening a reader', () => {
       reader.refresh();
       expect(reader.cpus).toEqual(rest);
       expect(warnings).toEqual([
-        `perfring: map ${small.info.id} has ${last} slots, and none for CPU ${last}: no sample can come from there. Create the map with max_entries ${last + 1}`,
+        `perfring: map ${small.info.id} has ${last} slots, and none for CPU ${last}: no sample can come from that CPU. Create the map with max_entries ${last + 1}`,
       ]);
       for (const cpu of CPUS) producer.emit(3, { cpu });
       expect(reader.drain(() => undefined)).toBe(3 * rest.length);

@@ -135,7 +135,7 @@ describe('findings of the fuzzer of calls', () => {
 
   it('a text of a megabyte is cut in the error message', () => {
     const message = messageOf(() => parseCpuList('x'.repeat(1 << 20)));
-    expect(message).toMatch(/is no CPU number/);
+    expect(message).toMatch(/is neither a CPU number/);
     expect(message.length).toBeLessThan(1000);
   });
 

@@ -85,11 +85,11 @@ describe('elfSections', () => {
       (file) => file.fill(elf.ELFDATA2MSB, 5, 6),
       /big-endian; compile it with -target bpfel/,
     ],
-    ['32 bits', (file) => file.fill(1, 4, 5), /no 64-bit little-endian/],
+    ['32 bits', (file) => file.fill(1, 4, 5), /not a 64-bit little-endian/],
     ['section headers of another size', (file) => file.fill(40, 58, 59), /headers have 40 bytes/],
-    ['section headers outside it', (file) => file.fill(0xff, 40, 44), /section header 0 leaves/],
+    ['section headers outside it', (file) => file.fill(0xff, 40, 44), /section header 0 is outside/],
     ['more sections than it has', (file) => file.fill(0xff, 60, 62), /65535 section headers/],
-    ['names in a section that is not there', (file) => file.fill(9, 62, 63), /section 9, of names/],
+    ['names in a section that is not there', (file) => file.fill(9, 62, 63), /section 9, with the names/],
     ['a file that is cut', (file) => file.subarray(0, file.length - 1), /5 section headers/],
   ])('refuses %s', (_what, change, message) => {
     expect(() => elfSections(change(elfFile()))).toThrow(

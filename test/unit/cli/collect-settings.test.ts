@@ -115,7 +115,7 @@ describe('collectSettings', () => {
       '--syscall takes a whole number, from 0 to 2147483647, got "open"',
     ],
     [{ cpus: '' }, '--cpus takes a list of CPU numbers, like 0-3,5'],
-    [{ cpus: 'a' }, '--cpus: CPU list "a": "a" is no CPU number and no range; write it like 0-3,5'],
+    [{ cpus: 'a' }, '--cpus: CPU list "a": "a" is neither a CPU number nor a range; write for example 0-3,5'],
     [{ cpus: `${OTHER_CPU}` }, `--cpus: there is no CPU ${OTHER_CPU}; the highest is ${OTHER_CPU - 1}`],
     [{ bufferBytes: '300K' }, '--buffer-bytes takes a power of two, got 300K; the nearest are 256K and 512K'],
     [{ bufferBytes: '2G' }, '--buffer-bytes takes at most 1G, got 2G'],

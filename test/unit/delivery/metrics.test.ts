@@ -32,8 +32,8 @@ describe('the metrics of a reader', () => {
   });
 
   it.each<[Record<string, string>, RegExp]>([
-    [{ cpu: '1' }, /labels must have no cpu/],
-    [{ 'a b': '1' }, /"a b" is no name of a label/],
+    [{ cpu: '1' }, /labels must not contain cpu/],
+    [{ 'a b': '1' }, /"a b" is not a label name/],
     [{ reader: 1 as unknown as string }, /label reader must be a string, got 1/],
   ])('refuses the labels %j', (labels, message) => {
     expect(() => metricsOfAccounts([accountOf(0, 5)], labels)).toThrow(

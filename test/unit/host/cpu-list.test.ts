@@ -22,13 +22,13 @@ describe('parseCpuList', () => {
   });
 
   it.each([
-    ['0-', '"0-" is no CPU number and no range; write it like 0-3,5'],
-    ['0,,1', '"" is no CPU number'],
-    ['all', '"all" is no CPU number'],
-    ['-1', '"-1" is no CPU number'],
-    ['1.5', '"1.5" is no CPU number'],
-    ['0x1', '"0x1" is no CPU number'],
-    ['0-3:1/2', '"0-3:1/2" is no CPU number'],
+    ['0-', '"0-" is neither a CPU number nor a range; write for example 0-3,5'],
+    ['0,,1', '"" is neither a CPU number'],
+    ['all', '"all" is neither a CPU number'],
+    ['-1', '"-1" is neither a CPU number'],
+    ['1.5', '"1.5" is neither a CPU number'],
+    ['0x1', '"0x1" is neither a CPU number'],
+    ['0-3:1/2', '"0-3:1/2" is neither a CPU number'],
     ['3-1', 'the range "3-1" goes down; write 1-3'],
     ['0-4000000000', '4000000000 is past the highest CPU number, 65535'],
   ])('refuses "%s"', (text, message) => {

@@ -165,7 +165,7 @@ describe('defineLayout', () => {
         { name: 'a', kind: 'u8' },
       ],
       undefined,
-      /field a is there twice/,
+      /there are two fields a/,
     ],
     [
       'an unknown kind',
@@ -244,7 +244,7 @@ describe('defineLayout', () => {
       'an enum in a float',
       [{ name: 'a', kind: { enum: { A: 1 }, as: 'f32' as 'u32' } }],
       undefined,
-      /in an integer/,
+      /must be an integer/,
     ],
     [
       'an enum of no numbers',
@@ -296,7 +296,7 @@ describe('checkedLayout', () => {
     [
       'a struct under another kind',
       { fields: [{ ...field, layout: chain(0) }] },
-      /kind is struct or struct\[N\]/,
+      /kind must be struct or struct\[N\]/,
     ],
     ['structs 33 deep', chain(33), /nest at most 32 deep/],
     ['a layout that contains itself', self, /nest at most 32 deep|at most 65536 fields/],

@@ -86,7 +86,7 @@ describe('defineUnion', () => {
           { kind: 'u8', offset: 0 },
           { a: { value: 255, layout: EXEC }, b: { value: -1, layout: EXIT } },
         ),
-      /case b has the value -1 of another/,
+      /case b has the same value as another case, -1/,
     ],
     [
       'a value that is none',

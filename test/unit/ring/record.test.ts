@@ -105,7 +105,7 @@ describe('RingRecord', () => {
 
   it('says in its error what was read and how long the payload is', () => {
     const message = withRecord(sampleBytes(new Uint8Array(12)), (record) => messageOf(() => record.u32(9)));
-    expect(message).toContain('bytes 9 to +4 leave the payload of 12 bytes');
+    expect(message).toContain('bytes 9 to +4 are outside the payload of 12 bytes');
   });
 
   describe('u64AsNumber', () => {
