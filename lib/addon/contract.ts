@@ -23,7 +23,7 @@ interface Handle<Kind extends string> {
 export type PerfEventHandle = Handle<'perf-event'>;
 /** A mapped ring: the mapping of a perf event, and the only ArrayBuffer over it. */
 export type MappedRingHandle = Handle<'mapped-ring'>;
-/** The mapping of a BPF ring buffer map, and the one ArrayBuffer over it. */
+/** The mapping of a BPF ring buffer map, and the only ArrayBuffer over it. */
 export type BpfRingHandle = Handle<'bpf-ring'>;
 export type UserRingHandle = Handle<'user-ring'>;
 /** An epoll set with a timer, watched by the event loop. */
@@ -61,19 +61,19 @@ export const QUERY_STATE = {
   position: 0,
   /** Bytes published from there on. */
   left: 1,
-  /** Samples to take at most; then how many were taken. */
+  /** In: the most samples to process. Out: how many were processed. */
   samples: 2,
-  /** Rows that the columns hold. */
+  /** In and out: rows in the columns. */
   rows: 3,
-  /** Rows that they can hold. */
+  /** The most rows that the columns can hold. */
   rowCapacity: 4,
   /** Out: samples too short for a field of the query. */
   short: 5,
-  /** Out: samples that met the condition. */
+  /** Out: samples that fulfil the condition. */
   matched: 6,
-  /** Native's own, from call to call; 0 at first. */
+  /** Kept for the next call by the native code; 0 before the first call. */
   shortRuns: 7,
-  /** Native's own, from call to call; 0 at first. */
+  /** Kept for the next call by the native code; 0 before the first call. */
   plainBlocks: 8,
 } as const;
 
@@ -173,13 +173,13 @@ export interface NativeAddon {
   // ------------------------------------------------------------------ queries: native/system/sample_query.h
 
   /**
-   * Takes the samples that a ring has published into columns and groups. It stops before a record that is no sample, or
-   * whose header can't be that of one.
-   * @param program what to take: lib/query/query-program.ts writes it
+   * Writes the fields of published samples into columns and groups. It stops before a record that is not a sample or
+   * has an invalid header.
+   * @param program which fields and conditions: lib/query/query-program.ts encodes it
    * @param data the ring's data area
-   * @param state QUERY_STATE: where the ring stands, and what was found
+   * @param state QUERY_STATE: the position in the ring, and the results
    * @param table groups; empty when the query has none
-   * @param columns each with room for `rowCapacity` rows, and no view of a mapped ring
+   * @param columns each with room for `rowCapacity` rows; not a view of a mapped ring
    */
   queryRun(
     program: BigUint64Array,
@@ -247,10 +247,10 @@ export interface NativeAddon {
   bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
   /**
-   * BPF_MAP_LOOKUP_BATCH. -22 (EINVAL) or -524 (ENOTSUPP) for maps that have none, -28 (ENOSPC) where there is too little room for
-   * one bucket of a hash map.
-   * @param position where the batch before ended: as long as a key, and 4 bytes at least; it is changed
-   * @param keys room for so many of them; `values` for as many, each as long as for bpfMapLookup
+   * BPF_MAP_LOOKUP_BATCH. -22 (EINVAL) or -524 (ENOTSUPP) for a map type without it, -28 (ENOSPC) when the arrays are too
+   * small for one bucket of a hash map.
+   * @param position the end of the previous batch; gets the end of this one. As long as a key, at least 4 bytes
+   * @param keys an array for the keys; `values` has room for as many values, each as long as for bpfMapLookup
    */
   bpfMapReadBatch(
     map: BpfMapHandle,
@@ -259,7 +259,7 @@ export interface NativeAddon {
     keys: Uint8Array,
     values: Uint8Array,
   ): OrErrno<{ readonly count: number; readonly isLast: boolean }>;
-  /** BPF_MAP_GET_NEXT_KEY. -2 (ENOENT) after the last. @param key empty for the first */
+  /** BPF_MAP_GET_NEXT_KEY. -2 (ENOENT) after the last key. @param key empty: returns the first key */
   bpfMapNextKey(map: BpfMapHandle, key: Uint8Array, next: Uint8Array): number;
   bpfMapPin(map: BpfMapHandle, path: string): number;
   bpfMapClose(map: BpfMapHandle): number;
@@ -267,15 +267,15 @@ export interface NativeAddon {
   // ------------------------------------------------------------------ BPF ring buffers: mmap(2) of a map
 
   /**
-   * Maps a BPF_MAP_TYPE_RINGBUF: its consumer's page, and read-only its producer's page and its data, twice in a row.
+   * Maps a BPF_MAP_TYPE_RINGBUF: the consumer's page to write, the producer's page and the data (twice in a row) to read.
    * The mapping holds a reference to the map, and lives until bpfRingClose.
    * @returns -22 (EINVAL) for a map of another type, -27 (EFBIG) for one of more than 512 MiB
    */
   bpfRingMap(map: BpfMapHandle): OrErrno<BpfRingHandle>;
   /**
    * The external ArrayBuffer over the read-only part: the producer's page, then the data, twice; the same object at
-   * every call. -95 (EOPNOTSUPP) as {@link ringBuffer}: use bpfRingCopy. **A store into it is SIGSEGV.** Never let it,
-   * or a view of it, leave the library.
+   * every call. -95 (EOPNOTSUPP) as {@link ringBuffer}: use bpfRingCopy. **A store into it raises SIGSEGV.** Never pass
+   * it, or a view of it, to a user of the library.
    */
   bpfRingBuffer(ring: BpfRingHandle): OrErrno<ArrayBuffer>;
   /** producer_pos - consumer_pos in 64 bits, after an acquire of producer_pos. More than the capacity: corrupt. */
@@ -283,25 +283,25 @@ export interface NativeAddon {
   /** The low 32 bits of consumer_pos, unsigned. */
   bpfRingConsumer(ring: BpfRingHandle): number;
   /**
-   * Acquires record headers, from `from` bytes after consumer_pos on, which is where a record begins.
-   * @param consumer the low 32 bits of consumer_pos, as the caller left it
-   * @param limit where to stop: the last record may end after it
-   * @returns bytes of whole records that are committed; 0 when nothing is reserved there; -11 (EAGAIN) when the first one is
-   *   not committed yet; -116 (ESTALE) when another reader has moved consumer_pos; -71 (EPROTO) when its header is one
-   *   that the kernel does not write
+   * Acquires record headers, from the record that begins `from` bytes after consumer_pos.
+   * @param consumer the low 32 bits of consumer_pos, as the caller last wrote them
+   * @param limit bytes after which to stop; the last record may end after it
+   * @returns bytes of whole records that are committed; 0 when nothing is reserved there; -11 (EAGAIN) when the first
+   *   one is not committed yet; -116 (ESTALE) when another reader has moved consumer_pos; -71 (EPROTO) when its header
+   *   is invalid
    */
   bpfRingCommitted(ring: BpfRingHandle, consumer: number, from: number, limit: number): number;
   /**
-   * Releases `bytes` to the producers: consumer_pos += bytes, and a full barrier.
-   * @param consumer the low 32 bits of consumer_pos, as the caller left it
+   * Releases `bytes` to the producers: consumer_pos += bytes, with a full barrier.
+   * @param consumer the low 32 bits of consumer_pos, as the caller last wrote them
    * @returns -116 (ESTALE) when another reader has moved consumer_pos, or fewer bytes are available; nothing is released
    */
   bpfRingConsume(ring: BpfRingHandle, consumer: number, bytes: number): number;
-  /** consumer_pos = producer_pos, released; answers the bytes skipped. */
+  /** Releases everything: consumer_pos = producer_pos. Returns the number of bytes skipped. */
   bpfRingSkipToProducer(ring: BpfRingHandle): number;
   /**
-   * Copies bytes of the ring, from `from` bytes after consumer_pos on, into `target`: laid out like bpfRingBuffer, and
-   * as long.
+   * Copies `bytes` bytes of the ring, starting `from` bytes after consumer_pos, into `target`, which has the layout and
+   * the length of bpfRingBuffer.
    */
   bpfRingCopy(ring: BpfRingHandle, from: number, bytes: number, target: Uint8Array): number;
   /** Detaches the ArrayBuffer and unmaps, as {@link ringClose}. */
@@ -341,8 +341,8 @@ export interface NativeAddon {
    * @param dataIn packet bytes (at least 14) for a tc program; empty for none
    * @param contextIn ctx_in; empty for none
    * @param flags BPF_F_TEST_RUN_ON_CPU, with `cpu`
-   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) when some of the runs are missing. Signals of the thread are
-   *   delayed until the call returns
+   * @returns {returnValue, durationNanoseconds}; -4 (EINTR) when the program did not run `repeat` times. Signals of the
+   *   thread are delayed until the call returns
    */
   bpfProgramTestRun(
     program: BpfProgramHandle,
@@ -371,17 +371,17 @@ export interface NativeAddon {
   bpfBtfOfId(id: number): OrErrno<Uint8Array>;
 
   // ------------------------------------------------------------------ objects of libbpf.so.1
-  // Status -79 (ELIBACC): there is no libbpf.so.1 that has all that is needed, and `log` is what dlopen(3) says.
+  // Status -79 (ELIBACC): no libbpf.so.1 has the needed functions; `log` is the message of dlopen(3).
   // Statuses from -4000 down are libbpf's own. Programs and maps are named by their index in bpfObjectPrograms and
   // bpfObjectMaps.
 
-  /** The value: `v1.1.2`. The first call loads the library, which then stays loaded. */
+  /** The version, for example `v1.1.2`. The first call loads the library, which then stays loaded. */
   libbpfVersion(): LibbpfAnswer<string>;
   /**
-   * The bytes must be checked before: libbpf reads out of bounds where an ELF file lies about its sizes.
+   * Check the bytes before: libbpf reads out of bounds when the sizes in an ELF file are wrong.
    * @param name prefix of the kernel's names of .rodata, .data and .bss
    * @param btfPath BTF for CO-RE in place of the kernel's; empty for the kernel's
-   * @param pinRoot where maps are pinned that are declared so; empty for /sys/fs/bpf
+   * @param pinRoot the directory for maps that are declared as pinned; empty for /sys/fs/bpf
    */
   bpfObjectOpen(
     bytes: Uint8Array,
@@ -390,8 +390,8 @@ export interface NativeAddon {
     pinRoot: string,
   ): LibbpfAnswer<BpfObjectHandle> | number;
   /**
-   * The object's BTF, with the offsets of global variables, which the file does not have; empty for none. Before the
-   * load.
+   * The object's BTF; empty without one. It contains the offsets of global variables, which the file does not. Call it
+   * before the load.
    */
   bpfObjectBtf(object: BpfObjectHandle): OrErrno<Uint8Array>;
   /** Before the load. */
@@ -399,7 +399,7 @@ export interface NativeAddon {
   /** Before the load. */
   bpfObjectMaps(object: BpfObjectHandle): OrErrno<BpfObjectMapInfo[]>;
   bpfObjectSetAutoload(object: BpfObjectHandle, program: number, autoload: boolean): number;
-  /** These three: -22 (EINVAL) for a map of global variables. */
+  /** This function and the next two return -22 (EINVAL) for a map of global variables. */
   bpfObjectSetMapType(
     object: BpfObjectHandle,
     map: number,
@@ -408,21 +408,21 @@ export interface NativeAddon {
     valueSize: number,
   ): number;
   bpfObjectSetMaxEntries(object: BpfObjectHandle, map: number, maxEntries: number): number;
-  /** The map takes the place of the object's, with its type and sizes, which are not compared. */
+  /** Uses this map instead of the object's own. The types and sizes are not compared. */
   bpfObjectReuseMap(object: BpfObjectHandle, map: number, existing: BpfMapHandle): number;
-  /** A copy of what a map of global variables begins with; empty for another map. */
+  /** A copy of the initial value of a map of global variables; empty for another map. */
   bpfObjectInitialValue(object: BpfObjectHandle, map: number): OrErrno<Uint8Array>;
   /** @param value as long as what bpfObjectInitialValue returns; -22 (EINVAL) for another length */
   bpfObjectSetInitialValue(object: BpfObjectHandle, map: number, value: Uint8Array): number;
   /**
-   * Loads on a thread of the pool. Answers at once; until `onLoaded` is called every other use of the object but
-   * closing is a bad argument. An object can be loaded once.
+   * Loads on a thread of the pool and returns at once. Until `onLoaded` is called, the object can only be closed: every
+   * other function returns BAD_ARGUMENT. An object can be loaded once.
    * @param onLoaded `status` -125 (ECANCELED) after bpfObjectCancelLoad
    */
   bpfObjectLoad(object: BpfObjectHandle, onLoaded: (status: number, log: string) => void): number;
-  /** -16 (EBUSY) when the load has begun: it goes on. */
+  /** -16 (EBUSY) when the load has begun: it continues. */
   bpfObjectCancelLoad(object: BpfObjectHandle): number;
-  /** After the load; a descriptor of its own. -2 (ENOENT) for a program that was not loaded. */
+  /** After the load: a new descriptor. -2 (ENOENT) for a program that was not loaded. */
   bpfObjectOpenProgram(object: BpfObjectHandle, program: number): OrErrno<BpfProgramHandle>;
   bpfObjectOpenMap(object: BpfObjectHandle, map: number): OrErrno<BpfMapHandle>;
   /** Links that are open keep the object's descriptors open. */
@@ -432,7 +432,7 @@ export interface NativeAddon {
   bpfObjectAttach(object: BpfObjectHandle, program: number): LibbpfAnswer<BpfObjectLinkHandle> | number;
   /**
    * @param pid -1 for every process, 0 for this one
-   * @param symbol empty: the offset is one in the file
+   * @param symbol empty: the offset counts from the start of the file
    */
   bpfObjectAttachUprobe(
     object: BpfObjectHandle,
@@ -458,16 +458,16 @@ export interface NativeAddon {
     symbol: string,
     offset: number,
   ): LibbpfAnswer<BpfObjectLinkHandle> | number;
-  /** A filter of tc. The interface's clsact queue is made where it isn't there, and stays. */
+  /** Attaches as a filter of tc. If the interface has no clsact queue, one is created; it is not removed later. */
   bpfObjectAttachTc(
     object: BpfObjectHandle,
     program: number,
     interfaceIndex: number,
     egress: boolean,
   ): LibbpfAnswer<BpfObjectLinkHandle> | number;
-  /** -95 (EOPNOTSUPP) for a link that has no descriptor: of a USDT probe, or of tc. */
+  /** -95 (EOPNOTSUPP) for the link of a USDT probe or a tc filter, which has no descriptor. */
   bpfObjectLinkPin(link: BpfObjectLinkHandle, path: string): number;
-  /** Runs an iterator program once: what it wrote. -27 (EFBIG) when that is more than `longest` bytes. */
+  /** Runs an iterator program once and returns its output. -27 (EFBIG) when that is longer than `longest` bytes. */
   bpfObjectLinkRead(link: BpfObjectLinkHandle, longest: number): OrErrno<Uint8Array>;
   bpfObjectLinkClose(link: BpfObjectLinkHandle): number;
 
@@ -539,20 +539,20 @@ export interface BpfTestRunResult {
 }
 
 /**
- * What a call of libbpf gave: `status` is 0 or a negative errno, `log` what the library said, at the end at most 256
- * KiB.
+ * The result of a call of libbpf: `status` is 0 or a negative errno; `log` is the library's output, of which the last
+ * 256 KiB are kept.
  */
 export interface LibbpfAnswer<Value> {
   readonly status: number;
   readonly log: string;
-  /** When the status is 0. */
+  /** Present when the status is 0. */
   readonly value: Value | undefined;
 }
 
 /** A program of an object. */
 export interface BpfObjectProgramInfo {
   readonly name: string;
-  /** `raw_tp/sched_switch`, as it is in the object: with `?` before it where it isn't loaded by default. */
+  /** As in the object: `raw_tp/sched_switch`, with `?` before it when the program is not loaded by default. */
   readonly section: string;
   /** BPF_PROG_TYPE_* */
   readonly type: number;
@@ -574,10 +574,10 @@ export interface BpfObjectMapInfo {
   readonly maxEntries: number;
   /** BPF_F_* */
   readonly flags: number;
-  /** Ids of types in the object's BTF; 0 where it names none. */
+  /** Ids of types in the object's BTF; 0 when the definition names no type. */
   readonly keyTypeId: number;
   readonly valueTypeId: number;
-  /** Of global variables. */
+  /** Whether it holds global variables. */
   readonly isInternal: boolean;
   /** Empty for a map that is not pinned by its definition. */
   readonly pinPath: string;
@@ -590,7 +590,7 @@ export interface OpenHandles {
   readonly pollers: number;
   readonly bpfMaps: number;
   readonly bpfPrograms: number;
-  /** Those of libbpf too. */
+  /** Including those made by libbpf. */
   readonly bpfLinks: number;
   readonly bpfObjects: number;
 }

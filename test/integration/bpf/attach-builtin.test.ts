@@ -51,7 +51,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
   }
 
-  it('takes the names of the built-in programs, and knows what their samples decode to', () => {
+  it('takes the names of the built-in programs, and has the types of their samples', () => {
     using attached = attachBuiltin('sched_switch', array);
     type Event = LayoutValues<typeof attached.builtin.layout>;
     const state = (event: Event): number => event.prev_state;

@@ -68,7 +68,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'the 
     expect(records.map((record) => sequenceOf(record.payload))).toEqual([0, 1, 2]);
   });
 
-  it('write payloads above 64 KiB without an error, as the kernel lets them', () => {
+  it('write payloads above 64 KiB without an error, because the kernel allows it', () => {
     using producer = new SampleProducer(array, { sizes: [70_000, LARGEST_PAYLOAD_BYTES] });
     const [cpu = 0] = rings.cpus;
     producer.emit(2, { cpu });
@@ -142,7 +142,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'the 
     }
   });
 
-  it('emit at a rate until told to stop', async () => {
+  it('emit at a rate until they are stopped', async () => {
     const [cpu = 0] = rings.cpus;
     const producer = await ProducerProcess.spawn({ mapId: array.info.id, cpu, rate: 1000 });
     try {

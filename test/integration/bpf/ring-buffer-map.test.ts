@@ -72,7 +72,7 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'RingBufferMap', () 
     expect(() => RingBufferMap.openByFd(map.fd)).toThrow(code('ERR_PERF_MAP_TYPE'));
   });
 
-  it('is told from look-alikes', () => {
+  it('is distinguished from look-alikes', () => {
     using map = RingBufferMap.create({ capacityBytes: page });
     expect([RingBufferMap.is(map), RingBufferMap.is(Object.create(RingBufferMap.prototype))]).toEqual([
       true,

@@ -82,7 +82,7 @@ function refusing(refuses: () => boolean): NativeAddon {
 describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader takes', () => {
   const warnings = caughtWarnings();
 
-  it('does not take them back when it rotates, and tells by a warning and a channel, once', async () => {
+  it('does not take them back when it rotates, and reports it once, by a warning and a channel', async () => {
     using map = new ContestedMap();
     map.emitEverywhere(3);
     using other = map.another();
@@ -103,7 +103,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     ]);
   });
 
-  it('goes on rotating without a gap those that the other one did not take', async () => {
+  it('still rotates, without a gap, the slots that the other reader did not take', async () => {
     // Room for several seconds, because on a machine under load the rotation may be late.
     using map = new ContestedMap(addon(), { bufferBytes: 1 << 20 });
     using other = map.another([CPU]);
@@ -136,7 +136,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     }
   });
 
-  it('is told by a snapshot as well, which holds what came before', () => {
+  it('is also reported by a snapshot, which contains the earlier samples', () => {
     using map = new ContestedMap();
     map.emitEverywhere(2);
     using other = map.another([CPU]);
@@ -204,7 +204,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     expect(countsIn(map.recorder.snapshot())).toEqual(each(CPUS, 1));
   });
 
-  it('tells of no slot that it could not fill', () => {
+  it('reports no slot that it could not fill', () => {
     let refusals = 0;
     const native = refusing(() => refusals++ === CPUS.length - 1);
     using array = withAddon(native, () => PerfEventArray.create());

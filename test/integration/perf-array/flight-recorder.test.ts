@@ -142,7 +142,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
-  it('rotates without a gap: what one snapshot ends with, the next goes on from', async () => {
+  it('rotates without a gap: each snapshot begins where the one before ended', async () => {
     using s = new FlightScene({ bufferBytes: 1 << 20 });
     const flood = await Flood.start({ mapId: s.array.info.id, rate: 20_000 });
     try {

@@ -76,7 +76,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       s.expectExactAccounts();
     });
 
-    it('count a wake that a turn answers, and one that comes while its batch is lent', async () => {
+    it('count a wake that begins a batch, and one during the batch', async () => {
       using s = new SteeredScene({ wakeup: { everyEvents: 1 } });
       const batches = s.reader.batches();
       const first = batches.next();
@@ -120,7 +120,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
   });
 
   describe('and the timer', () => {
-    it('have two thirds of the latency cap under load, and up to two looks after it', async () => {
+    it('uses two thirds of the latency under load, and for up to two checks after it', async () => {
       using s = new SteeredScene({ latencyMicroseconds: 250 });
       s.steered.wake(WAKE_EVENTS);
       expect(s.steered.intervals).toEqual([BACKSTOP]);
@@ -245,7 +245,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(s.reader.drain(s.check.visitor)).toBe(2 * CPUS.length);
     });
 
-    it('are left out when they are offline again, and told of when they cannot be opened', () => {
+    it('are left out when they are offline again, and throw when they cannot be opened', () => {
       using s = new SteeredScene({ onlineCpus });
       machine.online = CPUS;
       for (const [errno, code] of [

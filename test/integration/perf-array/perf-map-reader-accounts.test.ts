@@ -268,7 +268,7 @@ describeWith(SCENE_CAPABILITIES, 'the accounts of a reader', () => {
     expect(account).toMatchObject({ lost: 1, ringTooSmall });
   });
 
-  it('do not call a ring too small that is only full, whoever reads it and whenever one asks', () => {
+  it('do not call a ring too small that is only full, for every way to read and at any time', () => {
     for (const askInVisitor of [false, true]) {
       using scene = new ReaderScene({ bufferBytes: PAGE, wakeup: 'manual' });
       const { reader } = scene;

@@ -14,7 +14,7 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
   describe.each(['cpu', 'time'] as const)('over a reader in the order of %s', (order) => {
     const scene = scenesIn(order);
 
-    it('goes on with the next record after a body that throws', async () => {
+    it('continues with the next record after the body of the loop throws', async () => {
       using s = scene();
       s.producer.emit(10, { cpu: CPU });
       const failing = async (): Promise<void> => {
@@ -251,7 +251,7 @@ describeWith(SCENE_CAPABILITIES, 'for await', () => {
       },
     );
 
-    it('lets the event loop go on between turns, however much there is', async () => {
+    it('returns to the event loop between batches, however much there is to read', async () => {
       using s = scene({ turn: { records: 16 }, bufferBytes: 1 << 20 });
       s.emitEverywhere(4000);
       let loops = 0;

@@ -27,7 +27,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
   describe.each(['cpu', 'time'] as const)('of a reader in the order of %s', (order) => {
     const scene = scenesIn(order);
 
-    it('with drain delivers the rest to whoever reads, then frees everything', async () => {
+    it('with drain delivers the rest to the consumer, then frees everything', async () => {
       using s = scene({ bufferBytes: 1 << 20, turn: { records: 100 } });
       s.emitEverywhere(3000);
       const reading = (async (): Promise<void> => {
@@ -85,7 +85,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.check.received()).toBe(3);
     });
 
-    it('with drain ends although the kernel goes on writing side-band records', async () => {
+    it('with drain ends although the kernel continues writing side-band records', async () => {
       using s = scene({ attributes: { context_switch: true }, bufferBytes: 1 << 20 });
       s.emitEverywhere(20);
       const reading = (async (): Promise<void> => {

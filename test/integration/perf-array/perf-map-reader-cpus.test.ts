@@ -70,7 +70,7 @@ describeWith(SCENE_CAPABILITIES, 'the CPUs of a reader', () => {
   describe.each(['cpu', 'time'] as const)('in the order of %s', (order) => {
     const slack = order === 'time' ? { slackNanoseconds: 0 } : {};
 
-    it('are taken in when they come online, at refresh, and are told of', () => {
+    it('get a ring at refresh when they come online, and are reported', () => {
       const machine = new Machine(FIRST);
       const told: unknown[] = [];
       const listen = (message: unknown): void => {
@@ -129,7 +129,7 @@ describeWith(SCENE_CAPABILITIES, 'the CPUs of a reader', () => {
       s.expectExactAccounts();
     });
 
-    it('that come back go on with their account, losses included', () => {
+    it('that come back keep their counts, losses included', () => {
       const machine = new Machine(...CPUS);
       const reports: [number, number, number][] = [];
       using s = new ReaderScene({
@@ -189,7 +189,7 @@ describeWith(SCENE_CAPABILITIES, 'the CPUs of a reader', () => {
     expect(s.reader.cpus).toEqual([FIRST]);
   });
 
-  it('not being known is a warning, once, and the reader goes on', async () => {
+  it('that cannot be read cause one warning, and the reader continues', async () => {
     const warnings: string[] = [];
     const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
       warnings.push(String(warning));

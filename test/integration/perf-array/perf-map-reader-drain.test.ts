@@ -92,7 +92,7 @@ describeWith(SCENE_CAPABILITIES, 'drain', () => {
       s.expectExactAccounts();
     });
 
-    it('is refused inside its own visitor, and goes on', () => {
+    it('is refused inside its own visitor, and then continues', () => {
       using s = scene();
       s.producer.emit(3, { cpu: CPU });
       const codes = new Set<string>();

@@ -156,7 +156,7 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     s.expectExactAccounts();
   });
 
-  it('does not swap what is paused, and goes on after', async () => {
+  it('does not swap while the reader is paused, and does so afterwards', async () => {
     using s = new ReaderScene();
     const reading = (async (): Promise<void> => {
       for await (const batch of s.reader) batch.forEach(s.check.visitor);
@@ -203,7 +203,7 @@ describeWith(SCENE_CAPABILITIES, 'moderated waking', () => {
     }
   });
 
-  it('looks after a reader nobody reads from', async () => {
+  it('also moderates a reader without a consumer', async () => {
     using s = new ReaderScene();
     s.emitEverywhere(5);
     await until(() => s.reader.stats().total.wakeups > 0, 'a wake');

@@ -24,7 +24,7 @@ describeWith(SCENE_CAPABILITIES, 'a process with a reader', () => {
     expect(await run('idle')).toBe('open');
   });
 
-  it('lives on while somebody waits', async () => {
+  it('keeps the process alive while a consumer waits', async () => {
     expect(await run('waiting')).toBe(52);
   });
 

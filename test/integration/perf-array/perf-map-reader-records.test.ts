@@ -241,7 +241,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     expect(asked({})).toBe(false);
   });
 
-  it('tells of itself through diagnostics channels', () => {
+  it('publishes what it does on diagnostics channels', () => {
     const names = ['open', 'close', 'loss', 'fault', 'swap', 'cpu'];
     const told: [string, Record<string, unknown>][] = [];
     const listeners = names.map((name) => {
@@ -270,7 +270,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     }
   });
 
-  it('tells of samples above 64 KiB', () => {
+  it('reports samples above 64 KiB', () => {
     const told: unknown[] = [];
     const listen = (message: unknown): void => {
       const { kind, cpu } = message as Record<string, unknown>;

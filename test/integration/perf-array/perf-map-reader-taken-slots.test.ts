@@ -47,7 +47,7 @@ async function readAll(reader: PerfMapReader): Promise<void> {
 describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () => {
   const warnings = caughtWarnings();
 
-  it('does not take them back when it turns to calm, and is told by a warning and a channel', async () => {
+  it('does not take them back when the load ends, and reports it by a warning and a channel', async () => {
     using map = new ContestedMap();
     const { reader, producer } = map;
     const reading = readAll(reader);
@@ -102,7 +102,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     expect(other.drain(() => undefined)).toBe(10 * CPUS.length);
   });
 
-  it('is told as it drains, when nobody wakes it', async () => {
+  it('is reported by a drain when nothing wakes the reader', async () => {
     using map = new ContestedMap({ wakeup: 'manual' });
     using other = map.another({ wakeup: 'manual' });
     await until(() => {
@@ -290,7 +290,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
   const open = (cpu: number): PerfEvent =>
     PerfEvent.open(addon(), bpfOutputAttr('half-full', withTimeEnabled({})), cpu);
 
-  it('knows an event in its slot, another one there, and none', async () => {
+  it('distinguishes its own event in a slot, another event, and none', async () => {
     using array = PerfEventArray.create();
     const probe = SlotProbe.open(addon(), array) as SlotProbe;
     for (const cpu of CPUS) {

@@ -122,7 +122,7 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'RingBufferReader', 
     expect(samplesOf('perfring_lost_samples')).toBeUndefined();
   });
 
-  it('goes on where the reader before it ended, in the middle of a batch as well', () => {
+  it('continues where the previous reader ended, also in the middle of a batch', () => {
     using s = new RingBufferScene({}, { wakeup: 'manual' });
     s.producer.emit(100);
     s.reader.drain((record) => {
@@ -187,7 +187,7 @@ describeWith(['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'], 'RingBufferReader', 
     expect(s.reader.stats().received).toBe(0);
   });
 
-  it('ends its loop when it is closed, and lets go of the batch', async () => {
+  it('ends its loop when it is closed, and releases the batch', async () => {
     using s = new RingBufferScene();
     let held: RecordBatch | undefined;
     const reading = (async () => {

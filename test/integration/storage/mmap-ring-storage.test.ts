@@ -88,7 +88,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     expect(new DataView(s.storage.unsafeMemory).getUint32(1036, true)).toBe(1);
   });
 
-  it('knows what was lost, at once and by a record', () => {
+  it('counts what was lost, at once and by a record', () => {
     using s = new Scene({ dataPageCount: 1 });
     s.producer.emit(1000, { cpu: CPU });
     const { failedTotal } = s.producer.counts(CPU);
@@ -127,7 +127,7 @@ describeWith(SCENE_CAPABILITIES, 'MmapRingStorage', () => {
     s.storage.ring.finishReadBatch();
   });
 
-  it('tells a wrong argument from a closed ring', () => {
+  it('distinguishes a wrong argument from a closed ring', () => {
     using s = new Scene();
     const { storage } = s;
     const uses: (() => unknown)[] = [
@@ -272,7 +272,7 @@ describeWith(SCENE_CAPABILITIES, 'the event of a storage', () => {
     expect(event.read().value).toBe(0n);
   });
 
-  it('has the id that its read_format tells', () => {
+  it('has the id that read_format requests', () => {
     const attributes = { ...clock, read_format: kernel.PERF_FORMAT_ID };
     using storage = MmapRingStorage.open({ cpu: -1, pid: 0, dataPageCount: 1, attributes });
     expect(BigInt(storage.event.id)).toBe(storage.event.read().id);

@@ -106,7 +106,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     expect(linesOf(stderr)).toHaveLength(2);
   });
 
-  it('excludes itself, unless it is told to include itself', async () => {
+  it('excludes itself, unless an option includes it', async () => {
     const pids = async (...options: string[]): Promise<[Set<number>, number]> => {
       const args = ['collect', '-b', 'sys_enter', '--duration', '500ms', '-f', 'ndjson', '-q', ...options];
       const process = new CliProcess(args).read();

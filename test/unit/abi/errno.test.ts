@@ -11,7 +11,7 @@ describe('errno', () => {
     expect(errnoName(95)).toBe('EOPNOTSUPP');
   });
 
-  it('knows an errno that only the kernel uses, and has a text for an unknown number', () => {
+  it('has a name for an errno that only the kernel uses, and a text for an unknown number', () => {
     expect(errnoName(-524)).toBe('ENOTSUPP');
     expect(errnoName(-4000)).toBe('errno 4000');
   });

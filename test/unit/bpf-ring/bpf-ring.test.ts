@@ -168,7 +168,7 @@ describe('A record that is not committed', () => {
     expect(drain(scene)).toEqual([2, 3]);
   });
 
-  it('is not read within the batch that began before it was committed, and needs no more looks than one', () => {
+  it('is not read in a batch that began before it was committed, and is checked only once', () => {
     const scene = sceneOf();
     const { parts } = scene.memory;
     let looks = 0;
@@ -197,7 +197,7 @@ describe('A visit', () => {
     return scene;
   }
 
-  it.each([1, 2, 3, 4, 5, 8, 9])('ends after %i records, and goes on there', (limit) => {
+  it.each([1, 2, 3, 4, 5, 8, 9])('ends after %i records, and continues there', (limit) => {
     const { ring } = filled();
     const seen: number[] = [];
     ring.beginBatch();
@@ -367,7 +367,7 @@ describe('Closing', () => {
 });
 
 describe('Another reader of the map', () => {
-  it('is noticed when it has moved consumer_pos, and records go on there', () => {
+  it('is noticed when it has moved consumer_pos, and reading continues there', () => {
     const scene = sceneOf();
     for (const first of [1, 2, 3, 4]) scene.memory.output(payload(8, first));
     expect(drain(sceneOf(scene.memory))).toEqual([1, 2, 3, 4]);

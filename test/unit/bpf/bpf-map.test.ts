@@ -62,7 +62,7 @@ describe('BpfMap', () => {
     expect(() => map.update(new Uint8Array(4), new Uint8Array(8))).toThrow(error);
   });
 
-  it('asks for a read-only descriptor when it is told to', () => {
+  it('opens a read-only descriptor on request', () => {
     const bpfMapOpenPinned = jest.fn(answers('ENOENT'));
     expect(() =>
       withAddon(fakeNative({ bpfMapOpenPinned }), () => BpfMap.openPinned('/p', { readOnly: true })),

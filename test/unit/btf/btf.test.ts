@@ -154,7 +154,7 @@ describe('Btf', () => {
     );
   });
 
-  it('goes on where its base ends, in ids and in names', () => {
+  it('continues the ids and names of its base', () => {
     const first = new BtfBytes();
     const int = first.int('int', 4);
     const base = Btf.parse(first.bytes());

@@ -5,7 +5,7 @@ import { BUILTIN_PROGRAMS, possibleCpus } from '../../../lib/index';
 const OTHER_CPU = Math.max(...possibleCpus()) + 1;
 
 describe('collectSettings', () => {
-  it('samples sched_switch without this process, in time order, as a table, until told to stop', () => {
+  it('samples sched_switch without this process, in time order, as a table, until it is stopped', () => {
     const program = BUILTIN_PROGRAMS.find(({ name }) => name === 'sched_switch');
     expect(collectSettings({})).toEqual({
       source: { kind: 'builtin', program, options: { excludeTgid: process.pid } },

@@ -73,7 +73,7 @@ describe('runCommandLine', () => {
     expect(await parsed('doctor', '--json')).toEqual({ doctor: { json: true } });
   });
 
-  it('hands gen what was typed', async () => {
+  it('passes its arguments to gen', async () => {
     expect(await parsed('gen', 'exec.bpf.o', '--types', 'key,value')).toEqual({
       gen: { object: 'exec.bpf.o', types: 'key,value' },
     });

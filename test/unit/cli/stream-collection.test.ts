@@ -207,7 +207,7 @@ describe('StreamCollection', () => {
     expect(reader.log).toEqual(['visit', 'left']);
   });
 
-  it('closes the reader although the program cannot be ended, and tells that', async () => {
+  it('closes the reader although the program cannot be ended, and reports that', async () => {
     const reader = new FakeReader([]);
     const stop = new StopRequest();
     const finished = new StreamCollection(reader.asReader()).run({

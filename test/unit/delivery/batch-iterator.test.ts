@@ -65,7 +65,7 @@ async function stateOf(promise: Promise<unknown>, microtasks: number): Promise<'
 }
 
 describe('an iteration over batches', () => {
-  it('hands over what lies in the rings at once', async () => {
+  it('delivers at once what is in the rings', async () => {
     const scene = new Scene();
     scene.found = 1;
     const { value, done } = await iterate(scene).next();
@@ -73,7 +73,7 @@ describe('an iteration over batches', () => {
     expect(scene.log).toEqual(['enter']);
   });
 
-  it('waits where there is nothing, and hands over what a wake finds one microtask later', async () => {
+  it('waits when there is nothing, and delivers what a wake finds one microtask later', async () => {
     const scene = new Scene();
     const next = iterate(scene).next();
     expect(await stateOf(next, 10)).toBe('pending');
@@ -82,7 +82,7 @@ describe('an iteration over batches', () => {
     expect(nameOf((await next).value)).toBe('batch 0');
   });
 
-  it('goes on waiting after a wake that found nothing', async () => {
+  it('keeps waiting after a wake that found nothing', async () => {
     const scene = new Scene();
     const next = iterate(scene).next();
     scene.wakeUp?.();
@@ -92,7 +92,7 @@ describe('an iteration over batches', () => {
     expect(scene.log).toEqual(['enter', 'wait', 'wait']);
   });
 
-  it('ends a batch before it gives back what was visited, and only when the next is asked for', async () => {
+  it('ends a batch before it releases what was visited, and only when the next is requested', async () => {
     const scene = new Scene();
     scene.found = 1;
     const batches = iterate(scene);
@@ -102,7 +102,7 @@ describe('an iteration over batches', () => {
     expect(scene.log).toEqual(['enter', 'end of batch 0', 'give back', 'wait']);
   });
 
-  it('lets the event loop go on before it hands over what is left', async () => {
+  it('returns to the event loop before it delivers the rest', async () => {
     const scene = new Scene();
     scene.found = 2;
     const batches = iterate(scene);
@@ -118,7 +118,7 @@ describe('an iteration over batches', () => {
     expect(loopWentOn).toBe(true);
   });
 
-  it('answers those who ask at once in the order in which they asked', async () => {
+  it('resolves several pending calls in the order in which they were made', async () => {
     const scene = new Scene();
     const batches = iterate(scene);
     const asked = [batches.next(), batches.next(), batches.return(), batches.next()];
@@ -132,7 +132,7 @@ describe('an iteration over batches', () => {
     expect(scene.log.filter((entry) => entry === 'leave')).toEqual(['leave']);
   });
 
-  it('leaves once, whoever ends it and however often', async () => {
+  it('leaves once, however and how often it is ended', async () => {
     const scene = new Scene();
     scene.found = 1;
     const batches = iterate(scene);
@@ -152,7 +152,7 @@ describe('an iteration over batches', () => {
     expect(scene.log).toEqual([]);
   });
 
-  it('passes on what it is told to throw, and is over', async () => {
+  it('rejects with the argument of throw(), and ends', async () => {
     const scene = new Scene();
     scene.found = 1;
     const batches = iterate(scene);
@@ -171,7 +171,7 @@ describe('an iteration over batches', () => {
     expect(scene.log).toEqual(['enter', 'wait', 'leave']);
   });
 
-  it('ends when the look itself closes the reader', async () => {
+  it('ends when beginning a batch closes the reader', async () => {
     const scene = new Scene();
     scene.beginBatch = () => {
       scene.closed = true;
@@ -194,7 +194,7 @@ describe('an iteration over batches', () => {
     expect((await batches.next()).done).toBe(true);
   });
 
-  it('fails who asked, and is over, when entering, looking or giving back fails', async () => {
+  it('rejects and ends when entering, beginning or finishing a batch fails', async () => {
     const failure = new Error('no');
     for (const where of ['entering', 'looking', 'givingBack'] as const) {
       const scene = new Scene();
@@ -212,7 +212,7 @@ describe('an iteration over batches', () => {
     ['when a batch is given back', 'finishBatch'],
     ['in a look that a wake caused', 'beginBatch'],
     ['when it leaves', 'leave'],
-  ] as const)('answers a listener that asks for the next batch %s', async (when, step) => {
+  ] as const)('serves a listener that requests the next batch %s', async (when, step) => {
     const scene = new Scene();
     const asked: Promise<unknown>[] = [];
     let notices = when === 'in a look that a wake caused' ? -1 : 0;

@@ -107,7 +107,7 @@ describe('Dispatcher', () => {
     expect([dispatcher.tooShort, [...dispatcher.unknownMessages]]).toEqual([1, [[0, 1]]]);
   });
 
-  it('goes on with the other subscribers and the next records when one throws', () => {
+  it('continues with the other subscribers and the next records when one throws', () => {
     const errors: unknown[] = [];
     const dispatcher = new Dispatcher({ onError: (error) => errors.push(error) });
     const failure = new Error('of a subscriber');
@@ -126,7 +126,7 @@ describe('Dispatcher', () => {
     expect(errors).toEqual([failure, failure]);
   });
 
-  it('makes of it an uncaught exception where nobody is told, after the records', async () => {
+  it('throws the error as an uncaught exception after the records when there is no onError', async () => {
     const microtasks: (() => void)[] = [];
     const queue = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((task) => {
       microtasks.push(task);
@@ -148,7 +148,7 @@ describe('Dispatcher', () => {
     }
   });
 
-  it('goes on whatever a subscriber answers: false does not stop a drain', () => {
+  it('ignores what a subscriber returns: false does not stop a drain', () => {
     const dispatcher = new Dispatcher();
     dispatcher.onMessage(1, () => false as unknown as undefined);
     expect(dispatch(dispatcher, message(1), message(1))).toBe(2);
@@ -176,7 +176,7 @@ describe('Dispatcher', () => {
     expect([[...dispatcher.unknownMessages], [...dispatcher.unknownRecords]]).toEqual([[[1, 1]], [[2, 1]]]);
   });
 
-  it('lets subscribers come and go while a record is being delivered: from the next record on', () => {
+  it('applies changes of subscribers from the next record on', () => {
     const dispatcher = new Dispatcher();
     const seen: string[] = [];
     const endSecond = { now: (): void => undefined };

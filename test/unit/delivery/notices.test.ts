@@ -6,7 +6,7 @@ jest.mock('../../../lib/input/throw-later', () => ({ throwLater: jest.fn() }));
 const nextImmediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('Notices', () => {
-  it('are told in their order after the outermost method', () => {
+  it('are called in order after the outermost method', () => {
     const notices = new Notices();
     const told: number[] = [];
     notices.begin();
@@ -29,7 +29,7 @@ describe('Notices', () => {
     expect(told).toEqual([1]);
   });
 
-  it('that a listener causes let the event loop go on first, however many', async () => {
+  it('that a listener causes wait for the event loop, however many', async () => {
     const notices = new Notices();
     let told = 0;
     const again = (): void => {
@@ -50,7 +50,7 @@ describe('Notices', () => {
     expect(told).toBe(3);
   });
 
-  it('that are all told leave nothing for the event loop', () => {
+  it('schedule nothing on the event loop when all have been called', () => {
     const notices = new Notices();
     const immediates = jest.spyOn(globalThis, 'setImmediate');
     try {
@@ -63,7 +63,7 @@ describe('Notices', () => {
     }
   });
 
-  it('go on after a listener that throws, whose error surfaces later', () => {
+  it('continue after a listener that throws; its error is thrown later', () => {
     const notices = new Notices();
     const told: number[] = [];
     const failure = new Error('of a listener');

@@ -22,7 +22,7 @@ describe('WakeModerator', () => {
     expect(new WakeModerator().busy).toBe(false);
   });
 
-  it('stays so at low rates, however the looks fall', () => {
+  it('is not busy at low rates, whatever the interval of updates', () => {
     for (const perSecond of [1, 100, 500, 1000, 2600]) {
       for (const step of [0.5, 1, 2, 10, 100]) {
         expect(steady(new WakeModerator(), 0, 5000, step, perSecond)).not.toContain(true);
@@ -30,7 +30,7 @@ describe('WakeModerator', () => {
     }
   });
 
-  it('turns to a timer at high rates, however the looks fall', () => {
+  it('becomes busy at high rates, whatever the interval of updates', () => {
     for (const perSecond of [8000, 100_000, 3_000_000]) {
       for (const step of [0.5, 1, 2, 10, 100]) {
         expect(steady(new WakeModerator(), 0, 200, step, perSecond).slice(-1)).toEqual([true]);
@@ -38,7 +38,7 @@ describe('WakeModerator', () => {
     }
   });
 
-  it('turns to a timer at once when a burst is seen', () => {
+  it('becomes busy at once after a burst', () => {
     const moderator = new WakeModerator();
     expect(moderator.looked(1, 3)).toBe(false);
     expect(moderator.looked(2, 2)).toBe(false);
@@ -51,7 +51,7 @@ describe('WakeModerator', () => {
     for (let now = 0; now < 1000; now += 5) expect(moderator.looked(now, 7)).toBe(false);
   });
 
-  it('is not misled by a reader that was kept from looking: the rate counts', () => {
+  it('uses the rate over the whole time when updates were delayed', () => {
     const moderator = new WakeModerator();
     moderator.looked(0, 0);
     expect(moderator.looked(1000, 200)).toBe(false);
@@ -60,7 +60,7 @@ describe('WakeModerator', () => {
     expect(moderator.looked(4000, 200)).toBe(false);
   });
 
-  it('turns back after 15 ms of few samples, not after looks without any', () => {
+  it('is busy until 15 ms with few samples have passed, not only until updates without samples', () => {
     const moderator = new WakeModerator();
     moderator.looked(1, 1000);
     expect(moderator.busy).toBe(true);

@@ -41,7 +41,7 @@ describe('Waker', () => {
     expect(messageOf(make)).toMatch(message);
   });
 
-  it('keeps no process alive until it is told to, and calls nothing when that does not change', () => {
+  it('does not keep the process alive by default, and makes no native call when nothing changes', () => {
     const { native, calls } = scene();
     const waker = new Waker(native, ignoreWake);
     waker.keepAlive(false);

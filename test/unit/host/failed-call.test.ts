@@ -19,7 +19,7 @@ describe('failedCall', () => {
     );
   });
 
-  it('names capabilities for a call that needs some, and tells an errno without advice as it is', () => {
+  it('names the capabilities that a call needs, and shows an errno without advice unchanged', () => {
     expect(messageOf('EPERM', { needs: ['CAP_BPF'] })).toMatch(
       /creating a map: (?:needs|forbidden although) .*CAP_BPF/,
     );

@@ -30,7 +30,7 @@ describe('mountOf', () => {
 });
 
 describe('tracefsCommand', () => {
-  it('mounts what is not mounted, and lets the group in where it is', () => {
+  it('mounts what is not mounted, and gives the group access to what is', () => {
     expect(tracefsCommand(host.paths)).toMatch(
       /^mount -t tracefs (-o gid=\d+,mode=750 )?tracefs \/sys\/kernel\/tracing$/,
     );

@@ -8,7 +8,7 @@ beforeEach(() => {
 afterEach(() => host.remove());
 
 describe('ownNamespace', () => {
-  it('knows the initial namespaces by their inodes', () => {
+  it('recognises the initial namespaces by their inodes', () => {
     host.link('proc/self/ns/pid', 'pid:[4026531836]');
     host.link('proc/self/ns/user', 'user:[4026531837]');
     expect(ownNamespace('pid', host.paths)).toEqual({ name: 'pid:[4026531836]', isInitial: true });
@@ -17,7 +17,7 @@ describe('ownNamespace', () => {
     expect(pidNamespace(host.paths)).toBeNull();
   });
 
-  it('knows others', () => {
+  it('recognises other namespaces', () => {
     host.link('proc/self/ns/user', 'user:[4026531836]');
     expect(ownNamespace('user', host.paths)).toEqual({ name: 'user:[4026531836]', isInitial: false });
     expect(isInUserNamespace(host.paths)).toBe(true);

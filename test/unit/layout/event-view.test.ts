@@ -57,7 +57,7 @@ const WAYS: readonly [string, <Values>(layout: SampleLayout<Values>) => EventVie
 ];
 
 describe.each(WAYS)('viewFor, %s', (_way, viewOf) => {
-  it('reads the record that it stands on, and the next one after it', () => {
+  it('reads its current record, and then the next one', () => {
     const view = viewOf(LAYOUT);
     const seen: unknown[] = [];
     visit([payload(1), payload(2)], (record) => {
@@ -113,7 +113,7 @@ describe.each(WAYS)('viewFor, %s', (_way, viewOf) => {
     expect([view.unfit, view.unknown]).toEqual([1, 0]);
   });
 
-  it('stands on one record of a list after the other, and leaves out what does not fit', () => {
+  it('reads the records of a list one by one, and leaves out those that do not fit', () => {
     const view = viewOf(LAYOUT);
     const records: OwnedRecord[] = [];
     visit([payload(1), payload(2).subarray(0, 8), payload(3)], (record) => {

@@ -35,7 +35,7 @@ describe('defineLayout', () => {
     expect(layout.size).toBe(56);
   });
 
-  it('puts a field where it is told to, overlapping or apart, and the next after all before', () => {
+  it('puts a field at its given offset, and the next one after all fields before', () => {
     const layout = defineLayout([
       { name: 'whole', kind: 'u64', offset: 4 },
       { name: 'low', kind: 'u32', offset: 4 },
@@ -78,7 +78,7 @@ describe('defineLayout', () => {
     expect(defineLayout({ words: 'u64[]' }).size).toBe(0);
   });
 
-  it('takes the size it is told', () => {
+  it('takes the given size', () => {
     expect(
       defineLayout(
         [

@@ -18,7 +18,7 @@ describe('RingReader', () => {
       };
     }
 
-    it('is skipped to its head and told of, and the others go on', () => {
+    it('is skipped to its head and reported, and the others are read on', () => {
       const fixtures = ringsWith([1, 4], [2, 5], [3, 6]);
       (fixtures[1] as RingFixture).publish(corruptHeader, payloadOf(40));
       const faults: string[] = [];
@@ -74,7 +74,7 @@ describe('RingReader', () => {
       expect(faults).toEqual(['0 truncated 40 ERR_PERF_RING_CORRUPT']);
     });
 
-    it('whose positions cannot be goes on at its head', () => {
+    it('whose positions are invalid continues at its head', () => {
       const fixtures = ringsWith([1], [2]);
       const [bad] = fixtures as [RingFixture];
       bad.head += 1n << 20n;

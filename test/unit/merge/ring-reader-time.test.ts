@@ -264,7 +264,7 @@ describe('RingReader, in the order of time,', () => {
       expect(reader.late).toBe(0);
     });
 
-    it('knows CLOCK_MONOTONIC by itself', () => {
+    it('uses CLOCK_MONOTONIC by default', () => {
       const now = process.hrtime.bigint();
       const fixtures = ringsWith([now - 10_000_000n, now + 5_000_000_000n], []);
       const reader = readerOf(fixtures, {});

@@ -197,7 +197,7 @@ describe('RingReader', () => {
       );
     });
 
-    it('stops after the record whose visitor returns STOP, and goes on from there', () => {
+    it('stops after the record whose visitor returns STOP, and continues from there', () => {
       const reader = readerOf(ringsWith([1, 3], [2, 4]));
       reader.start();
       const seen: string[] = [];

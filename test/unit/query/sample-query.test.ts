@@ -48,7 +48,7 @@ describe('a query with columns', () => {
     expect([query.rows, pid[3], latency[3]]).toEqual([4, 7, 9n]);
   });
 
-  it('ends the visit when the shortest array is full, and goes on where it ended', () => {
+  it('ends the visit when the shortest array is full, and continues where it ended', () => {
     const pid = new Uint32Array(4);
     const query = prepareQuery(layout, { columns: { pid, bytes: new Uint32Array(9) } });
     const { ring } = reading(numbered(10));
@@ -289,7 +289,7 @@ describe('a query over addresses, pointers and enums', () => {
   });
 });
 
-describe('a query stands where a visitor of samples does', () => {
+describe('a query can be used in place of a visitor of samples', () => {
   it('and leaves other records to the one for those', () => {
     const query = prepareQuery(layout, {});
     const seen: number[] = [];
@@ -337,7 +337,7 @@ describe('a query stands where a visitor of samples does', () => {
     expect(codeOf(() => splitVisitors({ lost: query as never }))).toBe('ERR_PERF_INVALID_ARGUMENT');
   });
 
-  it('and is told from look-alikes', () => {
+  it('and is distinguished from look-alikes', () => {
     const query = prepareQuery(layout, {});
     const { ring } = reading(numbered(1));
     expect(codeOf(() => ring.visit({ ...query } as never))).toBe('ERR_PERF_INVALID_ARGUMENT');

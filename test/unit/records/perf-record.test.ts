@@ -292,7 +292,7 @@ describe('decodeRecord', () => {
     }
   });
 
-  it('knows all types of Linux 6.12 but samples, which have tests of their own', () => {
+  it('decodes all types of Linux 6.12; samples have tests of their own', () => {
     const types = Array.from({ length: 21 }, (_, index) => index + 1);
     const known = new Set(CASES.map(({ type }) => type));
     expect(types.filter((type) => !known.has(type))).toEqual([abi.PERF_RECORD_SAMPLE]);

@@ -117,7 +117,7 @@ describe.each(['cpu', 'time'] as const)('a source in the order of %s', (order) =
     expect(s.ring(0).counters.samples).toBe(count);
   });
 
-  it('stops where it is told to, by STOP or by a throw, with that record consumed', () => {
+  it('stops at STOP and at a throw, and consumes that record', () => {
     const s = new Scene(order);
     s.publish(0, 1, 2, 3);
     s.source.beginBatch();
@@ -158,7 +158,7 @@ describe.each(['cpu', 'time'] as const)('a source in the order of %s', (order) =
     },
   );
 
-  it.each(['visitAll', 'nextAll'] as const)('goes on at the head where positions cannot be (%s)', (how) => {
+  it.each(['visitAll', 'nextAll'] as const)('continues at the head where positions cannot be (%s)', (how) => {
     const s = new Scene(order);
     s.publish(1, 2);
     s.fixture(0).head += 1n << 30n;
@@ -247,7 +247,7 @@ describe.each(['cpu', 'time'] as const)('a source in the order of %s', (order) =
     expect(s.visitAll()).toEqual([]);
   });
 
-  it('is refused to a visitor of its own, and goes on', () => {
+  it('is refused inside its own visitor, and then continues', () => {
     const s = new Scene(order);
     s.publish(0, 1, 2);
     s.publish(1, 3);

@@ -51,7 +51,7 @@ describe.each(CURSOR_KINDS)('PerfRing.copyRecords with %s', (_, cursors) => {
     }
   });
 
-  it('goes on where it stopped, mixed with pop and visit', () => {
+  it('continues where it stopped, mixed with pop and visit', () => {
     const { ring } = reading([...RECORDS, ...RECORDS]);
     ring.peekSize();
     expect(ring.copyRecords(new Uint8Array(40)).records).toBe(2);

@@ -93,7 +93,7 @@ describe.each(CURSOR_KINDS)('a corrupt header, read with %s:', (_, cursors) => {
       expect(codeOf(() => made.ring.pop())).toBe('ERR_PERF_RING_CORRUPT');
     });
 
-    it('is behind the reader after resynchronise(), which answers the bytes skipped', () => {
+    it('is behind the reader after resynchronise(), which returns the bytes skipped', () => {
       const made = reading(CAPACITY - 40, good, corrupt);
       codeOf(() => made.ring.visit(() => undefined));
       expect(made.ring.resynchronise()).toBe(corrupt.length);

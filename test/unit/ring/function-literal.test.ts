@@ -14,7 +14,7 @@ const ones = () => () => 1;
 const twos = () => () => 2;
 
 describe('literalOf', () => {
-  it('answers the same for functions of one literal, another for those of another', () => {
+  it('returns the same for functions of one literal, and different values for different literals', () => {
     const literalOf = fresh();
     const one = literalOf(ones());
     const two = literalOf(twos());
@@ -39,7 +39,7 @@ describe('literalOf', () => {
     ['a proxy', new Proxy(ones(), {})],
     ['a function of the engine', Math.max],
     ['no function', {}],
-  ])('answers nothing for %s', (_, value) => {
+  ])('returns nothing for %s', (_, value) => {
     expect(fresh()(value)).toBeUndefined();
   });
 

@@ -82,7 +82,7 @@ describe.each(LOOPS)('a ring that the kernel alone writes, read by the loop for 
     expect(made.ring.visit(() => visited++)).toBe(1);
   });
 
-  it('is no other ring: elsewhere a record is told by its type, whatever its misc', () => {
+  it('applies to no other ring: elsewhere the type decides, whatever the misc field', () => {
     const sample = kernelSample(payloadOf(12), USER);
     const comm = recordBytes(COMM, sample.subarray(8), { misc: USER });
     expect(shown([sample, sample, comm, sample], { loop }).map((text) => text[0])).toEqual([

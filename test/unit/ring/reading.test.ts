@@ -17,14 +17,14 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
   };
 
   describe('startReadBatch', () => {
-    it('answers 0 for an empty ring, and the batch is there to be finished', () => {
+    it('returns 0 for an empty ring, and a batch is open', () => {
       const { ring } = fixture();
       expect(ring.startReadBatch()).toBe(0);
       expect(ring.bytesRemaining()).toBe(0);
       ring.finishReadBatch();
     });
 
-    it('answers the bytes published, headers included', () => {
+    it('returns the bytes published, headers included', () => {
       const made = fixture({ position: 64 });
       made.publish(sampleBytes(payloadOf(4)), lostBytes(1n, 2n));
       expect(made.ring.startReadBatch()).toBe(16 + 24);
@@ -42,7 +42,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
   });
 
   describe('peekSize and peekType', () => {
-    it("answer a sample's padded payload and its type", () => {
+    it("return a sample's padded payload and its type", () => {
       for (let n = 1; n <= 40; n++) {
         const { ring } = reading([n]);
         expect(ring.peekSize()).toBe(Math.ceil((n + 4) / 8) * 8 - 4);
@@ -50,7 +50,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
       }
     });
 
-    it('answer what follows the header for other types', () => {
+    it('return what follows the header for other types', () => {
       const made = fixture();
       made.publish(lostBytes(1n, 2n), recordBytes(14, new Uint8Array(0)), recordBytes(77, payloadOf(48)));
       made.ring.startReadBatch();
@@ -254,7 +254,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
   });
 
   describe('peek', () => {
-    it('lends the next record, and answers null at the end of the batch', () => {
+    it('lends the next record, and returns null at the end of the batch', () => {
       const { ring } = reading([8]);
       const record = ring.peek();
       expect(record?.u32(0)).toBe(new DataView(payloadOf(8, 0).buffer).getUint32(0, true));
@@ -329,7 +329,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
       expect(codeOf(() => ring.pop())).toBe('ERR_PERF_CLOSED');
     });
 
-    it('a second batch while one is open; the first goes on', () => {
+    it('a second batch while one is open; the first continues', () => {
       const { ring } = reading([4]);
       expect(codeOf(() => ring.startReadBatch())).toBe('ERR_PERF_BATCH_OPEN');
       ring.pop();
@@ -354,7 +354,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
       expect(made.tail).toBe(tail);
     });
 
-    it('goes on at data_head after resynchronise()', () => {
+    it('continues at data_head after resynchronise()', () => {
       const made = fixture();
       made.head = 2n ** 40n;
       made.tail = 1n;
@@ -380,7 +380,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
   });
 
   describe('resynchronise', () => {
-    it('skips what is published, and answers how much', () => {
+    it('skips what is published, and returns how much', () => {
       const made = fixture({ position: 64 });
       made.publish(sampleBytes(payloadOf(4)), sampleBytes(payloadOf(12)));
       expect(made.ring.resynchronise()).toBe(40);
@@ -395,7 +395,7 @@ describe.each(CURSOR_KINDS)('reading with %s', (_, cursors) => {
       expect(made.ring.startReadBatch()).toBe(0);
     });
 
-    it('answers 0 for an empty ring', () => {
+    it('returns 0 for an empty ring', () => {
       expect(fixture().ring.resynchronise()).toBe(0);
     });
   });

@@ -147,7 +147,7 @@ describe('a lent record', () => {
     );
   });
 
-  it('throws for a damaged field, and goes on with the next record', () => {
+  it('throws for a damaged field, and continues with the next record', () => {
     const attr = { sample_type: abi.PERF_SAMPLE_TID | abi.PERF_SAMPLE_CALLCHAIN };
     const fixture = new RingFixture({ format: recordFormat(attr) });
     const sample = (count: bigint): Uint8Array => encodeRecord(9, 0, words(5n, count, 11n));

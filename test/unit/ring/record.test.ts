@@ -223,7 +223,7 @@ describe('RingRecord', () => {
       }
     });
 
-    it('of 16 bytes tells names apart that differ in one bit, in any of its words', () => {
+    it('of 16 bytes distinguishes names that differ in one bit, in any of its words', () => {
       const made = new RingFixture({ dataPageCount: 2, pageSize: 4096 });
       const base = new Uint8Array(20).fill(0x41, 0, 16);
       const payloads = Array.from({ length: 16 * 7 }, (_, i) => {
@@ -264,7 +264,7 @@ describe('RingRecord', () => {
       expect(wrong).toEqual([]);
     });
 
-    it('answer a copy: what becomes of the ring does not change it', () => {
+    it('return a copy, which later changes of the ring do not affect', () => {
       const made = new RingFixture();
       made.publish(sampleBytes(payloadOf(12)));
       made.ring.startReadBatch();

@@ -128,7 +128,7 @@ describe('LoopCache', () => {
       for (let batch = 0; batch < 3; batch++) expect(loops.loopFor(visitor(), bytes)).toBe('shared');
     });
 
-    it('gives none to a visitor that has been called before: V8 knows the shared loop by then', () => {
+    it('makes none for a visitor that was called before: V8 has already optimised the shared loop', () => {
       const loops = cache();
       const visitor = anew();
       loops.countRecords(visitor, 1);
@@ -228,7 +228,7 @@ describe('LoopCache', () => {
     expect(loops.loopFor(anew())).toBe('copy 1');
   });
 
-  it('has none for functions whose code cannot be told, however many come', () => {
+  it('makes none for functions whose code cannot be read, however many there are', () => {
     const loops = cache();
     for (let batch = 0; batch < 100; batch++) loops.countRecords((() => undefined).bind(null), 16_384);
     expect(loops.loopFor((() => undefined).bind(null))).toBe('shared');
@@ -245,7 +245,7 @@ describe('LoopCache', () => {
     expect(loops.loopFor(anew())).toBe('copy 1');
   });
 
-  it('knows a visitor again after many that came once, when it had come back before them', () => {
+  it('recognises a visitor that was used repeatedly, after many that were used once', () => {
     const loops = cache();
     const stays = (): undefined => undefined;
     const anew = () => () => null;

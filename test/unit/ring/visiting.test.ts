@@ -29,7 +29,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
     return seen;
   };
 
-  it('visits every record once, oldest first, and answers how many', () => {
+  it('visits every record once, oldest first, and returns how many', () => {
     const made = numbered(20);
     const seen: number[] = [];
     expect(made.ring.visit((record) => seen.push(record.u8(0)))).toBe(20);
@@ -101,7 +101,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
     },
   );
 
-  it('hands records that are no samples to `other`, in their place', () => {
+  it('passes records other than samples to `other`, in their order', () => {
     const made = new RingFixture({ cursors, loop });
     made.publish(
       sampleBytes(payloadOf(4)),
@@ -119,7 +119,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
     expect(seen).toEqual(['sample 9', 'other 2', 'sample 9', 'sample 9', 'other 77']);
   });
 
-  it('hands every record to the one visitor when there is no other', () => {
+  it('passes every record to the single visitor when there is no `other`', () => {
     const made = new RingFixture({ cursors, loop });
     made.publish(lostBytes(1n, 7n), sampleBytes(payloadOf(4)));
     made.ring.startReadBatch();
@@ -128,7 +128,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
     expect(types).toEqual([2, 9]);
   });
 
-  it('goes on after records that were popped, and pop goes on after a visit', () => {
+  it('continues after records that were popped, and pop continues after a visit', () => {
     const { ring } = numbered(6);
     ring.pop();
     ring.peekSize();
@@ -213,7 +213,7 @@ describe.each(READING_KINDS)('PerfRing.visit with %s and the loop for %s samples
       },
     );
 
-    it('lets a function whose result means nothing be a visitor', () => {
+    it('accepts a visitor whose result has no meaning', () => {
       const set = new Set<number>();
       expect(numbered(3).ring.visit((record) => set.delete(record.u8(0)))).toBe(3);
     });

@@ -304,7 +304,7 @@ describe.each(CURSOR_KINDS)('writing with %s', (_, cursors) => {
       expect(codeOf(() => ring.write(payloadOf(8)))).toBe(code);
     });
 
-    it('when a batch is started twice; the first goes on', () => {
+    it('when a batch is started twice; the first stays open', () => {
       const made = fixture();
       made.ring.startWriteBatch();
       made.ring.write(payloadOf(4));
