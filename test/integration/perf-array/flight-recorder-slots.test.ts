@@ -149,7 +149,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     expect(other.drain(() => undefined)).toBe(2);
   });
 
-  it.each(['rotate', 'snapshot'] as const)('may be closed by whoever is told, in %s()', async (method) => {
+  it.each(['rotate', 'snapshot'] as const)('may be closed by the listener, in %s()', async (method) => {
     using map = new ContestedMap();
     map.emitEverywhere(2);
     using other = map.another();
@@ -162,7 +162,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     expect(other.drain(() => undefined)).toBe(CPUS.length);
   });
 
-  it('takes a slot back when the other one has left it, without being asked for a snapshot', async () => {
+  it('takes a slot back when the other reader has left it, also without a snapshot', async () => {
     using map = new ContestedMap();
     const regained: number[] = [];
     const listen = (message: unknown): void => void regained.push((message as { cpu: number }).cpu);
@@ -195,7 +195,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     ]);
   });
 
-  it('says that its array was closed', async () => {
+  it('reports that its array was closed', async () => {
     using map = new ContestedMap();
     map.emitEverywhere(1);
     map.array.close();
@@ -219,7 +219,7 @@ describeWith(SCENE_CAPABILITIES, 'a flight recorder whose slots another reader t
     expect([taken, warnings]).toEqual([[], []]);
   });
 
-  it('leaves them also where no program can be loaded that would tell', async () => {
+  it('also leaves them to it when the program that checks slots cannot be loaded', async () => {
     using map = new ContestedMap({ ...addon(), bpfProgramLoad: () => -errnoNumber('EPERM') });
     using other = map.another();
     map.emitEverywhere(1);

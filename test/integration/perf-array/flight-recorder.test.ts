@@ -56,7 +56,7 @@ const numbersOf = (seen: readonly Seen[], cpu: number): number[] =>
   seen.filter((one) => one.cpu === cpu).map(({ sequence }) => sequence);
 
 describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
-  it('holds what came last, of all CPUs in time order', () => {
+  it('contains the newest samples of all CPUs, in time order', () => {
     using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
     for (let round = 0; round < 10; round++) s.emitEverywhere(20);
     const seen = seenIn(s.recorder.snapshot());
@@ -64,7 +64,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     for (const cpu of CPUS) expect(numbersOf(seen, cpu)).toEqual(Array.from({ length: 200 }, (_, n) => n));
   });
 
-  it('overwrites the oldest, and loses nothing of the newest', () => {
+  it('overwrites the oldest samples and loses none of the newest', () => {
     using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 }, [40, 8, 100]);
     for (const count of [1, 50, 300, 1000, 5]) {
       s.emitEverywhere(count);
@@ -81,7 +81,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
-  it('leaves out a quarter of a small ring that was overwritten, where largestRecordBytes is not given', () => {
+  it('leaves out a quarter of a small ring that was overwritten, without largestRecordBytes', () => {
     using s = new FlightScene({ bufferBytes: 4 * PAGE });
     s.emitEverywhere(1000);
     const seen = seenIn(s.recorder.snapshot());
@@ -94,13 +94,13 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
-  it('is empty before anything came', () => {
+  it('is empty before the first sample', () => {
     using s = new FlightScene();
     const snapshot = s.recorder.snapshot();
     expect([snapshot.records, snapshot.visit(() => undefined)]).toEqual([0, 0]);
   });
 
-  it('makes snapshots that stay as they are, and may be visited again, by visitors that stop or throw', () => {
+  it('makes snapshots that do not change and can be visited again, also by visitors that stop or throw', () => {
     using s = new FlightScene();
     s.emitEverywhere(5);
     const snapshot = s.recorder.snapshot();
@@ -197,7 +197,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     }
   });
 
-  it('rotates rings that were overwritten meanwhile, and holds the newest of them', async () => {
+  it('rotates rings that were overwritten in between, and contains their newest samples', async () => {
     using s = new FlightScene({ bufferBytes: 4 * PAGE, largestRecordBytes: 128 });
     const last = new Map<number, number>();
     for (const count of [10, 1000, 5, 230, 253, 260, 1, 3000]) {
@@ -227,7 +227,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     expect(s.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
   });
 
-  it('rotates twice at once, each record in one of the two', async () => {
+  it('puts each record into one of two rotations that run at once', async () => {
     using s = new FlightScene();
     s.emitEverywhere(3);
     const one = s.recorder.rotate();
@@ -239,7 +239,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     ]);
   });
 
-  it('has fields of the sample as they are asked for', () => {
+  it('has the requested fields of the sample', () => {
     using s = new FlightScene({ attributes: { sample_type: 2 } });
     s.producer.emit(1, { cpu: CPU });
     const fields: unknown[] = [];
@@ -249,7 +249,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     expect(fields).toEqual([process.pid, 'bigint']);
   });
 
-  it('empties its slots when it is closed, and says so', async () => {
+  it('empties its slots when it is closed, and then throws ERR_PERF_CLOSED', async () => {
     using s = new FlightScene();
     s.recorder.close();
     s.recorder.close();
@@ -261,7 +261,7 @@ describeWith(SCENE_CAPABILITIES, 'FlightRecorder', () => {
     expect(s.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
   });
 
-  it('survives that its array is closed before it, and warns of that', async () => {
+  it('continues when its array is closed before it, and warns', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const s = new FlightScene();
     s.emitEverywhere(2);

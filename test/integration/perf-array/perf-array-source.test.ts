@@ -64,7 +64,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
   const warnings = caughtCodes();
 
   describe('and their wakes', () => {
-    it('deliver what was written while a batch was lent in the next one, without a further wake', async () => {
+    it('deliver what was written during a batch in the next one, without another wake', async () => {
       using s = new SteeredScene();
       s.producer.emit(1, { cpu: CPU });
       for await (const batch of s.reader) {
@@ -93,30 +93,33 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     it.each([
       ['the timer’s first', WAKE_TIMER, WAKE_EVENTS],
       ['the event’s first', WAKE_EVENTS, WAKE_TIMER],
-    ])('take an event’s and a timer’s within one turn for an event’s, %s', async (_, first, second) => {
-      using s = new SteeredScene({ latencyMicroseconds: 250 });
-      await s.makeBusy();
-      s.reader.drain(s.check.visitor);
-      await setTimeout(40);
-      // Without load the waking event is back in the slot. The timer must then fire twice more.
-      s.steered.wake(WAKE_EVENTS);
-      expect(s.reader.stats().total.swaps).toBe(2);
-      const batches = s.reader.batches();
-      for (let round = 0; round < 3; round++) {
-        const next = batches.next();
-        await setTimeout(1);
-        s.producer.emit(1, { cpu: CPU });
-        s.steered.wake(first);
-        (await next).value?.forEach(s.check.visitor);
-        s.steered.wake(second);
-      }
-      expect(s.interval).toBe(162);
-      await batches.return();
-      for (const expected of [162, BACKSTOP]) {
-        s.steered.wake(WAKE_TIMER);
-        expect(s.interval).toBe(expected);
-      }
-    });
+    ])(
+      'count as a wake by an event when event and timer fire during one batch, %s',
+      async (_, first, second) => {
+        using s = new SteeredScene({ latencyMicroseconds: 250 });
+        await s.makeBusy();
+        s.reader.drain(s.check.visitor);
+        await setTimeout(40);
+        // Without load the waking event is back in the slot. The timer must then fire twice more.
+        s.steered.wake(WAKE_EVENTS);
+        expect(s.reader.stats().total.swaps).toBe(2);
+        const batches = s.reader.batches();
+        for (let round = 0; round < 3; round++) {
+          const next = batches.next();
+          await setTimeout(1);
+          s.producer.emit(1, { cpu: CPU });
+          s.steered.wake(first);
+          (await next).value?.forEach(s.check.visitor);
+          s.steered.wake(second);
+        }
+        expect(s.interval).toBe(162);
+        await batches.return();
+        for (const expected of [162, BACKSTOP]) {
+          s.steered.wake(WAKE_TIMER);
+          expect(s.interval).toBe(expected);
+        }
+      },
+    );
   });
 
   describe('and the timer', () => {
@@ -133,7 +136,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(s.steered.intervals).toEqual([BACKSTOP, 162, BACKSTOP]);
     });
 
-    it('have the slack while samples are held back and a consumer waits for them', async () => {
+    it('uses the slack while samples are held back and a consumer waits for them', async () => {
       // Long enough to hold the sample back, also on a slow machine.
       using s = new SteeredScene({ order: 'time', slackNanoseconds: 9e7, wakeup: { everyEvents: 1 } });
       // On another CPU this thread would show that nothing is being written to that CPU's ring.
@@ -155,7 +158,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
   });
 
   describe('and their losses', () => {
-    it('are not counted at every look: that interrupts each CPU', () => {
+    it('are not read at every wake, because that interrupts each CPU', () => {
       using s = new SteeredScene({ bufferBytes: 4096, wakeup: { everyEvents: 1 } });
       s.steered.wake(WAKE_TIMER);
       s.producer.emit(500, { cpu: CPU });
@@ -167,7 +170,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(reads).toBeLessThanOrEqual(CPUS.length * (3 + (performance.now() - start) / 100));
     });
 
-    it('are not counted by drains that find little', () => {
+    it('are not read by drains that find little', () => {
       using s = new SteeredScene();
       s.reader.drain(s.check.visitor);
       const before = s.steered.calls.get('perfEventRead');
@@ -180,7 +183,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     });
   });
 
-  it('and their slots are asked once a second', () => {
+  it('check their slots once a second', () => {
     using s = new SteeredScene();
     s.steered.wake(WAKE_TIMER);
     const asked = s.steered.calls.get('bpfProgramTestRun') ?? 0;
@@ -190,7 +193,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     expect((s.steered.calls.get('bpfProgramTestRun') ?? 0) - asked).toBeLessThanOrEqual(most);
   });
 
-  describe('and CPUs that come', () => {
+  describe('and CPUs that come online', () => {
     const machine = { online: CPUS, asked: 0 };
     const onlineCpus = (): readonly number[] => {
       machine.asked++;
@@ -201,7 +204,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       machine.asked = 0;
     });
 
-    it('are looked for at once when an event hangs up, otherwise once a second', () => {
+    it('are checked at once when an event hangs up, otherwise once a second', () => {
       using s = new SteeredScene({ onlineCpus });
       s.steered.wake(WAKE_TIMER);
       const start = performance.now();
@@ -213,7 +216,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(machine.asked).toBe(asked + 1);
     });
 
-    it('are looked for after the turn when an event hangs up within one', async () => {
+    it('are checked after the batch when an event hangs up during one', async () => {
       using s = new SteeredScene({ onlineCpus });
       s.steered.wake(WAKE_TIMER);
       s.producer.emit(1, { cpu: CPU });
@@ -227,7 +230,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(s.reader.cpus).toEqual(CPUS);
     });
 
-    it('and whose slot cannot be filled leave nothing open, are warned of once, and are tried again', async () => {
+    it('leave nothing open when their slot cannot be filled; one warning, then a retry', async () => {
       using s = new SteeredScene({ onlineCpus });
       machine.online = CPUS;
       const { perfEvents } = s.steered.native.openHandles();
@@ -261,7 +264,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
       expect(s.reader.cpus).toEqual(CPUS);
     });
 
-    it('and go, but whose slot cannot be emptied, are tried again', () => {
+    it('are retried when they went offline and their slot cannot be emptied', () => {
       machine.online = CPUS;
       using s = new SteeredScene({ onlineCpus });
       machine.online = [CPU];
@@ -276,7 +279,7 @@ describeWith(SCENE_CAPABILITIES, 'the rings of a reader', () => {
     });
   });
 
-  describe('and a step that fails by itself', () => {
+  describe('and a periodic step that fails', () => {
     it.each([
       ['the event in a slot cannot be changed', 'bpfMapSetEvent', 'EPERM', {}, ['PERFRING_SLOT_UPDATE']],
       [

@@ -72,7 +72,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect([s.reader.closed, s.check.received()]).toEqual([true, 3]);
     });
 
-    it('without drain ends one that drains', async () => {
+    it('without drain ends a close that drains', async () => {
       using s = scene({ turn: { records: 3 } });
       s.emitEverywhere(50);
       let closing: Promise<void> | undefined;
@@ -102,7 +102,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.check.errors).toEqual([]);
     });
 
-    it('with drain delivers the rest and frees everything where a slot cannot be emptied, and says so', async () => {
+    it('with drain delivers the rest and frees everything when a slot cannot be emptied, and rejects', async () => {
       const steered = new SteeredNative();
       const before = takeLedger().handles;
       using s = new ReaderScene({ order, turn: { records: 3 } }, {}, steered.native);
@@ -146,7 +146,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       }
     });
 
-    it('with drain gives up when a batch is held for 30 seconds in which the consumer could have asked', async () => {
+    it('with drain gives up when a batch is held for 30 seconds while the event loop runs', async () => {
       const warnings: unknown[] = [];
       jest.spyOn(process, 'emitWarning').mockImplementation((_, options) => {
         warnings.push((options as { code?: unknown }).code);
@@ -187,7 +187,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       }
     });
 
-    it('with drain and without a timeout waits as long as it takes, and warns of nothing', async () => {
+    it('with drain and an infinite timeout waits as long as it takes, without a warning', async () => {
       const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
       try {
         const steered = new SteeredNative();
@@ -219,7 +219,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.reader.closed).toBe(false);
     });
 
-    it('with drain counts how long each batch is held by itself', async () => {
+    it('with drain measures the time of each batch separately', async () => {
       jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
       try {
         const steered = new SteeredNative();
@@ -246,7 +246,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       }
     });
 
-    it('with drain and nobody reading frees at once', async () => {
+    it('with drain and without a consumer frees at once', async () => {
       using s = scene();
       s.emitEverywhere(5);
       const closing = s.reader.close({ drain: true });
@@ -261,7 +261,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.producer.counts().failed).toEqual({ ENOENT: CPUS.length });
     });
 
-    it('leaves nothing to be done: every method says so', async () => {
+    it('makes every method throw ERR_PERF_CLOSED', async () => {
       using s = scene();
       s.reader[Symbol.dispose]();
       for (const use of [
@@ -280,7 +280,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       expect(s.reader.cpus).toEqual([]);
     });
 
-    it('may come from another reader’s visitor, and from its own onLoss', async () => {
+    it('may be called in another reader’s visitor, and in its own onLoss', async () => {
       using one = scene();
       using other = scene({ bufferBytes: 4096, onLoss: () => void other.reader.close() });
       one.producer.emit(1, { cpu: CPU });
@@ -293,7 +293,7 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
       await setTimeout(5);
     });
 
-    it('may come from onLoss, in a loop over batches', async () => {
+    it('may be called in onLoss, in a loop over batches', async () => {
       using s: ReaderScene = scene({ bufferBytes: 4096, onLoss: () => void s.reader.close() });
       s.emitEverywhere(500);
       for await (const batch of s.reader) batch.forEach(s.check.visitor);
@@ -302,13 +302,13 @@ describeWith(SCENE_CAPABILITIES, 'close', () => {
     });
   });
 
-  it('of an array before a reader is opened leaves nothing to open', () => {
+  it('of an array prevents the opening of a reader', () => {
     const s = new ReaderScene();
     s[Symbol.dispose]();
     expect(codeOf(() => PerfMapReader.open(s.array))).toBe('ERR_PERF_CLOSED');
   });
 
-  it('of an array before its reader is survived', async () => {
+  it('of an array before its reader does no harm', async () => {
     for (const drain of [false, true]) {
       const s = new ReaderScene();
       s.emitEverywhere(5);

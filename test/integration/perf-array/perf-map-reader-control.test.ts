@@ -31,7 +31,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         await reading;
       });
 
-      it('waits for the next consumer where there is none', async () => {
+      it('waits for the next consumer when there is none', async () => {
         using s = scene();
         s.emitEverywhere(5);
         let flushed = false;
@@ -48,7 +48,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         expect(s.check.received()).toBe(5 * CPUS.length);
       });
 
-      it('does not wait for what comes after', async () => {
+      it('does not wait for samples published after the call', async () => {
         using s = scene();
         s.emitEverywhere(5);
         const flush = s.reader.flush();
@@ -99,7 +99,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     });
   });
 
-  it('refuses a signal that is none', async () => {
+  it('refuses a signal that is not an AbortSignal', async () => {
     using s = new ReaderScene();
     const signal = {} as AbortSignal;
     expect(codeOf(() => s.reader.batches({ signal }))).toBe('ERR_PERF_INVALID_ARGUMENT');

@@ -13,7 +13,7 @@ describeWith(SCENE_CAPABILITIES, 'drain', () => {
   describe.each(['cpu', 'time'] as const)('of a reader in the order of %s', (order) => {
     const scene = scenesIn(order);
 
-    it('visits at once what lies in the rings, samples, losses and the rest apart', () => {
+    it('visits what is in the rings: samples, losses and the rest by separate visitors', () => {
       using s = scene({ bufferBytes: 4096 });
       s.producer.emit(200, { cpu: CPU });
       expect(s.reader.drain({ sample: s.check.visitor, records: undefined } as never)).toBe(
@@ -139,7 +139,7 @@ describeWith(SCENE_CAPABILITIES, 'drain', () => {
     );
   });
 
-  it('is all that a reader has whom nobody wakes', () => {
+  it('is the only way to read with wakeup: manual', () => {
     using s = new ReaderScene({ wakeup: 'manual' });
     for (const use of [() => s.reader.batches(), () => s.reader.readable(), () => void s.reader.read()]) {
       expect(codeOf(use)).toBe('ERR_PERF_INVALID_OPTION');

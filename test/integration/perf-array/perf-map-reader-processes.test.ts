@@ -20,7 +20,7 @@ async function run(task: string, environment: Readonly<Record<string, string>> =
 }
 
 describeWith(SCENE_CAPABILITIES, 'a process with a reader', () => {
-  it('ends by itself when nobody waits, though the reader is open', async () => {
+  it('ends by itself when no consumer waits, although the reader is open', async () => {
     expect(await run('idle')).toBe('open');
   });
 

@@ -313,7 +313,7 @@ async function expectTruth(one: Scenario): Promise<void> {
   }
 }
 
-describeWith(SCENE_CAPABILITIES, 'a reader of whatever comes, however it is read', () => {
+describeWith(SCENE_CAPABILITIES, 'a reader of random samples, read in random ways', () => {
   it(
     `delivers or accounts for every sample: ${RUNS} random runs, PERFRING_RANDOM_SEED=${SEED}`,
     async () => {

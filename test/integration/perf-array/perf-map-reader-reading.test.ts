@@ -19,7 +19,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     const scene = scenesIn(order);
 
     describe('read', () => {
-      it('gives samples one by one, and null at the deadline', async () => {
+      it('returns samples one by one, and null at the deadline', async () => {
         using s = scene();
         s.producer.emit(3, { cpu: CPU });
         for (let sequence = 0; sequence < 3; sequence++) {
@@ -38,7 +38,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         s.expectExactAccounts();
       });
 
-      it('gives a record that decoders take, with pid and tid where they are sampled', async () => {
+      it('returns a record that decoders accept, with pid and tid if they are sampled', async () => {
         using s = scene({ attributes: { sample_type: PERF_SAMPLE_TID } });
         const decode = decoderFor(defineLayout([{ name: 'sequence', kind: 'u32' }]));
         s.producer.emit(2, { cpu: CPU });
@@ -60,7 +60,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
         expect(sequenceOf((await pending)?.data as Uint8Array)).toBe(0);
       });
 
-      it('takes each CPU in its turn', async () => {
+      it('takes the CPUs in turn', async () => {
         using s = scene();
         s.emitEverywhere(4);
         const seen: number[] = [];

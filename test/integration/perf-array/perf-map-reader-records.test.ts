@@ -64,7 +64,7 @@ describeWith(SCENE_CAPABILITIES, 'a record of the kernel', () => {
     return fields;
   }
 
-  it('has no field that was not asked for', () => {
+  it('has no field that was not requested', () => {
     for (const fields of sampled(0)) expect(Object.values(fields)).toEqual(Array(9).fill(undefined));
   });
 
@@ -88,12 +88,12 @@ describeWith(SCENE_CAPABILITIES, 'a record of the kernel', () => {
     expect(sampled(PERF_SAMPLE_IDENTIFIER)[0]?.id).toBeGreaterThan(0n);
   });
 
-  it('has where it was taken', () => {
+  it('has the place where it was taken', () => {
     const [one] = sampled(PERF_SAMPLE_IP | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CPU);
     expect([typeof one?.ip, typeof one?.addr, typeof one?.period]).toEqual(['bigint', 'bigint', 'bigint']);
   });
 
-  it('has its callchain, and the payload behind it', () => {
+  it('has its callchain, and after it the payload', () => {
     for (const { callchain, pid } of sampled(PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_TID)) {
       expect(callchain?.length).toBeGreaterThan(0);
       // PERF_CONTEXT_KERNEL comes first: the program ran in a system call.
@@ -189,7 +189,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader', () => {
     expect(life.indexOf('COMM')).toBeLessThan(life.indexOf('MMAP2'));
   });
 
-  it('has the samples after a loss in time, with the record of the loss before them', async () => {
+  it('puts the record of a loss before the samples that follow it', async () => {
     using s = new ReaderScene({ order: 'time', wakeup: 'manual', bufferBytes: 16_384 });
     const seen: [number, bigint | undefined, boolean][] = [];
     for (let round = 0; round < 3; round++) {

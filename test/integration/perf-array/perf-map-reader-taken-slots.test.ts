@@ -94,7 +94,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
         return reader.close({ drain: true });
       },
     ],
-  ])('leaves them to that one when it %s', async (_, end) => {
+  ])('leaves the slots to the other reader when it %s', async (_, end) => {
     using map = new ContestedMap();
     using other = map.another({ wakeup: 'manual' });
     await end(map);
@@ -150,7 +150,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     expect(map.reader.drain(() => undefined)).toBe(10 * CPUS.length);
   });
 
-  it('keeps those that the other one did not take', async () => {
+  it('keeps the slots that the other reader did not take', async () => {
     using map = new ContestedMap({ wakeup: 'manual' });
     using other = map.another({ wakeup: 'manual', cpus: [CPU] });
     await map.reader.close();
@@ -159,7 +159,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     expect(map.producer.counts().failed).toEqual(CPUS.length > 1 ? { ENOENT: CPUS.length - 1 } : {});
   });
 
-  it('is as any other where no program can be loaded that would tell', async () => {
+  it('works when the program that checks slots cannot be loaded', async () => {
     const native = { ...addon(), bpfProgramLoad: () => -errnoNumber('EPERM') };
     using map = new ContestedMap();
     using array = PerfEventArray.openById(map.array.info.id);
@@ -219,7 +219,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     },
   );
 
-  it('fills a slot again that somebody emptied, and tries again when that fails', async () => {
+  it('fills an emptied slot again, and retries when that fails', async () => {
     let refusals = 0;
     const real = addon();
     const native: NativeAddon = {
@@ -245,7 +245,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader whose slots another one takes', () =>
     }
   });
 
-  it('does not fill those that it emptied itself', async () => {
+  it('does not fill slots that it emptied itself', async () => {
     using map = new ContestedMap();
     map.reader.pause();
     await pause(1500);
@@ -309,7 +309,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
     probe.close();
   });
 
-  it('says so where it cannot tell', () => {
+  it('returns unknown when it cannot find out', () => {
     using array = PerfEventArray.create();
     const probe = SlotProbe.open(addon(), array) as SlotProbe;
     const event = open(CPU);
@@ -321,7 +321,7 @@ describeWith(SCENE_CAPABILITIES, 'SlotProbe', () => {
     expect(probe.stateOf(CPU, () => 1n)).toBe('unknown');
   });
 
-  it('never denies a slot that is held, however busy the CPUs are', async () => {
+  it('always recognises its own event, however busy the CPUs are', async () => {
     using scene = new ReaderScene({ wakeup: 'manual', bufferBytes: 4096 });
     const flood = await Flood.start({ mapId: scene.array.info.id });
     const events = CPUS.map(open);

@@ -79,14 +79,14 @@ describeWith(
       );
     });
 
-    it('no sysfs: the CPUs are those of /proc', () => {
+    it('no sysfs: the CPUs are read from /proc', () => {
       const online = onlineCpus();
       const hidden = 'mount -t tmpfs none /sys';
       expect(withMounts(hidden, { ask: 'cpus' }).outcome).toEqual({ online, possible: online });
       expect(withMounts(hidden, {})).toEqual({ outcome: 'opened', left: 'nothing' });
     });
 
-    it('sysfs that can only be read is enough', () => {
+    it('a read-only sysfs is enough', () => {
       const readOnly = 'mount --bind /sys /sys; mount -o remount,bind,ro /sys';
       expect(withMounts(readOnly, { builtin: 'sched_switch' })).toEqual({
         outcome: 'opened',
@@ -107,7 +107,7 @@ describeWith(
       );
     });
 
-    it('no tracefs: the program that needs it says so, with the command that mounts it', () => {
+    it('no tracefs: the error of the program that needs it names the command that mounts it', () => {
       const report = run(...asOrdinaryUser(['bpf', 'perfmon'], command({ builtin: 'sched_process_exec' })));
       expect(report).toEqual({
         outcome: expect.objectContaining({

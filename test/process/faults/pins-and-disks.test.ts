@@ -53,7 +53,7 @@ describeWith(SCENE_CAPABILITIES, 'a pinned path', () => {
   });
 });
 
-describeWith(SCENE_CAPABILITIES, 'a disk that is full in mid-run', () => {
+describeWith(SCENE_CAPABILITIES, 'a disk that becomes full during a run', () => {
   // Something that makes system calls all the time.
   let busy: ChildProcess | undefined;
   beforeAll(() => {
@@ -66,7 +66,7 @@ describeWith(SCENE_CAPABILITIES, 'a disk that is full in mid-run', () => {
     ['samples as ndjson', ['-f', 'ndjson']],
     ['raw samples', ['-f', 'raw']],
     ['a snapshot', ['--overwrite', '--memory', '1M', '--duration', '500ms', '-q']],
-  ])('ends a collection of %s with one line that says so', async (_, args) => {
+  ])('ends a collection of %s with an error of one line', async (_, args) => {
     await withMount(['-t', 'tmpfs', '-o', 'size=64k', 'none'], async (directory) => {
       const file = join(directory, 'samples');
       const result = await cli(['collect', '-b', 'sys_enter', '-o', file, ...args]);

@@ -7,8 +7,8 @@ import { CliProcess } from '../cli/cli-process';
 
 afterAll(expectNothingLeft);
 
-describeWith(SCENE_CAPABILITIES, 'perfring collect whose map another reader takes', () => {
-  it('says in one line what to do, and does not touch the map', async () => {
+describeWith(SCENE_CAPABILITIES, 'perfring collect, when another reader takes its map', () => {
+  it('says in one line what to do, and does not change the map', async () => {
     using array = PerfEventArray.create({ name: 'contested' });
     using producer = new RemoteSampleProducer(array);
     const { id } = array.info;

@@ -53,7 +53,7 @@ describeWith(SCENE_CAPABILITIES, 'a reader that is closed', () => {
       expect(scene.reader.closed).toBe(true);
     });
 
-    it('in finally of a loop that was left, and a second time, closes once', async () => {
+    it('in the finally block of a loop, and a second time, closes once', async () => {
       using scene = new ReaderScene({ order });
       scene.producer.emit(10, { cpu: CPU });
       const left = (async (): Promise<void> => {
@@ -141,7 +141,7 @@ describeWith(SCENE_CAPABILITIES, 'what is closed', () => {
     ['a reader', () => PerfMapReader.open(PerfEventArray.create(), { bufferBytes: 4096 })],
     ['a flight recorder', () => FlightRecorder.open(PerfEventArray.create(), { bufferBytes: 4096 })],
     ['a storage', () => MmapRingStorage.open({ cpu: CPU, dataPageCount: 1 })],
-  ])('has given the rings of %s back when its disposal has returned, however often', (_, open) => {
+  ])('has freed the rings of %s when its disposal has returned, however often it is called', (_, open) => {
     const before = takeLedger().ringMappings;
     for (let round = 0; round < 50; round++) {
       open()[Symbol.dispose]();
@@ -202,7 +202,7 @@ function tried(take: () => unknown): unknown {
   }
 }
 
-describeWith(SCENE_CAPABILITIES, 'what nobody closes', () => {
+describeWith(SCENE_CAPABILITIES, 'what is not closed', () => {
   it('is collected, in any order of its parts', async () => {
     const random = new RandomNumbers(20_260_101);
     for (let round = 0; round < 12; round++) {
@@ -238,7 +238,7 @@ function everything(): unknown[] {
 }
 
 describeWith(SCENE_CAPABILITIES, 'the event of a process that ended', () => {
-  it('wakes once for it, and does not spin', async () => {
+  it('causes one wake, and no endless wakes', async () => {
     const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });

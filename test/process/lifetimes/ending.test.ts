@@ -51,7 +51,7 @@ describeWith(SCENE_CAPABILITIES, 'the end of a process, or of a worker, that rea
     });
   });
 
-  it('an uncaught exception in a visitor ends the process as in node', async () => {
+  it('an uncaught exception in a visitor ends the process, as usual in Node', async () => {
     const { errors, code, signal } = await run('an uncaught exception in a visitor');
     expect(errors).toMatch(/Error: thrown in a visitor/);
     expect([code, signal]).toEqual([1, null]);

@@ -21,7 +21,7 @@ describeWith(SCENE_CAPABILITIES, 'workers that start', () => {
     },
   );
 
-  it('do not hinder process.exit(), at random moments', () => {
+  it('do not prevent process.exit() at random moments', () => {
     for (let round = 0; round < 10; round++) {
       expect(run('the process exits')).toEqual({ stdout: 'alive\n', stderr: '', status: 7, signal: null });
     }

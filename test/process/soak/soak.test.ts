@@ -17,7 +17,7 @@ function soak(task: SoakTask): SoakReport {
   return JSON.parse(output.toString()) as SoakReport;
 }
 
-describeWith(SCENE_CAPABILITIES, 'a long read of floods on every CPU', () => {
+describeWith(SCENE_CAPABILITIES, 'a long read of a flood of samples on every CPU', () => {
   it.each(['cpu', 'time'] as const)(
     "has every byte of every sample right, accounts for all, and keeps nothing of them: order '%s'",
     (order) => {

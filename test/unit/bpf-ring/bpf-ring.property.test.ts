@@ -62,7 +62,7 @@ function ringOf(memory: BpfMemoryRing, kind: string): BpfRing {
   return new BpfRing(kind === 'memory' ? memory.parts : memory.mappedParts);
 }
 
-describe('BpfRing, whatever the order of what programs and the reader do,', () => {
+describe('BpfRing, in any order of steps of programs and reader,', () => {
   it('delivers each record that was submitted once, in order and whole, and misses no wake', () => {
     fc.assert(
       fc.property(steps, starts, cursorKinds, (plan, start, kind) => {
@@ -144,7 +144,7 @@ describe('BpfRing, whatever the order of what programs and the reader do,', () =
     );
   });
 
-  it('reads no byte outside a ring that holds anything at all', () => {
+  it('reads no byte outside the ring, whatever it contains', () => {
     const words = fc.uint8Array({ minLength: 1024, maxLength: 1024 });
     const positions = fc.tuple(fc.bigInt(0n, 2n ** 64n - 1n), fc.integer({ min: -64, max: 1200 }));
     fc.assert(

@@ -75,7 +75,7 @@ describe('BpfRing reads', () => {
     expect(scene.memory.consumer).toBe(scene.memory.producer);
   });
 
-  it('on past 2^32 and 2^53 bytes', () => {
+  it('past 2^32 and 2^53 bytes', () => {
     for (const start of [2n ** 32n - 24n, 2n ** 53n - 24n, 2n ** 64n - 24n]) {
       const scene = sceneOf(new BpfMemoryRing(4096, start));
       for (let first = 1; first < 9; first++) scene.memory.output(payload(8, first));
@@ -98,7 +98,7 @@ describe('BpfRing reads', () => {
     expect([scene.ring.bytesLeft > 0, scene.ring.next()]).toEqual([false, null]);
   });
 
-  it('records whose fields are those of a payload alone', () => {
+  it('records that have only a payload', () => {
     const scene = sceneOf();
     scene.memory.output(payload(8));
     scene.ring.beginBatch();
@@ -151,7 +151,7 @@ describe('BpfRing steps over', () => {
 });
 
 describe('A record that is not committed', () => {
-  it('ends the batch: those behind it come after it', () => {
+  it('ends the batch: the records after it come in a later one', () => {
     const scene = sceneOf();
     const { memory, ring } = scene;
     memory.output(payload(8, 1));
@@ -214,7 +214,7 @@ describe('A visit', () => {
     expect(drain(scene)).toEqual([4, 5, 6, 7, 8, 9]);
   });
 
-  it('passes on what the visitor throws: its record is consumed', () => {
+  it('throws what the visitor throws; its record is consumed', () => {
     const scene = filled();
     scene.ring.beginBatch();
     expect(() =>
@@ -318,7 +318,7 @@ describe('Keeping the last record', () => {
     expect(scene.memory.consumer).toBe(scene.memory.producer);
   });
 
-  it('takes that record from what the programs may fill', () => {
+  it('takes the room of that record from the programs', () => {
     const scene = sceneOf();
     scene.memory.output(payload(1000));
     drain(scene, true);
@@ -329,7 +329,7 @@ describe('Keeping the last record', () => {
 });
 
 describe('Closing', () => {
-  it('gives back what was read', () => {
+  it('releases what was read', () => {
     const scene = sceneOf();
     for (const first of [1, 2, 3]) scene.memory.output(payload(8, first));
     scene.ring.beginBatch();
@@ -346,7 +346,7 @@ describe('Closing', () => {
     ]);
   });
 
-  it('in a visitor ends the visit, and gives back what it has visited', () => {
+  it('in a visitor ends the visit, and releases what was visited', () => {
     const scene = sceneOf();
     for (const first of [1, 2, 3, 4]) scene.memory.output(payload(8, first));
     scene.ring.beginBatch();
@@ -379,7 +379,7 @@ describe('Another reader of the map', () => {
     expect(scene.shared).toBe(1);
   });
 
-  it('that moves it within a batch ends the batch', () => {
+  it('that moves consumer_pos within a batch ends the batch', () => {
     const scene = sceneOf();
     for (const first of [1, 2]) scene.memory.output(payload(8, first));
     scene.ring.beginBatch();

@@ -3,7 +3,7 @@ import { noLoopCounts } from '../../../lib/records/record-ring';
 import { accountOf, anySize } from '../../support/accounts';
 
 describe('the accounts', () => {
-  it('are summed over the CPUs, the high-water mark excepted, and in the order of their numbers', () => {
+  it('are summed over the CPUs, except the high-water mark, and sorted by CPU number', () => {
     const stats = statsOf([accountOf(7, 5), accountOf(2, 6)], anySize, noLoopCounts());
     expect(stats.cpus.map(({ cpu }) => cpu)).toEqual([2, 7]);
     expect(stats.total).toEqual({
@@ -20,7 +20,7 @@ describe('the accounts', () => {
     });
   });
 
-  it('advise a power of two that would have taken what came', () => {
+  it('advise a power of two that would have held everything', () => {
     const account = accountOf(0, 100);
     expect(account.snapshot(anySize).advisedBytes).toBe(8192);
     // Each record has 64 bytes.
@@ -31,20 +31,20 @@ describe('the accounts', () => {
     expect(account.snapshot(anySize).advisedBytes).toBe(0);
   });
 
-  it('advise a ring that takes any sample where one did not fit', () => {
+  it('advise a ring that holds any sample after one did not fit', () => {
     const account = accountOf(0, 0);
     account.ringTooSmall = true;
     expect(account.snapshot(anySize).advisedBytes).toBe(131_072);
   });
 
-  it('advise no size that cannot be had', () => {
+  it('advise no size that cannot be allocated', () => {
     const account = accountOf(0, 100);
     account.sawBacklog(1500);
     expect(account.snapshot(() => 131_072).advisedBytes).toBe(131_072);
     expect(account.snapshot(() => 131_071).advisedBytes).toBe(0);
   });
 
-  it('advise a size where only side-band records were lost', () => {
+  it('advise a size when only side-band records were lost', () => {
     const account = accountOf(0, 100);
     account.lost = 0;
     account.lostOthers = 1;

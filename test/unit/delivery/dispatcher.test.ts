@@ -154,7 +154,7 @@ describe('Dispatcher', () => {
     expect(dispatch(dispatcher, message(1), message(1))).toBe(2);
   });
 
-  it('ends a subscription once, and that one alone', () => {
+  it('ends one subscription, and only once', () => {
     const dispatcher = new Dispatcher();
     let seen = 0;
     const subscriber = (): void => {
@@ -232,7 +232,7 @@ describe('Dispatcher', () => {
     ['an object of a large size', { size: 100 }],
     ['a Map', new Map()],
     ['a function', () => undefined],
-  ])('refuses %s, which is no record, by its code', (_what, value) => {
+  ])('refuses %s, which is not a record, with a code', (_what, value) => {
     const { sample, other } = new Dispatcher().visitors;
     for (const visitor of [sample, other]) {
       expect(() => visitor(value as RingRecord)).toThrow(

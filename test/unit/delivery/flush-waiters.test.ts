@@ -32,7 +32,7 @@ async function settledOf(promise: Promise<void>): Promise<string> {
 }
 
 describe('FlushWaiters', () => {
-  it('resolves when what lay in every ring has been consumed', async () => {
+  it('resolves when everything that was in the rings has been consumed', async () => {
     const rings = [new FakeRing(100, 50), new FakeRing(0, 10)] as const;
     const waiters = new FlushWaiters();
     const flush = waiters.wait(rings, undefined);
@@ -48,7 +48,7 @@ describe('FlushWaiters', () => {
     expect(await settledOf(flush)).toBe('resolved');
   });
 
-  it('resolves at once where nothing lies', async () => {
+  it('resolves at once when the rings are empty', async () => {
     const waiters = new FlushWaiters();
     const flush = waiters.wait([new FakeRing(5, 0)], undefined);
     waiters.check();
@@ -68,7 +68,7 @@ describe('FlushWaiters', () => {
     expect(await settledOf(second)).toBe('ERR_PERF_CLOSED');
   });
 
-  it('resolves at the end what has been consumed, and rejects the rest', async () => {
+  it('at the end resolves the waiters whose records were consumed, and rejects the others', async () => {
     const ring = new FakeRing(0, 10);
     const waiters = new FlushWaiters();
     const flush = waiters.wait([ring], undefined);
@@ -109,7 +109,7 @@ describe('FlushWaiters', () => {
     expect(() => waiters.wait([ring], signal)).toThrow(reason);
   });
 
-  it('resolves when a ring that promised more than it held has been emptied', async () => {
+  it('resolves when a ring is empty that had claimed more than it contained', async () => {
     const ring = new FakeRing(0, 4096);
     const waiters = new FlushWaiters();
     const flush = waiters.wait([ring], undefined);

@@ -5,7 +5,7 @@ describe('checkLimits', () => {
     expect(checkLimits({ bytes: 5 })).toEqual({ records: 262_144, bytes: 5, microseconds: 1000 });
   });
 
-  it('sets no bound at Infinity, nor beyond what a number counts exactly', () => {
+  it('has no limit at Infinity, nor above the largest exact number', () => {
     const none = Number.MAX_SAFE_INTEGER;
     const infinite = Number.POSITIVE_INFINITY;
     expect(checkLimits({ records: infinite, bytes: infinite, microseconds: infinite })).toEqual({

@@ -20,7 +20,7 @@ describe('the metrics of a reader', () => {
     ]);
   });
 
-  it('have the unit that ends their name', () => {
+  it('have as unit the end of their name', () => {
     for (const { name, unit } of metricsOfAccounts([accountOf(0, 5)])) {
       expect(unit).toBe(name.endsWith('_bytes') ? 'bytes' : undefined);
     }

@@ -36,13 +36,13 @@ class Scene {
 describe('PacedVisits', () => {
   const endless = { microseconds: Number.MAX_SAFE_INTEGER };
 
-  it('take all there is without bounds', () => {
+  it('visit everything without limits', () => {
     const s = new Scene();
     expect(s.visit(2000, endless)).toBe(2000);
     expect(s.visit(0, endless)).toBe(0);
   });
 
-  it('take so many records, exactly', () => {
+  it('visit exactly the number of records in the limit', () => {
     const s = new Scene();
     for (const records of [1, 255, 256, 257, 1999]) {
       expect(s.visit(2000, { records, ...endless })).toBe(records);
@@ -50,7 +50,7 @@ describe('PacedVisits', () => {
     }
   });
 
-  it('take about so many bytes: looked at after each chunk', () => {
+  it('end at about the number of bytes in the limit, checked after each chunk', () => {
     const s = new Scene();
     expect(s.visit(2000, { bytes: 1, ...endless })).toBe(256);
     expect(s.visit(2000, { bytes: RECORD_BYTES * 300, ...endless })).toBe(300);
@@ -58,13 +58,13 @@ describe('PacedVisits', () => {
     expect(s.visit(2000, { bytes: 1, microseconds: 1000 })).toBe(256);
   });
 
-  it('take a chunk at least, however little time there is, and no second one when it is over', () => {
+  it('visit at least one chunk, however short the time, and no second one after it', () => {
     const s = new Scene();
     s.microsecondsARecord = 10;
     expect(s.visit(2000, { microseconds: 1 })).toBe(256);
   });
 
-  it('end in time, whatever a record costs', () => {
+  it('end in time, whatever the cost of a record', () => {
     for (const microseconds of [0.003, 0.1, 1, 3]) {
       const s = new Scene();
       s.microsecondsARecord = microseconds;
@@ -74,7 +74,7 @@ describe('PacedVisits', () => {
     }
   });
 
-  it('begin with what a record cost last time, so that one that costs 64 times as much ends in time', () => {
+  it('begin with the cost measured last time, so that a visitor that is 64 times slower still ends in time', () => {
     const s = new Scene();
     s.visit(5000, { microseconds: 1000 });
     expect(s.asked[0]).toBe(256);

@@ -18,7 +18,7 @@ function steady(
 }
 
 describe('WakeModerator', () => {
-  it('lets samples wake at first', () => {
+  it('is not busy at first', () => {
     expect(new WakeModerator().busy).toBe(false);
   });
 
@@ -68,7 +68,7 @@ describe('WakeModerator', () => {
     expect(moderator.looked(16, 0)).toBe(false);
   });
 
-  it('stays with the timer while samples keep coming, in bursts too', () => {
+  it('stays busy while samples keep coming, also in bursts', () => {
     const moderator = new WakeModerator();
     moderator.looked(0, 100);
     // 10 × 200 µs without a sample, then a burst: a count of empty reads would switch all the time.
@@ -77,7 +77,7 @@ describe('WakeModerator', () => {
     }
   });
 
-  it('does not flap at any steady rate', () => {
+  it('does not change back and forth at any steady rate', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 1, max: 1e6, noNaN: true }),

@@ -34,7 +34,7 @@ describe('Waker', () => {
     ['ENFILE', /fs\.file-max/],
     ['ENOMEM', /out of memory/],
     ['EPERM', /watching rings failed/],
-  ])('cannot be made where epoll_create1 fails with %s', (errno, message) => {
+  ])('cannot be made when epoll_create1 fails with %s', (errno, message) => {
     const { native } = scene({ pollerOpen: answers(errno) });
     const make = (): Waker => new Waker(native, ignoreWake);
     expect(codeOf(make)).toBe(errno);
@@ -87,7 +87,7 @@ describe('Waker', () => {
     expect(messageOf(watch)).toMatch(/CPU 7: .*max_user_watches/);
   });
 
-  it('passes on why it woke, and the CPUs whose events hung up', () => {
+  it('passes the reasons of a wake, and the CPUs whose events hung up', () => {
     const woken: unknown[][] = [];
     const { native, wake } = scene();
     new Waker(native, (...args) => woken.push(args));

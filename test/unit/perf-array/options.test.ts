@@ -136,11 +136,11 @@ describe('the options of a reader', () => {
     expect(resolve({ memoryBytes: 9 * PAGE * 3, onlineCpus: () => [1, 5, 7] }).dataPageCount).toBe(8);
   });
 
-  it('need a page at least on machines of large pages', () => {
+  it('need at least one page on machines with large pages', () => {
     expect(resolveOptions({ cpus: [0] }, 1024 * 1024).dataPageCount).toBe(1);
   });
 
-  it('ask for the time of samples only where it orders them', () => {
+  it('request the time of samples only when they are ordered by it', () => {
     const typeOf = (options: PerfMapReaderOptions): unknown => resolve(options).attributes.sample_type;
     expect(typeOf({})).toBeUndefined();
     expect(typeOf({ order: 'time' })).toBe(PERF_SAMPLE_TIME);
@@ -150,7 +150,7 @@ describe('the options of a reader', () => {
     );
   });
 
-  it('take what is at the edges', () => {
+  it('accept the values at their limits', () => {
     for (const options of [
       { wakeup: { everyEvents: 2 ** 31 - 1 } },
       { wakeup: { everyBytes: 8191 }, bufferBytes: 8192 },
