@@ -2,7 +2,7 @@
  * The error for a bundled application. A bundler copies the JavaScript of the package but not its addon.
  *
  * index.ts imports this module first, and it imports nothing of Node: in an ES module made by a bundler, `require` of
- * a Node module fails before the addon is looked for.
+ * a Node module fails before the addon is loaded.
  */
 
 import { PerfRingError } from '../errors';

@@ -50,7 +50,7 @@ export interface ReaderSource<Stats> {
   /**
    * @param reasons WAKE_EVENTS | WAKE_TIMER
    * @param hungUp CPUs whose event hung up
-   * @param began whether the consumer began a batch at this wake: then the rings are looked after when it ends
+   * @param began whether the consumer began a batch at this wake: then the source does its work when it ends
    * @returns whether there is something to read
    */
   afterWake(reasons: number, hungUp: readonly number[], began: boolean): boolean;

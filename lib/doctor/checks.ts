@@ -1,4 +1,4 @@
-/** The checks of {@link diagnose}. Each looks at one thing and may throw; the caller turns an error into a note. */
+/** The checks of {@link diagnose}. Each checks one thing and may throw; the caller shows an error as a note. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

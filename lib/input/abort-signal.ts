@@ -6,7 +6,7 @@ export function checkSignal(signal: AbortSignal | undefined): void {
   throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'signal must be an AbortSignal');
 }
 
-/** By the getter of the class: a look-alike would be asked again and again, and answer what it likes. */
+/** Calls the getter of the class: an object that only looks like a signal could return something else at each read. */
 function isAbortSignal(value: unknown): boolean {
   try {
     ABORTED.call(value);

@@ -149,8 +149,8 @@ export class FlightRecorder {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#slotCheck);
-    // The WeakRef of the slot check can keep this object until the event loop turns. The rings must not be kept as
-    // well.
+    // The WeakRef of the slot check can keep this object until the current task of the event loop ends. The rings must
+    // not be kept as well.
     const rings = this.#rings.splice(0);
     this.#rotatedAt.clear();
     this.#slots.closing();
