@@ -116,9 +116,11 @@ export class PerfArraySource implements ReaderSource<ReaderStats> {
       ring.countLostRecords();
       if (ring.behind) ring.look();
     }
-    this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
-      this.#rings.retireEmptied(),
-    );
+    if (this.#rings.retires) {
+      this.#upkeep.attempt('PERFRING_CPU_CHECK', 'cannot close the ring of an offline CPU', () =>
+        this.#rings.retireEmptied(),
+      );
+    }
     if (this.#parts.options.order === 'time') this.#reschedule();
     return false;
   }

@@ -43,6 +43,11 @@ export class RingSet {
     return this.#list;
   }
 
+  /** Whether rings of offline CPUs are still to be read to their end and closed. */
+  get retires(): boolean {
+    return this.#retires;
+  }
+
   /** The counts so far. */
   stats(): ReaderStats {
     return statsOf(this.#accounts.values(), () => this.#advisableBytes(), this.#records.loopCounts);
@@ -104,7 +109,6 @@ export class RingSet {
 
   /** Closes rings of offline CPUs that have been read to their end. */
   retireEmptied(): void {
-    if (!this.#retires) return;
     const emptied = this.#list.filter((ring) => ring.retiring && ring.look() === 0);
     if (emptied.length === 0) return;
     this.#setList(this.#list.filter((ring) => !emptied.includes(ring)));
