@@ -45,6 +45,7 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
   #request: Request | undefined;
   /** The batch that the caller may read now. */
   #lent: RecordBatch | undefined;
+  #stopped = false;
 
   constructor(source: BatchSource, limits: Required<TurnLimits>, signal: AbortSignal | undefined) {
     this.#source = source;
@@ -100,9 +101,15 @@ export class BatchIterator implements AsyncGenerator<RecordBatch, void, undefine
     await this.return();
   }
 
+  /** Ends the iteration, also while next() waits, as an abort of the signal does. */
+  readonly stop = (): void => {
+    this.#stopped = true;
+    this.#look();
+  };
+
   /** Whether the iteration ends. */
   get #over(): boolean {
-    return this.#source.closed || this.#signal?.aborted === true;
+    return this.#stopped || this.#source.closed || this.#signal?.aborted === true;
   }
 
   readonly #look = (): void => {

@@ -99,18 +99,13 @@ export class Delivery implements BatchSource {
     checkSignal(signal);
     timeLimit(timeoutMilliseconds, 'timeoutMilliseconds');
     signal?.throwIfAborted();
-    const stop = new AbortController();
-    const abort = (): void => stop.abort();
-    signal?.addEventListener('abort', abort, { once: true });
+    const batches = this.batches(signal);
     const timer =
-      timeoutMilliseconds < 2 ** 31 ? setTimeout(abort, Math.ceil(timeoutMilliseconds)) : undefined;
+      timeoutMilliseconds < 2 ** 31 ? setTimeout(batches.stop, Math.ceil(timeoutMilliseconds)) : undefined;
     try {
-      for await (const batch of this.batches(stop.signal)) {
-        for (const record of batch) return new OwnedRecord(record);
-      }
+      for await (const batch of batches) for (const record of batch) return new OwnedRecord(record);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
     }
     this.checkOpen();
     signal?.throwIfAborted();
