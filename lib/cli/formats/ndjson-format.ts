@@ -1,22 +1,45 @@
-import type { FieldValue, RingRecord, SampleLayout } from '../../index';
+import type { FieldValue, RingRecord, SampleField, SampleLayout } from '../../index';
+import { jsonText } from '../visible-text';
 import { hexOf, jsonValue } from './field-value';
 import { FittingDecoder } from './fitting-decoder';
+import { type Constant, constantOf, OutputBytes } from './output-bytes';
 import type { RecordFormat } from './record-format';
+
+type Values = Readonly<Record<string, FieldValue>>;
+
+/** Writes the value of one field. `values` are those of the decoded record, if the layout has a member that needs them. */
+type Member = (record: RingRecord, values: Values) => void;
+
+const NO_VALUES: Values = {};
+const QUOTE = 0x22;
 
 /** Newline-delimited JSON: one object for each record. See docs/cli.md. */
 export class NdjsonFormat implements RecordFormat {
+  readonly #output = new OutputBytes();
+  /** For the fields that are not read in place. */
   readonly #decoder: FittingDecoder;
-  /** The name of each field, and the text before its value: `,"pid":`. */
-  readonly #members: readonly (readonly [name: string, key: string])[];
+  /** Bytes of a sample whose fields are all read in place; infinite when a field is not, or the layout is unknown. */
+  readonly #bytesInPlace: number;
+  /** The text before each value, `,"pid":`, and what writes the value. */
+  readonly #members: readonly { readonly key: Constant; readonly write: Member }[];
   readonly #names: ReadonlySet<string>;
-  #text = '';
+  /** The beginning of the line of a sample, by CPU. */
+  readonly #beginnings = new Map<number, Constant>();
 
   /** @param layout the layout of the samples, to decode them; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
-    const names = layout?.fields.map(({ name }) => name) ?? [];
+    const fields = layout?.fields ?? [];
+    const inPlace = fields.map((field) => memberInPlace(field, this.#output));
+    const isInPlace = layout !== undefined && !inPlace.includes(undefined);
     this.#decoder = new FittingDecoder(layout);
-    this.#names = new Set(names);
-    this.#members = names.map((name) => [name, `,${JSON.stringify(memberName(name, this.#names))}:`]);
+    this.#bytesInPlace = isInPlace
+      ? Math.max(0, ...fields.map(({ offset, size }) => offset + size))
+      : Number.POSITIVE_INFINITY;
+    this.#names = new Set(fields.map(({ name }) => name));
+    this.#members = fields.map(({ name }, index) => ({
+      key: constantOf(`,${JSON.stringify(memberName(name, this.#names))}:`),
+      write: inPlace[index] ?? ((_, values) => this.#output.text(jsonValue(values[name] as FieldValue))),
+    }));
   }
 
   get unfit(): number {
@@ -26,40 +49,69 @@ export class NdjsonFormat implements RecordFormat {
   begin(): void {}
 
   sample(record: RingRecord): void {
-    let line = `${beginning(record.cpu)}"type":"sample"`;
-    const fields = this.#decoder.decode(record);
-    if (record.time !== undefined && (fields === undefined || !this.#names.has('time')))
-      line += `,"time":"${record.time}"`;
-    line += fields === undefined ? undecoded(record) : this.#decoded(record, fields);
-    this.#text += `${line}${record.late ? ',"late":true' : ''}}\n`;
+    const output = this.#output;
+    const { length } = output;
+    try {
+      this.#sample(record);
+    } catch (error) {
+      output.cutTo(length);
+      throw error;
+    }
+  }
+
+  #sample(record: RingRecord): void {
+    const output = this.#output;
+    const values = record.size >= this.#bytesInPlace ? NO_VALUES : this.#decoder.decode(record);
+    output.constant(this.#beginningFor(record.cpu));
+    if (values === undefined || !this.#names.has('time')) {
+      const { time } = record;
+      if (time !== undefined) output.text(`,"time":"${time}"`);
+    }
+    if (values === undefined) {
+      output.text(undecoded(record));
+    } else {
+      this.#id(PID, 'pid', record.pid);
+      this.#id(TID, 'tid', record.tid);
+      for (const { key, write } of this.#members) {
+        output.constant(key);
+        write(record, values);
+      }
+    }
+    output.constant(record.late ? LATE_END : END);
+  }
+
+  /** A process or thread number that the kernel wrote, if the payload has no field of that name. */
+  #id(key: Constant, name: string, id: number | undefined): void {
+    if (id === undefined || this.#names.has(name)) return;
+    this.#output.constant(key);
+    this.#output.signed(id);
   }
 
   lost(cpu: number, count: number): void {
-    this.#text += `${beginning(cpu)}"type":"lost","lost":"${count}"}\n`;
+    this.#output.text(`${beginning(cpu)}"type":"lost","lost":"${count}"}\n`);
   }
 
   other(record: RingRecord): void {
-    this.#text += `${beginning(record.cpu)}"type":"other","record":${record.type}${undecoded(record)}}\n`;
+    this.#output.text(
+      `${beginning(record.cpu)}"type":"other","record":${record.type}${undecoded(record)}}\n`,
+    );
   }
 
   snapshot(number: number): void {
-    this.#text += `{"type":"snapshot","number":${number}}\n`;
+    this.#output.text(`{"type":"snapshot","number":${number}}\n`);
   }
 
-  take(): string {
-    const taken = this.#text;
-    this.#text = '';
-    return taken;
+  take(): Uint8Array {
+    return this.#output.take();
   }
 
-  #decoded(record: RingRecord, values: Readonly<Record<string, FieldValue>>): string {
-    let members = '';
-    if (record.pid !== undefined && !this.#names.has('pid')) members += `,"pid":${record.pid}`;
-    if (record.tid !== undefined && !this.#names.has('tid')) members += `,"tid":${record.tid}`;
-    for (const [name, key] of this.#members) {
-      members += key + jsonValue(values[name] as FieldValue);
+  #beginningFor(cpu: number): Constant {
+    let constant = this.#beginnings.get(cpu);
+    if (constant === undefined) {
+      constant = constantOf(`${beginning(cpu)}"type":"sample"`);
+      this.#beginnings.set(cpu, constant);
     }
-    return members;
+    return constant;
   }
 }
 
@@ -76,6 +128,62 @@ function memberName(name: string, names: ReadonlySet<string>): string {
   let free = name;
   while (OWN_MEMBERS.includes(free) || (free !== name && names.has(free))) free += '_';
   return free;
+}
+
+const PID = constantOf(',"pid":');
+const TID = constantOf(',"tid":');
+const END = constantOf('}\n');
+const LATE_END = constantOf(',"late":true}\n');
+
+/** Writes a field by reading it in place. @returns undefined for kinds whose value has to be decoded */
+function memberInPlace({ kind, offset, size, values }: SampleField, output: OutputBytes): Member | undefined {
+  if (values !== undefined) return undefined;
+  if (kind === 'char[16]') return nameInPlace(offset, output);
+  if (/^char\[\d+\]$/.test(kind)) {
+    return (record) => {
+      if (!output.plainText(record, offset, size)) output.text(jsonText(record.string(offset, size)));
+    };
+  }
+  switch (kind) {
+    case 'u8':
+      return (record) => output.unsigned(record.u8(offset));
+    case 'i8':
+      return (record) => output.signed(record.i8(offset));
+    case 'u16':
+      return (record) => output.unsigned(record.u16(offset));
+    case 'i16':
+      return (record) => output.signed(record.i16(offset));
+    case 'u32':
+      return (record) => output.unsigned(record.u32(offset));
+    case 'i32':
+      return (record) => output.signed(record.i32(offset));
+    case 'u64':
+      return (record) => {
+        output.byte(QUOTE);
+        output.unsigned64(record.u32(offset + 4), record.u32(offset));
+        output.byte(QUOTE);
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Most names remembered; there are as many as there are commands. */
+const MOST_NAMES = 512;
+
+/** A name of a command: few, and of 16 bytes, whose strings the record has in a cache. */
+function nameInPlace(offset: number, output: OutputBytes): Member {
+  const names = new Map<string, Constant>();
+  return (record) => {
+    const name = record.string(offset, 16);
+    let constant = names.get(name);
+    if (constant === undefined) {
+      if (names.size === MOST_NAMES) names.clear();
+      constant = constantOf(jsonText(name));
+      names.set(name, constant);
+    }
+    output.constant(constant);
+  };
 }
 
 function undecoded(record: RingRecord): string {

@@ -1,17 +1,17 @@
 import type { RingRecord, SampleLayout } from '../../index';
+import { OutputBytes } from './output-bytes';
 import type { RecordFormat } from './record-format';
 
-const LENGTH_BYTES = 4;
 const LONGEST_PADDING = 8;
-const FIRST_CAPACITY = 64 * 1024;
+/** Up to this many bytes, copying word by word costs less than making the view that a longer copy needs. */
+const SHORT_BYTES = 128;
 
 /** Only the payloads of the samples, each preceded by its length in bytes as a little-endian u32. See docs/cli.md. */
 export class RawFormat implements RecordFormat {
   /** Bytes of a sample, if all have the same number; otherwise undefined. */
   readonly #payloadBytes: number | undefined;
   readonly unfit = 0;
-  #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
-  #used = 0;
+  readonly #output = new OutputBytes();
 
   /** @param layout the layout of the samples, so that the kernel's padding can be cut off; undefined when unknown */
   constructor(layout: SampleLayout | undefined) {
@@ -22,12 +22,17 @@ export class RawFormat implements RecordFormat {
   begin(): void {}
 
   sample(record: RingRecord): void {
+    const output = this.#output;
     const length = this.#lengthOf(record);
-    this.#reserve(LENGTH_BYTES + length);
-    this.#bytes.writeUInt32LE(length, this.#used);
-    const from = this.#used + LENGTH_BYTES;
-    record.copyTo(this.#bytes.subarray(from, from + length));
-    this.#used = from + length;
+    output.word(length);
+    if (length > SHORT_BYTES) {
+      record.copyTo(output.room(length));
+      return;
+    }
+    const words = length & ~3;
+    let at = 0;
+    for (; at < words; at += 4) output.word(record.u32(at));
+    for (; at < length; at++) output.byte(record.u8(at));
   }
 
   lost(): void {}
@@ -36,24 +41,13 @@ export class RawFormat implements RecordFormat {
 
   snapshot(): void {}
 
-  /** The returned bytes belong to the caller; the next samples go to a new buffer. */
   take(): Uint8Array {
-    const taken = this.#bytes.subarray(0, this.#used);
-    if (this.#used > 0) this.#bytes = Buffer.allocUnsafe(Math.max(FIRST_CAPACITY, this.#used));
-    this.#used = 0;
-    return taken;
+    return this.#output.take();
   }
 
   /** The payload's length without the kernel's padding, which has less than 8 bytes. A ring buffer map has none. */
   #lengthOf({ size, recordSize }: RingRecord): number {
     const padding = size - (this.#payloadBytes ?? size);
     return padding > 0 && padding < LONGEST_PADDING && recordSize > 0 ? size - padding : size;
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#used + bytes <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#used + bytes));
-    this.#bytes.copy(grown, 0, 0, this.#used);
-    this.#bytes = grown;
   }
 }

@@ -29,7 +29,7 @@ function errno(code: string): Error {
 describe('SampleOutput', () => {
   it('waits for a slow output before it accepts more', async () => {
     const end = new SlowEnd();
-    const output = new SampleOutput(end, 'stdout');
+    const output = new SampleOutput(end, 'stdout', { queueBytes: 0 });
     let done = false;
     const written = output.write('x'.repeat(100_000)).then(() => {
       done = true;
@@ -44,6 +44,30 @@ describe('SampleOutput', () => {
     expect(output.bytesWritten).toBe(100_000);
   });
 
+  it('accepts more while a write is in progress, up to a limit, and writes all in order', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, 'stdout', { pieceBytes: 4, queueBytes: 10 });
+    await output.write('abcdef');
+    await output.write('ghij');
+    expect([end.chunks.join('|'), output.bytesWritten]).toEqual(['abcd', 0]);
+    let done = false;
+    const third = output.write('k').then(() => {
+      done = true;
+    });
+    await setImmediate();
+    expect(done).toBe(false);
+    end.take();
+    await third;
+    const ended = output.end();
+    for (let taken = 0; taken < 3; taken++) {
+      await setImmediate();
+      end.take();
+    }
+    await ended;
+    expect(end.chunks.join('|')).toBe('abcd|ef|ghij|k');
+    expect(output.bytesWritten).toBe(11);
+  });
+
   it('counts bytes, not characters', async () => {
     const end = new SlowEnd();
     const output = new SampleOutput(end, 'stdout');
@@ -55,7 +79,7 @@ describe('SampleOutput', () => {
 
   it('says what to do when the disk is full, now and ever after', async () => {
     const end = new SlowEnd();
-    const output = new SampleOutput(end, '/tmp/samples');
+    const output = new SampleOutput(end, '/tmp/samples', { queueBytes: 0 });
     const written = output.write('x');
     end.take(errno('ENOSPC'));
     const message = 'cannot write to /tmp/samples: the disk is full; make room, or write elsewhere (ENOSPC)';
@@ -65,9 +89,19 @@ describe('SampleOutput', () => {
     expect(output.isClosed).toBe(false);
   });
 
+  it('tells of a failed write when more is written, or at the end', async () => {
+    const end = new SlowEnd();
+    const output = new SampleOutput(end, '/tmp/samples');
+    await output.write('x');
+    end.take(errno('ENOSPC'));
+    await setImmediate();
+    await expect(output.write('y')).rejects.toThrow('the disk is full');
+    await expect(output.end()).rejects.toThrow('the disk is full');
+  });
+
   it.each(['EPIPE', 'ECONNRESET'])('recognises by %s that the reader closed the pipe', async (code) => {
     const end = new SlowEnd();
-    const output = new SampleOutput(end, 'stdout');
+    const output = new SampleOutput(end, 'stdout', { queueBytes: 0 });
     const written = output.write('x');
     end.take(errno(code));
     await expect(written).rejects.toMatchObject({ code });
@@ -75,7 +109,7 @@ describe('SampleOutput', () => {
   });
 
   it('can be abandoned while it waits', async () => {
-    const output = new SampleOutput(new SlowEnd(), 'stdout');
+    const output = new SampleOutput(new SlowEnd(), 'stdout', { queueBytes: 0 });
     const written = output.write('x');
     output.abandon(new CommandError('too slow'));
     await expect(written).rejects.toThrow('too slow');
