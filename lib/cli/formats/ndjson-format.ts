@@ -1,6 +1,6 @@
 import type { FieldValue, RingRecord, SampleField, SampleLayout } from '../../index';
 import { jsonText } from '../visible-text';
-import { hexOf, jsonValue } from './field-value';
+import { jsonValue } from './field-value';
 import { FittingDecoder } from './fitting-decoder';
 import { type Constant, constantOf, OutputBytes } from './output-bytes';
 import type { RecordFormat } from './record-format';
@@ -68,7 +68,7 @@ export class NdjsonFormat implements RecordFormat {
       if (time !== undefined) output.text(`,"time":"${time}"`);
     }
     if (values === undefined) {
-      output.text(undecoded(record));
+      this.#undecoded(record);
     } else {
       this.#id(PID, 'pid', record.pid);
       this.#id(TID, 'tid', record.tid);
@@ -87,14 +87,32 @@ export class NdjsonFormat implements RecordFormat {
     this.#output.signed(id);
   }
 
+  #undecoded(record: RingRecord): void {
+    const output = this.#output;
+    const { pid, tid } = record;
+    if (pid !== undefined) {
+      output.constant(PID);
+      output.signed(pid);
+    }
+    if (tid !== undefined) {
+      output.constant(TID);
+      output.signed(tid);
+    }
+    output.constant(SIZE);
+    output.unsigned(record.size);
+    output.constant(DATA);
+    output.hex(record);
+    output.byte(QUOTE);
+  }
+
   lost(cpu: number, count: number): void {
     this.#output.text(`${beginning(cpu)}"type":"lost","lost":"${count}"}\n`);
   }
 
   other(record: RingRecord): void {
-    this.#output.text(
-      `${beginning(record.cpu)}"type":"other","record":${record.type}${undecoded(record)}}\n`,
-    );
+    this.#output.text(`${beginning(record.cpu)}"type":"other","record":${record.type}`);
+    this.#undecoded(record);
+    this.#output.constant(END);
   }
 
   snapshot(number: number): void {
@@ -132,6 +150,8 @@ function memberName(name: string, names: ReadonlySet<string>): string {
 
 const PID = constantOf(',"pid":');
 const TID = constantOf(',"tid":');
+const SIZE = constantOf(',"size":');
+const DATA = constantOf(',"data":"');
 const END = constantOf('}\n');
 const LATE_END = constantOf(',"late":true}\n');
 
@@ -184,10 +204,4 @@ function nameInPlace(offset: number, output: OutputBytes): Member {
     }
     output.constant(constant);
   };
-}
-
-function undecoded(record: RingRecord): string {
-  const pid = record.pid === undefined ? '' : `,"pid":${record.pid}`;
-  const tid = record.tid === undefined ? '' : `,"tid":${record.tid}`;
-  return `${pid}${tid},"size":${record.size},"data":"${hexOf(record.bytes())}"`;
 }

@@ -18,6 +18,21 @@ const PAIRS = Uint16Array.from(
   (_, pair) => ZERO + Math.floor(pair / 10) + ((ZERO + (pair % 10)) << 8),
 );
 
+/** '00', '01', … 'ff', as they lie in memory. */
+const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16LE(),
+);
+/** Longer bytes are written by native code. */
+const MOST_HEX_BYTES = 256;
+
+/** Bytes that can be read in place. */
+interface Source {
+  readonly size: number;
+  u8(offset: number): number;
+  u32(offset: number): number;
+  bytes(): Uint8Array;
+}
+
 /** Bytes that are written often: as words, because fewer stores take less time. */
 export interface Constant {
   readonly words: Int32Array;
@@ -152,6 +167,32 @@ export class OutputBytes {
     } else {
       this.text(String((BigInt(high) << 32n) | BigInt(low)));
     }
+  }
+
+  /** All bytes of a source, in hexadecimal. */
+  hex(source: Source): void {
+    const { size } = source;
+    this.#reserve(size * 2);
+    if (size > MOST_HEX_BYTES) {
+      const { buffer, byteOffset, byteLength } = source.bytes();
+      const text = Buffer.from(buffer, byteOffset, byteLength).toString('hex');
+      this.#length += this.#bytes.write(text, this.#length, 'latin1');
+      return;
+    }
+    const view = this.#view;
+    const words = size & ~3;
+    let at = this.#length;
+    for (let offset = 0; offset < words; offset += 4, at += 8) {
+      const word = source.u32(offset);
+      view.setUint16(at, HEX[word & 0xff] as number, true);
+      view.setUint16(at + 2, HEX[(word >>> 8) & 0xff] as number, true);
+      view.setUint16(at + 4, HEX[(word >>> 16) & 0xff] as number, true);
+      view.setUint16(at + 6, HEX[word >>> 24] as number, true);
+    }
+    for (let offset = words; offset < size; offset++, at += 2) {
+      view.setUint16(at, HEX[source.u8(offset)] as number, true);
+    }
+    this.#length = at;
   }
 
   /**
