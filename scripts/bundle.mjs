@@ -2,7 +2,7 @@
  * Bundles the package into two files that load fast (docs/decisions.md):
  * - dist/bundle/perfring.js, the library: lib/index.ts and everything it loads. It has a source map.
  * - dist/bin/perfring.js, the command: dist/cli/main.js and everything it loads. The licences of the bundled packages
- *   are written next to it.
+ *   are written next to it, and the manual page to dist/man/perfring.1.
  *
  * `node scripts/bundle.mjs [DIST]`, after tsc; DIST is the output directory of tsc, by default dist.
  *
@@ -13,12 +13,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { ROOT } from './shared/programs.mjs';
-import { runScript, ScriptError } from './shared/script.mjs';
+import { run, runScript, ScriptError } from './shared/script.mjs';
 
 /** Both are at the same depth as dist/addon and dist/cli, because their code looks for the package two directories up. */
 const LIBRARY = 'bundle/perfring.js';
 const COMMAND = 'bin/perfring.js';
 const LICENSES = 'bin/LICENSES.txt';
+const MAN_PAGE = 'man/perfring.1';
 
 const SETTINGS = {
   absWorkingDir: ROOT,
@@ -106,8 +107,17 @@ function licensesOf(directories) {
   return `perfring.js holds these packages, each under its licence.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
+/** The manual page comes from the command itself, so it says what --help says. */
+function writeManPage(dist) {
+  write(
+    join(dist, MAN_PAGE),
+    run(process.execPath, [join(dist, COMMAND), 'man-page'], 'the manual page cannot be made'),
+  );
+}
+
 await runScript('bundle', async ([given = 'dist']) => {
   const dist = resolve(ROOT, given);
   await bundleLibrary(dist);
   await bundleCommand(dist);
+  writeManPage(dist);
 });

@@ -7,6 +7,9 @@ import { type CommandError, EXIT_OK, usageError } from './failure';
 import type { GenArguments } from './gen';
 import type { InspectArguments } from './inspect';
 import { print } from './print';
+import { commandTable } from './texts/command-table';
+import { completionScript, SHELLS } from './texts/completion';
+import { manPage } from './texts/man-page';
 import type { TopArguments } from './top/top-settings';
 
 /** The functions that run the commands. */
@@ -52,6 +55,9 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
   addTop(program).action((object: string | undefined, given: TopArguments) => commands.top(given, object));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
   addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
+  addCompletion(program).action((shell: string) => writeOut(completionOf(shell, program)));
+  // For the build, which packs the page.
+  program.command(MAN_PAGE, { hidden: true }).action(() => writeOut(manPageOf(program)));
   addInspect(program).action((what: string, given: InspectArguments) => commands.inspect(what, given));
   for (const command of program.commands) refuseRepeatedValues(command);
   return program;
@@ -176,6 +182,34 @@ function addGen(program: Command): Command {
     .addHelpOption(helpOption());
 }
 
+function addCompletion(program: Command): Command {
+  return program
+    .command('completion')
+    .argument('<shell>', SHELLS.join(', '))
+    .description('Write a script to stdout that completes commands and options in the shell.')
+    .addHelpOption(helpOption())
+    .addHelpText('after', COMPLETION_HELP);
+}
+
+function completionOf(shell: string, program: Command): string {
+  const known = SHELLS.find((name) => name === shell);
+  if (known === undefined) throw usageError(`completion takes ${SHELLS.join(', ')}, got "${shell}"`);
+  return completionScript(known, tableOf(program));
+}
+
+function manPageOf(program: Command): string {
+  return manPage({
+    version: packageVersion(),
+    description: program.description(),
+    commands: tableOf(program),
+    notes: { collect: collectHelp(), top: TOP_HELP, completion: COMPLETION_HELP },
+  });
+}
+
+function tableOf(program: Command) {
+  return commandTable(program).filter(({ name }) => name !== MAN_PAGE);
+}
+
 /** The option --help, in the last group of options. */
 function helpOption(): Option {
   return new Option('-h, --help', 'print this').helpGroup('Help:');
@@ -190,6 +224,15 @@ Examples:
   sudo perfring top                            count thread switches by command, live
 
 Each command has its own help: perfring collect --help`;
+
+const COMMAND_NAMES: readonly string[] = ['collect', 'top', 'inspect', 'doctor', 'gen', 'completion'];
+const MAN_PAGE = 'man-page';
+
+const COMPLETION_HELP = `
+Examples:
+  perfring completion bash > /usr/share/bash-completion/completions/perfring
+  perfring completion zsh > /usr/share/zsh/site-functions/_perfring
+  perfring completion fish > ~/.config/fish/completions/perfring.fish`;
 
 const TOP_HELP = `
 Examples:
@@ -240,13 +283,15 @@ function asUsageError(error: CommanderError, args: readonly string[]): CommandEr
   if (error.code === 'commander.help') {
     const [first, unknown] = args;
     if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
-    return usageError('name a command: collect, top, inspect, doctor or gen; see: perfring --help');
+    return usageError(
+      'name a command: collect, top, inspect, doctor, gen or completion; see: perfring --help',
+    );
   }
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')
     .replace(/\.$/, '');
-  const command = args.find((arg) => ['collect', 'top', 'inspect', 'doctor', 'gen'].includes(arg));
+  const command = args.find((arg) => COMMAND_NAMES.includes(arg));
   const help = ['perfring', ...(command === undefined ? [] : [command]), '--help'].join(' ');
   return usageError(`${message}; see: ${help}`);
 }

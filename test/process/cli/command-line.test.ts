@@ -25,6 +25,8 @@ describe('perfring', () => {
       ['collect', '--help'],
       ['doctor', '--help'],
       ['inspect', '--help'],
+      ['top', '--help'],
+      ['completion', '--help'],
     ]) {
       const { code, stdout, stderr } = await cli(args, { environment: NO_ADDON });
       expect([code, stderr]).toEqual([0, '']);
@@ -33,9 +35,26 @@ describe('perfring', () => {
     }
   });
 
+  it('has a manual page, and completes every command and option', async () => {
+    const page = readFileSync(join(__dirname, '../../../dist/man/perfring.1'), 'utf8').replaceAll('\\-', '-');
+    const { stdout } = await cli(['completion', 'bash'], { environment: NO_ADDON });
+    for (const command of ['collect', 'top', 'inspect', 'doctor', 'gen', 'completion']) {
+      const help = `${(await cli([command, '--help'], { environment: NO_ADDON })).stdout}`;
+      const flags = help.match(/(?<=^ {2}|, )--?[a-zA-Z][\w-]*(?=[ ,])/gm) ?? [];
+      expect(flags).toContain('--help');
+      expect(page).toContain(`.SS perfring ${command}\n`);
+      for (const flag of flags) {
+        expect(page).toContain(`\\fB${flag}\\fR`);
+        expect(`${stdout}`).toContain(flag);
+      }
+    }
+  });
+
   it.each([
     ['--nope'],
     ['nope'],
+    ['completion tcsh'],
+    ['top --by'],
     ['collect exec.bpf.o extra'],
     ['collect exec.bpf.o --pid 1'],
     ['collect --set a=1'],

@@ -145,7 +145,7 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['--debug'], 'name a command: collect, top, inspect, doctor or gen; see: perfring --help'],
+    [['--debug'], 'name a command: collect, top, inspect, doctor, gen or completion; see: perfring --help'],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
