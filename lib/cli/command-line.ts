@@ -221,7 +221,7 @@ Examples:
   sudo perfring collect                        show thread switches, live
   sudo perfring collect -b sched_process_exec  show programs that start
   sudo perfring collect exec.bpf.o             load your own program
-  sudo perfring top                            count thread switches by command, live
+  sudo perfring top                            count thread switches, live
 
 Each command has its own help: perfring collect --help`;
 
