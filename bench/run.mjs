@@ -8,6 +8,7 @@ import { Subject } from './harness/subject.mjs';
 import { cliff } from './rows/cliff.mjs';
 import { copy } from './rows/copy.mjs';
 import { drain } from './rows/drain.mjs';
+import { first } from './rows/first.mjs';
 import { loop } from './rows/loop.mjs';
 import { memory } from './rows/memory.mjs';
 import { merge } from './rows/merge.mjs';
@@ -21,6 +22,7 @@ import { stream } from './rows/stream.mjs';
 const ROWS = {
   drain,
   sizes,
+  first,
   queries,
   'ring-buffer': ringBuffer,
   cliff,

@@ -45,6 +45,12 @@ export function contenders(built) {
       cilium('cilium Read', 'read'),
       cilium('cilium ReadInto', 'readinto'),
     ]),
+    first: present([
+      ours('perfring drain', 'drain.mjs', 'drain'),
+      ours('PerfRing visit', 'drain.mjs', 'ring'),
+      libbpf(BASE, 'sample'),
+      cilium('cilium ReadInto', 'readinto'),
+    ]),
     sizes: present([
       ours('perfring drain', 'drain.mjs', 'drain'),
       ours('PerfRing visit', 'drain.mjs', 'ring'),
