@@ -7,6 +7,7 @@
 #include "binding/mapped_ring.h"
 #include "binding/perf_event.h"
 #include "binding/poller.h"
+#include "binding/ring_group.h"
 #include "binding/sample_query.h"
 #include "binding/user_ring.h"
 #include "node_api.h"
@@ -19,6 +20,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   }
   perfring::binding::ExportPerfEvent(env, exports);
   perfring::binding::ExportMappedRing(env, exports);
+  perfring::binding::ExportRingGroup(env, exports);
   perfring::binding::ExportCursor(env, exports);
   perfring::binding::ExportPoller(env, exports);
   perfring::binding::ExportSampleQuery(env, exports);

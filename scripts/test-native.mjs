@@ -61,7 +61,7 @@ function threads() {
   const flags = ['-fsanitize=thread', '-Wno-tsan', '-pthread'];
   const programs = [
     compile('native-tests-tsan', testSources(), flags),
-    compile('native-threads', ['test/native/ring_cursor_threads.cc'], flags),
+    compile('native-threads', ['native/system/ring_group.cc', 'test/native/ring_cursor_threads.cc'], flags),
   ];
   // Without address randomisation: ThreadSanitizer does not support all address layouts of newer kernels.
   for (const program of programs) runShown('setarch', ['-R', program]);

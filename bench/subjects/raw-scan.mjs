@@ -71,23 +71,36 @@ serve({
     const map = PerfEventArray.openById(id);
     map.set(cpu, event);
     const state = { low: 0, high: 0, records: 0, gaps: 0, started: false, mask: capacity - 1 };
-    ring = { event, mapping, words, capacity, map, state, program: loadProgram(instructions) };
+    const positions = new Int32Array(new SharedArrayBuffer(20));
+    const group = must(native.ringGroup([mapping], positions), 'ringGroup');
+    ring = {
+      event,
+      mapping,
+      group,
+      positions,
+      words,
+      capacity,
+      map,
+      state,
+      program: loadProgram(instructions),
+    };
     return { ready: 1 };
   },
   drain({ records, cycles }) {
-    const { mapping, words, capacity, state, program } = ring;
+    const { group, positions, words, capacity, state, program } = ring;
     state.records = 0;
     state.gaps = 0;
     let milliseconds = 0;
     for (let cycle = 0; cycle < cycles; cycle++) {
       program.testRun({ dataIn: PACKET, repeat: records });
       const start = now();
-      const available = native.ringAvailable(mapping);
-      const offset = native.ringReadOffset(mapping);
+      group.acquire();
+      const [, , available, offset] = positions;
       const end = offset + available;
       const reached = scan(words, offset, Math.min(end, capacity), state);
       if (end > capacity) scan(words, reached - capacity, end - capacity, state);
-      native.ringConsume(mapping, available);
+      positions[4] = available;
+      group.release();
       milliseconds += now() - start;
     }
     return { ns: Math.round(milliseconds * 1e6), records: state.records, gaps: state.gaps, lost: 0 };

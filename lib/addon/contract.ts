@@ -77,6 +77,17 @@ export const QUERY_STATE = {
   plainBlocks: 8,
 } as const;
 
+/** Two functions that are bound to rings and to an array, see {@link NativeAddon.ringGroup}. */
+export interface BoundRingGroup {
+  /** Acquires the data_head of each ring. */
+  acquire(): void;
+  /**
+   * Adds the bytes to release to the data_tail (release) of each ring that was ready at the last acquire, and sets its
+   * word to 0. The word of a ring stays when so many bytes are not published, or the ring is in overwrite mode.
+   */
+  release(): void;
+}
+
 export interface NativeAddon {
   // ------------------------------------------------------------------ perf events: perf_event_open(2)
 
@@ -125,17 +136,27 @@ export interface NativeAddon {
    * **A store into a data page raises SIGBUS.** Never pass the ArrayBuffer or a view of it to a user of the library.
    */
   ringBuffer(ring: MappedRingHandle): OrErrno<ArrayBuffer>;
-  /** data_head - data_tail in bytes, after an acquire of data_head. More than the capacity: the ring is corrupt. */
-  ringAvailable(ring: MappedRingHandle): number;
-  /** Releases `bytes` to the kernel: data_tail += bytes. BAD_ARGUMENT for more than is available. */
-  ringConsume(ring: MappedRingHandle, bytes: number): number;
-  /** The offset of the next record in the data area: data_tail % capacity. */
-  ringReadOffset(ring: MappedRingHandle): number;
+  /**
+   * Binds rings to memory for their positions, so that one call serves all rings and takes no arguments. A ring may be
+   * in several groups. When it is closed, it stays in its groups, and its memory is not used any more.
+   * @param rings 1 to 65,536 open rings of at most 1 GiB
+   * @param positions 4 * n + 1 words for n rings, over a SharedArrayBuffer, which can't be detached; the group keeps it
+   *   alive:
+   *   - 0: number of rings that are ready: with bytes, with invalid positions, or closed
+   *   - from 1: indices of the rings that are ready, ascending
+   *   - from 1 + n, by index: bytes published and not released; -1 when data_head and data_tail are further apart than
+   *     the ring is long, or not multiples of 8; -2 when the ring was closed
+   *   - from 1 + 2n, by index: data_tail % capacity
+   *   - from 1 + 3n, by index: bytes to release, 0 after each acquire; the only words that the caller sets
+   *
+   *   The words of rings that are not ready have no meaning.
+   */
+  ringGroup(rings: readonly MappedRingHandle[], positions: Int32Array): OrErrno<BoundRingGroup>;
   /** Releases everything published: data_tail = data_head. Returns the number of bytes skipped. */
   ringSkipToHead(ring: MappedRingHandle): number;
   /**
-   * Copies the published bytes to the same offsets in `target`, which is at least as long as the mapping. Returns what
-   * ringAvailable returns.
+   * Copies the published bytes to the same offsets in `target`, which is at least as long as the mapping. Returns
+   * data_head - data_tail, after an acquire of data_head; copies nothing when that is more than the capacity.
    */
   ringCopyPublished(ring: MappedRingHandle, target: Uint8Array): number;
   /**
@@ -159,7 +180,6 @@ export interface NativeAddon {
 
   cursorAvailable(metadata: RingMetadata): number;
   cursorConsume(metadata: RingMetadata, bytes: number): number;
-  cursorReadOffset(metadata: RingMetadata, capacityBytes: number): number;
   cursorSkipToHead(metadata: RingMetadata): number;
   /**
    * Bytes that can be written: capacity - (data_head - data_tail), after an acquire of data_tail. Negative: the ring is
@@ -168,7 +188,6 @@ export interface NativeAddon {
   cursorFree(metadata: RingMetadata, capacityBytes: number): number;
   /** Publishes `bytes` bytes with a store-release: data_head += bytes. */
   cursorPublish(metadata: RingMetadata, bytes: number): number;
-  cursorWriteOffset(metadata: RingMetadata, capacityBytes: number): number;
 
   // ------------------------------------------------------------------ queries: native/system/sample_query.h
 

@@ -127,7 +127,7 @@ export class BpfRing implements RecordRing {
       this.#skipAll('the positions do not lie within the ring, on 8-byte boundaries');
       return 0;
     }
-    counters.sawBytes(found);
+    counters.updateHighWater(found);
     counters.foundBytes = this.#acquire() ? found : 0;
     return counters.foundBytes;
   }

@@ -113,7 +113,7 @@ export class Lane {
   /** Counts a delivered record that is not a sample. */
   countOther(record: RingRecord): void {
     this.others++;
-    this.ring.counters.sawOther(record);
+    this.ring.counters.countLost(record);
   }
 
   /** Offset of the time in the next record, bytes, or ABSENT. The record's header has not been checked yet. */

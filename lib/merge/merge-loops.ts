@@ -15,7 +15,8 @@ const NOT_SIMPLE = 32;
 
 const merges = new LoopCopies(mergeOf, (factory) => {
   const probe = new MergeState();
-  probe.tournament = new Tournament([emptyLane(0)]);
+  probe.tournament = new Tournament(1);
+  probe.tournament.lanes.push(emptyLane(0));
   probe.count = 1;
   // The ring is empty: the trial ends at its first header, which is a fault.
   factory(probe)(1, ignore, ignore);
@@ -59,8 +60,8 @@ export class MergeLoops {
   /** Call it at the start of each batch. */
   begin(): void {
     this.#ran = undefined;
-    if (this.#merge.tournament.fits(this.#lanes)) return;
-    this.#merge.tournament = new Tournament(this.#lanes);
+    if (this.#merge.tournament.most >= this.#lanes.length) return;
+    this.#merge.tournament = new Tournament(this.#lanes.length);
     [this.#shared, this.#loops] = this.#makeLoops();
   }
 

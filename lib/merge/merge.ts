@@ -4,7 +4,7 @@ import { Tournament } from './tournament';
 
 /** Input and results of a merge loop. Times are biased words, see lib/merge/lane.ts. */
 export class MergeState {
-  tournament = new Tournament([]);
+  tournament = new Tournament(0);
   /** Number of lanes that have records left in the batch. */
   count = 0;
   /** Bound: records with a later time are not delivered in this batch. */
@@ -48,8 +48,6 @@ export function mergeOf(merge: MergeState): Merge {
   const tournament = merge.tournament;
   const lanes = tournament.lanes;
   const nodes = tournament.nodes;
-  const leaves = tournament.leaves;
-  const levels = 31 - Math.clz32(leaves);
   const greatest = 0x7fff_ffff;
   return (limit, sample, other) => {
     let count = merge.count;
@@ -63,6 +61,8 @@ export function mergeOf(merge: MergeState): Merge {
     let ahead = 0;
     // The times are past the epoch, where all keys are equal and matches are slow: start a new epoch.
     if (count > 0 && nodes[0] === tournament.far) tournament.play();
+    const leaves = tournament.leaves | 0;
+    const levels = 31 - Math.clz32(leaves);
     let boundKey = tournament.keyOf(boundHigh, boundLow);
     let key = (nodes[0] as number) | 0;
     let index = (nodes[1] as number) | 0;

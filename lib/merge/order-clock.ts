@@ -10,6 +10,9 @@ const TWO_POW_32 = 4_294_967_296;
 const SHRINKS_FROM = 1 / 8;
 const SHRINKS_TO = 1 / 2;
 
+/** The latest time, in biased words. */
+const GREATEST: readonly [high: number, low: number] = [GREATEST_WORD, GREATEST_WORD];
+
 /** How long records wait for earlier ones of other rings. */
 export interface OrderRules {
   /** By how much a ring without new records delays the other rings. */
@@ -34,6 +37,9 @@ export class OrderClock {
   #now = 0;
   /** The CPU whose ring delays no other in this batch. */
   #cpu: number | undefined;
+  /** The least limits of this batch, in biased words: of the ring of that CPU, and of the other rings. */
+  #ownLimit = GREATEST;
+  #limit = GREATEST;
 
   constructor(rules: OrderRules) {
     this.#rules = rules;
@@ -58,26 +64,32 @@ export class OrderClock {
   }
 
   /**
-   * Call it after the heads are acquired: sets for each ring the least limit that it has when it runs out, and the time
-   * from which on a record's time is not of this clock.
-   * @param fullest how full the fullest ring is, 0 to 1
+   * Call it after the heads are acquired: sets the least limit of the lanes, and the time from which on a record's time
+   * is not of this clock.
+   * @param lanes the rings in which the batch was begun
+   * @param fullest how full the fullest of them is, 0 to 1
    */
   setLimits(merge: MergeState, lanes: readonly Lane[], fullest: number): void {
     const { live, slackNanoseconds } = this.#rules;
     // Everything published was written before this, however long this thread was paused.
-    [merge.futureHigh, merge.futureLow] = live
+    const future = live
       ? words(this.#readClock() + Math.max(slackNanoseconds, FUTURE_NANOSECONDS))
-      : [GREATEST_WORD, GREATEST_WORD];
+      : GREATEST;
+    [merge.futureHigh, merge.futureLow] = future;
     // Nothing is added to a recording: a ring that has run out does not limit the others.
-    const [quietHigh, quietLow] = live
-      ? words(this.#now - this.#slack(fullest))
-      : [GREATEST_WORD, GREATEST_WORD];
-    const [nowHigh, nowLow] = live ? words(this.#now) : [quietHigh, quietLow];
-    for (const lane of lanes) {
-      const isOwn = lane.ring.cpu === this.#cpu;
-      lane.quietHigh = isOwn ? nowHigh : quietHigh;
-      lane.quietLow = isOwn ? nowLow : quietLow;
-    }
+    this.#limit = live ? words(this.#now - this.#slack(fullest)) : GREATEST;
+    this.#ownLimit = live ? words(this.#now) : GREATEST;
+    for (const lane of lanes) this.setLeastLimit(lane);
+  }
+
+  /** Sets the limit that the ring has in this batch when it has run out, unless its newest record is later. */
+  setLeastLimit(lane: Lane): void {
+    [lane.quietHigh, lane.quietLow] = lane.ring.cpu === this.#cpu ? this.#ownLimit : this.#limit;
+  }
+
+  /** Whether this is a time that no ring's limit is below. */
+  isLeastLimit(high: number, low: number): boolean {
+    return high === this.#limit[0] && low === this.#limit[1];
   }
 
   #slack(fullest: number): number {

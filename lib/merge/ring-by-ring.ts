@@ -2,51 +2,58 @@ import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { type LoopCounts, noLoopCounts, type RecordRing } from '../records/record-ring';
-import { consumedBytesOf, finishBatches, type RecordSource } from '../records/record-source';
+import { consumedBytesOf, type RecordSource } from '../records/record-source';
+import { RingGroup } from '../ring/ring-group';
 
 /** Most records read from one ring before the next ring is read. */
 const FAIR_SHARE = 16_384;
 
 /** Reads rings one after the other, up to FAIR_SHARE records each in turn; the records of a ring keep their order. */
 export class RingByRing implements RecordSource {
-  rings: readonly RecordRing[] = [];
   inBatch = false;
   stopped = false;
   readonly holdsBack = false;
+  #group = new RingGroup<RecordRing>([]);
   /** Index of the ring that this batch started with; the next batch starts with the ring after it. */
   #start = 0;
-  /** Index of the ring that is being read. */
+  /** The ring that is being read: its position among the rings in which the batch was begun. */
   #current = 0;
   /** Samples that next() has returned from that ring in this turn. */
   #taken = 0;
   /** Loop counts of rings that were removed. */
   readonly #loopsBefore = noLoopCounts();
 
+  get rings(): readonly RecordRing[] {
+    return this.#group.rings;
+  }
+
   /** Changes the rings; not within a batch. */
   setRings(rings: readonly RecordRing[]): void {
     for (const ring of this.rings)
       if (!rings.includes(ring)) addLoops(this.#loopsBefore, ring.counters.loops);
-    this.rings = rings;
+    this.#group = new RingGroup(rings);
     this.#start = 0;
   }
 
   beginBatch(): number {
     this.inBatch = true;
     this.#start = this.#start + 1 < this.rings.length ? this.#start + 1 : 0;
-    this.#current = this.#start;
+    this.#current = 0;
     this.#taken = 0;
-    let found = 0;
     try {
-      for (const ring of this.rings) found += ring.beginBatch();
+      const found = this.#group.beginBatch();
+      const { begun } = this.#group;
+      while (this.#current < begun.length && (begun[this.#current] as number) < this.#start) this.#current++;
+      if (this.#current === begun.length) this.#current = 0;
+      return found;
     } catch (error) {
-      this.finishBatch();
+      this.inBatch = false;
       throw error;
     }
-    return found;
   }
 
   get more(): boolean {
-    return this.rings.some((ring) => ring.bytesLeft > 0);
+    return this.#group.begun.some((index) => (this.rings[index] as RecordRing).bytesLeft > 0);
   }
 
   get consumedBytes(): number {
@@ -64,8 +71,8 @@ export class RingByRing implements RecordSource {
     let records = 0;
     // Number of consecutive rings without records left.
     let empty = 0;
-    while (empty < this.rings.length && records < limit) {
-      const ring = this.rings[this.#current] as RecordRing;
+    while (empty < this.#group.begun.length && records < limit) {
+      const ring = this.#ring;
       if (ring.bytesLeft === 0) {
         empty++;
       } else {
@@ -76,18 +83,18 @@ export class RingByRing implements RecordSource {
           break;
         }
       }
-      this.#goOn();
+      this.#nextRing();
     }
     return records;
   }
 
   next(): RingRecord | null {
-    for (let empty = 0; empty < this.rings.length; ) {
-      const record = this.#taken < FAIR_SHARE ? (this.rings[this.#current] as RecordRing).next() : null;
+    for (let empty = 0; empty < this.#group.begun.length; ) {
+      const record = this.#taken < FAIR_SHARE ? this.#ring.next() : null;
       if (record === null) {
         // A ring that has used its share may hold more records.
         empty = this.#taken < FAIR_SHARE ? empty + 1 : 0;
-        this.#goOn();
+        this.#nextRing();
         continue;
       }
       empty = 0;
@@ -99,15 +106,19 @@ export class RingByRing implements RecordSource {
 
   finishBatch(): void {
     this.inBatch = false;
-    finishBatches(this.rings);
+    this.#group.finishBatch();
   }
 
   endOfWriting(): void {}
 
-  /** Changes to the next ring. */
-  #goOn(): void {
+  /** The ring that is being read. */
+  get #ring(): RecordRing {
+    return this.rings[this.#group.begun[this.#current] as number] as RecordRing;
+  }
+
+  #nextRing(): void {
     this.#taken = 0;
-    this.#current = this.#current + 1 < this.rings.length ? this.#current + 1 : 0;
+    this.#current = this.#current + 1 < this.#group.begun.length ? this.#current + 1 : 0;
   }
 }
 

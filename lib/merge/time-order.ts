@@ -4,8 +4,9 @@ import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
 import { ABSENT } from '../records/record-format';
 import type { LoopCounts } from '../records/record-ring';
-import { consumedBytesOf, finishBatches, type RecordSource } from '../records/record-source';
+import { consumedBytesOf, type RecordSource } from '../records/record-source';
 import type { ReadSide } from '../ring/read-side';
+import { RingGroup } from '../ring/ring-group';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
 import { biased, Lane } from './lane';
 import { MergeState } from './merge';
@@ -24,7 +25,9 @@ export class TimeOrder implements RecordSource {
   late = 0;
   inBatch = false;
   readonly #lanes: Lane[] = [];
-  #rings: readonly ReadSide[] = [];
+  #group = new RingGroup<ReadSide>([]);
+  /** The lanes of the rings in which the batch was begun. */
+  readonly #begun: Lane[] = [];
   readonly #merge = new MergeState();
   readonly #loops = new MergeLoops(this.#merge, this.#lanes);
   readonly #clock: OrderClock;
@@ -40,13 +43,14 @@ export class TimeOrder implements RecordSource {
   }
 
   get rings(): readonly ReadSide[] {
-    return this.#rings;
+    return this.#group.rings;
   }
 
   /** Changes the rings; not within a batch. Records of equal times are delivered in the order of `rings`. */
   setRings(rings: readonly ReadSide[]): void {
     const before = this.#lanes.splice(0);
-    this.#rings = rings;
+    this.#group = new RingGroup(rings);
+    this.#begun.length = 0;
     this.#merge.count = 0;
     for (const [index, ring] of rings.entries()) {
       const lane = new Lane(ring, index);
@@ -70,7 +74,7 @@ export class TimeOrder implements RecordSource {
   }
 
   get consumedBytes(): number {
-    return consumedBytesOf(this.#rings);
+    return consumedBytesOf(this.rings);
   }
 
   /** Records delivered by the loop for two rings, and by the loop for any number. */
@@ -98,19 +102,19 @@ export class TimeOrder implements RecordSource {
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a batch is open already: finish() it first');
     this.#merge.count = 0;
     this.#clock.read();
-    let found = 0;
+    for (const lane of this.#begun) lane.end = lane.position;
+    this.#begun.length = 0;
+    const found = this.#group.beginBatch();
     let fullest = 0;
-    let begun = 0;
+    for (const index of this.#group.begun) {
+      const lane = this.#lanes[index] as Lane;
+      this.#begun.push(lane);
+      fullest = Math.max(fullest, lane.ring.bytesLeft / lane.capacityBytes);
+    }
     try {
-      for (const ring of this.#rings) {
-        const bytes = ring.beginBatch();
-        found += bytes;
-        fullest = Math.max(fullest, bytes / ring.cursor.capacityBytes);
-        begun++;
-      }
-      this.#clock.setLimits(this.#merge, this.#lanes, fullest);
+      this.#clock.setLimits(this.#merge, this.#begun, fullest);
     } catch (error) {
-      finishBatches(this.#rings.slice(0, begun));
+      this.#group.finishBatch();
       throw error;
     }
     this.inBatch = true;
@@ -122,7 +126,7 @@ export class TimeOrder implements RecordSource {
   finishBatch(): void {
     this.#checkBatch();
     this.inBatch = false;
-    finishBatches(this.#rings);
+    this.#group.finishBatch();
   }
 
   visit(sample: SampleVisitor, other: RecordVisitor, limit: number): number {
@@ -205,12 +209,12 @@ export class TimeOrder implements RecordSource {
     this.#checkBatch();
     const merge = this.#merge;
     this.#visiting = true;
-    for (const lane of this.#lanes) lane.lend();
+    for (const lane of this.#begun) lane.lend();
     try {
       this.#loops.run(limit, visitor, other);
     } finally {
       this.#visiting = false;
-      for (const lane of this.#lanes) {
+      for (const lane of this.#begun) {
         lane.giveBack();
         lane.cursor.leave();
       }
@@ -222,7 +226,7 @@ export class TimeOrder implements RecordSource {
   /** Returns what a visitor threw, and clears it. A read of detached memory of any ring becomes ERR_PERF_CLOSED. */
   #thrown(): unknown {
     const merge = this.#merge;
-    const thrown = this.#rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
+    const thrown = this.rings.reduce((error, ring) => ring.cursor.explain(error), merge.thrown);
     merge.thrown = undefined;
     return thrown;
   }
@@ -245,16 +249,23 @@ export class TimeOrder implements RecordSource {
     const merge = this.#merge;
     merge.boundHigh = merge.futureHigh;
     merge.boundLow = merge.futureLow;
-    merge.count = 0;
-    for (const lane of this.#lanes) {
-      if (lane.enter()) {
-        this.#readTime(lane);
-        merge.count++;
-      } else if (lane.ring.inBatch) {
-        this.#bound(lane);
-      }
+    const { lanes: waiting } = merge.tournament;
+    waiting.length = 0;
+    for (const lane of this.#begun) {
+      if (!lane.enter()) continue;
+      this.#readTime(lane);
+      waiting.push(lane);
     }
-    merge.tournament.play();
+    for (const lane of this.#lanes) {
+      // The other rings can't lower the bound further.
+      if (this.#clock.isLeastLimit(merge.boundHigh, merge.boundLow)) break;
+      const isIdle = lane.position === lane.end && !lane.cursor.closed && !this.#group.leftOut.has(lane.ring);
+      if (!isIdle) continue;
+      this.#clock.setLeastLimit(lane);
+      this.#bound(lane);
+    }
+    merge.count = waiting.length;
+    if (merge.count > 0) merge.tournament.play();
   }
 
   /**

@@ -18,31 +18,28 @@ function leavesFor(lanes: number): number {
  * compared, so the order is exact. lib/merge/merge.ts contains the same match, written inline.
  */
 export class Tournament {
-  /** Key and lane index of the loser, two words for each node, the root being node 1; node 0 stores the winner. */
+  /** The lanes that play, by index. Nodes store positions in this list. Play again after changing it. */
+  readonly lanes: Lane[] = [];
+  /** Key and lane of the loser, two words for each node, the root being node 1; node 0 stores the winner. */
   readonly nodes: Int32Array;
-  readonly leaves: number;
+  /** Leaves of the tree that is played; it grows with the number of lanes that play, up to {@link most}. */
+  leaves = 4;
   /** Key of times after the epoch. Lanes that have run out have greater keys, each a different one. */
   readonly far: number;
   /** A time in the epoch. All times of the epoch have its high word and the highest bit of its low word. */
   epochHigh = LEAST_WORD;
   epochLow = LEAST_WORD;
-  /**
-   * Scratch memory of {@link play}: the winner's lane index by node (leaves after inner nodes), and the keys by lane.
-   */
+  /** Scratch memory of {@link play}: the winner by node (leaves after inner nodes), and the keys by leaf. */
   readonly #winners: Int32Array;
   readonly #keys: Int32Array;
 
-  constructor(readonly lanes: readonly Lane[]) {
-    this.leaves = leavesFor(lanes.length);
-    this.far = GREATEST_WORD - this.leaves;
-    this.nodes = new Int32Array(2 * this.leaves);
-    this.#winners = new Int32Array(2 * this.leaves);
-    this.#keys = new Int32Array(this.leaves);
-  }
-
-  /** Whether this tournament was made for this array of lanes and has as many leaves as they need. */
-  fits(lanes: readonly Lane[]): boolean {
-    return lanes === this.lanes && leavesFor(lanes.length) === this.leaves;
+  /** @param most number of lanes that may play at one time */
+  constructor(readonly most: number) {
+    const leaves = leavesFor(most);
+    this.far = GREATEST_WORD - leaves;
+    this.nodes = new Int32Array(2 * leaves);
+    this.#winners = new Int32Array(2 * leaves);
+    this.#keys = new Int32Array(leaves);
   }
 
   /** Key of a biased time: 0 before the epoch, `far` after it. */
@@ -54,23 +51,24 @@ export class Tournament {
     return high < this.epochHigh || (high === this.epochHigh && low < this.epochLow) ? 0 : this.far;
   }
 
-  /** The lane that comes first; valid while a lane waits. Undefined when there are no lanes. */
+  /** The lane that comes first; valid while a lane waits. */
   get first(): Lane | undefined {
     return this.lanes[this.nodes[1] as number];
   }
 
   /** Plays all matches again, in the epoch of the earliest time of the waiting lanes. */
   play(): void {
-    const { lanes, leaves, nodes } = this;
+    this.leaves = leavesFor(this.lanes.length);
+    const { leaves, nodes } = this;
     const winners = this.#winners;
     const keys = this.#keys;
     let first: Lane | undefined;
-    for (const lane of lanes) {
+    for (const lane of this.lanes) {
       if (lane.position < lane.end && (first === undefined || lane.isBefore(first))) first = lane;
     }
     if (first !== undefined) [this.epochHigh, this.epochLow] = [first.high, first.low];
     for (let leaf = 0; leaf < leaves; leaf++) {
-      const lane = lanes[leaf];
+      const lane = this.lanes[leaf];
       const waits = lane !== undefined && lane.position < lane.end;
       keys[leaf] = waits ? this.keyOf(lane.high, lane.low) : GREATEST_WORD - leaf;
       winners[leaves + leaf] = leaf;
@@ -81,7 +79,9 @@ export class Tournament {
       const leftKey = keys[left] as number;
       const rightKey = keys[right] as number;
       const leftWins =
-        leftKey === rightKey ? (lanes[left] as Lane).isBefore(lanes[right] as Lane) : leftKey < rightKey;
+        leftKey === rightKey
+          ? (this.lanes[left] as Lane).isBefore(this.lanes[right] as Lane)
+          : leftKey < rightKey;
       winners[node] = leftWins ? left : right;
       nodes[2 * node] = leftWins ? rightKey : leftKey;
       nodes[2 * node + 1] = leftWins ? right : left;

@@ -166,7 +166,7 @@ export class CpuRing {
   /** Bytes in the ring now, including those of an open batch; 0 once closed. Updates the high-water mark. */
   look(): number {
     const held = this.records.heldBytes();
-    this.records.counters.sawBytes(held);
+    this.records.counters.updateHighWater(held);
     if (held * NEARLY_EMPTY < this.capacityBytes) this.#backlog = 0;
     return held;
   }

@@ -58,7 +58,7 @@ export class RingCounters {
   readonly loops = noLoopCounts();
 
   /** Updates {@link highWaterBytes} with the bytes that are in the ring now. */
-  sawBytes(bytes: number): void {
+  updateHighWater(bytes: number): void {
     if (bytes > this.highWaterBytes) this.highWaterBytes = bytes;
   }
 
@@ -66,7 +66,7 @@ export class RingCounters {
    * Counts what a PERF_RECORD_LOST reports. Call it with each record other than a sample. Does not change
    * {@link others}.
    */
-  sawOther(record: RingRecord): void {
+  countLost(record: RingRecord): void {
     if (record.type !== PERF_RECORD_LOST) return;
     this.lostRecords++;
     this.lostInRecords += record.lost;

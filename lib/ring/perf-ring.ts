@@ -1,5 +1,4 @@
 import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
-import { addon, addonAvailable } from '../addon/load';
 import { PerfRingError } from '../errors';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
@@ -9,24 +8,39 @@ import type { RecordVisitor, RingRecord } from '../records/record';
 import { checkSampleVisitor, checkVisitor } from '../records/record-check';
 import { recordFormat } from '../records/record-format';
 import type { LoopCounts, SkippedFault } from '../records/record-ring';
-import { AtomicsCursors } from './atomics-cursors';
 import { type RingGeometry, type RingMemory, ringGeometry } from './geometry';
-import { NativeMemoryCursors } from './native-memory-cursors';
+import { MemoryCursors } from './memory-cursors';
 import { ReadSide } from './read-side';
 import { RecordCursor } from './record-cursor';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
+import type { ReaderCursors, WriterCursors } from './ring-cursors';
 import { WriteSide } from './write-side';
 
 const ignore: RecordVisitor = () => undefined;
 
-/** A function of the module and not a member of PerfRing, so that users can't reach the reader. */
+// Functions of the module and not members of PerfRing, so that users can't reach them.
 let internals: (ring: PerfRing) => ReadSide;
+let make: typeof perfRingOver;
 
 /**
  * The reader of a ring, for other modules of the library. It gives access to the ring's memory: never pass it to users.
  */
 export function internalsOf(ring: PerfRing): ReadSide {
   return internals(ring);
+}
+
+/**
+ * For other modules of the library: a ring whose positions are accessed by these cursors.
+ * @param options as {@link PerfRing.initContiguous} checks them
+ * @param writer absent when the kernel writes the ring: it can only be read
+ */
+export function perfRingOver(
+  geometry: RingGeometry,
+  options: PerfRingOptions,
+  reader: ReaderCursors,
+  writer?: WriterCursors,
+): PerfRing {
+  return make(geometry, options, reader, writer);
 }
 
 /** More records than a ring can hold, and still a small integer in V8. */
@@ -52,23 +66,26 @@ export class PerfRing {
   readonly #writer: WriteSide;
 
   /** Use {@link PerfRing.initContiguous}, or a storage's `ring`. */
-  private constructor(geometry: RingGeometry, options: PerfRingOptions) {
+  private constructor(
+    geometry: RingGeometry,
+    options: PerfRingOptions,
+    reader: ReaderCursors,
+    writer: WriterCursors | undefined,
+  ) {
     const { format = recordFormat(), cpu = -1, kernelWritten = false, timeInPayload } = options;
     this.pageSize = geometry.pageSize;
     this.dataPageCount = geometry.dataPageCount;
     this.capacityBytes = geometry.capacityBytes;
-    const cursors =
-      options.cursors ??
-      (addonAvailable() ? new NativeMemoryCursors(addon(), geometry) : new AtomicsCursors(geometry));
     const timeOffset = timeOffsetOf(format, timeInPayload);
     const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
-    this.#reader = new ReadSide(geometry, cursors, cursor);
-    this.#writer = new WriteSide(geometry, cursors, format);
+    this.#reader = new ReadSide(geometry, reader, cursor);
+    this.#writer = new WriteSide(geometry, writer, format);
     Object.freeze(this);
   }
 
   static {
     internals = (ring) => ring.#reader;
+    make = (geometry, options, reader, writer) => new PerfRing(geometry, options, reader, writer);
   }
 
   /**
@@ -88,7 +105,9 @@ export class PerfRing {
     options: PerfRingOptions = {},
   ): PerfRing {
     const plain = ringOptions(options);
-    return new PerfRing(ringGeometry(memory, nPages, pageSize), plain);
+    const geometry = ringGeometry(memory, nPages, pageSize);
+    const cursors = new MemoryCursors(geometry);
+    return new PerfRing(geometry, plain, cursors, cursors);
   }
 
   /** Whether a value is a PerfRing made by this class, and not only an object with the same members. */

@@ -17,7 +17,7 @@ import {
   ScanState,
   scanAll,
 } from './record-scan';
-import type { RingCursors } from './ring-cursors';
+import type { ReaderCursors } from './ring-cursors';
 import { checkPositions, faultAt, isCorrupt, isDistance } from './ring-faults';
 import { ringLoops } from './ring-loops';
 import type { LoopCache } from './specialise';
@@ -36,8 +36,8 @@ export class ReadSide implements RecordRing {
   readonly state = new ScanState();
   readonly counters = new RingCounters();
   onFault: ((fault: SkippedFault) => void) | undefined;
+  readonly cursors: ReaderCursors;
   readonly #geometry: RingGeometry;
-  readonly #cursors: RingCursors;
   readonly #loops: LoopCache<SampleLoops>;
   #inBatch = false;
   /** A visit or a merge is running: no other call may change the batch. */
@@ -51,13 +51,13 @@ export class ReadSide implements RecordRing {
   /** Visitor of the running visit for records other than samples. */
   #other: RecordVisitor = () => undefined;
   readonly #countedOther: RecordVisitor = (record) => {
-    this.counters.sawOther(record);
+    this.counters.countLost(record);
     return this.#other(record);
   };
 
-  constructor(geometry: RingGeometry, cursors: RingCursors, cursor: RecordCursor) {
+  constructor(geometry: RingGeometry, cursors: ReaderCursors, cursor: RecordCursor) {
     this.#geometry = geometry;
-    this.#cursors = cursors;
+    this.cursors = cursors;
     this.cursor = cursor;
     this.#loops = ringLoops(cursor, this.counters.loops);
   }
@@ -83,12 +83,15 @@ export class ReadSide implements RecordRing {
   /** Like {@link beginBatch}, but throws when data_head and data_tail are not valid positions. */
   start(): number {
     this.checkOpen();
+    return this.#startAt(this.cursors.available(), this.cursors.readOffset());
+  }
+
+  #startAt(available: number, offset: number): number {
+    this.checkOpen();
     if (this.#inBatch) {
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a read batch is open already: finish it first');
     }
     const { state, counters } = this;
-    const available = this.#cursors.available();
-    const offset = this.#cursors.readOffset();
     checkPositions(available, offset, this.#geometry.capacityBytes);
     state.position = offset;
     state.left = available;
@@ -97,13 +100,19 @@ export class ReadSide implements RecordRing {
     this.#lastVisitor = undefined;
     this.#inBatch = true;
     counters.foundBytes = available;
-    counters.sawBytes(available);
+    counters.updateHighWater(available);
     return available;
   }
 
   beginBatch(): number {
+    this.checkOpen();
+    return this.beginBatchAt(this.cursors.available(), this.cursors.readOffset());
+  }
+
+  /** {@link beginBatch} with positions that were acquired just now, see {@link ReaderCursors}. */
+  beginBatchAt(available: number, offset: number): number {
     try {
-      return this.start();
+      return this.#startAt(available, offset);
     } catch (error) {
       if (this.onFault === undefined || !isCorrupt(error)) throw error;
       const fault: SkippedFault = { kind: 'corrupt', skippedBytes: this.resynchronise(), error };
@@ -113,7 +122,7 @@ export class ReadSide implements RecordRing {
       try {
         return this.start();
       } catch (again) {
-        // data_head itself is not valid: this ring has an empty batch, and other rings are read on.
+        // data_head itself is not valid: no batch is open in this ring, and other rings are read on.
         if (!isCorrupt(again)) throw again;
         return 0;
       }
@@ -121,13 +130,18 @@ export class ReadSide implements RecordRing {
   }
 
   finishBatch(): void {
-    if (!this.#inBatch) return;
+    const bytes = this.endBatch();
+    if (bytes === 0) return;
+    this.cursors.consume(bytes);
+    this.counters.releasedBytes += bytes;
+  }
+
+  /** Ends the batch, if one is open, without releasing anything. @returns bytes that the caller must release */
+  endBatch(): number {
+    if (!this.#inBatch) return 0;
     this.#inBatch = false;
     this.cursor.leave();
-    const consumed = this.#batchBytes - this.state.left;
-    if (consumed === 0) return;
-    this.#cursors.consume(consumed);
-    this.counters.releasedBytes += consumed;
+    return this.#batchBytes - this.state.left;
   }
 
   /** @returns bytes skipped; the caller must count them */
@@ -138,7 +152,7 @@ export class ReadSide implements RecordRing {
     const { capacityBytes } = this.#geometry;
     const consumed = this.#inBatch ? this.#batchBytes - this.state.left : 0;
     this.#inBatch = false;
-    const skipped = this.#cursors.skipToHead();
+    const skipped = this.cursors.skipToHead();
     return isDistance(skipped, capacityBytes) ? Math.max(0, skipped - consumed) : capacityBytes;
   }
 
@@ -293,7 +307,7 @@ export class ReadSide implements RecordRing {
     if (current.type === PERF_RECORD_SAMPLE) {
       counters.samples++;
     } else {
-      counters.sawOther(current.record);
+      counters.countLost(current.record);
       counters.others++;
     }
     counters.loops.single++;
@@ -356,7 +370,7 @@ export class ReadSide implements RecordRing {
   availableBytes(): number {
     this.checkOpen();
     const { capacityBytes } = this.#geometry;
-    const available = this.#cursors.available();
+    const available = this.cursors.available();
     checkPositions(available, 0, capacityBytes);
     return available;
   }

@@ -2,19 +2,18 @@ import { BAD_ARGUMENT } from '../addon/contract';
 import { PerfRingError } from '../errors';
 
 /**
- * The two positions of a ring, data_head (moved by the writer) and data_tail (moved by the reader), and the memory
- * ordering around them. Both are 64-bit counters that only grow. This interface hides them, so that TypeScript
- * handles only differences (at most the capacity) and offsets (below the capacity).
+ * The reader's access to the positions of a ring: data_head, which the writer moves, and data_tail, which the reader
+ * moves. Both are 64-bit counters of bytes that only grow. TypeScript sees only their distance (at most the capacity)
+ * and their offsets (below the capacity).
  *
  * Acquire and release are in native/system/ring_cursor.h, where each access names its partner.
- * {@link AtomicsCursors} replaces it where the addon is not built: sequentially consistent, so stronger than needed.
  *
  * All values are bytes. Every call throws ERR_PERF_CLOSED when the memory is gone.
  */
-export interface RingCursors {
+export interface ReaderCursors {
   /** Acquires data_head; returns data_head - data_tail. More than the capacity, or negative: corrupt. */
   available(): number;
-  /** data_tail modulo the capacity. */
+  /** data_tail modulo the capacity. Call it after {@link available}, and only when that was not 0. */
   readOffset(): number;
   /**
    * Adds `bytes` to data_tail (release): the writer may reuse these bytes.
@@ -23,12 +22,37 @@ export interface RingCursors {
   consume(bytes: number): void;
   /** Sets data_tail to data_head (release); returns the bytes skipped. */
   skipToHead(): number;
+  /** Binds the cursors of many rings, these among them; undefined when they can't be bound together. */
+  bind?(all: readonly ReaderCursors[]): BoundCursors | undefined;
+}
+
+/** The writer's access, see {@link ReaderCursors}. */
+export interface WriterCursors {
   /** Acquires data_tail; returns capacity - (data_head - data_tail). Negative or above the capacity: corrupt. */
   free(): number;
   /** data_head modulo the capacity. */
   writeOffset(): number;
   /** Adds `bytes` to data_head (release): the reader may see these bytes. */
   publish(bytes: number): void;
+}
+
+/** The cursors of many rings: one call acquires all heads, one call releases all tails. Rings are known by index. */
+export interface BoundCursors {
+  /**
+   * Acquires all heads.
+   * @returns number of rings that are ready: all but those that are open, valid and empty
+   */
+  acquire(): number;
+  /** Index of the nth ring that is ready, ascending. */
+  ready(nth: number): number;
+  /** Like {@link ReaderCursors.available} and {@link ReaderCursors.readOffset}, of a ring that is ready. */
+  available(index: number): number;
+  readOffset(index: number): number;
+  /** The next {@link release} releases so many bytes of a ring that was ready. */
+  consume(index: number, bytes: number): void;
+  release(): void;
+  /** Whether the last {@link release} released what was consumed in that ring; if not, data_head has moved back. */
+  isReleased(index: number): boolean;
 }
 
 /** Returns a native result. @throws PerfRingError ERR_PERF_CLOSED when the result is BAD_ARGUMENT */

@@ -1,7 +1,6 @@
 import { PerfRingError } from '../errors';
-import { plainOptions, plainProperties } from '../input/plain-data';
+import { plainOptions } from '../input/plain-data';
 import { MAX_RECORD_BYTES } from './record-cursor';
-import type { RingCursors } from './ring-cursors';
 import { ABSENT, isRecordFormat, type RecordFormat } from '../records/record-format';
 import { shown } from '../input/shown';
 
@@ -22,30 +21,16 @@ export interface PerfRingOptions {
    * word. False by default: `type` is compared too. With both values, reads stay within the record.
    */
   readonly kernelWritten?: boolean;
-  /**
-   * Access to data_head and data_tail; by default native helpers, or Atomics where the addon is not built. @internal
-   */
-  readonly cursors?: RingCursors;
 }
-
-const CURSOR_METHODS = [
-  'available',
-  'readOffset',
-  'consume',
-  'skipToHead',
-  'free',
-  'writeOffset',
-  'publish',
-] as const satisfies readonly (keyof RingCursors)[];
 
 /**
  * Checks the options and returns a plain copy.
  * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT, ERR_PERF_INVALID_OPTION
  */
 export function ringOptions(options: PerfRingOptions): PerfRingOptions {
-  const names = ['format', 'timeInPayload', 'cpu', 'kernelWritten', 'cursors'] as const;
+  const names = ['format', 'timeInPayload', 'cpu', 'kernelWritten'] as const;
   const plain = plainOptions(options, names, 'ERR_PERF_INVALID_ARGUMENT');
-  const { format, cpu, kernelWritten, cursors } = plain;
+  const { format, cpu, kernelWritten } = plain;
   if (format !== undefined && !isRecordFormat(format)) {
     throw new PerfRingError('ERR_PERF_INVALID_OPTION', 'format must be made by recordFormat()');
   }
@@ -58,16 +43,7 @@ export function ringOptions(options: PerfRingOptions): PerfRingOptions {
       `kernelWritten must be true or false, got ${shown(kernelWritten)}`,
     );
   }
-  if (cursors !== undefined) checkCursors(cursors);
   return plain;
-}
-
-function checkCursors(cursors: RingCursors): void {
-  const methods = plainProperties(cursors, CURSOR_METHODS, 'ERR_PERF_INVALID_OPTION', 'cursors');
-  for (const name of CURSOR_METHODS) {
-    if (typeof methods[name] === 'function') continue;
-    throw new PerfRingError('ERR_PERF_INVALID_OPTION', `cursors.${name} must be a function`);
-  }
 }
 
 /** Error text for a `timeInPayload` that the format does not allow. */

@@ -5,13 +5,13 @@ import { byteLengthOf, isUint8Array } from '../input/view-span';
 import type { RecordFormat } from '../records/record-format';
 import type { RingGeometry } from './geometry';
 import { framedBytes, RecordWriter } from './record-framing';
-import type { RingCursors } from './ring-cursors';
+import type { WriterCursors } from './ring-cursors';
 import { checkPositions } from './ring-faults';
 
 /** The writer of a ring: finishing a batch publishes its records. {@link PerfRing} documents the methods. */
 export class WriteSide {
   readonly #geometry: RingGeometry;
-  readonly #cursors: RingCursors;
+  readonly #cursors: WriterCursors | undefined;
   readonly #format: RecordFormat;
   /** Made when the first batch starts: most rings are only read. */
   #writer: RecordWriter | undefined;
@@ -20,7 +20,7 @@ export class WriteSide {
   #room = 0;
   #written = 0;
 
-  constructor(geometry: RingGeometry, cursors: RingCursors, format: RecordFormat) {
+  constructor(geometry: RingGeometry, cursors: WriterCursors | undefined, format: RecordFormat) {
     this.#geometry = geometry;
     this.#cursors = cursors;
     this.#format = format;
@@ -30,14 +30,18 @@ export class WriteSide {
     if (this.#inBatch) {
       throw new PerfRingError('ERR_PERF_BATCH_OPEN', 'a write batch is open already: finish it first');
     }
+    const cursors = this.#cursors;
+    if (cursors === undefined) {
+      throw new PerfRingError('ERR_PERF_READ_ONLY', 'the kernel writes this ring: it can only be read');
+    }
     if (this.#format.rawOffset !== HEADER_BYTES) {
       throw new PerfRingError(
         'ERR_PERF_READ_ONLY',
         'samples of this format have more than a payload, which only the kernel writes: the ring can only be read',
       );
     }
-    const room = this.#cursors.free();
-    const start = this.#cursors.writeOffset();
+    const room = cursors.free();
+    const start = cursors.writeOffset();
     checkPositions(room, start, this.#geometry.capacityBytes);
     this.#writer ??= new RecordWriter(this.#geometry);
     this.#start = start;
@@ -82,7 +86,7 @@ export class WriteSide {
   finishBatch(): void {
     this.#checkBatch();
     this.#inBatch = false;
-    if (this.#written > 0) this.#cursors.publish(this.#written);
+    if (this.#written > 0) this.#cursors?.publish(this.#written);
   }
 
   #checkBatch(): RecordWriter {

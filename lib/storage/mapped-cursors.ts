@@ -1,147 +1,128 @@
-import { MMAP_PAGE_DATA_HEAD } from '../abi/perf-event';
-import { BAD_ARGUMENT, type MappedRingHandle, type NativeAddon } from '../addon/contract';
+import type { BoundRingGroup, MappedRingHandle, NativeAddon } from '../addon/contract';
 import { PerfRingError } from '../errors';
-import { cursorResult, headMovedBack, type RingCursors } from '../ring/ring-cursors';
+import { type BoundCursors, cursorResult, headMovedBack, type ReaderCursors } from '../ring/ring-cursors';
 
-const [HEAD_LOW, HEAD_HIGH, TAIL_LOW, TAIL_HIGH] = [0, 1, 2, 3] as const;
-const TWO_POW_32 = 2 ** 32;
+/** A ring that was closed, in place of the bytes available. */
+const CLOSED = -2;
 
 /**
- * Acquires data_head by its two words. Returns data_head - data_tail when their high words are equal, else -1 (once in
- * 4 GiB).
- *
- * The two loads cannot give a wrong distance. If the head passes a multiple of 4 GiB between them, the high words are
- * equal, but the low word of the head is smaller than that of the tail, which is less than a ring behind: -1.
+ * Mapped rings that were bound, with an array, to two native functions without arguments: one acquires all heads, one
+ * releases all tails. {@link NativeAddon.ringGroup} describes the array.
  */
-function publishedBytes(words: Int32Array): number {
-  const headHigh = Atomics.load(words, HEAD_HIGH);
-  // Acquire; pairs with the smp_wmb() before the kernel's store of data_head: docs/memory-order.md.
-  const headLow = Atomics.load(words, HEAD_LOW) >>> 0;
-  const tailLow = (words[TAIL_LOW] as number) >>> 0;
-  return headHigh === words[TAIL_HIGH] && headLow >= tailLow ? headLow - tailLow : -1;
+class MappedGroup implements BoundCursors {
+  readonly #acquire: () => void;
+  readonly #release: () => void;
+  readonly #positions: Int32Array;
+  /** Where the words of each kind begin. */
+  readonly #available: number;
+  readonly #offsets: number;
+  readonly #consumed: number;
+
+  private constructor({ acquire, release }: BoundRingGroup, positions: Int32Array, count: number) {
+    this.#acquire = acquire;
+    this.#release = release;
+    this.#positions = positions;
+    this.#available = 1 + count;
+    this.#offsets = 1 + 2 * count;
+    this.#consumed = 1 + 3 * count;
+  }
+
+  /** @returns undefined when a ring is closed, or there is no memory */
+  static of(addon: NativeAddon, rings: readonly MappedRingHandle[]): MappedGroup | undefined {
+    // The addon keeps a pointer to this memory, so it is shared: shared memory can't be detached.
+    const words = (4 * rings.length + 1) * Int32Array.BYTES_PER_ELEMENT;
+    const positions = new Int32Array(new SharedArrayBuffer(words));
+    const bound = addon.ringGroup(rings, positions);
+    return typeof bound === 'number' ? undefined : new MappedGroup(bound, positions, rings.length);
+  }
+
+  acquire(): number {
+    this.#acquire();
+    return this.#positions[0] as number;
+  }
+
+  ready(nth: number): number {
+    return this.#positions[1 + nth] as number;
+  }
+
+  available(index: number): number {
+    const bytes = this.#positions[this.#available + index] as number;
+    if (bytes === CLOSED) throw closed();
+    return bytes;
+  }
+
+  readOffset(index: number): number {
+    return this.#positions[this.#offsets + index] as number;
+  }
+
+  consume(index: number, bytes: number): void {
+    this.#positions[this.#consumed + index] = bytes;
+  }
+
+  release(): void {
+    this.#release();
+  }
+
+  isReleased(index: number): boolean {
+    return this.#positions[this.#consumed + index] === 0;
+  }
 }
 
-/**
- * Cursors of a ring that the kernel writes: only the reader's side. Where the low words suffice it uses Atomics over
- * the mapping, which is 85 ns faster than a call of the addon, twice per batch. Where a high word changes, once in 4
- * GiB, it calls the addon.
- */
-export class MappedCursors implements RingCursors {
+/** Cursors of a ring that the kernel writes: a group of one. */
+export class MappedCursors implements ReaderCursors {
   readonly #addon: NativeAddon;
   readonly #ring: MappedRingHandle;
-  /** data_head and data_tail in the mapping, each a low and a high word; undefined when the addon does all accesses. */
-  readonly #words: Int32Array | undefined;
-  readonly #mask: number;
+  readonly #group: MappedGroup;
+  readonly #copy: Uint8Array | undefined;
 
-  /** @param memory the mapping, writable; undefined when it is read-only, or when no ArrayBuffer may be made over it */
-  constructor(
-    addon: NativeAddon,
-    ring: MappedRingHandle,
-    memory: ArrayBuffer | undefined,
-    capacityBytes: number,
-  ) {
+  /**
+   * @param copy for runtimes that allow no ArrayBuffer over a mapping (Electron, other sandboxed builds): native code
+   *   copies what is published to the same offsets of this buffer
+   * @throws PerfRingError ERR_PERF_CLOSED
+   */
+  constructor(addon: NativeAddon, ring: MappedRingHandle, copy?: ArrayBuffer) {
+    const group = MappedGroup.of(addon, [ring]);
+    if (group === undefined) throw closed();
     this.#addon = addon;
     this.#ring = ring;
-    this.#words = memory && new Int32Array(memory, MMAP_PAGE_DATA_HEAD, 4);
-    this.#mask = capacityBytes - 1;
+    this.#group = group;
+    this.#copy = copy && new Uint8Array(copy);
   }
 
   available(): number {
-    const words = this.#words;
-    if (words !== undefined && words.length > 0) {
-      const bytes = publishedBytes(words);
-      if (bytes >= 0) return bytes;
+    if (this.#group.acquire() === 0) return 0;
+    const bytes = this.#group.available(0);
+    // The kernel may have written more meanwhile: the next batch copies that.
+    if (this.#copy !== undefined && bytes > 0) {
+      cursorResult(this.#addon.ringCopyPublished(this.#ring, this.#copy));
     }
-    return cursorResult(this.#addon.ringAvailable(this.#ring));
+    return bytes;
   }
 
   readOffset(): number {
-    // Only this thread moves data_tail, so a plain read is enough, and no native call is needed.
-    const tail = this.#words?.[TAIL_LOW];
-    return tail === undefined ? cursorResult(this.#addon.ringReadOffset(this.#ring)) : tail & this.#mask;
+    return this.#group.readOffset(0);
   }
 
   consume(bytes: number): void {
-    const words = this.#words;
-    if (words !== undefined && words.length > 0 && bytes <= publishedBytes(words)) {
-      const next = ((words[TAIL_LOW] as number) >>> 0) + bytes;
-      // Only the low word changes. The kernel loads both words at once, so it sees the old tail or the new one and no
-      // other.
-      // Release; pairs with the kernel's control dependency from that load to its stores of data.
-      if (next < TWO_POW_32) {
-        Atomics.store(words, TAIL_LOW, next);
-        return;
-      }
-    }
-    if (this.#addon.ringConsume(this.#ring, bytes) !== BAD_ARGUMENT) return;
-    // Throws when the memory is gone. Otherwise `bytes` was more than data_head - data_tail.
-    this.available();
-    throw headMovedBack();
+    this.#group.consume(0, bytes);
+    this.#group.release();
+    if (!this.#group.isReleased(0)) throw headMovedBack();
   }
 
   skipToHead(): number {
     return cursorResult(this.#addon.ringSkipToHead(this.#ring));
   }
 
-  free(): number {
-    throw readOnly();
-  }
-
-  writeOffset(): number {
-    throw readOnly();
-  }
-
-  publish(): void {
-    throw readOnly();
+  bind(all: readonly ReaderCursors[]): BoundCursors | undefined {
+    const rings: MappedRingHandle[] = [];
+    for (const one of all) {
+      if (!(one instanceof MappedCursors) || one.#copy !== undefined) return undefined;
+      rings.push(one.#ring);
+    }
+    return MappedGroup.of(this.#addon, rings);
   }
 }
 
-function readOnly(): PerfRingError {
-  return new PerfRingError('ERR_PERF_READ_ONLY', 'the kernel writes this ring: it can only be read');
-}
-
-/**
- * Cursors for runtimes that allow no ArrayBuffer over a mapping (Electron, other sandboxed builds). {@link available}
- * copies what is published to the same offsets of another buffer, in one native call.
- */
-export class CopyingCursors implements RingCursors {
-  readonly #addon: NativeAddon;
-  readonly #ring: MappedRingHandle;
-  readonly #copy: Uint8Array;
-  readonly #mapped: MappedCursors;
-
-  constructor(addon: NativeAddon, ring: MappedRingHandle, copy: ArrayBuffer, mapped: MappedCursors) {
-    this.#addon = addon;
-    this.#ring = ring;
-    this.#copy = new Uint8Array(copy);
-    this.#mapped = mapped;
-  }
-
-  available(): number {
-    return cursorResult(this.#addon.ringCopyPublished(this.#ring, this.#copy));
-  }
-
-  readOffset(): number {
-    return this.#mapped.readOffset();
-  }
-
-  consume(bytes: number): void {
-    this.#mapped.consume(bytes);
-  }
-
-  skipToHead(): number {
-    return this.#mapped.skipToHead();
-  }
-
-  free(): number {
-    return this.#mapped.free();
-  }
-
-  writeOffset(): number {
-    return this.#mapped.writeOffset();
-  }
-
-  publish(): void {
-    this.#mapped.publish();
-  }
+function closed(): PerfRingError {
+  return new PerfRingError('ERR_PERF_CLOSED', 'the ring was closed');
 }

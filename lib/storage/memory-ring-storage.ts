@@ -70,7 +70,6 @@ const OPTIONS = [
   'timeInPayload',
   'cpu',
   'kernelWritten',
-  'cursors',
 ] as const satisfies readonly (keyof MemoryRingStorageOptions)[];
 
 function allocate(pages: number, pageSize: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {

@@ -7,9 +7,10 @@ import { failedCall } from '../host/failed-call';
 import { permissionAdvice } from '../host/permission-advice';
 import { plainOptions } from '../input/plain-data';
 import { shown } from '../input/shown';
-import { PerfRing } from '../ring/perf-ring';
+import { ringGeometry } from '../ring/geometry';
+import { type PerfRing, perfRingOver } from '../ring/perf-ring';
 import { type RecordFormat, recordFormat } from '../records/record-format';
-import { CopyingCursors, MappedCursors } from './mapped-cursors';
+import { MappedCursors } from './mapped-cursors';
 import { type CustomAttributes, type EventWakeup, ringAttr } from '../events/attr';
 import { SIDE_BAND_FLAGS } from '../events/bpf-output';
 import { handleOf, PerfEvent } from '../events/perf-event';
@@ -78,15 +79,17 @@ export class MmapRingStorage implements RingStorage {
       } else {
         this.#memory = memory;
       }
-      const own = this.copies || !writable ? undefined : this.#memory;
-      const mapped = new MappedCursors(native, mapping, own, dataPageCount * pageSize);
-      this.ring = PerfRing.initContiguous(this.#memory, dataPageCount, pageSize, {
-        cursors: this.copies ? new CopyingCursors(native, mapping, this.#memory, mapped) : mapped,
+      const ringOptions = {
         format: this.format,
         cpu: event.cpu,
         kernelWritten: options.otherRecords !== true && !SIDE_BAND_FLAGS.some((flag) => attr[flag] === true),
         ...(timeInPayload === undefined ? {} : { timeInPayload }),
-      });
+      };
+      this.ring = perfRingOver(
+        ringGeometry(this.#memory, dataPageCount, pageSize),
+        ringOptions,
+        new MappedCursors(native, mapping, this.copies ? this.#memory : undefined),
+      );
     } catch (error) {
       native.ringClose(mapping);
       throw error;

@@ -89,32 +89,42 @@ std::optional<std::string> Arguments::String(size_t index, size_t maximum_bytes)
   return text.find('\0') == std::string::npos ? std::optional(std::move(text)) : std::nullopt;
 }
 
-std::optional<std::vector<int>> Arguments::Integers(size_t index, int minimum, int maximum) const {
+bool Arguments::EachElement(size_t index, size_t maximum_length, const std::function<bool(napi_value)>& take) const {
   const napi_env env = info_.Env();
   bool is_array = false;
   uint32_t length = 0;
-  // A list with more elements than there are integers in the range contains duplicates: refuse it before it is read.
   if (napi_is_array(env, info_[index], &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(env, info_[index], &length) != napi_ok ||
-      static_cast<int64_t>(length) > static_cast<int64_t>(maximum) - minimum + 1) {
-    return std::nullopt;
+      napi_get_array_length(env, info_[index], &length) != napi_ok || length > maximum_length) {
+    return false;
   }
-  std::vector<int> values;
   for (uint32_t i = 0; i < length; ++i) {
     const Napi::HandleScope scope(info_.Env());
     napi_value element = nullptr;
-    double value = 0;
     if (napi_get_element(env, info_[index], i, &element) != napi_ok) {
       ClearPendingException(env);
-      return std::nullopt;
+      return false;
     }
-    if (napi_get_value_double(env, element, &value) != napi_ok || !(value >= minimum && value <= maximum) ||
+    if (!take(element)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<std::vector<int>> Arguments::Integers(size_t index, int minimum, int maximum) const {
+  std::vector<int> values;
+  // A list with more elements than there are integers in the range contains duplicates: refuse it before it is read.
+  const auto maximum_length = static_cast<size_t>(static_cast<int64_t>(maximum) - minimum + 1);
+  const bool is_complete = EachElement(index, maximum_length, [&](napi_value element) {
+    double value = 0;
+    if (napi_get_value_double(info_.Env(), element, &value) != napi_ok || !(value >= minimum && value <= maximum) ||
         std::trunc(value) != value) {
-      return std::nullopt;
+      return false;
     }
     values.push_back(static_cast<int>(value));
-  }
-  return values;
+    return true;
+  });
+  return is_complete ? std::optional(std::move(values)) : std::nullopt;
 }
 
 bool Arguments::IsDetached(napi_value array_buffer) const {
@@ -131,11 +141,10 @@ std::optional<Arguments::TypedArray> Arguments::TypedArrayAt(size_t index) const
   }
   // The type has an initial value because napi_get_typedarray_info() does not set it for kinds of typed array that are
   // newer than this version of Node-API.
-  TypedArray array{napi_int8_array, 0, nullptr};
-  napi_value array_buffer = nullptr;
-  if (napi_get_typedarray_info(env, info_[index], &array.type, &array.length, &array.data, &array_buffer, nullptr) !=
-          napi_ok ||
-      (array.length == 0 && IsDetached(array_buffer))) {
+  TypedArray array{napi_int8_array, 0, nullptr, nullptr};
+  if (napi_get_typedarray_info(env, info_[index], &array.type, &array.length, &array.data, &array.array_buffer,
+                               nullptr) != napi_ok ||
+      (array.length == 0 && IsDetached(array.array_buffer))) {
     return std::nullopt;
   }
   return array;
@@ -176,6 +185,16 @@ std::optional<std::span<uint64_t>> Arguments::Words(size_t index) const {
 std::optional<std::span<int32_t>> Arguments::Int32s(size_t index) const {
   const std::optional<TypedArray> array = TypedArrayAt(index);
   if (!array || array->type != napi_int32_array) {
+    return std::nullopt;
+  }
+  return std::span(static_cast<int32_t*>(array->data), array->length);
+}
+
+std::optional<std::span<int32_t>> Arguments::SharedInt32s(size_t index) const {
+  const std::optional<TypedArray> array = TypedArrayAt(index);
+  bool is_unshared = true;
+  if (!array || array->type != napi_int32_array ||
+      napi_is_arraybuffer(info_.Env(), array->array_buffer, &is_unshared) != napi_ok || is_unshared) {
     return std::nullopt;
   }
   return std::span(static_cast<int32_t*>(array->data), array->length);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,7 +19,8 @@ namespace perfring::binding {
 inline constexpr int64_t kMaxInteger = (int64_t{1} << 53) - 1;
 
 // The arguments of a call. Each method checks one argument and returns nullopt (or null) when it is missing or has the
-// wrong type, range or state. Nothing here throws. Only Integers() can run JavaScript (getters of an array).
+// wrong type, range or state. Nothing here throws. Only Integers() and OpenList() can run JavaScript
+// (getters of an array).
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
@@ -41,6 +43,8 @@ class Arguments {
   std::optional<std::span<std::byte>> ViewBytes(size_t index) const;
   std::optional<std::span<uint64_t>> Words(size_t index) const;
   std::optional<std::span<int32_t>> Int32s(size_t index) const;
+  // The elements of an Int32Array over a SharedArrayBuffer: valid as long as the array is reachable.
+  std::optional<std::span<int32_t>> SharedInt32s(size_t index) const;
   // The bytes of a typed array of any kind.
   std::optional<std::span<std::byte>> ArrayBytes(size_t index) const;
 
@@ -50,13 +54,33 @@ class Arguments {
     const Handle<Resource>* const handle = Handle<Resource>::From(info_.Env(), info_[index]);
     return handle == nullptr ? nullptr : handle->resource();
   }
+  // The resources of an array of handles of this kind, at most `maximum_length`. All handles were open when their
+  // elements were read.
+  template <typename Resource>
+  std::optional<std::vector<std::shared_ptr<Resource>>> OpenList(size_t index, size_t maximum_length) const {
+    std::vector<std::shared_ptr<Resource>> resources;
+    const bool is_complete = EachElement(index, maximum_length, [&](napi_value element) {
+      const Handle<Resource>* const handle = Handle<Resource>::From(info_.Env(), element);
+      if (handle == nullptr || handle->resource() == nullptr) {
+        return false;
+      }
+      resources.push_back(handle->resource());
+      return true;
+    });
+    return is_complete ? std::optional(std::move(resources)) : std::nullopt;
+  }
 
  private:
   struct TypedArray {
     napi_typedarray_type type;
     size_t length;
     void* data;
+    napi_value array_buffer;
   };
+
+  // Calls `take` with each element of an array. Returns false when the argument is not an array, has more than
+  // `maximum_length` elements, or an element can't be read or is not taken.
+  bool EachElement(size_t index, size_t maximum_length, const std::function<bool(napi_value)>& take) const;
 
   napi_valuetype TypeOf(size_t index) const;
   std::optional<TypedArray> TypedArrayAt(size_t index) const;

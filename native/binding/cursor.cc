@@ -43,13 +43,6 @@ Napi::Value CursorConsume(const Napi::CallbackInfo& info) {
   return Result(info, 0);
 }
 
-Napi::Value CursorReadOffset(const Napi::CallbackInfo& info) {
-  const auto cursor = CursorAt(info, 0);
-  const auto capacity = Arguments(info).Integer(1, 1, kMaxInteger);
-  return cursor && capacity ? Result(info, static_cast<double>(cursor->OwnTail() % static_cast<uint64_t>(*capacity)))
-                            : BadArgument(info);
-}
-
 Napi::Value CursorSkipToHead(const Napi::CallbackInfo& info) {
   const auto cursor = CursorAt(info, 0);
   if (!cursor) {
@@ -82,23 +75,14 @@ Napi::Value CursorPublish(const Napi::CallbackInfo& info) {
   return Result(info, 0);
 }
 
-Napi::Value CursorWriteOffset(const Napi::CallbackInfo& info) {
-  const auto cursor = CursorAt(info, 0);
-  const auto capacity = Arguments(info).Integer(1, 1, kMaxInteger);
-  return cursor && capacity ? Result(info, static_cast<double>(cursor->OwnHead() % static_cast<uint64_t>(*capacity)))
-                            : BadArgument(info);
-}
-
 }  // namespace
 
 void ExportCursor(napi_env env, napi_value exports) {
   Export<CursorAvailable>(env, exports, "cursorAvailable");
   Export<CursorConsume>(env, exports, "cursorConsume");
-  Export<CursorReadOffset>(env, exports, "cursorReadOffset");
   Export<CursorSkipToHead>(env, exports, "cursorSkipToHead");
   Export<CursorFree>(env, exports, "cursorFree");
   Export<CursorPublish>(env, exports, "cursorPublish");
-  Export<CursorWriteOffset>(env, exports, "cursorWriteOffset");
 }
 
 }  // namespace perfring::binding

@@ -12,6 +12,19 @@
 
 namespace perfring::binding {
 
+OpenRing::~OpenRing() {
+  for (const auto& [weak, index] : groups_) {
+    if (const auto group = weak.lock()) {
+      group->Close(index);
+    }
+  }
+}
+
+void OpenRing::Join(const std::shared_ptr<system::RingGroup>& group, size_t index) {
+  std::erase_if(groups_, [](const auto& joined) { return joined.first.expired(); });
+  groups_.emplace_back(group, index);
+}
+
 namespace {
 
 // Not every version of Node can make an ArrayBuffer over a larger mapping. The kernel maps no ring so large.
@@ -40,26 +53,6 @@ Napi::Value RingBuffer(const Napi::CallbackInfo& info) {
   }
   const napi_value array_buffer = opened->ArrayBuffer();
   return array_buffer == nullptr ? Result(info, -EOPNOTSUPP) : Napi::Value(info.Env(), array_buffer);
-}
-
-Napi::Value RingAvailable(const Napi::CallbackInfo& info) {
-  const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Result(info, static_cast<double>(opened->ring().Available())) : BadArgument(info);
-}
-
-Napi::Value RingConsume(const Napi::CallbackInfo& info) {
-  const Arguments arguments(info);
-  const auto opened = arguments.Open<OpenRing>(0);
-  const auto bytes = arguments.Integer(1, 0, kMaxInteger);
-  if (!opened || !bytes || !opened->ring().Consume(static_cast<uint64_t>(*bytes))) {
-    return BadArgument(info);
-  }
-  return Result(info, 0);
-}
-
-Napi::Value RingReadOffset(const Napi::CallbackInfo& info) {
-  const auto opened = Arguments(info).Open<OpenRing>(0);
-  return opened ? Result(info, static_cast<double>(opened->ring().ReadOffset())) : BadArgument(info);
 }
 
 Napi::Value RingSkipToHead(const Napi::CallbackInfo& info) {
@@ -109,9 +102,6 @@ Napi::Value RingClose(const Napi::CallbackInfo& info) {
 void ExportMappedRing(napi_env env, napi_value exports) {
   Export<RingMap>(env, exports, "ringMap");
   Export<RingBuffer>(env, exports, "ringBuffer");
-  Export<RingAvailable>(env, exports, "ringAvailable");
-  Export<RingConsume>(env, exports, "ringConsume");
-  Export<RingReadOffset>(env, exports, "ringReadOffset");
   Export<RingSkipToHead>(env, exports, "ringSkipToHead");
   Export<RingCopyPublished>(env, exports, "ringCopyPublished");
   Export<RingSnapshot>(env, exports, "ringSnapshot");

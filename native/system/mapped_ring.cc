@@ -45,14 +45,6 @@ uint64_t MappedRing::Available() const { return cursor_.AcquireHead() - cursor_.
 
 size_t MappedRing::ReadOffset() const { return cursor_.OwnTail() & (capacity_ - 1); }
 
-bool MappedRing::Consume(uint64_t bytes) const {
-  if (!writable_ || bytes > Available()) {
-    return false;
-  }
-  cursor_.ReleaseTail(cursor_.OwnTail() + bytes);
-  return true;
-}
-
 uint64_t MappedRing::SkipToHead() const {
   const uint64_t tail = cursor_.OwnTail();
   const uint64_t head = cursor_.AcquireHead();

@@ -22,15 +22,14 @@ class MappedRing {
   const MemoryMapping& mapping() const { return mapping_; }
   bool writable() const { return writable_; }
   size_t capacity() const { return capacity_; }
+  // Valid as long as the mapping.
+  const RingCursor& cursor() const { return cursor_; }
 
   // Bytes that are published and not yet consumed. The kernel never publishes more than capacity(); a larger value
   // means that the metadata page was overwritten.
   uint64_t Available() const;
   // The offset of the next unread byte, in bytes from the start of the data area.
   size_t ReadOffset() const;
-  // Releases `bytes` bytes to the kernel. Returns false and does nothing when the ring is not writable or fewer bytes
-  // are available.
-  bool Consume(uint64_t bytes) const;
   // Releases everything that is published and returns the number of bytes. Call it only when writable().
   uint64_t SkipToHead() const;
 

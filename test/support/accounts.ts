@@ -11,7 +11,7 @@ export function accountOf(cpu: number, received: number): CpuAccount {
   ring.samples = received;
   ring.consumedBytes = received * 64 + 8;
   ring.skippedBytes = 8;
-  ring.sawBytes(640 * (cpu + 1));
+  ring.updateHighWater(640 * (cpu + 1));
   account.addRing(ring);
   account.lost = 3;
   return account;

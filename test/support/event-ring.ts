@@ -4,6 +4,7 @@ import type { MappedRingHandle, PerfEventHandle } from '../../lib/addon/contract
 import { addon } from '../../lib/addon/load';
 import { decodeRecord, type PerfRecord } from '../../lib/records/perf-record';
 import { type RecordFormat, recordFormat } from '../../lib/records/record-format';
+import { RingPositions } from './ring-positions';
 
 /** Where an event is opened. */
 export interface EventTarget {
@@ -21,6 +22,7 @@ export class EventRing {
   readonly format: RecordFormat;
   readonly #event: PerfEventHandle;
   readonly #ring: MappedRingHandle;
+  readonly #positions: RingPositions;
   readonly #mapping: Uint8Array;
 
   private constructor(attr: PerfEventAttr, event: PerfEventHandle, dataPageCount: number) {
@@ -29,6 +31,7 @@ export class EventRing {
     const ring = addon().ringMap(event, dataPageCount, true);
     if (typeof ring === 'number') throw new Error(`mmap ${errnoName(ring)}`);
     this.#ring = ring;
+    this.#positions = new RingPositions(ring);
     this.#mapping = new Uint8Array((1 + dataPageCount) * addon().pageSize());
   }
 
@@ -56,12 +59,12 @@ export class EventRing {
   drainBytes(): Uint8Array[] {
     const data = this.#mapping.subarray(addon().pageSize());
     const available = addon().ringCopyPublished(this.#ring, this.#mapping);
-    const begin = addon().ringReadOffset(this.#ring);
+    const begin = this.#positions.readOffset();
     const bytes = new Uint8Array(available);
     const first = Math.min(available, data.length - begin);
     bytes.set(data.subarray(begin, begin + first));
     bytes.set(data.subarray(0, available - first), first);
-    addon().ringConsume(this.#ring, available);
+    this.#positions.consume(available);
     return recordsIn(bytes);
   }
 

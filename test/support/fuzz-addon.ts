@@ -1,4 +1,4 @@
-import type { NativeAddon } from '../../lib/addon/contract';
+import type { BoundRingGroup, NativeAddon } from '../../lib/addon/contract';
 import { addon } from '../../lib/addon/load';
 import * as asm from '../../lib/bpf/instructions';
 import { encodePerfEventAttr, PERF_COUNT_SW_BPF_OUTPUT, PERF_SAMPLE_RAW } from '../../lib/abi/perf-event';
@@ -42,6 +42,7 @@ export class AddonFuzz {
   readonly #values: HostileValues;
   readonly #pool: unknown[] = [];
   readonly #handles: { readonly by: string; readonly handle: unknown }[] = [];
+  readonly #groups: BoundRingGroup[] = [];
   readonly #mapIds = new Set<number>();
   #depth = 0;
 
@@ -80,6 +81,11 @@ export class AddonFuzz {
 
   #step(): void {
     const name = this.#random.pick(FUNCTIONS);
+    if (this.#groups.length > 0 && this.#random.chance(20)) {
+      const group = this.#random.pick(this.#groups);
+      group.acquire();
+      group.release();
+    }
     this.#call(name, this.#arguments(name));
   }
 
@@ -102,6 +108,7 @@ export class AddonFuzz {
 
   #took(name: keyof NativeAddon, result: object): void {
     this.#pool.push(result);
+    if (name === 'ringGroup') this.#groups.push(result as BoundRingGroup);
     if (result instanceof ArrayBuffer) this.#pool.push(new Uint8Array(result), new DataView(result));
     if (
       /(Open|Map|Create|Load|Pinned|Id|Fd)$/.test(name) &&
@@ -146,7 +153,10 @@ export class AddonFuzz {
       perfEventPauseOutput: () => [handle(), random.chance(50)],
       perfEventSetOutput: () => [handle(), random.chance(30) ? null : handle()],
       ringMap: () => [handle(), random.pick([1, 1, 2, 8, 64]), random.chance(60)],
-      ringConsume: () => [handle(), small()],
+      ringGroup: () => {
+        const rings = Array.from({ length: 1 + random.below(3) }, handle);
+        return [rings, new Int32Array(new SharedArrayBuffer(16 * rings.length + 4))];
+      },
       ringCopyPublished: () => [handle(), random.pick([memory(), new Uint8Array(9 * 4096)])],
       ringSnapshot: () => [
         handle(),

@@ -2,6 +2,7 @@ import { BPF_MAP_TYPE_PERF_EVENT_ARRAY } from '../../lib/abi/bpf';
 import type { NativeAddon } from '../../lib/addon/contract';
 import { addon } from '../../lib/addon/load';
 import { fakeNative } from './fake-native';
+import { fakeRingGroup } from './fake-ring-group';
 
 /** A ring in memory that the collector treats as a mapped one. */
 export interface FakeRing {
@@ -45,9 +46,7 @@ export class FakeKernel {
         return ring;
       },
       ringBuffer: (ring: FakeRing) => ring.memory,
-      ringAvailable: (ring: FakeRing) => real.cursorAvailable(metadata(ring)),
-      ringConsume: (ring: FakeRing, bytes: number) => real.cursorConsume(metadata(ring), bytes),
-      ringReadOffset: (ring: FakeRing) => real.cursorReadOffset(metadata(ring), ring.data.length),
+      ringGroup: fakeRingGroup,
       ringSkipToHead: (ring: FakeRing) => real.cursorSkipToHead(metadata(ring)),
       ringSnapshot: (ring: FakeRing, target: Uint8Array, position: BigUint64Array) => {
         target.set(ring.data);

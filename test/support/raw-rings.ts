@@ -11,6 +11,7 @@ import type { MappedRingHandle, PerfEventHandle } from '../../lib/addon/contract
 import { addon } from '../../lib/addon/load';
 import type { PerfEventArray } from '../../lib/bpf/perf-event-array';
 import { onlineCpus } from '../../lib/host/cpu-list';
+import { RingPositions } from './ring-positions';
 
 /** A record of a ring, without its header: for a sample the `raw_size` bytes after raw_size. */
 export interface RawRecord {
@@ -23,6 +24,7 @@ interface RawRing {
   readonly cpu: number;
   readonly event: PerfEventHandle;
   readonly ring: MappedRingHandle;
+  readonly positions: RingPositions;
 }
 
 /**
@@ -44,7 +46,7 @@ export class RawRings {
           addon().perfEventClose(event);
           throw new Error(`mmap ${errnoName(ring)}`);
         }
-        this.#rings.push({ cpu, event, ring });
+        this.#rings.push({ cpu, event, ring, positions: new RingPositions(ring) });
         array.set(cpu, event);
       }
     } catch (error) {
@@ -87,10 +89,10 @@ export class RawRings {
     this.close();
   }
 
-  #drainOne({ cpu, ring }: RawRing): RawRecord[] {
+  #drainOne({ cpu, ring, positions }: RawRing): RawRecord[] {
     const mapping = new Uint8Array(this.#pageSize + this.capacityBytes);
     const available = addon().ringCopyPublished(ring, mapping);
-    const begin = addon().ringReadOffset(ring);
+    const begin = positions.readOffset();
     const data = mapping.subarray(this.#pageSize);
     const bytes = new Uint8Array(available);
     bytes.set(data.subarray(begin, begin + available));
@@ -98,7 +100,7 @@ export class RawRings {
       data.subarray(0, Math.max(0, begin + available - data.length)),
       Math.min(available, data.length - begin),
     );
-    addon().ringConsume(ring, available);
+    positions.consume(available);
     return parseRecords(cpu, bytes);
   }
 }

@@ -1,21 +1,15 @@
 import { addon, addonAvailable } from '../../lib/addon/load';
-import { AtomicsCursors } from '../../lib/ring/atomics-cursors';
 import type { RingGeometry } from '../../lib/ring/geometry';
-import { NativeMemoryCursors } from '../../lib/ring/native-memory-cursors';
-import type { RingCursors } from '../../lib/ring/ring-cursors';
-import { mappedCursorsOver } from './memory-mapping';
+import { atomicsHelpers, MemoryCursors } from '../../lib/ring/memory-cursors';
 
 /** The loops that visit samples (lib/ring/record-scan.ts): `describe.each(LOOPS)('… by the loop for %s samples', …)`. */
 export const LOOPS = ['equal', 'mixed'] as const;
 export type LoopName = (typeof LOOPS)[number];
 
-export type MakeCursors = (geometry: RingGeometry) => RingCursors;
+export type MakeCursors = (geometry: RingGeometry) => MemoryCursors;
 
-const ATOMICS: [string, MakeCursors] = ['Atomics', (geometry) => new AtomicsCursors(geometry)];
-const NATIVE: [string, MakeCursors] = [
-  'native helpers',
-  (geometry) => new NativeMemoryCursors(addon(), geometry),
-];
+const ATOMICS: [string, MakeCursors] = ['Atomics', (geometry) => new MemoryCursors(geometry, atomicsHelpers)];
+const NATIVE: [string, MakeCursors] = ['native helpers', (geometry) => new MemoryCursors(geometry, addon())];
 
 const { CI } = process.env;
 
@@ -29,7 +23,3 @@ export const CURSOR_KINDS: [string, MakeCursors][] = addonAvailable() || CI ? [A
 export const READING_KINDS = CURSOR_KINDS.flatMap(([name, cursors]) =>
   LOOPS.map((loop): [string, LoopName, MakeCursors] => [name, loop, cursors]),
 );
-
-/** The cursors for tests that only read. Those of a mapped ring can't write. */
-export const READING_CURSOR_KINDS: [string, MakeCursors][] =
-  CURSOR_KINDS.length === 1 ? CURSOR_KINDS : [...CURSOR_KINDS, ['those of a mapping', mappedCursorsOver]];

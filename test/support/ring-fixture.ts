@@ -1,10 +1,10 @@
-import { AtomicsCursors } from '../../lib/ring/atomics-cursors';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { internalsOf, PerfRing } from '../../lib/ring/perf-ring';
-import type { PerfRingOptions } from '../../lib/ring/ring-options';
+import { atomicsHelpers, MemoryCursors } from '../../lib/ring/memory-cursors';
+import { internalsOf, type PerfRing, perfRingOver } from '../../lib/ring/perf-ring';
+import { type PerfRingOptions, ringOptions } from '../../lib/ring/ring-options';
 import type { LoopName, MakeCursors } from './ring-cursor-kinds';
 
-export interface RingFixtureOptions extends Omit<PerfRingOptions, 'cursors'> {
+export interface RingFixtureOptions extends PerfRingOptions {
   readonly cursors?: MakeCursors;
   /** 1 by default. */
   readonly dataPageCount?: number;
@@ -36,7 +36,7 @@ export class RingFixture {
       position = 0,
       fill = 0,
       loop = 'equal',
-      cursors = (geometry) => new AtomicsCursors(geometry),
+      cursors = (geometry) => new MemoryCursors(geometry, atomicsHelpers),
       ...rest
     } = options;
     const bytes = (1 + dataPageCount) * pageSize;
@@ -47,10 +47,8 @@ export class RingFixture {
     this.head = BigInt(position);
     this.tail = BigInt(position);
     const geometry = ringGeometry(this.memory, dataPageCount, pageSize);
-    this.ring = PerfRing.initContiguous(this.memory, dataPageCount, pageSize, {
-      ...rest,
-      cursors: cursors(geometry),
-    });
+    const made = cursors(geometry);
+    this.ring = perfRingOver(geometry, ringOptions(rest), made, made);
     if (loop === 'mixed') internalsOf(this.ring).state.mixedCalls = Number.MAX_SAFE_INTEGER;
   }
 

@@ -3,9 +3,9 @@
  * every byte, and only the ring carries data.
  */
 
-import { PerfRing } from '../../lib/ring/perf-ring';
+import { type PerfRing, perfRingOver } from '../../lib/ring/perf-ring';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { READING_CURSOR_KINDS } from './ring-cursor-kinds';
+import { CURSOR_KINDS } from './ring-cursor-kinds';
 
 /** The parameters of both threads. */
 export interface Traffic {
@@ -16,7 +16,7 @@ export interface Traffic {
   /** Payloads have from 1 to this many bytes. */
   readonly largestBytes: number;
   readonly seed: number;
-  /** A name in CURSOR_KINDS; for a reader in READING_CURSOR_KINDS. */
+  /** A name in CURSOR_KINDS. */
   readonly cursors: string;
   /** Whether a thread with nothing to do sleeps on `signals` until the other makes progress, or tries again at once. */
   readonly waiting: 'sleep' | 'spin';
@@ -34,10 +34,11 @@ export interface TrafficReport {
 
 export function trafficRing(traffic: Traffic): PerfRing {
   const { memory, dataPageCount, pageSize } = traffic;
-  const kind = READING_CURSOR_KINDS.find(([name]) => name === traffic.cursors);
+  const kind = CURSOR_KINDS.find(([name]) => name === traffic.cursors);
   if (kind === undefined) throw new Error(`there are no cursors by ${traffic.cursors}`);
-  const cursors = kind[1](ringGeometry(memory, dataPageCount, pageSize));
-  return PerfRing.initContiguous(memory, dataPageCount, pageSize, { cursors });
+  const geometry = ringGeometry(memory, dataPageCount, pageSize);
+  const cursors = kind[1](geometry);
+  return perfRingOver(geometry, {}, cursors, cursors);
 }
 
 /** Pseudo-random numbers (xorshift32). The same seed gives the same numbers. */

@@ -27,6 +27,7 @@ import type {
 import { addon } from '../../../lib/addon/load';
 import * as asm from '../../../lib/bpf/instructions';
 import { possibleCpus } from '../../../lib/host/cpu-list';
+import { RingPositions } from '../../support/ring-positions';
 
 /** The CPU on which the tests write: the first that this thread may use. */
 export const CPU = opened(addon().getThreadAffinity())[0] ?? 0;
@@ -133,6 +134,8 @@ export function loadIdleProgram(): BpfProgramHandle {
 export class RingFixture {
   readonly event: PerfEventHandle;
   readonly ring: MappedRingHandle;
+  /** Of the ring. */
+  readonly positions: RingPositions;
   readonly source: RecordSource;
   readonly capacityBytes: number;
   readonly mappingBytes: number;
@@ -146,6 +149,7 @@ export class RingFixture {
     const native = addon();
     this.event = openOutputEvent({ ...attr, ...(overwrite ? { write_backward: true } : {}) });
     this.ring = opened(native.ringMap(this.event, dataPageCount, !overwrite));
+    this.positions = new RingPositions(this.ring);
     this.source = new RecordSource(payloadBytes);
     this.source.connect(this.event);
     this.capacityBytes = dataPageCount * native.pageSize();

@@ -4,6 +4,7 @@ import { BAD_ARGUMENT, type MappedRingHandle } from '../../../lib/addon/contract
 import { addon } from '../../../lib/addon/load';
 import { expectNothingLeft, takeLedger } from '../../support/ledger';
 import { describeWith, READER_CAPABILITIES } from '../../support/privilege';
+import { positionsOf } from '../../support/ring-positions';
 import { opened, openOutputEvent, RingFixture } from './kernel-fixture';
 
 const { EINVAL, ENOMEM } = constants.errno;
@@ -70,7 +71,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       const fixture = new RingFixture();
       fixture.source.write(1);
       native.perfEventClose(fixture.event);
-      expect(native.ringAvailable(fixture.ring)).toBe(fixture.source.recordBytes);
+      expect(fixture.positions.available()).toBe(fixture.source.recordBytes);
       fixture.close();
     });
   });
@@ -88,7 +89,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES });
       const bytes = new Uint8Array(bufferOf(fixture.ring));
       fixture.source.write(5);
-      const available = native.ringAvailable(fixture.ring);
+      const available = fixture.positions.available();
       expect(countRecords(bytes.subarray(pageSize, pageSize + available))).toBe(5);
       fixture.close();
     });
@@ -97,39 +98,41 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   describe('the cursor', () => {
     it('counts published bytes, and releases them', () => {
       const fixture = new RingFixture();
-      const { ring, source } = fixture;
-      expect(native.ringAvailable(ring)).toBe(0);
+      const { ring, positions, source } = fixture;
+      expect(positions.available()).toBe(0);
       source.write(3);
-      expect(native.ringAvailable(ring)).toBe(3 * source.recordBytes);
-      expect(native.ringConsume(ring, source.recordBytes)).toBe(0);
-      expect(native.ringReadOffset(ring)).toBe(source.recordBytes);
-      expect(native.ringAvailable(ring)).toBe(2 * source.recordBytes);
+      expect(positions.available()).toBe(3 * source.recordBytes);
+      expect(positions.consume(source.recordBytes)).toBe(true);
+      expect(positions.readOffset()).toBe(source.recordBytes);
+      expect(positions.available()).toBe(2 * source.recordBytes);
       expect(native.ringSkipToHead(ring)).toBe(2 * source.recordBytes);
-      expect(native.ringAvailable(ring)).toBe(0);
+      expect(positions.available()).toBe(0);
       fixture.close();
     });
 
     it('releases no more than is published', () => {
       const fixture = new RingFixture();
-      const { ring, source } = fixture;
+      const { positions, source } = fixture;
       source.write(1);
-      for (const bytes of [source.recordBytes + 1, -1, 0.5, Number.NaN, 2 ** 60]) {
-        expect(native.ringConsume(ring, bytes)).toBe(BAD_ARGUMENT);
+      for (const bytes of [source.recordBytes + 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+        expect(positions.consume(bytes)).toBe(false);
       }
-      expect(native.ringAvailable(ring)).toBe(source.recordBytes);
+      expect(positions.available()).toBe(source.recordBytes);
       fixture.close();
     });
 
     it('makes room for the kernel', () => {
       const fixture = new RingFixture();
-      const { ring, source, capacityBytes } = fixture;
+      const { positions, source, capacityBytes } = fixture;
       const rounds = 10;
       const perRound = Math.floor(capacityBytes / source.recordBytes / 2);
       for (let round = 0; round < rounds; round++) {
         source.write(perRound);
-        expect(native.ringConsume(ring, perRound * source.recordBytes)).toBe(0);
+        expect(positions.consume(perRound * source.recordBytes)).toBe(true);
       }
-      expect(native.ringReadOffset(ring)).toBe((rounds * perRound * source.recordBytes) % capacityBytes);
+      source.write(1);
+      expect(positions.available()).toBe(source.recordBytes);
+      expect(positions.readOffset()).toBe((rounds * perRound * source.recordBytes) % capacityBytes);
       fixture.close();
     });
   });
@@ -137,7 +140,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   describe('ringCopyPublished', () => {
     it('copies published bytes to the same offsets, wrapped or not', () => {
       const fixture = new RingFixture({ payloadBytes: PAYLOAD_BYTES });
-      const { ring, source, capacityBytes } = fixture;
+      const { ring, positions, source, capacityBytes } = fixture;
       const perRound = Math.floor(capacityBytes / source.recordBytes) - 1;
       for (let round = 0; round < 3; round++) {
         source.write(perRound);
@@ -145,10 +148,10 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
         const available = native.ringCopyPublished(ring, target);
         expect(available).toBe(perRound * source.recordBytes);
         const data = target.subarray(pageSize);
-        const begin = native.ringReadOffset(ring);
+        const begin = positions.readOffset();
         const linear = new Uint8Array(available).map((_, at) => data[(begin + at) % capacityBytes] ?? 0);
         expect(countRecords(linear)).toBe(perRound);
-        native.ringConsume(ring, available);
+        positions.consume(available);
       }
       fixture.close();
     });
@@ -221,7 +224,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
   it('in overwrite mode release nothing, because the metadata page is read-only', () => {
     const fixture = new RingFixture({ overwrite: true });
     fixture.source.write(1);
-    expect(native.ringConsume(fixture.ring, 0)).toBe(BAD_ARGUMENT);
+    expect(fixture.positions.consume(8)).toBe(false);
     expect(native.ringSkipToHead(fixture.ring)).toBe(BAD_ARGUMENT);
     fixture.close();
   });
@@ -257,9 +260,7 @@ describeWith(READER_CAPABILITIES, 'mapped rings', () => {
       const { ring, mappingBytes } = fixture;
       native.ringClose(ring);
       expect(native.ringBuffer(ring)).toBe(BAD_ARGUMENT);
-      expect(native.ringAvailable(ring)).toBe(BAD_ARGUMENT);
-      expect(native.ringConsume(ring, 0)).toBe(BAD_ARGUMENT);
-      expect(native.ringReadOffset(ring)).toBe(BAD_ARGUMENT);
+      expect(native.ringGroup([ring], positionsOf(1))).toBe(BAD_ARGUMENT);
       expect(native.ringSkipToHead(ring)).toBe(BAD_ARGUMENT);
       expect(native.ringCopyPublished(ring, new Uint8Array(mappingBytes))).toBe(BAD_ARGUMENT);
       expect(native.ringSnapshot(ring, new Uint8Array(mappingBytes - pageSize), new BigUint64Array(1))).toBe(

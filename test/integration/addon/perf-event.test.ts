@@ -54,7 +54,7 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
       const { capacityBytes, source } = fixture;
       const tooMany = Math.ceil(capacityBytes / source.recordBytes) + 10;
       source.write(tooMany);
-      const kept = native.ringAvailable(fixture.ring) / source.recordBytes;
+      const kept = fixture.positions.available() / source.recordBytes;
       expect(native.perfEventRead(fixture.event, words)).toBe(2);
       expect(words[1]).toBe(BigInt(tooMany - kept));
       fixture.close();
@@ -71,10 +71,10 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     const fixture = new RingFixture();
     expect(native.perfEventPauseOutput(fixture.event, true)).toBe(0);
     fixture.source.write(1);
-    expect(native.ringAvailable(fixture.ring)).toBe(0);
+    expect(fixture.positions.available()).toBe(0);
     expect(native.perfEventPauseOutput(fixture.event, false)).toBe(0);
     fixture.source.write(2);
-    expect(native.ringAvailable(fixture.ring)).toBeGreaterThanOrEqual(2 * fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBeGreaterThanOrEqual(2 * fixture.source.recordBytes);
     fixture.close();
   });
 
@@ -82,10 +82,10 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     const fixture = new RingFixture();
     expect(native.perfEventEnable(fixture.event, false)).toBe(0);
     fixture.source.write(1);
-    expect(native.ringAvailable(fixture.ring)).toBe(0);
+    expect(fixture.positions.available()).toBe(0);
     expect(native.perfEventEnable(fixture.event, true)).toBe(0);
     fixture.source.write(1);
-    expect(native.ringAvailable(fixture.ring)).toBe(fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBe(fixture.source.recordBytes);
     fixture.close();
   });
 
@@ -114,10 +114,10 @@ describeWith(READER_CAPABILITIES, 'perf events', () => {
     expect(native.perfEventSetOutput(quiet, fixture.event)).toBe(0);
     fixture.source.connect(quiet);
     fixture.source.write(3);
-    expect(native.ringAvailable(fixture.ring)).toBe(3 * fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBe(3 * fixture.source.recordBytes);
     expect(native.perfEventSetOutput(quiet, null)).toBe(0);
     fixture.source.write(1);
-    expect(native.ringAvailable(fixture.ring)).toBe(3 * fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBe(3 * fixture.source.recordBytes);
     native.perfEventClose(quiet);
     fixture.close();
   });

@@ -62,7 +62,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
     await wakes.settle();
     fixture.source.write(1);
     expect(await wakes.until(() => true)).toEqual({ reasons: WAKE_EVENTS, hungUp: undefined });
-    expect(native.ringAvailable(fixture.ring)).toBe(fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBe(fixture.source.recordBytes);
     wakes.close();
     fixture.close();
   });
@@ -124,7 +124,7 @@ describeWith(READER_CAPABILITIES, 'pollers', () => {
     await wakes.settle();
     native.perfEventClose(fixture.event);
     fixture.source.write(1);
-    expect(native.ringAvailable(fixture.ring)).toBe(fixture.source.recordBytes);
+    expect(fixture.positions.available()).toBe(fixture.source.recordBytes);
     await someTurns();
     expect(wakes.calls).toEqual([]);
     wakes.close();

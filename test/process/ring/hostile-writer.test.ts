@@ -1,5 +1,5 @@
 import { ringGeometry } from '../../../lib/ring/geometry';
-import { PerfRing } from '../../../lib/ring/perf-ring';
+import { type PerfRing, perfRingOver } from '../../../lib/ring/perf-ring';
 import type { RingRecord } from '../../../lib/records/record';
 import { type RecordFormatAttributes, recordFormat } from '../../../lib/records/record-format';
 import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
@@ -47,10 +47,8 @@ describe.each(CURSOR_KINDS)(
         await attackBegun(data);
         for (const format of FORMATS) {
           const geometry = ringGeometry(memory, 2, PAGE);
-          const ring = PerfRing.initContiguous(memory, 2, PAGE, {
-            cursors: cursors(geometry),
-            format: recordFormat(format),
-          });
+          const made = cursors(geometry);
+          const ring = perfRingOver(geometry, { format: recordFormat(format) }, made, made);
           for (let batch = 0; batch < BATCHES; batch++) use(ring, heads);
           ring.close();
         }

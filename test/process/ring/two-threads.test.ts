@@ -1,5 +1,5 @@
 import { MMAP_PAGE_DATA_HEAD } from '../../../lib/abi/perf-event';
-import { CURSOR_KINDS, READING_CURSOR_KINDS } from '../../support/ring-cursor-kinds';
+import { CURSOR_KINDS } from '../../support/ring-cursor-kinds';
 import { RingThread } from '../../support/ring-thread';
 import type { Traffic, TrafficReport } from '../../support/ring-traffic';
 
@@ -38,7 +38,7 @@ async function run({ writer, reader, ...options }: Options): Promise<[TrafficRep
 }
 
 const PAIRS = CURSOR_KINDS.flatMap(([writer]) =>
-  READING_CURSOR_KINDS.flatMap(([reader]) =>
+  CURSOR_KINDS.flatMap(([reader]) =>
     (['sleep', 'spin'] as const).map((waiting) => ({ writer, reader, waiting })),
   ),
 );

@@ -27,14 +27,12 @@ function callAll(view: unknown): number[] {
   return [
     native.cursorAvailable(metadata),
     native.cursorConsume(metadata, 0),
-    native.cursorReadOffset(metadata, CAPACITY),
     native.cursorSkipToHead(metadata),
     native.cursorFree(metadata, CAPACITY),
     native.cursorPublish(metadata, 0),
-    native.cursorWriteOffset(metadata, CAPACITY),
   ];
 }
-const ALL_BAD = new Array<number>(7).fill(BAD_ARGUMENT);
+const ALL_BAD = new Array<number>(5).fill(BAD_ARGUMENT);
 
 const MEMORIES: [string, () => RingMetadata][] = [
   ['a Uint8Array of an ArrayBuffer', () => new Uint8Array(CAPACITY)],
@@ -51,8 +49,6 @@ describe.each(MEMORIES)('cursors in %s', (_name, makeView) => {
     setCursors(view, 5000n, 1000n);
     expect(addon().cursorAvailable(view)).toBe(4000);
     expect(addon().cursorFree(view, CAPACITY)).toBe(96);
-    expect(addon().cursorReadOffset(view, CAPACITY)).toBe(1000);
-    expect(addon().cursorWriteOffset(view, CAPACITY)).toBe(904);
   });
 
   it('publish and consume', () => {
@@ -81,7 +77,6 @@ describe('cursors', () => {
     expect(addon().cursorAvailable(view)).toBe(8);
     setCursors(view, 8n, 2n ** 64n - 16n);
     expect(addon().cursorAvailable(view)).toBe(24);
-    expect(addon().cursorReadOffset(view, CAPACITY)).toBe(CAPACITY - 16);
     expect(addon().cursorConsume(view, 24)).toBe(0);
     expect(cursorsOf(view).tail).toBe(8n);
   });
@@ -118,15 +113,11 @@ describe('cursors', () => {
     expect(addon().cursorConsume(view, bytes as number)).toBe(BAD_ARGUMENT);
     expect(addon().cursorPublish(view, bytes as number)).toBe(BAD_ARGUMENT);
     expect(addon().cursorFree(view, bytes as number)).toBe(BAD_ARGUMENT);
-    expect(addon().cursorReadOffset(view, bytes as number)).toBe(BAD_ARGUMENT);
-    expect(addon().cursorWriteOffset(view, bytes as number)).toBe(BAD_ARGUMENT);
     expect(cursorsOf(view)).toEqual({ head: 64n, tail: 0n });
   });
 
   it('refuse a capacity of 0', () => {
     const view = new Uint8Array(CAPACITY);
-    expect(addon().cursorReadOffset(view, 0)).toBe(BAD_ARGUMENT);
-    expect(addon().cursorWriteOffset(view, 0)).toBe(BAD_ARGUMENT);
     expect(addon().cursorFree(view, 0)).toBe(BAD_ARGUMENT);
   });
 
@@ -155,7 +146,7 @@ describe('cursors', () => {
   it('accept a resizable buffer with its current length', () => {
     const buffer = resizable(CAPACITY);
     const views = [new Uint8Array(buffer), new DataView(buffer), new Uint8Array(buffer, 0, CURSORS_END)];
-    for (const view of views) expect(callAll(view)).toEqual([0, 0, 0, 0, CAPACITY, 0, 0]);
+    for (const view of views) expect(callAll(view)).toEqual([0, 0, 0, CAPACITY, 0]);
     buffer.resize(CURSORS_END - 8);
     for (const view of views) expect(callAll(view)).toEqual(ALL_BAD);
   });
