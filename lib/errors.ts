@@ -47,6 +47,9 @@ export const ERROR_CODES = {
   ERR_PERF_RELOCATION: 'the program uses a field or type that the kernel does not have',
   ERR_PERF_NOT_LOADED: 'the object, or this program in it, is not loaded',
   ERR_PERF_ALREADY_LOADED: 'the object has already been loaded',
+  ERR_PERF_DATA_DAMAGED:
+    'the file is not a perf.data file, or it is damaged, or has a form that perfring does not know',
+  ERR_PERF_PACKAGE_MISSING: 'an optional package is not installed',
   ERR_PERF_NOT_SUPPORTED: 'this kernel or machine does not support it',
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * Makes docs/api from the doc comments of what lib/index.ts exports.
+ * Makes docs/api from the doc comments of what lib/index.ts and lib/perf-data/index.ts export.
  *
  * `node scripts/api-reference.mjs` writes it; `--check` writes nothing and fails when docs/api is out of date. Both
  * fail when a public signature uses a type that isn't exported, a public item has no doc comment, a link is broken, or
@@ -15,6 +15,12 @@ import { ROOT } from './shared/programs.mjs';
 const TOOL = join(ROOT, 'scripts/api-reference');
 const REFERENCE = join(ROOT, 'docs/api');
 
+/** The settings of typedoc for each module that users import -> its folder in the reference. */
+const MODULES = [
+  ['typedoc.json', '.'],
+  ['typedoc-perf-data.json', 'perf-data'],
+];
+
 /** ReflectionKind of typedoc. */
 const KINDS = { class: 128, function: 64, variable: 32 };
 
@@ -23,7 +29,11 @@ const scratch = mkdtempSync(join(tmpdir(), 'perfring-api-'));
 try {
   installTool();
   const made = isCheck ? join(scratch, 'api') : REFERENCE;
-  const problems = [...generate(made), ...missingExamples(join(scratch, 'api.json'))];
+  rmSync(made, { recursive: true, force: true });
+  const problems = MODULES.flatMap(([settings, folder]) => {
+    const json = join(scratch, `${settings}.api`);
+    return [...generate(settings, join(made, folder), json), ...missingExamples(json)];
+  });
   if (isCheck) problems.push(...differences(REFERENCE, made));
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
@@ -40,11 +50,10 @@ function installTool() {
 }
 
 /** @returns the warnings of typedoc */
-function generate(folder) {
-  rmSync(folder, { recursive: true, force: true });
+function generate(settings, folder, json) {
   const typedoc = join(TOOL, 'node_modules/typedoc/bin/typedoc');
-  const outputs = ['--out', folder, '--json', join(scratch, 'api.json')];
-  const result = spawnSync(process.execPath, [typedoc, '--options', join(TOOL, 'typedoc.json'), ...outputs], {
+  const outputs = ['--out', folder, '--json', json];
+  const result = spawnSync(process.execPath, [typedoc, '--options', join(TOOL, settings), ...outputs], {
     cwd: TOOL,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '' },

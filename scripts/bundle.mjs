@@ -1,6 +1,8 @@
 /**
- * Bundles the package into two files that load fast (docs/decisions.md):
+ * Bundles the package into files that load fast (docs/decisions.md):
  * - dist/bundle/perfring.js, the library: lib/index.ts and everything it loads. It has a source map.
+ * - dist/bundle/perf-data.js, `perfring/perf-data`: lib/perf-data/index.ts, likewise. It takes the error classes from
+ *   perfring.js, so that a process has them once.
  * - dist/bin/perfring.js, the command: dist/cli/main.js and everything it loads. The licences of the bundled packages
  *   are written next to it, and the manual page to dist/man/perfring.1.
  *
@@ -17,6 +19,7 @@ import { run, runScript, ScriptError } from './shared/script.mjs';
 
 /** Both are at the same depth as dist/addon and dist/cli, because their code looks for the package two directories up. */
 const LIBRARY = 'bundle/perfring.js';
+const PERF_DATA = 'bundle/perf-data.js';
 const COMMAND = 'bin/perfring.js';
 const LICENSES = 'bin/LICENSES.txt';
 const MAN_PAGE = 'man/perfring.1';
@@ -35,12 +38,13 @@ const SETTINGS = {
  * The library is bundled from its sources: all modules become one scope, which V8 reads once. Modules that tsc compiled
  * would stay functions, and V8 reads the inner functions of a function again when it is called.
  */
-async function bundleLibrary(dist) {
+async function bundleLibrary(dist, entry, bundle, plugins = []) {
   const { outputFiles } = await build({
     ...SETTINGS,
-    entryPoints: ['lib/index.ts'],
+    entryPoints: [entry],
+    plugins,
     // Not DIST: the map names the sources relative to it.
-    outfile: join('dist', LIBRARY),
+    outfile: join('dist', bundle),
     // The dependencies are installed with the package.
     packages: 'external',
     // The map names files and lines; the sources themselves are not in the package.
@@ -48,10 +52,18 @@ async function bundleLibrary(dist) {
     sourcesContent: false,
   });
   for (const { path, text } of outputFiles) {
-    const file = join(dist, dirname(LIBRARY), basename(path));
+    const file = join(dist, dirname(bundle), basename(path));
     write(file, path.endsWith('.map') ? text : asciiOf(named(text)));
   }
 }
+
+/** Loads the error classes from the library. */
+const SHARED_ERRORS = {
+  name: 'shared-errors',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/errors$/ }, () => ({ path: './perfring.js', external: true }));
+  },
+};
 
 async function bundleCommand(dist) {
   const { outputFiles, metafile } = await build({
@@ -117,7 +129,8 @@ function writeManPage(dist) {
 
 await runScript('bundle', async ([given = 'dist']) => {
   const dist = resolve(ROOT, given);
-  await bundleLibrary(dist);
+  await bundleLibrary(dist, 'lib/index.ts', LIBRARY);
+  await bundleLibrary(dist, 'lib/perf-data/index.ts', PERF_DATA, [SHARED_ERRORS]);
   await bundleCommand(dist);
   writeManPage(dist);
 });

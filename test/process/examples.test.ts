@@ -30,6 +30,16 @@ describe('the examples', () => {
     expect(runExample('merge-rings.ts')).toBe('10: CPU 0 opened 7\n20: CPU 1 opened 8\n30: CPU 0 closed 7\n');
   });
 
+  it('perf-data.ts writes a perf.data file and reads it, whole and cut', () => {
+    expect(runExample('perf-data.ts').split('\n')).toEqual([
+      'file bpf-output',
+      ...['one', 'two', 'three'],
+      ...['one', 'two', 'ERR_PERF_DATA_DAMAGED'],
+      'PERFILE2',
+      '',
+    ]);
+  });
+
   it('typed-events.ts tells events of two types apart, and shows one of an unknown type', () => {
     expect(runExample('typed-events.ts').split('\n')).toEqual([
       '42 node connects to 192.168.0.1:443',

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ['abi'],
   ring: ['records', 'abi', 'addon'],
   'bpf-ring': ['ring', 'records', 'addon', 'abi'],
+  'perf-data': ['records', 'host', 'abi'],
   layout: ['records'],
   query: ['layout', 'ring', 'records', 'addon', 'abi'],
   btf: ['layout', 'abi'],
@@ -59,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'host',
     'abi',
   ],
-  cli: ['index'],
+  cli: ['index', 'perf-data'],
 };
 
 function filesOf(folder: string): string[] {

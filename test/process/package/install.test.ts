@@ -51,6 +51,14 @@ describePacked('the package, installed offline without a compiler as an ordinary
     expect(stdout).toBe('true []\n');
   });
 
+  it('reads and writes perf.data by its second module, with the same error classes', () => {
+    const program = `import { PerfRingError } from 'perfring'; import { PerfDataReader } from 'perfring/perf-data';
+      try { PerfDataReader.fromBytes(new Uint8Array(8)); } catch (error) {
+        console.log(error.code, error instanceof PerfRingError); }`;
+    const { stdout, stderr } = installation.run('node', [installation.write('perf-data.mjs', program)]);
+    expect({ stdout, stderr }).toEqual({ stdout: 'ERR_PERF_DATA_DAMAGED true\n', stderr: '' });
+  });
+
   it('installs its command', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     expect(installation.run('node_modules/.bin/perfring', ['--version'])).toEqual({

@@ -37,6 +37,7 @@ describePacked('the tarball', () => {
         ...filesUnder('lib').flatMap(declarations),
         ...['dist/bin/perfring.js', 'dist/bin/LICENSES.txt'],
         ...['dist/bundle/perfring.js', 'dist/bundle/perfring.js.map'],
+        ...['dist/bundle/perf-data.js', 'dist/bundle/perf-data.js.map'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
         ...['scripts/shared/programs.mjs', 'scripts/shared/script.mjs'],
@@ -151,7 +152,7 @@ function linksIn(markdown: string): string[] {
     .filter((target) => !/^\w+:/.test(target));
 }
 
-/** The types of a module. Its code is in the two bundles. Nobody imports the types of the command. */
+/** The types of a module. Its code is in the bundles. Nobody imports the types of the command. */
 function declarations(source: string): string[] {
   const path = source.replace(/^lib/, 'dist').replace(/\.ts$/, '');
   return path.startsWith('dist/cli/') ? [] : [`${path}.d.ts`];
