@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeRecord, type PerfRecord } from '../../../lib/records/perf-record';
+import { PerfDataReader } from '../../../lib/perf-data';
+import type { PerfRecord } from '../../../lib/records/perf-record';
+import type { RingRecord } from '../../../lib/records/record';
 import type { SampleRecord } from '../../../lib/records/sample-record';
 import type { Registers } from '../../../lib/records/variable-fields';
-import { type FileRecord, readPerfData } from '../../support/perf-data-file';
 
 /** The output of `perf script -D` for one record. */
 interface Dump {
@@ -221,15 +222,25 @@ function compare(name: string, options: readonly string[]): PerfRecord[] {
   const script = 'for i in 1 2 3; do /bin/true; done; i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done';
   execFileSync('perf', ['record', '-q', '-o', file, ...options, '--', 'sh', '-c', script], { stdio: 'pipe' });
   const dumps = dumpsOf(file);
-  return readPerfData(file).map((record) => compareRecord(record, dumps));
+  const records: PerfRecord[] = [];
+  // perf shows the offset of each record. The first one is where the header says.
+  let offset = Number(readFileSync(file).readBigUint64LE(40));
+  using reader = PerfDataReader.open(file, { order: 'file' });
+  reader.visit((record) => {
+    if (record.type < FIRST_PERF_TYPE) records.push(compareRecord(record, dumps.get(offset)));
+    offset += record.recordSize;
+  });
+  return records;
 }
 
-function compareRecord({ offset, bytes, format }: FileRecord, dumps: ReadonlyMap<number, Dump>): PerfRecord {
-  const record = decodeRecord(bytes, format);
-  const dump = dumps.get(offset);
+/** Records of this type and above are written by perf and not by the kernel. */
+const FIRST_PERF_TYPE = 64;
+
+function compareRecord(lent: RingRecord, dump: Dump | undefined): PerfRecord {
+  const record = lent.decode();
   const when = record.type === 'SAMPLE' ? record : 'sampleId' in record ? record.sampleId : undefined;
   expect({
-    size: bytes.length,
+    size: lent.recordSize,
     title: titleOf(record),
     lines: linesOf(record).join('\n'),
     time: when?.time,
