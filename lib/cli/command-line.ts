@@ -7,6 +7,7 @@ import { type CommandError, EXIT_OK, usageError } from './failure';
 import type { GenArguments } from './gen';
 import type { InspectArguments } from './inspect';
 import { print } from './print';
+import type { ScriptArguments } from './script';
 import { commandTable } from './texts/command-table';
 import { completionScript, SHELLS } from './texts/completion';
 import { manPage } from './texts/man-page';
@@ -18,6 +19,7 @@ export interface Commands {
   doctor(given: { readonly json?: true }): void | Promise<void>;
   gen(object: string, given: GenArguments): void | Promise<void>;
   inspect(what: string, given: InspectArguments): void | Promise<void>;
+  script(file: string, given: ScriptArguments): void | Promise<void>;
   top(given: TopArguments, object: string | undefined): void | Promise<void>;
 }
 
@@ -55,6 +57,7 @@ function commandLine(commands: Commands, writeOut: (text: string) => void): Comm
   addTop(program).action((object: string | undefined, given: TopArguments) => commands.top(given, object));
   addDoctor(program).action((given: { readonly json?: true }) => commands.doctor(given));
   addGen(program).action((object: string, given: GenArguments) => commands.gen(object, given));
+  addScript(program).action((file: string, given: ScriptArguments) => commands.script(file, given));
   addCompletion(program).action((shell: string) => writeOut(completionOf(shell, program)));
   // For the build, which packs the page.
   program.command(MAN_PAGE, { hidden: true }).action(() => writeOut(manPageOf(program)));
@@ -148,6 +151,19 @@ function addTop(program: Command): Command {
     .addHelpText('after', TOP_HELP);
 }
 
+function addScript(program: Command): Command {
+  return program
+    .command('script')
+    .argument('<file>', 'a file or directory of perf record, or - for stdin')
+    .description('Write the samples of a perf.data file to stdout, as collect does, and a summary to stderr.')
+    .option('-n, --count <n>', 'stop after exactly n samples')
+    .option('-f, --format <name>', 'table, ndjson or raw (default: table)')
+    .option('--all', 'the other records of the kernel too: mappings, forks, switches')
+    .option('-q, --quiet', 'no summary')
+    .option('--debug', 'stack traces with errors')
+    .addHelpOption(helpOption());
+}
+
 function addDoctor(program: Command): Command {
   return program
     .command('doctor')
@@ -225,7 +241,15 @@ Examples:
 
 Each command has its own help: perfring collect --help`;
 
-const COMMAND_NAMES: readonly string[] = ['collect', 'top', 'inspect', 'doctor', 'gen', 'completion'];
+const COMMAND_NAMES: readonly string[] = [
+  'collect',
+  'top',
+  'script',
+  'inspect',
+  'doctor',
+  'gen',
+  'completion',
+];
 const MAN_PAGE = 'man-page';
 
 const COMPLETION_HELP = `
@@ -284,7 +308,7 @@ function asUsageError(error: CommanderError, args: readonly string[]): CommandEr
     const [first, unknown] = args;
     if (first === 'help') return usageError(`unknown command '${unknown}'; see: perfring --help`);
     return usageError(
-      'name a command: collect, top, inspect, doctor, gen or completion; see: perfring --help',
+      'name a command: collect, top, script, inspect, doctor, gen or completion; see: perfring --help',
     );
   }
   const message = error.message

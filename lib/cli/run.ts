@@ -5,6 +5,7 @@ import { doctor } from './doctor';
 import { EXIT_FAILURE, EXIT_OK, exitCodeOf, failureText } from './failure';
 import { gen } from './gen';
 import { inspect } from './inspect';
+import { script } from './script';
 import { top } from './top/top';
 import { topSettings } from './top/top-settings';
 
@@ -35,6 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
       },
       gen,
       inspect,
+      script,
       top: (given, object) => top(topSettings(given, object)),
     });
   } catch (error) {

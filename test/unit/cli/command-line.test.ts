@@ -11,6 +11,7 @@ interface Given {
   readonly gen?: { readonly object: string; readonly types?: string };
   readonly object?: string;
   readonly inspect?: { readonly what: string; readonly types?: string };
+  readonly script?: { readonly file: string; readonly count?: string };
   readonly top?: TopArguments;
 }
 
@@ -28,6 +29,9 @@ async function parsed(...args: string[]): Promise<Given> {
     },
     inspect: (what, inspect) => {
       given = { inspect: { what, ...inspect } };
+    },
+    script: (file, script) => {
+      given = { script: { file, ...script } };
     },
     top: (top, object) => {
       given = object === undefined ? { top } : { object, top };
@@ -101,6 +105,12 @@ describe('runCommandLine', () => {
     });
   });
 
+  it('passes on the file of script and its options', async () => {
+    expect(await parsed('script', 'perf.data', '-n', '5')).toEqual({
+      script: { file: 'perf.data', count: '5' },
+    });
+  });
+
   it('passes on what a command throws', async () => {
     const failure = new Error('no');
     const failing = runCommandLine(['collect'], {
@@ -108,6 +118,7 @@ describe('runCommandLine', () => {
       doctor: () => undefined,
       gen: () => undefined,
       inspect: () => undefined,
+      script: () => undefined,
       top: () => undefined,
     });
     await expect(failing).rejects.toBe(failure);
@@ -145,7 +156,10 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['--debug'], 'name a command: collect, top, inspect, doctor, gen or completion; see: perfring --help'],
+    [
+      ['--debug'],
+      'name a command: collect, top, script, inspect, doctor, gen or completion; see: perfring --help',
+    ],
     [['colect'], "unknown command 'colect' (Did you mean collect?); see: perfring --help"],
     [['help', 'nope'], "unknown command 'nope'; see: perfring --help"],
     [['--nope'], "unknown option '--nope'; see: perfring --help"],
