@@ -27,7 +27,7 @@ ring.visit((record) => {
 ring.finishReadBatch();
 writer.close();
 
-// Now `perf script -i` shows the file, and so does `perfring script`.
+// `perfring script` shows the file, too; so does `perf script`, if the event has PERF_SAMPLE_IP.
 const reader = PerfDataReader.open(path);
 console.log(reader.form, reader.events[0]?.name);
 reader.visit((record) => console.log(record.string(0, record.size)));
