@@ -38,14 +38,14 @@ export function countOf(info: number): number {
 export interface BtfTable {
   /** The type section, as words of 4 bytes. */
   readonly words: Uint32Array;
-  /** Index in `words` of the first word of each type. */
-  readonly starts: Uint32Array;
+  /** Where each type begins in `words`. */
+  readonly starts: TypeStarts;
   /** Names, each ended by a NUL. */
   readonly strings: Uint8Array;
 }
 
 /**
- * Checks the header, and finds the start of each type in one pass. It throws when a type reaches beyond the section.
+ * Checks the header. The types are gone through when they are asked for: see {@link TypeStarts}.
  * @param bytes are not copied: nothing may change them afterwards
  * @throws PerfRingError ERR_PERF_BTF_DAMAGED
  */
@@ -65,7 +65,7 @@ export function btfTable(bytes: Uint8Array): BtfTable {
   const strings = new Uint8Array(bytes.buffer, bytes.byteOffset + stringsAt, stringBytes);
   if (strings.length > 0 && strings[strings.length - 1] !== 0)
     throw damaged('its names do not end with a NUL');
-  return { words, starts: startsOf(words), strings };
+  return { words, starts: new TypeStarts(words), strings };
 }
 
 /** A view of the words, or a copy when they are not aligned. */
@@ -98,26 +98,73 @@ function swapped(value: number): number {
   return ((value & 0xff) << 8) | (value >>> 8);
 }
 
-function startsOf(words: Uint32Array): Uint32Array {
-  const fixed = new Int32Array(32).fill(-1);
-  const each = new Int32Array(32);
-  for (const [kind, [fixedWords, eachWords]] of FOLLOWING) {
-    fixed[kind] = abi.BTF_TYPE_WORDS + fixedWords;
-    each[kind] = eachWords;
+/**
+ * Where each type begins, in one pass over the type section. The pass goes as far as a type is asked for: the kernel has
+ * more than 100,000 types, and its best known ones are among the first.
+ */
+export class TypeStarts {
+  readonly #words: Uint32Array;
+  readonly #starts: Uint32Array;
+  /** Number of types that the pass has found. */
+  #found = 0;
+  /** Word where the pass continues. */
+  #next = 0;
+
+  constructor(words: Uint32Array) {
+    this.#words = words;
+    this.#starts = new Uint32Array(Math.ceil(words.length / abi.BTF_TYPE_WORDS));
   }
-  const starts = new Uint32Array(Math.ceil(words.length / abi.BTF_TYPE_WORDS));
-  let count = 0;
-  let at = 0;
-  while (at < words.length) {
-    const info = words[at + 1] ?? 0;
-    const kind = kindOf(info);
-    const length = fixed[kind] as number;
-    if (length === -1) throw damaged(`type ${count + 1} is of the unknown kind ${kind}`);
-    starts[count++] = at;
-    at += length + (each[kind] as number) * countOf(info);
+
+  /**
+   * Index in the words of the first word of a type; `undefined` after the last type.
+   * @throws PerfRingError ERR_PERF_BTF_DAMAGED for a type of an unknown kind, or one that reaches beyond the section
+   */
+  at(index: number): number | undefined {
+    if (index >= this.#found) this.#continue(index);
+    return index < this.#found ? this.#starts[index] : undefined;
   }
-  if (at !== words.length) throw damaged(`type ${count} reaches beyond the type section`);
-  return starts.slice(0, count);
+
+  /** Number of types. @throws like {@link at} */
+  get count(): number {
+    this.complete();
+    return this.#found;
+  }
+
+  /** Goes on to the last type, so that damaged bytes are found. @throws like {@link at} */
+  complete(): void {
+    this.#continue(Number.POSITIVE_INFINITY);
+  }
+
+  #continue(index: number): void {
+    const words = this.#words;
+    const starts = this.#starts;
+    let found = this.#found;
+    let at = this.#next;
+    // A little further than asked, so that a search calls this seldom.
+    const enough = index + FURTHER;
+    while (found < enough && at < words.length) {
+      const info = words[at + 1] ?? 0;
+      const kind = kindOf(info);
+      const length = FIXED_WORDS[kind] as number;
+      if (length === -1) throw damaged(`type ${found + 1} is of the unknown kind ${kind}`);
+      starts[found++] = at;
+      at += length + (WORDS_OF_EACH[kind] as number) * countOf(info);
+    }
+    if (at > words.length) throw damaged(`type ${found} reaches beyond the type section`);
+    this.#found = found;
+    this.#next = at;
+  }
+}
+
+const FURTHER = 256;
+
+/** Number of words of a type by its kind, without its parts; -1 for unknown kinds. */
+const FIXED_WORDS = new Int32Array(32).fill(-1);
+/** Number of words of each part of a type, by its kind. */
+const WORDS_OF_EACH = new Int32Array(32);
+for (const [kind, [fixedWords, eachWords]] of FOLLOWING) {
+  FIXED_WORDS[kind] = abi.BTF_TYPE_WORDS + fixedWords;
+  WORDS_OF_EACH[kind] = eachWords;
 }
 
 export function damaged(what: string): PerfRingError {

@@ -40,8 +40,7 @@ export interface BtfTag {
 }
 
 /**
- * The types of a BPF object or of the kernel. Parsing makes one pass over the type section; a type is described when
- * {@link type} is called.
+ * The types of a BPF object or of the kernel. A type is described when {@link type} is called.
  *
  * ```ts
  * const btf = Btf.ofKernel();
@@ -79,12 +78,14 @@ export class Btf {
       throw new PerfRingError('ERR_PERF_INVALID_OPTION', `base must be a Btf, got ${shown(base)}`);
     }
     const copy = ownCopy(bytes);
-    return new Btf(base, btfTable(isElf(copy) ? sectionOf(copy) : copy));
+    const table = btfTable(isElf(copy) ? sectionOf(copy) : copy);
+    table.starts.complete();
+    return new Btf(base, table);
   }
 
   /**
    * The types of the kernel; with the name of a module, those of the kernel and the module. Each call reads them again,
-   * so keep the result.
+   * so keep the result. Its types are gone through as far as they are asked for, because the kernel has more than 100,000.
    * @throws PerfRingError ERR_PERF_NOT_SUPPORTED when the kernel provides no BTF (it needs CONFIG_DEBUG_INFO_BTF) or
    *   the module is not loaded; otherwise like {@link parse}
    */
@@ -103,7 +104,7 @@ export class Btf {
 
   /** Number of types, including `void` (id 0) and the types of the base. Ids are 0 to typeCount - 1. */
   get typeCount(): number {
-    return this.#firstId + this.#table.starts.length;
+    return this.#firstId + this.#table.starts.count;
   }
 
   /**
@@ -116,7 +117,7 @@ export class Btf {
     const known = owner.#large.get(id);
     if (known !== undefined) return known;
     const { words, starts } = owner.#table;
-    const start = starts[id - owner.#firstId] as number;
+    const start = starts.at(id - owner.#firstId) as number;
     const type = describedType(words, start, (offset) => owner.#name(offset));
     if (countOf(words[start + 1] as number) > MANY_PARTS) owner.#large.set(id, type);
     return type;
@@ -244,13 +245,13 @@ export class Btf {
 
   /** The BTF that contains the type: this one or its base. @throws PerfRingError ERR_PERF_TYPE_UNKNOWN */
   #ownerOf(id: number): Btf {
-    if (!Number.isInteger(id) || id < 1 || id >= this.typeCount) {
-      throw new PerfRingError(
-        'ERR_PERF_TYPE_UNKNOWN',
-        `there is no type ${shown(id)}: the BTF has ${this.typeCount - 1}`,
-      );
-    }
-    return this.#base !== undefined && id < this.#firstId ? this.#base.#ownerOf(id) : this;
+    const isInteger = Number.isInteger(id) && id >= 1;
+    if (isInteger && this.#base !== undefined && id < this.#firstId) return this.#base.#ownerOf(id);
+    if (isInteger && this.#table.starts.at(id - this.#firstId) !== undefined) return this;
+    throw new PerfRingError(
+      'ERR_PERF_TYPE_UNKNOWN',
+      `there is no type ${shown(id)}: the BTF has ${this.typeCount - 1}`,
+    );
   }
 
   #name(offset: number): string {
@@ -267,8 +268,9 @@ export class Btf {
   #findOwn(name: Buffer, kind: number): number | undefined {
     const { words, starts } = this.#table;
     const first = name[0];
-    for (let index = 0; index < starts.length; index++) {
-      const at = starts[index] as number;
+    for (let index = 0; ; index++) {
+      const at = starts.at(index);
+      if (at === undefined) return undefined;
       if (kind !== -1 && kindOf(words[at + 1] as number) !== kind) continue;
       const offset = words[at] as number;
       const owner = offset < this.#firstName ? (this.#base as Btf) : this;
@@ -276,22 +278,22 @@ export class Btf {
       const start = offset - owner.#firstName;
       if (strings[start] === first && matches(strings, start, name)) return this.#firstId + index;
     }
-    return undefined;
   }
 
   #collectTags(): Map<number, BtfTag[]> {
     const tags = new Map<number, BtfTag[]>();
     const { words, starts } = this.#table;
-    starts.forEach((at) => {
-      if (kindOf(words[at + 1] as number) !== BTF_KIND_DECL_TAG) return;
+    for (let index = 0; ; index++) {
+      const at = starts.at(index);
+      if (at === undefined) return tags;
+      if (kindOf(words[at + 1] as number) !== BTF_KIND_DECL_TAG) continue;
       const type = describedType(words, at, (offset) => this.#name(offset));
-      if (type.kind !== 'decl_tag') return;
+      if (type.kind !== 'decl_tag') continue;
       const { name, component } = type;
       const others = tags.get(type.type);
       if (others === undefined) tags.set(type.type, [{ name, component }]);
       else others.push({ name, component });
-    });
-    return tags;
+    }
   }
 }
 
