@@ -27,7 +27,13 @@ export {
 export { type AttachedProgram, attachBuiltin, builtinNamed } from './bpf/attach-builtin';
 export type { Attachment } from './bpf/bpf-link';
 export { BUILTIN_PROGRAMS, type BuiltinName, type BuiltinNamed, DEFAULT_BUILTIN } from './bpf/programs';
-export type { AttachPoint, BuiltinOptions, BuiltinProgram } from './bpf/programs/builtin-program';
+export { type BuiltinCases, builtinUnion } from './bpf/builtin-union';
+export type {
+  AttachPoint,
+  BuiltinOptions,
+  BuiltinPart,
+  BuiltinProgram,
+} from './bpf/programs/builtin-program';
 export { PerfEventArray, type PerfEventArrayOptions } from './bpf/perf-event-array';
 export { RingBufferMap, type RingBufferMapOptions } from './bpf/ring-buffer-map';
 export { UserRingBuffer } from './bpf/user-ring-buffer';

@@ -13,6 +13,8 @@ export const BPF_MAP_TYPE_ARRAY = 2;
 export const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 export const BPF_MAP_TYPE_PERCPU_HASH = 5;
 export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+export const BPF_MAP_TYPE_CGROUP_ARRAY = 8;
+export const BPF_MAP_TYPE_LRU_HASH = 9;
 export const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
 export const BPF_MAP_TYPE_RINGBUF = 27;
 export const BPF_MAP_TYPE_USER_RINGBUF = 31;
@@ -56,13 +58,20 @@ export const BPF_F_TEST_RUN_ON_CPU = 1 << 0;
 // ---------------------------------------------------------------------- enum bpf_func_id, and flags of helpers
 
 export const BPF_FUNC_map_lookup_elem = 1;
+export const BPF_FUNC_map_update_elem = 2;
+export const BPF_FUNC_map_delete_elem = 3;
 export const BPF_FUNC_ktime_get_ns = 5;
 export const BPF_FUNC_get_smp_processor_id = 8;
 export const BPF_FUNC_get_current_pid_tgid = 14;
 export const BPF_FUNC_get_current_uid_gid = 15;
 export const BPF_FUNC_get_current_comm = 16;
 export const BPF_FUNC_perf_event_output = 25;
+export const BPF_FUNC_get_current_task = 35;
+export const BPF_FUNC_current_task_under_cgroup = 37;
 export const BPF_FUNC_perf_event_read_value = 55;
+export const BPF_FUNC_probe_read_user = 112;
+export const BPF_FUNC_probe_read_kernel = 113;
+export const BPF_FUNC_probe_read_user_str = 114;
 export const BPF_FUNC_probe_read_kernel_str = 115;
 /**
  * Writes struct bpf_pidns_info { __u32 pid; __u32 tgid; } of the running thread in a PID namespace. Linux 5.7 and

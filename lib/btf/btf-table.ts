@@ -102,7 +102,7 @@ function swapped(value: number): number {
  * Where each type begins, in one pass over the type section. The pass goes as far as a type is asked for: the kernel has
  * more than 100,000 types, and its best known ones are among the first.
  */
-export class TypeStarts {
+class TypeStarts {
   readonly #words: Uint32Array;
   readonly #starts: Uint32Array;
   /** Number of types that the pass has found. */

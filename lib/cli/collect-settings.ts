@@ -13,6 +13,7 @@ import {
   type RingBufferReaderOptions,
   type Wakeup,
 } from '../index';
+import { builtinLayout, commonLayout } from './builtin-layout';
 import type { LayoutChoice } from './event-layout';
 import { type CommandError, usageError } from './failure';
 import { filterOf } from './filter/filter';
@@ -22,7 +23,7 @@ import { formatSize, parseDuration, parseSize, parseWhole } from './quantities';
 
 /** The options of `collect` as the user typed them, under commander's names. */
 export interface CollectArguments {
-  readonly builtin?: string;
+  readonly builtin?: readonly string[];
   readonly mapPin?: string;
   readonly mapId?: string;
   readonly map?: string;
@@ -32,6 +33,9 @@ export interface CollectArguments {
   readonly layout?: string;
   readonly pid?: string;
   readonly syscall?: string;
+  readonly comm?: string;
+  readonly uid?: string;
+  readonly cgroup?: string;
   readonly includeSelf?: true;
   readonly filter?: string;
   readonly cpus?: string;
@@ -49,12 +53,17 @@ export interface CollectArguments {
   readonly quiet?: true;
 }
 
+/** A built-in program, and its options. */
+export interface BuiltinRun {
+  readonly program: BuiltinNamed<BuiltinName>;
+  readonly options: BuiltinOptions;
+}
+
 /** The source of the samples: a built-in program, the user's own, or an existing map by its pin or its id. */
 export type Source =
   | {
       readonly kind: 'builtin';
-      readonly program: BuiltinNamed<BuiltinName>;
-      readonly options: BuiltinOptions;
+      readonly programs: readonly BuiltinRun[];
     }
   | { readonly kind: 'object'; readonly object: ObjectSettings; readonly layout: LayoutChoice }
   | { readonly kind: 'pin'; readonly path: string; readonly layout: LayoutChoice }
@@ -95,7 +104,8 @@ export function collectSettings(given: CollectArguments, object?: string): Colle
   const source = sourceOf(given, object);
   const delivery = deliveryOf(given, source);
   // The fields of other sources are known when they are open.
-  if (given.filter !== undefined && source.kind === 'builtin') filterOf(given.filter, source.program.layout);
+  const layout = source.kind === 'builtin' ? commonLayout(builtinLayout(source.programs)) : undefined;
+  if (given.filter !== undefined && layout !== undefined) filterOf(given.filter, layout);
   return {
     source,
     delivery,
@@ -109,28 +119,26 @@ export function collectSettings(given: CollectArguments, object?: string): Colle
   };
 }
 
+/** Options of the samples of built-in programs, of an object, and of objects and maps. */
+const BUILTIN_OPTIONS = ['pid', 'comm', 'uid', 'cgroup', 'syscall', 'includeSelf'] as const;
+const OBJECT_OPTIONS = ['map', 'attach', 'set'] as const;
+const LAYOUT_OPTIONS = ['type', 'layout'] as const;
+
 /** Pairs of options that can't be given together, with the reason. */
 const EXCLUSIONS: readonly (readonly [keyof CollectArguments, keyof CollectArguments, string?])[] = [
   ['builtin', 'mapPin'],
   ['builtin', 'mapId'],
   ['mapPin', 'mapId'],
-  ['mapPin', 'pid', 'only built-in programs filter'],
-  ['mapId', 'pid', 'only built-in programs filter'],
-  ['mapPin', 'syscall', 'only built-in programs filter'],
-  ['mapId', 'syscall', 'only built-in programs filter'],
-  ['mapPin', 'includeSelf', 'only built-in programs filter'],
-  ['mapId', 'includeSelf', 'only built-in programs filter'],
+  ...BUILTIN_OPTIONS.flatMap((filter) => [
+    ['mapPin', filter, 'only built-in programs filter'] as const,
+    ['mapId', filter, 'only built-in programs filter'] as const,
+  ]),
   ['bufferBytes', 'memory', 'the first is the size of each ring, the second of all rings together'],
   ['overwrite', 'order', 'snapshots are in time order'],
   ['overwrite', 'wakeup', 'nothing is read until SIGUSR2'],
   ['overwrite', 'latency', 'nothing is read until SIGUSR2'],
   ['overwrite', 'count', 'a snapshot is always written completely'],
 ];
-
-/** Options of the samples of built-in programs, of an object, and of objects and maps. */
-const BUILTIN_OPTIONS = ['pid', 'syscall', 'includeSelf'] as const;
-const OBJECT_OPTIONS = ['map', 'attach', 'set'] as const;
-const LAYOUT_OPTIONS = ['type', 'layout'] as const;
 
 function checkExclusions(given: CollectArguments, object: string | undefined): void {
   for (const [one, other, why] of EXCLUSIONS) {
@@ -178,13 +186,27 @@ function sourceOf(given: CollectArguments, path: string | undefined): Source {
   if (given.mapId !== undefined) {
     return { kind: 'id', id: parseWhole(given.mapId, '--map-id', 1, 0xffff_ffff), layout };
   }
-  const name = given.builtin ?? DEFAULT_BUILTIN.name;
-  const program = BUILTIN_PROGRAMS.find((one) => one.name === name);
-  if (program === undefined) {
-    const names = BUILTIN_PROGRAMS.map((one) => one.name).join(', ');
-    throw usageError(`--builtin takes one of ${names}, got "${name}"`);
+  const programs = (given.builtin ?? [DEFAULT_BUILTIN.name]).map(builtinOf);
+  const twice = programs.find((program, index) => programs.indexOf(program) !== index);
+  if (twice !== undefined) throw usageError(`--builtin ${twice.name} is given twice; give it once`);
+  if (given.syscall !== undefined && !programs.some(takesSyscall)) {
+    throw usageError('--syscall is for --builtin sys_enter and sys_exit');
   }
-  return { kind: 'builtin', program, options: filtersOf(given, program) };
+  return {
+    kind: 'builtin',
+    programs: programs.map((program) => ({ program, options: filtersOf(given, program) })),
+  };
+}
+
+function builtinOf(name: string): BuiltinNamed<BuiltinName> {
+  const program = BUILTIN_PROGRAMS.find((one) => one.name === name);
+  if (program !== undefined) return program;
+  const names = BUILTIN_PROGRAMS.map((one) => one.name).join(', ');
+  throw usageError(`--builtin takes one of ${names}, got "${name}"`);
+}
+
+function takesSyscall({ options }: BuiltinProgram): boolean {
+  return options.includes('syscall');
 }
 
 function objectOf(given: CollectArguments, path: string): ObjectSettings {
@@ -212,18 +234,45 @@ function splitAt(separator: string, text: string): [string, string | undefined] 
 
 /** The highest possible process id and system call number. */
 const HIGHEST_NUMBER = 0x7fff_ffff;
+/** The highest user id. */
+const HIGHEST_UID = 0xffff_fffe;
 
 function filtersOf(given: CollectArguments, program: BuiltinProgram): BuiltinOptions {
   const filters: { -readonly [Name in keyof BuiltinOptions]: BuiltinOptions[Name] } = {};
   if (given.pid !== undefined) filters.tgid = parseWhole(given.pid, '--pid', 0, HIGHEST_NUMBER);
   else if (given.includeSelf === undefined) filters.excludeTgid = process.pid;
-  if (given.syscall !== undefined) {
-    if (!program.options.includes('syscall')) {
-      throw usageError(`--syscall is for --builtin sys_enter; ${program.name} has no system calls`);
-    }
-    filters.syscall = parseWhole(given.syscall, '--syscall', 0, HIGHEST_NUMBER);
+  if (given.comm !== undefined) filters.comm = commOf(given.comm);
+  if (given.uid !== undefined) filters.uid = parseWhole(given.uid, '--uid', 0, HIGHEST_UID);
+  if (given.cgroup !== undefined) {
+    if (given.cgroup === '') throw usageError('--cgroup takes the path of a directory');
+    filters.cgroup = given.cgroup;
+  }
+  if (given.syscall !== undefined && takesSyscall(program)) {
+    filters.syscall = syscallOf(given.syscall, program);
   }
   return filters;
+}
+
+/** Most bytes of a thread's name in the kernel. */
+const LONGEST_COMM = 15;
+
+/** The kernel cuts names, so a longer one is cut alike: then a command's full name finds it. */
+function commOf(text: string): string {
+  if (text === '') throw usageError('--comm takes the name of a command');
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LONGEST_COMM) return text;
+  const cut = bytes.subarray(0, LONGEST_COMM).toString();
+  if (Buffer.byteLength(cut) === LONGEST_COMM) return cut;
+  throw usageError(
+    `--comm takes at most ${LONGEST_COMM} bytes here: the kernel cuts the name within a character`,
+  );
+}
+
+function syscallOf(text: string, { layout }: BuiltinProgram): string | number {
+  if (/^\d+$/.test(text)) return parseWhole(text, '--syscall', 0, HIGHEST_NUMBER);
+  const names = layout.fields.find(({ name }) => name === 'syscall')?.values ?? {};
+  if (Object.hasOwn(names, text)) return text;
+  throw usageError(`--syscall takes the name of a system call, like openat, or its number, got "${text}"`);
 }
 
 function deliveryOf(given: CollectArguments, source: Source): Delivery {
@@ -287,10 +336,11 @@ function orderOf(
   source: Source,
 ): Pick<PerfMapReaderOptions, 'order' | 'timeInPayload'> {
   if (oneOf(order ?? 'time', '--order', ['time', 'cpu'] as const) === 'cpu') return { order: 'cpu' };
-  const fields = source.kind === 'builtin' ? source.program.layout.fields : [];
-  const time = fields.find((field) => field.name === 'time' && field.kind === 'u64');
-  return time === undefined ? { order: 'time' } : { order: 'time', timeInPayload: time.offset };
+  return source.kind === 'builtin' ? { order: 'time', timeInPayload: TIME_OFFSET } : { order: 'time' };
 }
+
+/** Offset of the field `time` in the samples of every built-in program. */
+const TIME_OFFSET = 0;
 
 /** An upper limit for the bytes of a record in addition to its payload. */
 const RECORD_OVERHEAD_BYTES = 64;
@@ -301,7 +351,10 @@ const RECORD_OVERHEAD_BYTES = 64;
  */
 function marginOf(source: Source): Pick<FlightRecorderOptions, 'largestRecordBytes'> {
   if (source.kind !== 'builtin') return {};
-  return { largestRecordBytes: source.program.layout.size + RECORD_OVERHEAD_BYTES };
+  const layouts = source.programs.map(({ program }) => program.layout);
+  // With a last field of variable length the size is unknown.
+  if (layouts.some(({ fields }) => fields.at(-1)?.size === 0)) return {};
+  return { largestRecordBytes: Math.max(...layouts.map(({ size }) => size)) + RECORD_OVERHEAD_BYTES };
 }
 
 function cpusOf(text: string): number[] {

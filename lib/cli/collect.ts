@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import { RingBufferMap } from '../index';
+import { commonLayout } from './builtin-layout';
 import { Closers } from './closers';
 import type { Collection, CollectionRun } from './collection';
 import type { CollectSettings } from './collect-settings';
@@ -106,8 +107,9 @@ function openCollection({ ring }: OpenedSource, { delivery, ringBuffer }: Collec
 }
 
 /** @throws CommandError (usage) for a condition with a mistake, or over fields that are unknown */
-function acceptsOf(filter: string | undefined, { layout }: OpenedSource): CollectionRun['accepts'] {
+function acceptsOf(filter: string | undefined, source: OpenedSource): CollectionRun['accepts'] {
   if (filter === undefined) return undefined;
+  const layout = commonLayout(source.layout);
   if (layout === undefined) {
     throw usageError('--filter needs the fields of the samples: give --type NAME or --layout FILE');
   }

@@ -83,10 +83,17 @@ function withSource(command: Command): Command {
   return command
     .argument('[object]', 'your own program, compiled: exec.bpf.o')
     .optionsGroup('What is sampled:')
-    .option('-b, --builtin <name>', `one of the programs below (default: ${DEFAULT_BUILTIN.name})`)
-    .option('--pid <pid>', 'only this process (built-in programs)')
-    .option('--syscall <number>', 'only this system call (sys_enter)')
-    .option('--include-self', 'include perfring itself (built-in programs)')
+    .option(
+      '-b, --builtin <name>',
+      `a program below, or several: -b exec -b exit (default: ${DEFAULT_BUILTIN.name})`,
+      listed,
+    )
+    .option('--pid <pid>', 'only this process')
+    .option('--comm <name>', 'only threads with this name')
+    .option('--uid <uid>', 'only processes of this user')
+    .option('--cgroup <path>', 'only processes in this cgroup, and below it')
+    .option('--syscall <name>', 'only this system call (sys_enter, sys_exit)')
+    .option('--include-self', 'include perfring itself')
     .option('--map-pin <path>', 'instead of a program: the map pinned at this path')
     .option('--map-id <id>', 'instead of a program: the map with this id')
     .option('--filter <condition>', `in CEL, like 'pid == 42 && comm != "node"'`)
@@ -235,7 +242,7 @@ const EXAMPLES = `
 Examples:
   perfring doctor                              check whether it works here
   sudo perfring collect                        show thread switches, live
-  sudo perfring collect -b sched_process_exec  show programs that start
+  sudo perfring collect -b exec                show programs that start
   sudo perfring collect exec.bpf.o             load your own program
   sudo perfring top                            count thread switches, live
 
@@ -278,7 +285,8 @@ ${programs.join('\n')}
 
 Examples:
   sudo perfring collect --duration 5s
-  sudo perfring collect -b sys_enter --pid 1234 --count 100
+  sudo perfring collect -b sys_exit --pid 1234 --count 100
+  sudo perfring collect -b exec -b exit -b open --comm make
   sudo perfring collect -f ndjson | jq -r 'select(.type == "sample") | .comm'
   sudo perfring collect exec.bpf.o --set target_pid=1234
   sudo perfring collect trace.bpf.o --attach on_call=libc.so.6:getppid

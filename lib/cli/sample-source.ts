@@ -1,15 +1,17 @@
 import {
+  type AttachedProgram,
   attachBuiltin,
   BpfMap,
   describeMap,
   mapTypeName,
   PerfEventArray,
   RingBufferMap,
-  type SampleLayout,
 } from '../index';
-import type { Source } from './collect-settings';
+import { builtinLayout } from './builtin-layout';
+import type { BuiltinRun, Source } from './collect-settings';
 import { chooseLayout, type LayoutChoice } from './event-layout';
 import { CommandError, codeOf } from './failure';
+import type { KnownLayout } from './formats/fitting-decoder';
 import { openObject, ringKind } from './object-source';
 import { visibleText } from './visible-text';
 
@@ -17,7 +19,7 @@ import { visibleText } from './visible-text';
 export interface OpenedSource {
   readonly ring: PerfEventArray | RingBufferMap;
   /** Undefined when unknown. */
-  readonly layout: SampleLayout | undefined;
+  readonly layout: KnownLayout;
   /** Whether the map was made here; otherwise other programs may read it. */
   readonly isOwn: boolean;
   /** Messages for the user. */
@@ -35,21 +37,8 @@ export interface OpenedSource {
  */
 export async function openSource(source: Source, signal: AbortSignal): Promise<OpenedSource> {
   switch (source.kind) {
-    case 'builtin': {
-      const { program, options } = source;
-      const ring = PerfEventArray.create({ name: 'perfring' });
-      return {
-        ring,
-        layout: program.layout,
-        isOwn: true,
-        notes: [],
-        start: () => {
-          const attached = attachBuiltin(program.name, ring, options);
-          return () => attached.close();
-        },
-        close: () => ring.close(),
-      };
-    }
+    case 'builtin':
+      return openBuiltins(source.programs);
     case 'object':
       return openObject(source.object, source.layout, signal);
     case 'pin':
@@ -57,6 +46,32 @@ export async function openSource(source: Source, signal: AbortSignal): Promise<O
     case 'id':
       return openMap(BpfMap.openById(source.id), source.layout);
   }
+}
+
+function openBuiltins(programs: readonly BuiltinRun[]): OpenedSource {
+  const ring = PerfEventArray.create({ name: 'perfring' });
+  return {
+    ring,
+    layout: builtinLayout(programs),
+    isOwn: true,
+    notes: [],
+    start: () => {
+      const attached: AttachedProgram[] = [];
+      const detach = (): void => {
+        for (const one of attached) one.close();
+      };
+      try {
+        for (const { program, options } of programs) {
+          attached.push(attachBuiltin(program.name, ring, options));
+        }
+      } catch (error) {
+        detach();
+        throw error;
+      }
+      return detach;
+    },
+    close: () => ring.close(),
+  };
 }
 
 function openMap(map: BpfMap, choice: LayoutChoice): OpenedSource {

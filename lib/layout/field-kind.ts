@@ -9,9 +9,10 @@ export type BigEndianNumberKind = 'u16be' | 'i16be' | 'u32be' | 'i32be';
 export type BigIntKind = 'u64' | 'i64' | 'u64be' | 'i64be' | 'ktime';
 /**
  * Values that decode to text: addresses in the byte order of packets, `ipv4` with 4 bytes (`10.0.0.1`), `ipv6` with 16
- * (`fe80::1`), `mac` with 6 (`02:42:ac:11:00:02`); and `ptr`, a pointer of 8 bytes (`0xffff888000000000`).
+ * (`fe80::1`), `mac` with 6 (`02:42:ac:11:00:02`); `ip` is like `ipv6`, and an IPv4-mapped address is shown as an IPv4
+ * address (`10.0.0.1`); and `ptr`, a pointer of 8 bytes (`0xffff888000000000`).
  */
-export type TextKind = 'ipv4' | 'ipv6' | 'mac' | 'ptr';
+export type TextKind = 'ipv4' | 'ipv6' | 'ip' | 'mac' | 'ptr';
 
 /**
  * One value. Little-endian; kinds that end with `be` are big-endian (network byte order). `bool` is one byte, like C's
@@ -76,6 +77,7 @@ export interface ArrayValues {
   bool: readonly boolean[];
   ipv4: readonly string[];
   ipv6: readonly string[];
+  ip: readonly string[];
   mac: readonly string[];
   ptr: readonly string[];
 }
@@ -119,6 +121,7 @@ export const SCALAR_SIZES: Readonly<Record<ScalarKind, number>> = {
   ktime: 8,
   ipv4: 4,
   ipv6: 16,
+  ip: 16,
   mac: 6,
   ptr: 8,
 };
@@ -181,7 +184,7 @@ export function bytesOf({ count, elementBytes, texts = 1, lengthField }: ParsedK
 
 /** In C, MAC and IPv6 addresses are arrays of bytes, and an IPv4 address is a 4-byte integer. */
 function alignmentOf(element: string, bytes: number): number {
-  return element === 'mac' || element === 'ipv6' ? 1 : bytes;
+  return element === 'mac' || element === 'ipv6' || element === 'ip' ? 1 : bytes;
 }
 
 function lengthOf(text: string): number | undefined {

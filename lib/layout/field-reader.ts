@@ -1,7 +1,7 @@
 import type { RecordPayload } from '../records/record';
 import { parsedKind, type ParsedKind, type ScalarKind } from './field-kind';
 import type { FieldValue, SampleField } from './sample-layout';
-import { ipv4Text, ipv6Text, macText, pointerText } from './text-values';
+import { ipText, ipv4Text, ipv6Text, macText, pointerText } from './text-values';
 
 /** Reads one value at an offset of a payload, bytes. */
 export type Read<Value = FieldValue> = (payload: RecordPayload, offset: number) => Value;
@@ -52,6 +52,7 @@ const SCALAR_READERS: Readonly<Record<ScalarKind, Read<number | bigint | boolean
   i64be: (payload, at) => BigInt.asIntN(64, bigEndian64(payload, at)),
   ipv4: ipv4Text,
   ipv6: ipv6Text,
+  ip: ipText,
   mac: macText,
   ptr: pointerText,
 };

@@ -37,6 +37,12 @@ export function ipv6Text(payload: RecordPayload, at: number): string {
   return to - from < 2 ? hex(groups) : `${hex(groups.slice(0, from))}::${hex(groups.slice(to))}`;
 }
 
+/** `10.0.0.1` for an IPv4-mapped address, otherwise the text of an IPv6 address; from 16 bytes. */
+export function ipText(payload: RecordPayload, at: number): string {
+  const isMapped = payload.u32(at) === 0 && payload.u32(at + 4) === 0 && payload.u32(at + 8) === 0xffff_0000;
+  return isMapped ? ipv4Text(payload, at + 12) : ipv6Text(payload, at);
+}
+
 /** First and end index of the longest run of zeros; of several, the first one. */
 function longestZeros(groups: readonly number[]): readonly [number, number] {
   let longest: readonly [number, number] = [0, 0];

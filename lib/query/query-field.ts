@@ -5,7 +5,7 @@ import { ABSENT, type RecordFormat } from '../records/record-format';
 import type { RecordCursor } from '../ring/record-cursor';
 import { parsedKind, SCALAR_SIZES, type ScalarKind } from '../layout/field-kind';
 import type { SampleField, SampleLayout } from '../layout/sample-layout';
-import { ipv4Text, ipv6Text, macText, pointerText } from '../layout/text-values';
+import { ipText, ipv4Text, ipv6Text, macText, pointerText } from '../layout/text-values';
 import type { RecordPayload } from '../records/record';
 
 /** In the order of FieldKind in native/system/sample_field.h. */
@@ -79,7 +79,7 @@ export interface NamedField {
   readonly kindNumber: number;
   /** Bytes. */
   readonly size: number;
-  /** Number of elements of an array, or of bytes of an address (ipv4, ipv6, mac); else 1. */
+  /** Number of elements of an array, or of bytes of an address (ipv4, ipv6, ip, mac); else 1. */
   readonly elements: number;
   /** The kind of one element, as native code names it. */
   readonly element: string;
@@ -165,6 +165,7 @@ const NATIVE_KINDS: Readonly<Record<string, NativeKind>> = {
   ptr: 'u64',
   ipv4: 'bytes',
   ipv6: 'bytes',
+  ip: 'bytes',
   mac: 'bytes',
 };
 
@@ -233,6 +234,7 @@ const textOf =
 const TEXTS: Readonly<Record<string, (low: bigint, high: bigint) => string>> = {
   ipv4: textOf(ipv4Text),
   ipv6: textOf(ipv6Text),
+  ip: textOf(ipText),
   mac: textOf(macText),
   ptr: textOf(pointerText),
 };

@@ -1,20 +1,24 @@
 import { BPF_FUNC_get_current_uid_gid } from '../../abi/bpf';
-import { call, jumpIf, load, store } from '../instructions';
+import { call, jumpIf32, load, store } from '../instructions';
 import { defineLayout } from '../../layout/sample-layout';
 import { builtinProgram } from './builtin-program';
-import { beginSample, emitSample, OUT, SAMPLE_HEADER, SAMPLE_HEADER_BYTES } from './sample-header';
+import { mayReadKernel } from './kernel-types';
+import { emitSample, fillHeader, headerOf, keepContext, OUT } from './sample-header';
+import { ENTER, ENTER_ID, storeArguments, syscallKind } from './system-calls';
 
 const layout = () =>
   defineLayout([
-    ...SAMPLE_HEADER,
-    /** The number of the system call in <asm/unistd.h>; -1 when a tracer cancelled the call. */
-    { name: 'syscall', kind: 'i32' },
+    ...headerOf('sys_enter'),
+    /**
+     * The name of the system call; a number for a call that is not known here, -1 when a tracer cancelled the call.
+     * Numbers of 32-bit processes are taken for those of 64-bit ones.
+     */
+    { name: 'syscall', kind: syscallKind() },
     /** The user of the process. */
     { name: 'uid', kind: 'u32' },
+    /** The arguments, as the registers hold them; 0 (unknown) under lockdown=confidentiality. */
+    { name: 'args', kind: 'u64[6]' },
   ]);
-
-/** Arguments of the raw tracepoint, 8 bytes each: (struct pt_regs *regs, long id). */
-const ID = 8;
 
 /**
  * One sample at the start of each system call.
@@ -22,17 +26,19 @@ const ID = 8;
  */
 export const sysEnter = builtinProgram({
   name: 'sys_enter',
-  description: 'a system call starts',
-  attach: { kind: 'raw_tracepoint', name: 'sys_enter' },
+  description: 'a system call starts; with its arguments',
+  attach: ENTER,
   layout,
-  options: ['tgid', 'excludeTgid', 'syscall'],
-  lines: (map, scope, at) => [
-    ...beginSample(at, scope),
-    load('u64', 'r7', 'r6', ID),
-    ...(scope.syscall === undefined ? [] : [jumpIf('r7', '!=', scope.syscall, OUT)]),
-    store('u32', 'r10', at + SAMPLE_HEADER_BYTES, 'r7'),
+  options: ['syscall'],
+  lines: ({ maps, scope, place }) => [
+    keepContext(),
+    load('u64', 'r7', 'r6', ENTER_ID),
+    ...(scope.syscall === undefined ? [] : [jumpIf32('r7', '!=', scope.syscall, OUT)]),
+    ...fillHeader(place, scope, maps),
+    store('u32', place.base, place.offset('syscall'), 'r7'),
     call(BPF_FUNC_get_current_uid_gid),
-    store('u32', 'r10', at + SAMPLE_HEADER_BYTES + 4, 'r0'),
-    ...emitSample(map, at),
+    store('u32', place.base, place.offset('uid'), 'r0'),
+    ...(mayReadKernel() ? storeArguments(place) : []),
+    ...emitSample(maps, place),
   ],
 });

@@ -1,5 +1,5 @@
-import type { SampleLayout } from '../../index';
 import type { Style } from '../style';
+import type { KnownLayout } from './fitting-decoder';
 import { NdjsonFormat } from './ndjson-format';
 import { RawFormat } from './raw-format';
 import type { RecordFormat } from './record-format';
@@ -17,7 +17,7 @@ export type FormatName = (typeof FORMAT_NAMES)[number];
  */
 export function formatNamed(
   name: FormatName,
-  layout: SampleLayout | undefined,
+  layout: KnownLayout,
   zero: bigint,
   style: Style,
   terminalColumns?: number,

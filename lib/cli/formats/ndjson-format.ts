@@ -1,7 +1,7 @@
 import type { FieldValue, RingRecord, SampleField, SampleLayout } from '../../index';
 import { jsonText } from '../visible-text';
 import { jsonValue } from './field-value';
-import { FittingDecoder } from './fitting-decoder';
+import { FittingDecoder, type KnownLayout, layoutsOf } from './fitting-decoder';
 import { type Constant, constantOf, OutputBytes } from './output-bytes';
 import type { RecordFormat } from './record-format';
 
@@ -18,28 +18,14 @@ export class NdjsonFormat implements RecordFormat {
   readonly #output = new OutputBytes();
   /** For the fields that are not read in place. */
   readonly #decoder: FittingDecoder;
-  /** Bytes of a sample whose fields are all read in place; infinite when a field is not, or the layout is unknown. */
-  readonly #bytesInPlace: number;
-  /** The text before each value, `,"pid":`, and what writes the value. */
-  readonly #members: readonly { readonly key: Constant; readonly write: Member }[];
-  readonly #names: ReadonlySet<string>;
+  readonly #members: ReadonlyMap<SampleLayout, Members>;
   /** The beginning of the line of a sample, by CPU. */
   readonly #beginnings = new Map<number, Constant>();
 
   /** @param layout the layout of the samples, to decode them; undefined when unknown */
-  constructor(layout: SampleLayout | undefined) {
-    const fields = layout?.fields ?? [];
-    const inPlace = fields.map((field) => memberInPlace(field, this.#output));
-    const isInPlace = layout !== undefined && !inPlace.includes(undefined);
+  constructor(layout: KnownLayout) {
     this.#decoder = new FittingDecoder(layout);
-    this.#bytesInPlace = isInPlace
-      ? Math.max(0, ...fields.map(({ offset, size }) => offset + size))
-      : Number.POSITIVE_INFINITY;
-    this.#names = new Set(fields.map(({ name }) => name));
-    this.#members = fields.map(({ name }, index) => ({
-      key: constantOf(`,${JSON.stringify(memberName(name, this.#names))}:`),
-      write: inPlace[index] ?? ((_, values) => this.#output.text(jsonValue(values[name] as FieldValue))),
-    }));
+    this.#members = new Map(layoutsOf(layout).map((one) => [one, membersOf(one, this.#output)]));
   }
 
   get unfit(): number {
@@ -61,43 +47,40 @@ export class NdjsonFormat implements RecordFormat {
 
   #sample(record: RingRecord): void {
     const output = this.#output;
-    const values = record.size >= this.#bytesInPlace ? NO_VALUES : this.#decoder.decode(record);
+    const layout = this.#decoder.layoutOf(record);
+    const members = layout === undefined ? undefined : this.#members.get(layout);
+    const isInPlace = members !== undefined && record.size >= members.bytesInPlace;
+    const values = isInPlace ? NO_VALUES : this.#decoder.decode(record);
     output.constant(this.#beginningFor(record.cpu));
-    if (values === undefined || !this.#names.has('time')) {
+    if (values === undefined || members?.names.has('time') !== true) {
       const { time } = record;
       if (time !== undefined) output.text(`,"time":"${time}"`);
     }
-    if (values === undefined) {
-      this.#undecoded(record);
-    } else {
-      this.#id(PID, 'pid', record.pid);
-      this.#id(TID, 'tid', record.tid);
-      for (const { key, write } of this.#members) {
-        output.constant(key);
-        write(record, values);
-      }
-    }
+    if (values === undefined || members === undefined) this.#undecoded(record);
+    else this.#decoded(record, values, members);
     output.constant(record.late ? LATE_END : END);
   }
 
-  /** A process or thread number that the kernel wrote, if the payload has no field of that name. */
-  #id(key: Constant, name: string, id: number | undefined): void {
-    if (id === undefined || this.#names.has(name)) return;
+  #decoded(record: RingRecord, values: Values, { names, list }: Members): void {
+    // Process and thread, as the kernel wrote them, if the payload has no field of that name.
+    if (record.pid !== undefined && !names.has('pid')) this.#number(PID, record.pid);
+    if (record.tid !== undefined && !names.has('tid')) this.#number(TID, record.tid);
+    for (const { key, write } of list) {
+      this.#output.constant(key);
+      write(record, values);
+    }
+  }
+
+  #number(key: Constant, value: number): void {
     this.#output.constant(key);
-    this.#output.signed(id);
+    this.#output.signed(value);
   }
 
   #undecoded(record: RingRecord): void {
     const output = this.#output;
     const { pid, tid } = record;
-    if (pid !== undefined) {
-      output.constant(PID);
-      output.signed(pid);
-    }
-    if (tid !== undefined) {
-      output.constant(TID);
-      output.signed(tid);
-    }
+    if (pid !== undefined) this.#number(PID, pid);
+    if (tid !== undefined) this.#number(TID, tid);
     output.constant(SIZE);
     output.unsigned(record.size);
     output.constant(DATA);
@@ -131,6 +114,30 @@ export class NdjsonFormat implements RecordFormat {
     }
     return constant;
   }
+}
+
+/** What writes the fields of a layout. */
+interface Members {
+  readonly names: ReadonlySet<string>;
+  /** Bytes of a sample whose fields are all read in place; infinite when a field is not. */
+  readonly bytesInPlace: number;
+  /** The text before each value, `,"pid":`, and what writes the value. */
+  readonly list: readonly { readonly key: Constant; readonly write: Member }[];
+}
+
+function membersOf({ fields }: SampleLayout, output: OutputBytes): Members {
+  const names = new Set(fields.map(({ name }) => name));
+  const inPlace = fields.map((field) => memberInPlace(field, output));
+  return {
+    names,
+    bytesInPlace: inPlace.includes(undefined)
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, ...fields.map(({ offset, size }) => offset + size)),
+    list: fields.map(({ name }, index) => ({
+      key: constantOf(`,${JSON.stringify(memberName(name, names))}:`),
+      write: inPlace[index] ?? ((_, values) => output.text(jsonValue(values[name] as FieldValue))),
+    })),
+  };
 }
 
 /** The beginning of a line. A ring of all CPUs has the number -1. */

@@ -1,9 +1,9 @@
-import type { FieldValue, RingRecord, SampleLayout } from '../../index';
+import type { FieldValue, RingRecord } from '../../index';
 import { formatCount } from '../quantities';
 import type { Style } from '../style';
 import { cutToWidth, textWidth } from '../text-width';
-import { FittingDecoder } from './fitting-decoder';
-import { type Column, fieldColumns } from './table-columns';
+import { FittingDecoder, type KnownLayout } from './fitting-decoder';
+import { type Column, fieldColumns, unionColumns } from './table-columns';
 import type { RecordFormat } from './record-format';
 
 /** How many bytes of a sample are shown when its layout is unknown. */
@@ -26,11 +26,8 @@ export class TableFormat implements RecordFormat {
    * @param zero the time that is shown as 0, in nanoseconds of CLOCK_MONOTONIC
    * @param terminalColumns the width of the terminal; undefined when the output is not a terminal
    */
-  constructor(layout: SampleLayout | undefined, zero: bigint, style: Style, terminalColumns?: number) {
-    const own =
-      layout === undefined
-        ? sizeAndData(terminalColumns)
-        : fieldColumns({ ...layout, fields: layout.fields.filter(({ name }) => !COMMON_FIELDS.has(name)) });
+  constructor(layout: KnownLayout, zero: bigint, style: Style, terminalColumns?: number) {
+    const own = ownColumns(layout, terminalColumns);
     this.#columns = columnsThatFit([...commonColumns(zero), ...own], terminalColumns);
     this.#decoder = new FittingDecoder(layout);
     this.#style = style;
@@ -82,16 +79,22 @@ const OPEN_COLUMNS = 16;
 const GAP = '  ';
 
 /**
- * Rows that wrap are hard to read. So when the terminal is too narrow, number columns are left out, the last one first.
- * Time, CPU and process are always shown.
+ * Rows that wrap are hard to read. So when the terminal is too narrow, columns are left out: first the thread, then
+ * numbers, the last one first, then text, the last one first. Time, CPU, process and the first text are always shown.
  */
 function columnsThatFit(columns: readonly Column[], terminalColumns = Number.POSITIVE_INFINITY): Column[] {
   const kept = [...columns];
   while (widthOf(kept) > terminalColumns) {
-    const optional = kept.slice(FIRST_OPTIONAL).filter(({ isText }) => !isText);
-    const last = optional.at(-1);
-    if (last === undefined) break;
-    kept.splice(kept.indexOf(last), 1);
+    const own = kept.slice(FIRST_OPTIONAL);
+    const leaves =
+      own.find(({ title }) => title === 'tid') ??
+      own.filter(({ isText, isNumbers }) => !isText || isNumbers === true).at(-1) ??
+      own
+        .filter(({ isText }) => isText)
+        .slice(1)
+        .at(-1);
+    if (leaves === undefined) break;
+    kept.splice(kept.indexOf(leaves), 1);
   }
   return kept;
 }
@@ -99,6 +102,12 @@ function columnsThatFit(columns: readonly Column[], terminalColumns = Number.POS
 function widthOf(columns: readonly Column[]): number {
   const widths = columns.map(({ isOpen, width }) => (isOpen === true ? OPEN_COLUMNS : width));
   return widths.reduce((sum, width) => sum + width) + GAP.length * (columns.length - 1);
+}
+
+/** The columns of the fields that not every table has. */
+function ownColumns(layout: KnownLayout, terminalColumns: number | undefined): Column[] {
+  if (layout === undefined) return sizeAndData(terminalColumns);
+  return 'cases' in layout ? unionColumns(layout, COMMON_FIELDS) : fieldColumns(layout, COMMON_FIELDS);
 }
 
 const NO_FIELDS: Readonly<Record<string, FieldValue>> = {};

@@ -1,4 +1,5 @@
 import type { Condition, PerfMapReaderOptions, SampleLayout } from '../../index';
+import { builtinLayout, commonLayout } from '../builtin-layout';
 import { type CollectArguments, type CollectSettings, collectSettings } from '../collect-settings';
 import { usageError } from '../failure';
 import { filterOf } from '../filter/filter';
@@ -61,7 +62,9 @@ export function topSettings(given: TopArguments, object?: string): TopSettings {
     quiet,
   };
   // The fields of other sources are known when they are open.
-  if (source.kind === 'builtin') countedFields(settings.count, source.program.layout);
+  if (source.kind === 'builtin') {
+    countedFields(settings.count, commonLayout(builtinLayout(source.programs)));
+  }
   return settings;
 }
 

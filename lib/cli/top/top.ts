@@ -3,6 +3,7 @@ import { RingBufferMap, type SampleLayout } from '../../index';
 import type { CollectionStats } from '../collection-stats';
 import { CommandError } from '../failure';
 import { readerOfArray, readerOfRingBuffer, type StreamingReader } from '../stream-collection';
+import { commonLayout } from '../builtin-layout';
 import { Closers } from '../closers';
 import { formatCount, formatRate } from '../quantities';
 import { SampleOutput } from '../sample-output';
@@ -30,8 +31,9 @@ export async function top(settings: TopSettings): Promise<void> {
     const source = await openSource(settings.source, stop.signal);
     closers.add(() => source.close());
     for (const note of source.notes) process.stderr.write(`perfring: ${note}\n`);
-    const fields = countedFields(settings.count, source.layout);
-    const tally = new Tally(source.layout as SampleLayout, fields);
+    const layout = commonLayout(source.layout);
+    const fields = countedFields(settings.count, layout);
+    const tally = new Tally(layout as SampleLayout, fields);
     const opened = openReader(source, settings);
     reader = opened;
     closers.add(() => opened.close());
@@ -205,7 +207,7 @@ class TopView {
 function nameOf({ source }: TopSettings): string {
   switch (source.kind) {
     case 'builtin':
-      return source.program.name;
+      return source.programs.map(({ program }) => program.name).join(', ');
     case 'object':
       return basename(source.object.path);
     case 'pin':

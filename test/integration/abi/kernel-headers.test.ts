@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import * as bpf from '../../../lib/abi/bpf';
 import * as btf from '../../../lib/abi/btf';
 import { MAP_TYPE_NAMES, PROGRAM_TYPE_NAMES } from '../../../lib/abi/bpf-names';
+import { systemCallRegisters } from '../../../lib/abi/pt-regs';
+import { syscallNumbers } from '../../../lib/abi/syscalls';
+import { Btf } from '../../../lib/btf/btf';
 import { CAPABILITIES } from '../../../lib/abi/capability';
 import * as elf from '../../../lib/abi/elf';
 import * as perfEvent from '../../../lib/abi/perf-event';
@@ -132,6 +135,53 @@ describe('lib/abi', () => {
   it('capability.ts has the bits of the compiled header, in their order', () => {
     const body = CAPABILITIES.map((name) => `std::printf("%d\\n", ${name});`).join('\n');
     expect(runCpp('capability', body).map(Number)).toEqual(CAPABILITIES.map((_name, bit) => bit));
+  });
+
+  it.each([
+    ['x64', 'asm/unistd_64.h', ''],
+    [
+      'arm64',
+      'asm-generic/unistd.h',
+      ['RENAMEAT', 'NEW_STAT', 'SET_GET_RLIMIT', 'TIME32_SYSCALLS', 'SYS_CLONE3', 'MEMFD_SECRET']
+        .map((name) => `#define __ARCH_WANT_${name}\n`)
+        .join(''),
+    ],
+  ])('syscalls.ts has the system calls of the headers of %s', (architecture, header, definitions) => {
+    // On another architecture the compiler has no header of x86-64.
+    if (architecture === 'x64' && process.arch !== 'x64') return;
+    const source = join(directory, `${architecture}.h`);
+    writeFileSync(source, `${definitions}#include <${header}>\n`);
+    const { CXX = 'g++' } = process.env;
+    const text = execFileSync(CXX, ['-E', '-dM', source], { encoding: 'utf8' });
+    const macros = new Map(
+      [...text.matchAll(/^#define (__NR\w+) (\S+)$/gm)].map((match) => [match[1], match[2]]),
+    );
+    const resolved = (value: string | undefined): number =>
+      macros.has(value) ? resolved(macros.get(value)) : Number(value);
+    const names = [...macros.keys()].filter(
+      (name): name is string => name !== undefined && /^__NR_(?!syscalls|arch_specific)/.test(name),
+    );
+    expect(names.length).toBeGreaterThan(300);
+    const numbers = syscallNumbers(architecture);
+    const ours = Object.fromEntries(names.map((name) => [name, numbers[name.slice('__NR_'.length)]]));
+    expect(ours).toEqual(Object.fromEntries(names.map((name) => [name, resolved(name)])));
+  });
+
+  it('pt-regs.ts has the offsets of the running kernel', () => {
+    const btf = Btf.ofKernel();
+    const type = btf.type(btf.find('pt_regs', 'struct') ?? 0);
+    const members = type.kind === 'struct' ? type.members : [];
+    const offsetOf = (...names: string[]): number | undefined => {
+      const member = members.find(({ name }) => names.includes(name));
+      return member === undefined ? undefined : member.bitOffset / 8;
+    };
+    const { number, arguments: args } = systemCallRegisters();
+    if (process.arch === 'arm64') {
+      expect([number, args[0]]).toEqual([offsetOf('syscallno'), offsetOf('orig_x0')]);
+      return;
+    }
+    expect(number).toBe(offsetOf('orig_ax'));
+    expect(args).toEqual(['di', 'si', 'dx', 'r10', 'r8', 'r9'].map((name) => offsetOf(name)));
   });
 
   describe('encodePerfEventAttr', () => {

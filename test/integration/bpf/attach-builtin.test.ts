@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { getuid } from 'node:process';
 import { addon, withAddon } from '../../../lib/addon/load';
 import { attachBuiltin } from '../../../lib/bpf/attach-builtin';
+import { builtinUnion } from '../../../lib/bpf/builtin-union';
 import { PerfEventArray } from '../../../lib/bpf/perf-event-array';
 import type { BuiltinName } from '../../../lib/bpf/programs';
 import type { BuiltinOptions } from '../../../lib/bpf/programs/builtin-program';
@@ -15,7 +17,11 @@ import { RawRings } from '../../support/raw-rings';
 /** The number of sched_getaffinity(2), which node calls only when it starts. */
 const SCHED_GETAFFINITY = process.arch === 'arm64' ? 123 : 204;
 
-const TASK_INTERRUPTIBLE = 1;
+/** prev_state S, as a number. */
+const SLEEPING = 1;
+
+/** Where cgroup2 is mounted. */
+const CGROUPS = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/mounts', 'utf8'))?.[1];
 
 afterAll(expectNothingLeft);
 
@@ -54,11 +60,11 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
   it('takes the names of the built-in programs, and has the types of their samples', () => {
     using attached = attachBuiltin('sched_switch', array);
     type Event = LayoutValues<typeof attached.builtin.layout>;
-    const state = (event: Event): number => event.prev_state;
+    const state = (event: Event): number | string => event.prev_state;
     // @ts-expect-error a sched_switch has no file name
     const filename = (event: Event): unknown => event.filename;
-    const event = { prev_state: 1 } as Event;
-    expect([state(event), filename(event)]).toEqual([1, undefined]);
+    const event = { prev_state: 'S' } as Event;
+    expect([state(event), filename(event)]).toEqual(['S', undefined]);
     // @ts-expect-error there is no such program
     expect(() => attachBuiltin('sched_swich', array)).toThrow(
       expect.objectContaining({
@@ -74,9 +80,7 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
     const own = samples.filter(({ tid }) => tid === process.pid);
     expect(own.length).toBeGreaterThan(0);
     // The thread slept, so it was not preempted.
-    const slept = own.filter(
-      ({ preempt, prev_state }) => preempt === 0 && Number(prev_state) & TASK_INTERRUPTIBLE,
-    );
+    const slept = own.filter(({ preempt, prev_state }) => preempt === 0 && prev_state === SLEEPING);
     expect(slept.length).toBeGreaterThan(0);
     for (const { time, comm } of slept) {
       expect(time).toBeGreaterThan(begin);
@@ -104,6 +108,80 @@ describeWith(READER_CAPABILITIES, 'attachBuiltin', () => {
         uid: getuid?.(),
       });
     }
+  });
+
+  it('samples only threads of a name', () => {
+    const samples = samplesOf('sys_enter', { comm: 'true' }, () => {
+      execFileSync('true');
+      execFileSync('/bin/echo');
+    });
+    expect(samples.length).toBeGreaterThan(0);
+    expect(new Set(samples.map(({ comm }) => comm))).toEqual(new Set(['true']));
+  });
+
+  it('samples only processes of a user', () => {
+    const samples = samplesOf('sys_enter', { uid: 65_533 }, () => {
+      execFileSync('true', { uid: 65_533 });
+      execFileSync('true');
+    });
+    expect(samples.length).toBeGreaterThan(0);
+    expect(new Set(samples.map(({ uid }) => uid))).toEqual(new Set([65_533]));
+  });
+
+  it('refuses what is no cgroup, and leaves nothing behind', () => {
+    for (const cgroup of ['/tmp', '/no/such/cgroup', '/proc/self/status']) {
+      expect(() => attachBuiltin('sys_enter', array, { cgroup })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_PERF_INVALID_OPTION',
+          message: expect.stringContaining(cgroup),
+        }),
+      );
+    }
+    expect(addon().openHandles()).toMatchObject({ bpfMaps: 1, bpfPrograms: 0, bpfLinks: 0 });
+  });
+
+  (CGROUPS === undefined ? it.skip : it)(
+    'samples only processes in a cgroup and below (needs cgroup2)',
+    () => {
+      const cgroup = join(CGROUPS as string, `perfring-${process.pid}`);
+      const below = join(cgroup, 'below');
+      mkdirSync(below, { recursive: true });
+      try {
+        const samples = samplesOf('sys_enter', { cgroup }, () => {
+          const enter = (path: string, command: string): unknown =>
+            execFileSync('sh', ['-c', `echo 0 > ${path}/cgroup.procs && exec ${command}`]);
+          enter(cgroup, 'true');
+          enter(below, 'cat /dev/null');
+          execFileSync('/bin/echo');
+        });
+        expect(new Set(samples.map(({ comm }) => comm))).toEqual(new Set(['sh', 'true', 'cat']));
+      } finally {
+        rmdirSync(below);
+        rmdirSync(cgroup);
+      }
+    },
+  );
+
+  it('closes the maps and both parts of a program', () => {
+    const attached = attachBuiltin('sys_exit', array);
+    expect(addon().openHandles()).toMatchObject({ bpfMaps: 1, bpfPrograms: 0, bpfLinks: 2 });
+    attached.close();
+    expect(addon().openHandles()).toMatchObject({ bpfMaps: 1, bpfPrograms: 0, bpfLinks: 0 });
+  });
+
+  it('writes the samples of several programs to one array, told apart by a union', () => {
+    const names = ['sys_enter', 'sys_exit'] as const;
+    const attachments = names.map((name) =>
+      attachBuiltin(name, array, { tgid: process.pid, syscall: SCHED_GETAFFINITY }),
+    );
+    addon().getThreadAffinity();
+    for (const attached of attachments) attached.close();
+    const union = builtinUnion(names);
+    const events = rings.drain().map(({ payload }) => {
+      const tag = new DataView(payload.buffer, payload.byteOffset).getUint32(union.tag.offset, true);
+      return union.cases.find(({ value }) => value === tag)?.name;
+    });
+    expect(events).toEqual(['sys_enter', 'sys_exit']);
   });
 
   it('closes the program and what it was attached to, and samples nothing more', () => {

@@ -98,7 +98,12 @@ export class CliProcess {
 
   /** Whether its program runs: that is attached to a raw tracepoint from then on, and sees every event. */
   get isAttached(): boolean {
-    return this.#descriptors().some((text) => /^link_type:\s*raw_tracepoint$/m.test(text));
+    return this.attachedCount > 0;
+  }
+
+  /** How many of its programs are attached to a raw tracepoint. */
+  get attachedCount(): number {
+    return this.#descriptors().filter((text) => /^link_type:\s*raw_tracepoint$/m.test(text)).length;
   }
 
   /** What the kernel tells of each descriptor; of none when it has ended. */

@@ -18,15 +18,13 @@ interface Sample {
   readonly pid: number;
   readonly tid: number;
   readonly comm: string;
-  readonly syscall?: number;
+  readonly program: string;
+  readonly syscall?: string;
 }
 
 function samplesOf(output: Buffer): Sample[] {
   return linesOf(output).map((line) => JSON.parse(line) as Sample);
 }
-
-/** By its number in <asm/unistd.h>. */
-const UMASK = process.arch === 'arm64' ? '166' : '95';
 
 const FIRST_CPU = onlineCpus()[0] as number;
 
@@ -49,9 +47,13 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
         'comm',
         'preempt',
         'prev_state',
+        'next_tid',
+        'next_pid',
+        'next_comm',
       ]);
       expect(rows).toHaveLength(5);
-      for (const row of rows) expect(row).toMatch(/^ +\d+\.\d{6} +\d+ +\d+ +\d+ {2}.+ +[01] +\d+$/);
+      for (const row of rows)
+        expect(row).toMatch(/^ +\d+\.\d{6} +\d+ +\d+ +\d+ {2}.+ +[01] {2}[RSDTtXZPI]\+? +\d+ +\d+ {2}.+$/);
       expect(linesOf(stderr)[0]).toMatch(/^cpu +received +lost +bytes +peak ring fill$/);
       if (onlineCpus().length > 1) expect(stderr).toMatch(/^all +5 +0 /m);
       expect(code).toBe(0);
@@ -69,8 +71,12 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
           'tid',
           'pid',
           'comm',
+          'program',
           'preempt',
           'prev_state',
+          'next_tid',
+          'next_pid',
+          'next_comm',
         ]);
         expect([sample.type, typeof sample.cpu, typeof sample.comm]).toEqual(['sample', 'number', 'string']);
       }
@@ -125,7 +131,7 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
     const script =
       "process.stdin.once('data', () => { for (let i = 0; i < 7; i++) process.umask(0o22); console.log('done'); })";
     const observed = spawn(process.execPath, ['-e', script]);
-    const filters = ['--pid', `${observed.pid}`, '--syscall', UMASK];
+    const filters = ['--pid', `${observed.pid}`, '--syscall', 'umask'];
     const collecting = new CliProcess(['collect', '-b', 'sys_enter', ...filters, '-f', 'ndjson']).read();
     try {
       await collecting.until(() => collecting.isAttached);
@@ -133,8 +139,8 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       await once(observed.stdout, 'data');
       collecting.child.kill('SIGINT');
       const samples = samplesOf((await collecting.finished()).stdout);
-      expect(samples.map(({ pid, syscall }) => [pid, `${syscall}`])).toEqual(
-        Array(7).fill([observed.pid, UMASK]),
+      expect(samples.map(({ pid, syscall }) => [pid, syscall])).toEqual(
+        Array(7).fill([observed.pid, 'umask']),
       );
     } finally {
       collecting.kill();
@@ -157,6 +163,59 @@ describeWith(READER_CAPABILITIES, 'perfring collect', () => {
       2,
       `perfring: --filter 'com == "node"': there is no field com; did you mean comm?\n`,
     ]);
+  });
+
+  describe('several built-in programs', () => {
+    /** Collects what `true` does with one argument, in a format. */
+    async function output(format: string): Promise<Buffer> {
+      const programs = ['-b', 'exec', '-b', 'exit', '-b', 'open'];
+      const collecting = new CliProcess(['collect', ...programs, '--comm', 'true', '-f', format]).read();
+      await collecting.until(() => collecting.attachedCount === 3);
+      spawnSync('true', ['an argument']);
+      await pause(50);
+      collecting.child.kill('SIGINT');
+      const { code, stdout } = await collecting.finished();
+      expect(code).toBe(0);
+      return stdout;
+    }
+
+    it('are one stream of ndjson, told apart by the name of the program', async () => {
+      const samples = samplesOf(await output('ndjson'));
+      expect(new Set(samples.map(({ program }) => program))).toEqual(new Set(['exec', 'exit', 'open']));
+      const fieldsOf = (name: string): string[] =>
+        Object.keys(samples.find(({ program }) => program === name) ?? {}).slice(6);
+      expect(fieldsOf('exec')).toEqual(['program', 'uid', 'ppid', 'args_size', 'filename', 'args']);
+      expect(fieldsOf('exit')).toEqual(['program', 'ppid', 'exit_code', 'signal', 'duration_ns']);
+      const exec = samples.find(({ program }) => program === 'exec');
+      expect(exec).toMatchObject({ comm: 'true', args: 'true an argument' });
+    });
+
+    it('are one table, with the fields by name', async () => {
+      const [titles = '', ...rows] = linesOf(await output('table'));
+      expect(titles.trim().split(/ +/)).toEqual(['time', 'cpu', 'pid', 'tid', 'comm', 'program', 'fields']);
+      expect(
+        rows.some((row) => / true +exec +uid=\d+ ppid=\d+ filename=\S+true args=true an argument$/.test(row)),
+      ).toBe(true);
+      expect(
+        rows.some((row) => / true +exit +ppid=\d+ exit_code=0 signal=0 duration_ns=\d+$/.test(row)),
+      ).toBe(true);
+    });
+
+    it('are raw payloads of their exact lengths', async () => {
+      const payloads = payloadsOf(await output('raw'));
+      const lengths = payloads.map((payload) => [payload.readUInt32LE(32), payload.length] as const);
+      const exec = 5;
+      expect(lengths.filter(([number]) => number === exec).map(([, length]) => length)).toContain(
+        304 + 'true an argument'.length,
+      );
+      const sizes = new Map(
+        BUILTIN_PROGRAMS.map(({ name, layout }) => [
+          layout.fields.find((field) => field.name === 'program')?.values?.[name],
+          layout.size,
+        ]),
+      );
+      for (const [number, length] of lengths) if (number !== exec) expect(length).toBe(sizes.get(number));
+    });
   });
 
   it('ends after the duration, with the rings drained', async () => {

@@ -78,7 +78,7 @@ describe('perfring', () => {
     ['collect --force'],
     ['collect --pid self'],
     ['collect --syscall 1'],
-    ['collect -b sys_enter -b sched_switch'],
+    ['collect -b exec -b exec'],
     ['help nope'],
     ['doctor --nope'],
   ])('refuses "%s" with one line and 2, before it loads the addon', async (line) => {

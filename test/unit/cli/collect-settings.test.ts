@@ -8,7 +8,7 @@ describe('collectSettings', () => {
   it('samples sched_switch without this process, in time order, as a table, until it is stopped', () => {
     const program = BUILTIN_PROGRAMS.find(({ name }) => name === 'sched_switch');
     expect(collectSettings({})).toEqual({
-      source: { kind: 'builtin', program, options: { excludeTgid: process.pid } },
+      source: { kind: 'builtin', programs: [{ program, options: { excludeTgid: process.pid } }] },
       delivery: { kind: 'stream', options: { order: 'time', timeInPayload: 0, wakeup: 'moderated' } },
       ringBuffer: { wakeup: 'moderated' },
       format: 'table',
@@ -21,14 +21,34 @@ describe('collectSettings', () => {
   });
 
   it('takes a list of CPUs whose ranges overlap as the set of them, as taskset does', () => {
-    const { delivery } = collectSettings({ builtin: 'sys_enter', cpus: '0,0-0,0' });
+    const { delivery } = collectSettings({ builtin: ['sys_enter'], cpus: '0,0-0,0' });
     expect(delivery.options.cpus).toEqual([0]);
+  });
+
+  it('runs several programs, each with the options that it takes', () => {
+    const { source } = collectSettings({ builtin: ['exec', 'sys_exit'], pid: '17', syscall: 'openat' });
+    const programs = source.kind === 'builtin' ? source.programs : [];
+    expect(programs.map(({ program, options }) => [program.name, options])).toEqual([
+      ['exec', { tgid: 17 }],
+      ['sys_exit', { tgid: 17, syscall: 'openat' }],
+    ]);
+  });
+
+  it('leaves room in a snapshot for the largest sample, if that is known', () => {
+    const optionsOf = (builtin: string[]) => collectSettings({ builtin, overwrite: true }).delivery.options;
+    const sizeOf = (one: string): number =>
+      BUILTIN_PROGRAMS.find(({ name }) => name === one)?.layout.size ?? 0;
+    expect(optionsOf(['exit', 'open'])).toEqual({ largestRecordBytes: sizeOf('open') + 64 });
+    expect(optionsOf(['exit', 'exec'])).toEqual({});
   });
 
   it('accepts every option', () => {
     const settings = collectSettings({
-      builtin: 'sys_enter',
+      builtin: ['sys_enter'],
       pid: '17',
+      comm: 'a-name-that-the-kernel-cuts',
+      uid: '1000',
+      cgroup: '/sys/fs/cgroup/x',
       syscall: '59',
       cpus: '0',
       bufferBytes: '1M',
@@ -43,7 +63,20 @@ describe('collectSettings', () => {
       quiet: true,
     });
     expect(settings).toMatchObject({
-      source: { kind: 'builtin', options: { tgid: 17, syscall: 59 } },
+      source: {
+        kind: 'builtin',
+        programs: [
+          {
+            options: {
+              tgid: 17,
+              comm: 'a-name-that-the',
+              uid: 1000,
+              cgroup: '/sys/fs/cgroup/x',
+              syscall: 59,
+            },
+          },
+        ],
+      },
       delivery: {
         kind: 'stream',
         options: {
@@ -63,7 +96,7 @@ describe('collectSettings', () => {
   });
 
   it('filters nothing with --include-self', () => {
-    expect(collectSettings({ includeSelf: true }).source).toMatchObject({ options: {} });
+    expect(collectSettings({ includeSelf: true }).source).toMatchObject({ programs: [{ options: {} }] });
   });
 
   it('asks the kernel for time and thread where the payload is unknown', () => {
@@ -96,9 +129,21 @@ describe('collectSettings', () => {
   });
 
   it.each<[CollectArguments, string]>([
-    [{ builtin: 'nope' }, '--builtin takes one of sched_switch, sched_process_exec, sys_enter, got "nope"'],
-    [{ builtin: 'sys_enter', mapPin: 'x' }, 'give --builtin or --map-pin, not both'],
-    [{ builtin: 'sys_enter', mapId: '1' }, 'give --builtin or --map-id, not both'],
+    [
+      { builtin: ['nope'] },
+      '--builtin takes one of sched_switch, exec, exit, sys_enter, sys_exit, open, connect, accept, block_io, sched_process_exec, got "nope"',
+    ],
+    [{ builtin: ['exec', 'exit', 'exec'] }, '--builtin exec is given twice; give it once'],
+    [{ comm: '' }, '--comm takes the name of a command'],
+    [
+      { comm: 'fourteen bytesü' },
+      '--comm takes at most 15 bytes here: the kernel cuts the name within a character',
+    ],
+    [{ uid: '4294967295' }, '--uid takes a whole number, from 0 to 4294967294, got "4294967295"'],
+    [{ cgroup: '' }, '--cgroup takes the path of a directory'],
+    [{ mapId: '1', cgroup: 'x' }, 'give --map-id or --cgroup, not both: only built-in programs filter'],
+    [{ builtin: ['sys_enter'], mapPin: 'x' }, 'give --builtin or --map-pin, not both'],
+    [{ builtin: ['sys_enter'], mapId: '1' }, 'give --builtin or --map-id, not both'],
     [{ mapPin: 'x', mapId: '1' }, 'give --map-pin or --map-id, not both'],
     [{ mapPin: '' }, '--map-pin takes a path, like /sys/fs/bpf/events'],
     [{ mapId: '0' }, '--map-id takes a whole number, from 1 to 4294967295, got "0"'],
@@ -109,10 +154,10 @@ describe('collectSettings', () => {
       'give --map-pin or --include-self, not both: only built-in programs filter',
     ],
     [{ pid: '-1' }, '--pid takes a whole number, from 0 to 2147483647, got "-1"'],
-    [{ syscall: '1' }, '--syscall is for --builtin sys_enter; sched_switch has no system calls'],
+    [{ syscall: '1' }, '--syscall is for --builtin sys_enter and sys_exit'],
     [
-      { builtin: 'sys_enter', syscall: 'open' },
-      '--syscall takes a whole number, from 0 to 2147483647, got "open"',
+      { builtin: ['sys_enter'], syscall: 'raed' },
+      '--syscall takes the name of a system call, like openat, or its number, got "raed"',
     ],
     [{ cpus: '' }, '--cpus takes a list of CPU numbers, like 0-3,5'],
     [{ cpus: 'a' }, '--cpus: CPU list "a": "a" is neither a CPU number nor a range; write for example 0-3,5'],

@@ -63,7 +63,7 @@ describe('runCommandLine', () => {
       await parsed('collect', '-b', 'sys_enter', '--map-id=3', '-n', '5', '-qf', 'raw', '--include-self'),
     ).toEqual({
       collect: {
-        builtin: 'sys_enter',
+        builtin: ['sys_enter'],
         mapId: '3',
         count: '5',
         quiet: true,
@@ -142,8 +142,7 @@ describe('runCommandLine', () => {
   });
 
   it.each([
-    [['-b', 'sched_switch', '-b', 'sys_enter'], '--builtin is given twice, "sched_switch" and "sys_enter"'],
-    [['--builtin', 'sys_enter', '-b', 'sys_enter'], '--builtin is given twice'],
+    [['--pid', '1', '--pid', '2'], '--pid is given twice, "1" and "2"'],
     [['-n', '1', '--count=2'], '--count is given twice, "1" and "2"; give it once'],
   ])('refuses collect %j', async (args, message) => {
     const error: unknown = await parsed('collect', ...args).catch((failure: unknown) => failure);

@@ -306,6 +306,15 @@ describe('decoderFor', () => {
     expect(decoded(defineLayout({ a: 'ipv6' }), Buffer.from(hex, 'hex'))).toEqual({ a: text });
   });
 
+  it.each([
+    ['20010db8000000000001000000000001', '2001:db8::1:0:0:1'],
+    ['00000000000000000000ffff0a000001', '10.0.0.1'],
+    ['00000000000000010000ffff0a000001', '::1:0:ffff:a00:1'],
+    ['0000000000000000000000000a000001', '::a00:1'],
+  ])('shows the address %s of either family as %s', (hex, text) => {
+    expect(decoded(defineLayout({ a: 'ip' }), Buffer.from(hex, 'hex'))).toEqual({ a: text });
+  });
+
   it('reads texts in an array, and what is left of a sample', () => {
     const layout = defineLayout({ names: 'char[2][4]', rest: 'u16be[]' });
     const payload = Buffer.concat([Buffer.from('ls\0\0node'), Buffer.from([1, 2, 3, 4])]);

@@ -17,7 +17,7 @@ import { lostBytes, recordBytes, sampleBytes } from '../../support/ring-records'
 const CAPACITY = 2048;
 /** Without the kinds that decode to text. */
 const SCALARS = (Object.keys(SCALAR_SIZES) as ScalarKind[]).filter(
-  (kind) => !['ipv4', 'ipv6', 'mac', 'ptr'].includes(kind),
+  (kind) => !['ipv4', 'ipv6', 'ip', 'mac', 'ptr'].includes(kind),
 );
 const COMPARISONS = ['==', '!=', '<', '<=', '>', '>='] as const;
 

@@ -1,6 +1,7 @@
+import type { KnownLayout } from '../../../../lib/cli/formats/fitting-decoder';
 import { TableFormat } from '../../../../lib/cli/formats/table-format';
 import { styleFor } from '../../../../lib/cli/style';
-import { BUILTIN_PROGRAMS, defineLayout, type SampleLayout } from '../../../../lib/index';
+import { BUILTIN_PROGRAMS, builtinUnion, defineLayout } from '../../../../lib/index';
 import { lendRecords } from '../lent-records';
 
 const LAYOUT = defineLayout([
@@ -23,11 +24,7 @@ function payload(time: bigint, comm: string, filename: string): Uint8Array {
   return bytes;
 }
 
-function rows(
-  layout: SampleLayout | undefined,
-  payloads: readonly Uint8Array[],
-  terminalColumns?: number,
-): string[] {
+function rows(layout: KnownLayout, payloads: readonly Uint8Array[], terminalColumns?: number): string[] {
   const format = new TableFormat(layout, ZERO, styleFor({}), terminalColumns);
   format.begin();
   lendRecords(
@@ -88,10 +85,16 @@ describe('TableFormat', () => {
     );
 
     it('leaves out columns of numbers, the last one first', () => {
-      expect(titles('sched_switch', 72)).toMatch(/comm +preempt +prev_state$/);
-      expect(titles('sched_switch', 71)).toMatch(/comm +preempt$/);
+      expect(titles('sched_switch', 109)).toMatch(
+        /pid +tid +comm +preempt +prev_state +next_tid +next_pid +next_comm$/,
+      );
+      expect(titles('sched_switch', 108)).toMatch(
+        /pid +comm +preempt +prev_state +next_tid +next_pid +next_comm$/,
+      );
+      expect(titles('sched_switch', 80)).toMatch(/pid +comm +preempt +prev_state +next_comm$/);
+      expect(titles('sched_switch', 60)).toMatch(/pid +comm +prev_state$/);
       expect(titles('sched_process_exec', 86)).toMatch(/comm +uid +old_pid +filename$/);
-      expect(titles('sched_process_exec', 80)).toMatch(/comm +uid +filename$/);
+      expect(titles('sched_process_exec', 74)).toMatch(/comm +uid +filename$/);
       expect(titles('sched_process_exec', 60)).toMatch(/cpu +pid +comm +filename$/);
     });
 
@@ -127,12 +130,31 @@ describe('TableFormat', () => {
     ]);
   });
 
+  it('has the fields of several built-in programs by name', () => {
+    const [exec, exit] = ['exec', 'exit'].map((one) => BUILTIN_PROGRAMS.find(({ name }) => name === one));
+    const union = builtinUnion(['exec', 'exit']);
+    const sample = (one: typeof exec): Uint8Array => {
+      const bytes = new Uint8Array(one?.layout.size ?? 0);
+      const number = one?.layout.fields.find(({ name }) => name === 'program')?.values?.[one.name];
+      new DataView(bytes.buffer).setUint32(32, Number(number), true);
+      return bytes;
+    };
+    const [titles, ...own] = rows(union, [sample(exec), sample(exit), new Uint8Array(40)]);
+    expect(titles).toMatch(/ comm +program {2}fields$/);
+    expect(own[0]).toMatch(/ exec {5}uid=0 ppid=0 filename= args=$/);
+    expect(own[1]).toMatch(/ exit {5}ppid=0 exit_code=0 signal=0 duration_ns=0$/);
+    expect(own[2]).toMatch(/ - +-$/);
+  });
+
   it('has a column for each field of each built-in program', () => {
     for (const { layout } of BUILTIN_PROGRAMS) {
       const [titles = '', row = ''] = rows(layout, [new Uint8Array(layout.size)]);
-      const names = ['time', 'cpu', 'pid', 'tid', 'comm', ...layout.fields.slice(4).map(({ name }) => name)];
+      const own = layout.fields.slice(5).map(({ name }) => name);
+      const names = ['time', 'cpu', 'pid', 'tid', 'comm', ...own.filter((name) => name !== 'args_size')];
       expect(titles.trim().split(/ +/)).toEqual(names);
-      expect(row.length).toBeLessThanOrEqual(titles.length);
+      // The last column has no limit.
+      const isOpen = layout.fields.at(-1)?.kind.includes('[') === true;
+      if (!isOpen) expect(row.length).toBeLessThanOrEqual(titles.length);
     }
   });
 });

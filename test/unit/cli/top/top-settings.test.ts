@@ -5,7 +5,10 @@ import { countedFields, type TopArguments, topSettings } from '../../../../lib/c
 describe('topSettings', () => {
   it('counts thread switches by command, a page a second, until told to stop', () => {
     expect(topSettings({})).toMatchObject({
-      source: { kind: 'builtin', program: { name: 'sched_switch' }, options: { excludeTgid: process.pid } },
+      source: {
+        kind: 'builtin',
+        programs: [{ program: { name: 'sched_switch' }, options: { excludeTgid: process.pid } }],
+      },
       reader: { order: 'cpu', wakeup: 'moderated' },
       count: { by: undefined, sum: [], hist: [], filter: undefined },
       intervalMilliseconds: 1000,
@@ -18,7 +21,7 @@ describe('topSettings', () => {
 
   it('accepts every option', () => {
     const given: TopArguments = {
-      builtin: 'sys_enter',
+      builtin: ['sys_enter'],
       pid: '17',
       by: 'syscall',
       sum: 'pid, tid,pid',
@@ -32,7 +35,7 @@ describe('topSettings', () => {
       quiet: true,
     };
     expect(topSettings(given)).toMatchObject({
-      source: { options: { tgid: 17 } },
+      source: { programs: [{ options: { tgid: 17 } }] },
       count: {
         by: 'syscall',
         sum: ['pid', 'tid'],
@@ -57,7 +60,8 @@ describe('topSettings', () => {
     [{ rows: '0' }, /--rows takes a whole number, 1 or more/],
     [{ filter: 'pidd == 3' }, /there is no field pidd; did you mean pid\?/],
     [{ map: 'events' }, /--map is for a BPF object/],
-    [{ builtin: 'nothing' }, /--builtin takes one of/],
+    [{ builtin: ['exec', 'exit'], filter: 'exit_code == 0' }, /there is no field exit_code/],
+    [{ builtin: ['nothing'] }, /--builtin takes one of/],
   ])('refuses %p', (given, message) => {
     let error: unknown;
     try {
