@@ -162,7 +162,7 @@ describeWith(READER_CAPABILITIES, 'perfring top', () => {
       expect(await terminal.finished()).toBe(0);
       // With --quiet there is no page, only the table at the end.
       expect(terminal.text).not.toContain(ENTER_PAGE);
-      const shown = new PtyProcess('top -d 1s -i 200ms --hist prev_state', { columns, rows });
+      const shown = new PtyProcess('top -d 1s -i 200ms --hist next_pid', { columns, rows });
       expect(await shown.finished()).toBe(0);
       const pages = pagesOf(shown.text);
       expect(pages.length).toBeGreaterThanOrEqual(3);
@@ -230,7 +230,7 @@ describeWith(READER_CAPABILITIES, 'perfring top', () => {
     });
 
     it('draws bars of # where the locale is not UTF-8', async () => {
-      const terminal = new PtyProcess('top -d 500ms -q --hist prev_state', {
+      const terminal = new PtyProcess('top -d 500ms -q --hist next_pid', {
         environment: { LC_ALL: 'C', LANG: 'C' },
       });
       expect(await terminal.finished()).toBe(0);
