@@ -59,7 +59,7 @@ export function commandTable(program: Command): CommandEntry[] {
     }));
 }
 
-export function optionsOf(command: Command): OptionEntry[] {
+function optionsOf(command: Command): OptionEntry[] {
   return command.createHelp().visibleOptions(command).map(entryOf);
 }
 
