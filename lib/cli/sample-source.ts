@@ -42,9 +42,13 @@ export async function openSource(source: Source, signal: AbortSignal): Promise<O
     case 'object':
       return openObject(source.object, source.layout, signal);
     case 'pin':
-      return openMap(BpfMap.openPinned(source.path), source.layout);
+      return openMap(
+        BpfMap.openPinned(source.path),
+        () => PerfEventArray.openPinned(source.path),
+        source.layout,
+      );
     case 'id':
-      return openMap(BpfMap.openById(source.id), source.layout);
+      return openMap(BpfMap.openById(source.id), () => PerfEventArray.openById(source.id), source.layout);
   }
 }
 
@@ -74,8 +78,8 @@ function openBuiltins(programs: readonly BuiltinRun[]): OpenedSource {
   };
 }
 
-function openMap(map: BpfMap, choice: LayoutChoice): OpenedSource {
-  const ring = ringOf(map);
+function openMap(map: BpfMap, openArray: () => PerfEventArray, choice: LayoutChoice): OpenedSource {
+  const ring = ringOf(map, openArray);
   try {
     const { layout, note } = layoutOf(ring, choice);
     return {
@@ -93,14 +97,17 @@ function openMap(map: BpfMap, choice: LayoutChoice): OpenedSource {
   }
 }
 
-/** The map as a ring. Closes the map. */
-function ringOf(map: BpfMap): PerfEventArray | RingBufferMap {
+/**
+ * The map as a ring. Closes the map.
+ * @param openArray opens it again: with an open file of its own, close() leaves the slots of other readers alone
+ */
+function ringOf(map: BpfMap, openArray: () => PerfEventArray): PerfEventArray | RingBufferMap {
   try {
     switch (ringKind(map.info)) {
       case 'ringbuf':
         return RingBufferMap.openByFd(map.fd);
       case 'perf_event_array':
-        return PerfEventArray.openByFd(map.fd);
+        return openArray();
       default:
         throw new CommandError(
           `${titleOf(map)} is of type ${mapTypeName(map.info.type)}, not ringbuf or perf_event_array; list the maps: bpftool map list`,
