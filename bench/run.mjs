@@ -6,6 +6,7 @@ import { contenders } from './harness/contenders.mjs';
 import { assignCpus, describeMachine } from './harness/machine.mjs';
 import { Subject } from './harness/subject.mjs';
 import { cliff } from './rows/cliff.mjs';
+import { collect } from './rows/collect.mjs';
 import { copy } from './rows/copy.mjs';
 import { drain } from './rows/drain.mjs';
 import { first } from './rows/first.mjs';
@@ -34,6 +35,7 @@ const ROWS = {
   memory,
   start,
   require,
+  collect,
 };
 
 function options() {

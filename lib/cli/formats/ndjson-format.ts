@@ -54,7 +54,11 @@ export class NdjsonFormat implements RecordFormat {
     output.constant(this.#beginningFor(record.cpu));
     if (values === undefined || members?.names.has('time') !== true) {
       const { time } = record;
-      if (time !== undefined) output.text(`,"time":"${time}"`);
+      if (time !== undefined) {
+        output.constant(TIME);
+        output.unsignedBigint(time);
+        output.byte(QUOTE);
+      }
     }
     if (values === undefined || members === undefined) this.#undecoded(record);
     else this.#decoded(record, values, members);
@@ -157,6 +161,7 @@ function memberName(name: string, names: ReadonlySet<string>): string {
 
 const PID = constantOf(',"pid":');
 const TID = constantOf(',"tid":');
+const TIME = constantOf(',"time":"');
 const SIZE = constantOf(',"size":');
 const DATA = constantOf(',"data":"');
 const END = constantOf('}\n');

@@ -169,6 +169,17 @@ export class OutputBytes {
     }
   }
 
+  /** The decimal digits of a u64. */
+  unsignedBigint(value: bigint): void {
+    const number = Number(value);
+    if (!Number.isSafeInteger(number)) {
+      this.text(String(value));
+      return;
+    }
+    const high = Math.floor(number / 4_294_967_296);
+    this.unsigned64(high, number - high * 4_294_967_296);
+  }
+
   /** All bytes of a source, in hexadecimal. */
   hex(source: Source): void {
     const { size } = source;

@@ -154,7 +154,7 @@ describe('NdjsonFormat', () => {
     const samples = fc.array(bytes, { minLength: 1, maxLength: 5 });
     for (const layout of Object.values(kinds)) {
       fc.assert(
-        fc.property(samples, fc.integer({ min: -1, max: 1000 }), (payloads, cpu) => {
+        fc.property(samples, fc.integer({ min: -1, max: 1000 }), fc.boolean(), (payloads, cpu, hasTime) => {
           const format = new NdjsonFormat(layout as SampleLayout | undefined);
           let expected = '';
           lendRecords(
@@ -163,7 +163,7 @@ describe('NdjsonFormat', () => {
               format.sample(record);
               expected += lineOf(record, layout as SampleLayout<unknown> | undefined);
             },
-            { cpu },
+            hasTime ? { cpu, timeInPayload: 0 } : { cpu },
           );
           expect(taken(format)).toBe(expected);
         }),
@@ -224,7 +224,9 @@ function lineOf(record: RingRecord, layout: SampleLayout<unknown> | undefined): 
   const members = Object.entries(values).map(
     ([name, value]) => `${JSON.stringify(RENAMED[name] ?? name)}:${jsonValue(value)}`,
   );
+  const time =
+    record.time === undefined || (isDecoded && 'time' in values) ? [] : [`"time":"${record.time}"`];
   const raw = [`"size":${record.size}`, `"data":"${hexOf(record.bytes())}"`];
   const cpu = record.cpu < 0 ? [] : [`"cpu":${record.cpu}`];
-  return `{${[...cpu, '"type":"sample"', ...(isDecoded ? members : raw)].join(',')}}\n`;
+  return `{${[...cpu, '"type":"sample"', ...time, ...(isDecoded ? members : raw)].join(',')}}\n`;
 }

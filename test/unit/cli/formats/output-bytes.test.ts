@@ -33,11 +33,13 @@ describe('OutputBytes', () => {
       }
       const words = [Number(number >> 32n), Number(number & 0xffff_ffffn)] as const;
       if (number < 2n ** 64n) expect(written((output) => output.unsigned64(...words))).toBe(digits);
+      expect(written((output) => output.unsignedBigint(number))).toBe(digits);
     }
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (number) => {
         const [high, low] = [Number(number >> 32n), Number(number & 0xffff_ffffn)];
         expect(written((output) => output.unsigned64(high, low))).toBe(String(number));
+        expect(written((output) => output.unsignedBigint(number))).toBe(String(number));
       }),
     );
   });
