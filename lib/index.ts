@@ -41,6 +41,21 @@ export { BpfMap, type BpfMapOpenOptions, type BpfMapOptions } from './bpf/bpf-ma
 export { BpfProgram, type BpfProgramOptions, type TestRunOptions } from './bpf/bpf-program';
 export type { BpfMapInfo, BpfTestRunResult } from './addon/contract';
 export { BpfObject } from './bpf/bpf-object';
+export {
+  type GlobalAs,
+  type GlobalInput,
+  type GlobalOf,
+  type GlobalsToSet,
+  type KeyOf,
+  type MapOf,
+  type ObjectMapTypes,
+  type ObjectTypes,
+  type ProgramOf,
+  readTypedObject,
+  type TypedObject,
+  type ValueIn,
+} from './bpf/object-types';
+export { type MapTypes, TypedMap } from './bpf/typed-map';
 export type { GlobalValue } from './bpf/global-value';
 export type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './bpf/object-options';
 export type { AttachTarget } from './bpf/attach-target';

@@ -19,6 +19,11 @@ export const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
 export const BPF_MAP_TYPE_RINGBUF = 27;
 export const BPF_MAP_TYPE_USER_RINGBUF = 31;
 
+/** Whether elements of these maps have one value for each possible CPU. */
+export function isPerCpuType(type: number): boolean {
+  return [BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_PERCPU_HASH].includes(type);
+}
+
 // ---------------------------------------------------------------------- flags of maps and their elements
 
 /** Flag of BPF_MAP_UPDATE_ELEM: create the element or replace it. */

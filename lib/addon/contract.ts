@@ -265,6 +265,8 @@ export interface NativeAddon {
    */
   bpfMapLookup(map: BpfMapHandle, key: Uint8Array, value: Uint8Array): number;
   bpfMapDelete(map: BpfMapHandle, key: Uint8Array): number;
+  /** BPF_MAP_UPDATE_BATCH. -22 (EINVAL) or -524 for maps without it. Entries before one that fails are set. */
+  bpfMapUpdateBatch(map: BpfMapHandle, keys: Uint8Array, values: Uint8Array): number;
   /**
    * BPF_MAP_LOOKUP_BATCH. -22 (EINVAL) or -524 (ENOTSUPP) for a map type without it, -28 (ENOSPC) when the arrays are too
    * small for one bucket of a hash map.

@@ -1,14 +1,6 @@
 import { addon } from '../addon/load';
 import type { BpfMapHandle, BpfMapInfo, NativeAddon } from '../addon/contract';
-import {
-  BPF_ANY,
-  BPF_F_RDONLY,
-  BPF_MAP_TYPE_LRU_PERCPU_HASH,
-  BPF_MAP_TYPE_PERCPU_ARRAY,
-  BPF_MAP_TYPE_PERCPU_HASH,
-  BPF_MAP_TYPE_RINGBUF,
-  BPF_OBJ_NAME_LEN,
-} from '../abi/bpf';
+import { BPF_ANY, BPF_F_RDONLY, BPF_MAP_TYPE_RINGBUF, BPF_OBJ_NAME_LEN, isPerCpuType } from '../abi/bpf';
 import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
 import { possibleCpuCount } from '../host/cpu-list';
@@ -17,7 +9,7 @@ import { checkBytes, checkString, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
 import { bpfError, pinError } from './bpf-error';
-import { mapEntries } from './map-entries';
+import { mapEntries, updateInBatches } from './map-entries';
 
 /** Options of {@link BpfMap.create}. */
 export interface BpfMapOptions {
@@ -40,13 +32,6 @@ export interface BpfMapOpenOptions {
   /** Opens the map with BPF_F_RDONLY: changes fail with EPERM. A pin then needs only read permission. */
   readonly readOnly?: boolean;
 }
-
-/** Elements of these maps have one value for each possible CPU, each rounded up to a multiple of 8 bytes. */
-const PER_CPU_TYPES: ReadonlySet<number> = new Set([
-  BPF_MAP_TYPE_PERCPU_ARRAY,
-  BPF_MAP_TYPE_PERCPU_HASH,
-  BPF_MAP_TYPE_LRU_PERCPU_HASH,
-]);
 
 /**
  * A BPF map. Keys and values are bytes in the byte order of the machine. After `close` every method throws
@@ -194,7 +179,7 @@ export class BpfMap {
    *   /sys
    */
   get valueBytes(): number {
-    this.#valueBytes ??= PER_CPU_TYPES.has(this.info.type)
+    this.#valueBytes ??= isPerCpuType(this.info.type)
       ? Math.ceil(this.info.valueSize / 8) * 8 * possibleCpuCount()
       : this.info.valueSize;
     return this.#valueBytes;
@@ -240,6 +225,21 @@ export class BpfMap {
   }
 
   /**
+   * Sets many entries, in batches where the kernel has them (Linux 5.6; of arrays, hash and LPM maps).
+   * @param entries keys and values, as for {@link update}
+   * @throws as {@link update}; entries before the one that failed are set
+   */
+  updateAll(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    const list = [...entries];
+    for (const [key, value] of list) {
+      this.#checkKey(key);
+      this.#checkValue(value);
+    }
+    if (updateInBatches(this.#native, this.#handle, list)) return;
+    for (const [key, value] of list) this.update(key, value);
+  }
+
+  /**
    * Deletes a key.
    * @returns whether the map contained the key
    * @throws PerfSystemError of bpf(BPF_MAP_DELETE_ELEM)
@@ -279,7 +279,7 @@ export class BpfMap {
    */
   perCpu(value: Uint8Array): Uint8Array[] {
     this.#checkValue(value);
-    if (!PER_CPU_TYPES.has(this.info.type)) return [value];
+    if (!isPerCpuType(this.info.type)) return [value];
     const { valueSize } = this.info;
     const stride = Math.ceil(valueSize / 8) * 8;
     return Array.from({ length: this.valueBytes / stride }, (_, cpu) =>

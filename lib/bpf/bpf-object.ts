@@ -1,14 +1,13 @@
 import { addon } from '../addon/load';
 import type { BpfObjectHandle, BpfObjectMapInfo, BpfObjectProgramInfo, NativeAddon } from '../addon/contract';
-import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
 import { checkSignal } from '../input/abort-signal';
 import { attemptAll } from '../input/attempt-all';
 import { checkString, plainList, plainOptions } from '../input/plain-data';
 import { named, shown } from '../input/shown';
 import { bpfError } from './bpf-error';
-import { BpfMap } from './bpf-map';
-import { BpfProgram } from './bpf-program';
+import type { BpfMap } from './bpf-map';
+import type { BpfProgram } from './bpf-program';
 import type { AttachTarget } from './attach-target';
 import { attachProgram, type ProgramToAttach, runIterator } from './object-attach';
 import { loadError, objectError } from './object-error';
@@ -17,8 +16,23 @@ import type { GlobalValue } from './global-value';
 import { ObjectGlobals } from './object-globals';
 import { type ObjectLink, OwnedLink } from './object-link';
 import type { BpfObjectOptions, MapOptions, ObjectLoadOptions } from './object-options';
+import { indexOf, ObjectParts } from './object-parts';
 import { bytesOf, kernelName, nameOf } from './object-source';
 import { applyMapSettings, checkReplacement, type MapSettings } from './object-maps';
+import {
+  checkTypes,
+  type GlobalAs,
+  type GlobalOf,
+  type GlobalsToSet,
+  type KeyOf,
+  type MapOf,
+  type ObjectTypes,
+  type ProgramOf,
+  type TypedObject,
+  typedObjectOf,
+  type ValueIn,
+} from './object-types';
+import { TypedMap } from './typed-map';
 
 /** More programs than any object has. */
 const MOST_PROGRAMS = 65_536;
@@ -32,17 +46,25 @@ const MOST_PROGRAMS = 65_536;
  * object.attach('on_exec');
  * ```
  *
+ * With the types of `perfring gen`, a wrong name or value does not compile:
+ *
+ * ```ts
+ * import * as exec from './exec';
+ *
+ * const object = BpfObject.open('exec.bpf.o', { types: exec }).set({ target_pid: 4711 });
+ * ```
+ *
+ * @typeParam Types names and types of programs, maps and global variables
  * @see https://docs.kernel.org/bpf/libbpf/libbpf_overview.html
  */
-export class BpfObject {
+export class BpfObject<Types extends ObjectTypes = ObjectTypes> {
   readonly #native: NativeAddon;
   readonly #bytes: Uint8Array;
   readonly #options: { readonly name: string; readonly pinRoot: string };
   readonly #programInfos: readonly BpfObjectProgramInfo[];
   readonly #mapInfos: readonly BpfObjectMapInfo[];
   readonly #mapSettings = new Map<string, MapSettings>();
-  readonly #maps = new Map<string, BpfMap>();
-  readonly #programs = new Map<string, BpfProgram>();
+  readonly #parts: ObjectParts;
   readonly #links = new Set<OwnedLink>();
   readonly #globals: ObjectGlobals;
   #handle: BpfObjectHandle | undefined;
@@ -56,6 +78,7 @@ export class BpfObject {
     this.#native = native;
     this.#bytes = bytes;
     this.#options = options;
+    this.#parts = new ObjectParts(native);
     this.#handle = this.#openHandle('');
     this.#programInfos = described(native.bpfObjectPrograms(this.#handle), options.name);
     this.#mapInfos = described(native.bpfObjectMaps(this.#handle), options.name);
@@ -64,30 +87,47 @@ export class BpfObject {
 
   /**
    * Reads and checks an object. Nothing is loaded into the kernel yet.
-   * @param source the path of a `.bpf.o` file, or its bytes, which are copied
+   * @param source the path of a `.bpf.o` file, or its bytes, which are copied; or a {@link TypedObject}
+   * @throws PerfRingError ERR_PERF_INVALID_OPTION for types that the object does not have
    * @throws PerfRingError ERR_PERF_LIBBPF_MISSING, with the package to install; ERR_PERF_OBJECT_DAMAGED
    * @throws PerfSystemError ENOENT, EACCES, … for a file that cannot be read
    */
-  static open(source: string | Uint8Array, options: BpfObjectOptions = {}): BpfObject {
-    const { name = nameOf(source), pinRoot = '' } = plainOptions(options, ['name', 'pinRoot']);
+  static open<Types extends ObjectTypes = ObjectTypes>(
+    source: string | Uint8Array | TypedObject<Types>,
+    options: BpfObjectOptions<Types> = {},
+  ): BpfObject<Types> {
+    const typed = typedObjectOf(source);
+    const file = typed?.bytes ?? (source as string | Uint8Array);
+    const {
+      name = typed?.name ?? nameOf(source),
+      pinRoot = '',
+      types = typed?.types,
+    } = plainOptions<BpfObjectOptions>(options, ['name', 'pinRoot', 'types']);
     checkString(name, 'name');
     checkString(pinRoot, 'pinRoot');
     const native = addon();
-    return new BpfObject(native, bytesOf(source), { name, pinRoot });
+    const object = new BpfObject<Types>(native, bytesOf(file), { name, pinRoot });
+    try {
+      if (types !== undefined) checkTypes(types, object, name);
+      return object;
+    } catch (error) {
+      object.close();
+      throw error;
+    }
   }
 
   /** Names of the programs, in the order of the file. */
-  get programs(): readonly string[] {
+  get programs(): readonly ProgramOf<Types>[] {
     return this.#programInfos.map(({ name }) => name);
   }
 
   /** Names of the maps, except those of global variables. */
-  get maps(): readonly string[] {
+  get maps(): readonly MapOf<Types>[] {
     return this.#mapInfos.filter(({ isInternal }) => !isInternal).map(({ name }) => name);
   }
 
   /** Names of the global variables; none when the object was compiled without `-g`. */
-  get globals(): readonly string[] {
+  get globals(): readonly GlobalOf<Types>[] {
     return this.#globals.names;
   }
 
@@ -111,9 +151,9 @@ export class BpfObject {
    * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name, or a value outside the variable's type or
    *   range; then none is set. ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
    */
-  set(globals: Readonly<Record<string, GlobalValue>>): this {
+  set(globals: GlobalsToSet<Types>): this {
     this.#checkState('open', 'set');
-    this.#globals.set(globals);
+    this.#globals.set(globals as Readonly<Record<string, GlobalValue>>);
     return this;
   }
 
@@ -121,13 +161,14 @@ export class BpfObject {
    * The value of a global variable: before the load its initial value, then its value now.
    * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for an unknown name; ERR_PERF_BUSY, ERR_PERF_CLOSED
    */
+  get<Name extends GlobalOf<Types>>(global: Name): GlobalAs<Types['globals'][Name]>;
   get(global: string): GlobalValue {
     if (this.#state !== 'loaded') {
       this.#checkState('open', 'get');
       return this.#globals.get(global);
     }
     return this.#globals.get(global, (index) => {
-      const map = this.map(this.#mapInfos[index]?.name ?? '');
+      const map = this.#openMap(this.#loadedHandle('get'), index);
       return map.lookup(new Uint8Array(map.info.keySize)) ?? new Uint8Array(map.valueBytes);
     });
   }
@@ -138,7 +179,7 @@ export class BpfObject {
    *   a map of another type or size; ERR_PERF_ALREADY_LOADED
    * @throws PerfSystemError for a pin that cannot be opened: see {@link BpfMap.openPinned}
    */
-  configureMap(map: string, options: MapOptions): this {
+  configureMap(map: MapOf<Types>, options: MapOptions): this {
     this.#checkState('open', 'configureMap');
     // Maps of global variables cannot be changed.
     indexOf(map, this.maps, 'map', this.#options.name);
@@ -168,7 +209,7 @@ export class BpfObject {
    *   program; ERR_PERF_ALREADY_LOADED, ERR_PERF_BUSY, ERR_PERF_CLOSED
    * @throws PerfSystemError EPERM without CAP_BPF and CAP_PERFMON; others, whose message says what to do
    */
-  async load(options: ObjectLoadOptions = {}): Promise<this> {
+  async load(options: ObjectLoadOptions<ProgramOf<Types>> = {}): Promise<this> {
     this.#checkState('open', 'load');
     const { only, btf, signal } = plainOptions(options, ['only', 'btf', 'signal']);
     const names = only === undefined ? undefined : plainList(only, 'only', MOST_PROGRAMS);
@@ -195,7 +236,7 @@ export class BpfObject {
    *   ERR_PERF_TRACEPOINT_UNKNOWN, ERR_PERF_NO_SUCH_PROCESS
    * @throws PerfSystemError of the call that failed; its message says what to do
    */
-  attach(program: string, target: AttachTarget | string = {}): ObjectLink {
+  attach(program: ProgramOf<Types>, target: AttachTarget | string = {}): ObjectLink {
     const attachment = attachProgram(this.#toAttach(program, 'attach'), target);
     const link = new OwnedLink(program, attachment, (closed) => this.#links.delete(closed));
     this.#links.add(link);
@@ -207,7 +248,7 @@ export class BpfObject {
    * @returns what it wrote, at most 256 MiB
    * @throws as {@link attach}; PerfSystemError of bpf(BPF_ITER_CREATE) or read(2)
    */
-  readIterator(program: string): Uint8Array {
+  readIterator(program: ProgramOf<Types>): Uint8Array {
     return runIterator(this.#toAttach(program, 'readIterator'));
   }
 
@@ -216,17 +257,30 @@ export class BpfObject {
    * this object.
    * @throws PerfRingError ERR_PERF_NOT_LOADED, ERR_PERF_INVALID_ARGUMENT for an unknown name
    */
-  map(name: string): BpfMap {
-    const handle = this.#loadedHandle('map');
-    const index = this.#indexOfMap(name);
-    const known = this.#maps.get(name);
-    if (known !== undefined && !known.closed) return known;
-    const opened = this.#native.bpfObjectOpenMap(handle, index);
-    if (typeof opened === 'number')
-      throw bpfError(opened, 'fcntl(F_DUPFD_CLOEXEC)', `opening the map ${name}`);
-    const map = BpfMap.ofHandle(this.#native, opened, `the map ${name}`);
-    this.#maps.set(name, map);
-    return map;
+  map(name: MapOf<Types>): BpfMap {
+    return this.#openMap(this.#loadedHandle('map'), this.#indexOfMap(name));
+  }
+
+  /**
+   * A map of the loaded object, with keys and values of the types in its BTF.
+   *
+   * ```ts
+   * object.typedMap('counts').get({ pid: 42, cpu: 0 }); // a bigint, or undefined
+   * ```
+   * @throws PerfRingError as {@link map}; ERR_PERF_TYPE_UNKNOWN when the object does not say the types
+   */
+  typedMap<Name extends MapOf<Types>>(
+    name: Name,
+  ): TypedMap<KeyOf<Types['maps'][Name]>, ValueIn<Types['maps'][Name]>> {
+    const map = this.map(name);
+    const { keyTypeId, valueTypeId } = this.#mapInfos[this.#indexOfMap(name)] as BpfObjectMapInfo;
+    const types = { key: this.#globals.fieldType(keyTypeId), value: this.#globals.fieldType(valueTypeId) };
+    if (types.key !== undefined && types.value !== undefined)
+      return TypedMap.of(map, types as never) as never;
+    throw new PerfRingError(
+      'ERR_PERF_TYPE_UNKNOWN',
+      `${named(this.#options.name)} does not say the types of map ${named(name)}: declare it with __type(key, …) and __type(value, …), or use TypedMap.of`,
+    );
   }
 
   /**
@@ -234,23 +288,10 @@ export class BpfObject {
    * closed with this object.
    * @throws PerfRingError ERR_PERF_NOT_LOADED, also for a program that {@link load} left out; ERR_PERF_INVALID_ARGUMENT
    */
-  program(name: string): BpfProgram {
+  program(name: ProgramOf<Types>): BpfProgram {
     const handle = this.#loadedHandle('program');
     const index = this.#indexOfProgram(name);
-    const known = this.#programs.get(name);
-    if (known !== undefined && !known.closed) return known;
-    const opened = this.#native.bpfObjectOpenProgram(handle, index);
-    if (typeof opened === 'number') {
-      if (!isErrno(opened, 'ENOENT'))
-        throw bpfError(opened, 'fcntl(F_DUPFD_CLOEXEC)', `opening the program ${name}`);
-      throw new PerfRingError(
-        'ERR_PERF_NOT_LOADED',
-        `program ${name} was not loaded: name it in load({ only })`,
-      );
-    }
-    const program = BpfProgram.ofHandle(this.#native, opened, name);
-    this.#programs.set(name, program);
-    return program;
+    return this.#parts.program(handle, index, this.#programInfos[index] as BpfObjectProgramInfo);
   }
 
   /**
@@ -261,8 +302,7 @@ export class BpfObject {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     const steps = [...this.#links].reverse().map((link) => () => link.close());
-    const owned = [...this.#programs.values(), ...this.#maps.values()].map((one) => () => one.close());
-    attemptAll([...steps, ...owned, () => this.#dropHandle()]);
+    attemptAll([...steps, ...this.#parts.closing(), () => this.#dropHandle()]);
   }
 
   /** As {@link close}: for `using`. */
@@ -270,7 +310,11 @@ export class BpfObject {
     this.close();
   }
 
-  #toAttach(program: string, method: string): ProgramToAttach {
+  #openMap(handle: BpfObjectHandle, index: number): BpfMap {
+    return this.#parts.map(handle, index, this.#mapInfos[index] as BpfObjectMapInfo);
+  }
+
+  #toAttach(program: ProgramOf<Types>, method: string): ProgramToAttach {
     const object = this.#loadedHandle(method);
     const index = this.#indexOfProgram(program);
     const info = this.#programInfos[index] as BpfObjectProgramInfo;
@@ -364,15 +408,6 @@ export class BpfObject {
       this.#options.name,
     );
   }
-}
-
-function indexOf(name: string, names: readonly string[], what: string, object: string): number {
-  const index = names.indexOf(name);
-  if (index >= 0) return index;
-  throw new PerfRingError(
-    'ERR_PERF_INVALID_ARGUMENT',
-    `${named(object)} has no ${what} ${named(name)}; there are ${names.join(', ')}`,
-  );
 }
 
 function described<Info>(infos: Info[] | number, name: string): readonly Info[] {

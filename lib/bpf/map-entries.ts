@@ -8,6 +8,9 @@ export type MapEntry = readonly [key: Uint8Array, value: Uint8Array];
 /** Entries that one system call reads, at first. */
 const FIRST_BATCH = 256;
 
+/** Entries that one system call sets. */
+const UPDATE_BATCH = 1024;
+
 /** The kernel reads whole buckets of a hash map. No bucket needs more space than this many entries. */
 const LARGEST_BATCH = 1 << 20;
 
@@ -54,6 +57,25 @@ export function* mapEntries(
     if (batch.isLast) return;
     isFirst = false;
   }
+}
+
+/**
+ * Sets entries in batches.
+ * @returns false when some are not set, because the kernel has no batches for this type of map or refused one: then set
+ *   all of them one by one, which says why
+ */
+export function updateInBatches(
+  native: NativeAddon,
+  handle: BpfMapHandle,
+  entries: readonly MapEntry[],
+): boolean {
+  for (let from = 0; from < entries.length; from += UPDATE_BATCH) {
+    const batch = entries.slice(from, from + UPDATE_BATCH);
+    const keys = Buffer.concat(batch.map(([key]) => key));
+    const values = Buffer.concat(batch.map(([, value]) => value));
+    if (native.bpfMapUpdateBatch(handle, keys, values) !== 0) return false;
+  }
+  return true;
 }
 
 function* entriesOneByOne(

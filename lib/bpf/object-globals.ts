@@ -3,6 +3,7 @@ import { Btf } from '../btf/btf';
 import { PerfRingError } from '../errors';
 import { plainCopy } from '../input/plain-data';
 import { named, shown } from '../input/shown';
+import type { FieldType } from '../layout/sample-layout';
 import { decodeGlobal, encodeGlobal, type GlobalValue } from './global-value';
 import { objectError } from './object-error';
 
@@ -66,6 +67,11 @@ export class ObjectGlobals {
         this.#variables.set(variable.name, { map, offset, type: variable.type, size });
       }
     }
+  }
+
+  /** A type of the object as that of a field; undefined for type 0, and without BTF. */
+  fieldType(type: number): FieldType | undefined {
+    return type === 0 ? undefined : this.#btf?.fieldType(type);
   }
 
   get names(): readonly string[] {

@@ -1,7 +1,8 @@
 import type { BpfMap } from './bpf-map';
+import type { ObjectTypes } from './object-types';
 
 /** Options of {@link BpfObject.open}. */
-export interface BpfObjectOptions {
+export interface BpfObjectOptions<Types extends ObjectTypes = ObjectTypes> {
   /**
    * The object's name, for messages and as a prefix of its global variables' maps; by default the file name, or
    * `object` for bytes.
@@ -9,12 +10,14 @@ export interface BpfObjectOptions {
   readonly name?: string;
   /** The directory for maps whose definition asks for a pin (LIBBPF_PIN_BY_NAME); `/sys/fs/bpf` by default. */
   readonly pinRoot?: string;
+  /** A module of `perfring gen`. Its names are checked when the object is opened, and are types for the compiler. */
+  readonly types?: Types;
 }
 
 /** Options of {@link BpfObject.load}. */
-export interface ObjectLoadOptions {
+export interface ObjectLoadOptions<Program extends string = string> {
   /** Names of the programs to load; by default all, except those whose section begins with `?`. */
-  readonly only?: readonly string[];
+  readonly only?: readonly Program[];
   /** Path of BTF for CO-RE to use in place of the kernel's. */
   readonly btf?: string;
   /**

@@ -201,6 +201,7 @@ function addGen(program: Command): Command {
     .argument('<object>', 'a file that clang has compiled with -g, like exec.bpf.o')
     .description('Write a TypeScript module to stdout: layouts and types of its events, maps and globals.')
     .option('--types <names>', 'further structs, like key,value')
+    .option('--dts', 'write declarations, for import from the object itself')
     .option('--debug', 'stack traces with errors')
     .addHelpOption(helpOption());
 }

@@ -14,9 +14,14 @@ const TAKEN = [
     ' ',
   ),
   ...'undefined NaN Infinity string number boolean bigint symbol object any never unknown type'.split(' '),
-  ...'defineLayout LayoutValues ValuesOf FieldType programs maps events globals'.split(' '),
+  ...'defineLayout LayoutValues ValuesOf FieldType SampleLayout TypedObject programs maps events globals'.split(
+    ' ',
+  ),
   ...'ProgramName MapName EventMapName Globals'.split(' '),
 ];
+
+/** A module with the layouts themselves, or declarations of them for `import exec from './exec.bpf.o'`. */
+export type ModuleForm = 'module' | 'declarations';
 
 /**
  * A TypeScript module for an object: layouts, globals, and the names of maps and programs.
@@ -24,8 +29,13 @@ const TAKEN = [
  * @param types names of structs to write layouts of, beside those that the object names as its events
  * @throws CommandError (usage) for a type that the object doesn't have; PerfRingError for BTF that is damaged
  */
-export function moduleText(object: ObjectDescription, source: string, types: readonly string[]): string {
-  const writer = new ModuleWriter(object);
+export function moduleText(
+  object: ObjectDescription,
+  source: string,
+  types: readonly string[],
+  form: ModuleForm = 'module',
+): string {
+  const writer = new ModuleWriter(object, form);
   const events = object.eventTypes.map(({ type, name, map }) => ({ map, name: writer.struct(type, name) }));
   for (const name of types) {
     const id = object.btf.find(name, 'struct') ?? object.btf.find(name, 'typedef');
@@ -35,29 +45,57 @@ export function moduleText(object: ObjectDescription, source: string, types: rea
   const maps = object.maps.map((map) => [map.name, writer.map(map)] as const);
   const globals = object.globals.map(({ name, type }) => [name, writer.fieldType(type, name)] as const);
   const rings = events.flatMap(({ map, name }) => (map === undefined ? [] : [[map, name] as const]));
+  const programs = object.programs.map(({ name, section }) => [name, JSON.stringify(section)] as const);
+  const parts = {
+    events: objectText(new Map(rings)),
+    maps: objectText(new Map(maps)),
+    globals: objectText(new Map(globals)),
+    programs: objectText(new Map(programs)),
+  };
+  const shown = visibleText(source);
+  return (form === 'module' ? moduleLines : declarationLines)(shown, writer.declarations, parts).join('\n');
+}
+
+/** Code of the four members of ObjectTypes. */
+type Parts = Readonly<Record<'events' | 'maps' | 'globals' | 'programs', string>>;
+
+function moduleLines(source: string, declarations: readonly string[], parts: Parts): string[] {
   return [
-    `// Written by \`perfring gen ${visibleText(source)}\`: write it anew when the program changes, and don't edit it.`,
+    `// Written by \`perfring gen ${source}\`: write it anew when the program changes, and don't edit it.`,
     "import { defineLayout, type FieldType, type LayoutValues, type ValuesOf } from 'perfring';",
-    ...writer.declarations,
+    ...declarations,
     '/** The layout of the events in each ring. */',
-    `export const events = ${objectText(new Map(rings))} as const;`,
+    `export const events = ${parts.events} as const;`,
     'export type EventMapName = keyof typeof events;',
     '',
     '/** Maps: BPF_MAP_TYPE_*, and what their keys and values are, where the object says it. */',
-    `export const maps = ${objectText(new Map(maps))} as const;`,
+    `export const maps = ${parts.maps} as const;`,
     'export type MapName = keyof typeof maps;',
     '',
     '/** Global variables: what they are. */',
-    `export const globals = ${objectText(new Map(globals))} as const satisfies Record<string, FieldType>;`,
+    `export const globals = ${parts.globals} as const satisfies Record<string, FieldType>;`,
     'export type Globals = ValuesOf<typeof globals>;',
     '',
     '/** Programs: the section of each, which says where it attaches. */',
-    `export const programs = ${objectText(
-      new Map(object.programs.map(({ name, section }) => [name, JSON.stringify(section)])),
-    )} as const;`,
+    `export const programs = ${parts.programs} as const;`,
     'export type ProgramName = keyof typeof programs;',
     '',
-  ].join('\n');
+  ];
+}
+
+function declarationLines(source: string, declarations: readonly string[], parts: Parts): string[] {
+  return [
+    `// Written by \`perfring gen --dts ${source}\`: write it anew when the program changes, and don't edit it.`,
+    "import type { SampleLayout, TypedObject, ValuesOf } from 'perfring';",
+    ...declarations,
+    '',
+    '/** The object and its types, for BpfObject.open. */',
+    'declare const object: TypedObject<{',
+    ...Object.entries(parts).map(([name, code]) => `  ${name}: ${code};`),
+    '}>;',
+    'export default object;',
+    '',
+  ];
 }
 
 class ModuleWriter {
@@ -65,11 +103,14 @@ class ModuleWriter {
   readonly declarations: string[] = [];
   readonly #object: ObjectDescription;
   readonly #taken = new Set(TAKEN);
-  /** Name of each layout, by its text. */
+  /** What refers to each layout, by its text. */
   readonly #names = new Map<string, string>();
 
-  constructor(object: ObjectDescription) {
+  readonly #form: ModuleForm;
+
+  constructor(object: ObjectDescription, form: ModuleForm) {
     this.#object = object;
+    this.#form = form;
   }
 
   /** Writes the layout of a struct, once. @returns its name in the module */
@@ -105,17 +146,22 @@ class ModuleWriter {
     const fields = layout.fields.map((field) => `  ${this.#fieldText(field, name)},\n`);
     // Of a last field of any length the size follows from the fields.
     const size = /\[\D*\]$/.test(layout.fields.at(-1)?.kind ?? '') ? '' : `, ${layout.size}`;
-    const text = `defineLayout([\n${fields.join('')}]${size})`;
-    const known = this.#names.get(text);
+    const text = `[\n${fields.join('')}]`;
+    const known = this.#names.get(`${text}${size}`);
     if (known !== undefined) return known;
     const free = this.#free(name);
-    this.#names.set(text, free);
+    const reference = this.#form === 'module' ? free : `SampleLayout<${free}>`;
+    this.#names.set(`${text}${size}`, reference);
     this.declarations.push(
       '',
-      `export const ${free} = ${text};`,
-      `export type ${free} = LayoutValues<typeof ${free}>;`,
+      ...(this.#form === 'module'
+        ? [
+            `export const ${free} = defineLayout(${text}${size});`,
+            `export type ${free} = LayoutValues<typeof ${free}>;`,
+          ]
+        : [`export type ${free} = ValuesOf<${text}>;`]),
     );
-    return free;
+    return reference;
   }
 
   #fieldText({ name, kind, offset, bitOffset, values, layout }: SampleField, struct: string): string {

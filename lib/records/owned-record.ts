@@ -43,6 +43,12 @@ export class OwnedRecord implements RecordPayload {
     this.data = record.bytes() as Uint8Array<ArrayBuffer>;
   }
 
+  /** A record of no ring with this payload, for decoders. @internal */
+  static ofBytes(bytes: Uint8Array): OwnedRecord {
+    const record = { cpu: -1, type: 0, time: undefined, late: false, pid: undefined, bytes: () => bytes };
+    return new OwnedRecord(record as unknown as RingRecord);
+  }
+
   /** Payload length, bytes; 0 after the memory of `data` was transferred. */
   get size(): number {
     return byteLengthOf(this.data);

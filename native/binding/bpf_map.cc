@@ -148,6 +148,16 @@ Napi::Value BpfMapReadBatch(const Napi::CallbackInfo& info) {
                                               {"isLast", BooleanValue(env, batch.value().is_last)}}));
 }
 
+Napi::Value BpfMapUpdateBatch(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto opened = arguments.Open<OpenBpfMap>(0);
+  const auto keys = arguments.Bytes(1);
+  const auto values = arguments.Bytes(2);
+  return opened && keys && values && FitsUint32(keys->size())
+             ? Result(info, opened->map.UpdateBatch(*keys, *values))
+             : BadArgument(info);
+}
+
 Napi::Value BpfMapNextKey(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto opened = arguments.Open<OpenBpfMap>(0);
@@ -186,6 +196,7 @@ void ExportBpfMap(napi_env env, napi_value exports) {
   Export<BpfMapLookup>(env, exports, "bpfMapLookup");
   Export<BpfMapDelete>(env, exports, "bpfMapDelete");
   Export<BpfMapReadBatch>(env, exports, "bpfMapReadBatch");
+  Export<BpfMapUpdateBatch>(env, exports, "bpfMapUpdateBatch");
   Export<BpfMapNextKey>(env, exports, "bpfMapNextKey");
   Export<BpfMapPin>(env, exports, "bpfMapPin");
   Export<BpfMapClose>(env, exports, "bpfMapClose");

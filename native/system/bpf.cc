@@ -251,6 +251,26 @@ OrErrno<BpfMapBatch> BpfMap::ReadBatch(std::span<std::byte> position, bool is_fi
   return BpfMapBatch{.count = count, .is_last = status != 0};
 }
 
+int BpfMap::UpdateBatch(std::span<const std::byte> keys, std::span<const std::byte> values) const {
+  if (!is_map_ || key_length_ == 0 || value_length_ == 0 || keys.empty() || keys.size() % key_length_ != 0 ||
+      keys.size() / key_length_ * value_length_ != values.size()) {
+    return -EINVAL;
+  }
+  // As in Update(): the kernel's values may be longer than expected.
+  OrErrno<GuardedBuffer> buffer = GuardedBuffer::Allocate(values.size());
+  if (!buffer.ok()) {
+    return buffer.error();
+  }
+  const std::span<std::byte> guarded = buffer.value().bytes();
+  std::memcpy(guarded.data(), values.data(), values.size());
+  bpf_attr attribute = EmptyAttribute();
+  attribute.batch.map_fd = static_cast<uint32_t>(fd());
+  attribute.batch.keys = AddressOf(keys);
+  attribute.batch.values = AddressOf(std::span<const std::byte>(guarded));
+  attribute.batch.count = LengthOf(keys.size() / key_length_);
+  return StatusOf(Bpf(BPF_MAP_UPDATE_BATCH, attribute));
+}
+
 int BpfMap::NextKey(std::span<const std::byte> key, std::span<std::byte> next) const {
   if (!is_map_ || next.size() != key_length_ || (!key.empty() && key.size() != key_length_)) {
     return -EINVAL;

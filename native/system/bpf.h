@@ -90,6 +90,9 @@ class BpfMap {
   // the first call (`is_first`) does not read them.
   OrErrno<BpfMapBatch> ReadBatch(std::span<std::byte> position, bool is_first, std::span<std::byte> keys,
                                  std::span<std::byte> values) const;
+  // BPF_MAP_UPDATE_BATCH: sets as many entries as there are keys and values, which must be the same number. Returns 0 or
+  // a negative errno: -EINVAL or -ENOTSUPP (524) for maps without this command.
+  int UpdateBatch(std::span<const std::byte> keys, std::span<const std::byte> values) const;
   size_t PositionLength() const { return std::max(key_length_, sizeof(uint32_t)); }
   // Stores into `next` the key that follows `key` in the map's order; the first one when `key` is empty or not in the
   // map. -ENOENT after the last one.

@@ -60,6 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'host',
     'abi',
   ],
+  register: ['bpf'],
   cli: ['index', 'perf-data'],
 };
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH } from '../../../lib/abi/bpf';
 import { BpfMap } from '../../../lib/bpf/bpf-map';
 import { BpfObject } from '../../../lib/bpf/bpf-object';
+import { readTypedObject } from '../../../lib/bpf/object-types';
 import type { ProgramRejectedError } from '../../../lib/bpf/program-rejected-error';
 import { objectPath } from '../../support/bpf-objects';
 import { expectNothingLeft } from '../../support/ledger';
@@ -43,6 +44,22 @@ describeWithPrograms('FOR_OBJECTS', 'BpfObject', () => {
     [process.execPath, 'ERR_PERF_OBJECT_DAMAGED'],
   ])('is not made of %p', (source, code) => {
     expect(codeOf(() => BpfObject.open(source as string))).toBe(code);
+  });
+
+  it('refuses types of another object, and opens one with its types', () => {
+    const { types, ...typed } = readTypedObject(objectPath('calls'));
+    const open = () => BpfObject.open(objectPath('many'), { types });
+    expect(messageOf(open)).toMatch(
+      /^many\.bpf\.o has no program on_call, which the types have: .*perfring gen$/,
+    );
+    expect(codeOf(() => BpfObject.open(objectPath('many'), { types: {} as never }))).toBe(
+      'ERR_PERF_INVALID_OPTION',
+    );
+    expect(codeOf(() => BpfObject.open({ ...typed, types: { programs: 1 } as never }))).toBe(
+      'ERR_PERF_INVALID_OPTION',
+    );
+    using object = BpfObject.open({ ...typed, types });
+    expect(object.programs).toEqual(['on_call', 'on_note', 'on_plain']);
   });
 
   it('names what it has when it is asked for something else, and refuses unknown options', () => {

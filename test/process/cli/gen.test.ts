@@ -56,6 +56,53 @@ memory.visit((record) => {
 console.log(JSON.stringify({ maps: Object.keys(maps), programs, globals: Object.keys(globals), size: everything.size }));
 `;
 
+/** A program that uses the types with BpfObject, and every line that must not compile. */
+const OBJECT_USER = `
+import { BpfObject, TypedMap, viewFor } from 'perfring';
+import * as calls from './calls';
+import imported from './calls.bpf.o';
+
+async function main(): Promise<void> {
+  for (const object of [BpfObject.open('calls.bpf.o', { types: calls }), BpfObject.open(imported)]) {
+    object.set({ target_pid: process.pid, first_kind: 'CALL_AGAIN', label: 'x' });
+    const kind: number | bigint = object.get('first_kind');
+    const seen: bigint = object.get('seen');
+    console.log(JSON.stringify([kind, String(seen), object.programs]));
+    object.close();
+  }
+  const view = viewFor(imported.types.events.calls);
+  void view;
+}
+
+async function wrong(): Promise<void> {
+  const object = BpfObject.open(imported);
+  const counts = object.typedMap('counts');
+  const count: bigint | undefined = counts.get({ pid: 1, kind: 'CALL_FIRST' });
+  const ports: readonly number[] | undefined = object.typedMap('peers').get(0)?.map(({ port }) => port);
+  // @ts-expect-error no such program
+  object.attach('nope');
+  // @ts-expect-error no such program
+  await object.load({ only: ['nope'] });
+  // @ts-expect-error no such map
+  object.map('nope');
+  // @ts-expect-error no such global
+  object.set({ target_pit: 1 });
+  // @ts-expect-error a number
+  object.set({ target_pid: 'x' });
+  // @ts-expect-error no such name
+  object.set({ first_kind: 'CALL_LAST' });
+  // @ts-expect-error no such field
+  counts.get({ pit: 1, kind: 1 });
+  // @ts-expect-error a bigint
+  counts.set({ pid: 1, kind: 1 }, 'x');
+  // @ts-expect-error no such event
+  void imported.types.events.plain;
+  void [count, ports, TypedMap];
+}
+void wrong;
+void main();
+`;
+
 describeWithPrograms('FOR_TESTS', 'perfring gen', () => {
   let directory: string;
   let object: string;
@@ -64,6 +111,9 @@ describeWithPrograms('FOR_TESTS', 'perfring gen', () => {
     directory = mkdtempSync(join(tmpdir(), 'perfring-gen-'));
     object = join(directory, 'events.bpf.o');
     writeFileSync(object, compiledObject('events'));
+    mkdirSync(join(directory, 'node_modules'));
+    symlinkSync(ROOT, join(directory, 'node_modules/perfring'));
+    symlinkSync(join(ROOT, 'node_modules/@types'), join(directory, 'node_modules/@types'));
   });
 
   afterAll(() => {
@@ -73,9 +123,6 @@ describeWithPrograms('FOR_TESTS', 'perfring gen', () => {
   it('writes a module that compiles under strict, refuses wrong names and reads samples', async () => {
     const { stdout, stderr, code } = await cli(['gen', object]);
     expect([code, stderr]).toEqual([0, '']);
-    mkdirSync(join(directory, 'node_modules'));
-    symlinkSync(ROOT, join(directory, 'node_modules/perfring'));
-    symlinkSync(join(ROOT, 'node_modules/@types'), join(directory, 'node_modules/@types'));
     writeFileSync(join(directory, 'object.ts'), stdout);
     writeFileSync(join(directory, 'user.ts'), USER);
     const options = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
@@ -108,6 +155,42 @@ describeWithPrograms('FOR_TESTS', 'perfring gen', () => {
         size: 320,
       },
     ]);
+  });
+
+  it('types BpfObject by the module, and by an import of the object with --dts', async () => {
+    const calls = join(directory, 'calls.bpf.o');
+    writeFileSync(calls, compiledObject('calls'));
+    for (const [file, args] of [
+      ['calls.ts', []],
+      ['calls.bpf.d.o.ts', ['--dts']],
+    ] as const) {
+      const { stdout, stderr, code } = await cli(['gen', ...args, calls]);
+      expect([code, stderr]).toEqual([0, '']);
+      writeFileSync(join(directory, file), stdout);
+    }
+    writeFileSync(join(directory, 'object-user.ts'), OBJECT_USER);
+    const options = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+    const target = ['--module', 'node20', '--target', 'es2022', '--types', 'node', '--skipLibCheck'];
+    const imports = ['--allowArbitraryExtensions', '--noEmitOnError'];
+    execFileSync(
+      process.execPath,
+      [TSC, ...options, ...target, ...imports, join(directory, 'object-user.ts')],
+      { cwd: directory, stdio: 'pipe' },
+    );
+    const run = (file: string): string[] =>
+      execFileSync(process.execPath, ['--import', 'perfring/register', join(directory, file)], {
+        cwd: directory,
+        encoding: 'utf8',
+      })
+        .trim()
+        .split('\n');
+    const line = JSON.stringify([2, '0', ['on_call', 'on_note', 'on_plain']]);
+    expect(run('object-user.js')).toEqual([line, line]);
+    writeFileSync(
+      join(directory, 'user.mjs'),
+      "import calls from './calls.bpf.o'; console.log(calls.name, calls.types.events.calls.size, calls.bytes.length > 0);",
+    );
+    expect(run('user.mjs')).toEqual(['calls.bpf.o 48 true']);
   });
 
   it.each<[string, () => string[], number, RegExp]>([
