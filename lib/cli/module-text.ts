@@ -62,7 +62,7 @@ type Parts = Readonly<Record<'events' | 'maps' | 'globals' | 'programs', string>
 function moduleLines(source: string, declarations: readonly string[], parts: Parts): string[] {
   return [
     `// Written by \`perfring gen ${source}\`: write it anew when the program changes, and don't edit it.`,
-    "import { defineLayout, type FieldType, type LayoutValues, type ValuesOf } from 'perfring';",
+    `import { ${declarations.length > 0 ? 'defineLayout, ' : ''}type FieldType, ${declarations.length > 0 ? 'type LayoutValues, ' : ''}type ValuesOf } from 'perfring';`,
     ...declarations,
     '/** The layout of the events in each ring. */',
     `export const events = ${parts.events} as const;`,
@@ -86,7 +86,7 @@ function moduleLines(source: string, declarations: readonly string[], parts: Par
 function declarationLines(source: string, declarations: readonly string[], parts: Parts): string[] {
   return [
     `// Written by \`perfring gen --dts ${source}\`: write it anew when the program changes, and don't edit it.`,
-    "import type { SampleLayout, TypedObject, ValuesOf } from 'perfring';",
+    `import type { ${declarations.length > 0 ? 'SampleLayout, ' : ''}TypedObject${declarations.length > 0 ? ', ValuesOf' : ''} } from 'perfring';`,
     ...declarations,
     '',
     '/** The object and its types, for BpfObject.open. */',

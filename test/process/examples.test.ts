@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { moduleText } from '../../lib/cli/module-text';
+import { describeObject } from '../../lib/index';
 import { objectPath } from '../support/bpf-objects';
 import { describeWith } from '../support/privilege';
+import { describeWithPrograms } from '../support/programs';
 
 const ROOT = join(__dirname, '../..');
 
@@ -93,6 +96,10 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
     ]);
   });
 
+  it('worker.ts serves the metrics of a reader in a worker', () => {
+    expect(runExample('worker.ts')).toBe('the worker has received samples\n');
+  });
+
   it('flight-recorder.ts finds records in time order', () => {
     expect(runExample('flight-recorder.ts')).toMatch(/^[1-9]\d* records, in order of time\n$/);
   });
@@ -114,5 +121,42 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
 
   it('metrics.ts serves what a scrape reads', () => {
     expect(runExample('metrics.ts')).toMatch(/\nperfring_lost_samples_total\{cpu="0"\} 0\n$/);
+  });
+});
+
+describeWithPrograms('FOR_OBJECTS', 'the examples with BPF objects', () => {
+  const EXAMPLES = join(ROOT, 'examples/bpf');
+
+  it.each(['exec', 'latency', 'lives', 'both'])('bpf/%s.ts is what perfring gen writes', (name) => {
+    const object = describeObject(readFileSync(objectPath(name, EXAMPLES)));
+    expect(readFileSync(join(EXAMPLES, `${name}.ts`), 'utf8')).toBe(moduleText(object, `${name}.bpf.o`, []));
+  });
+
+  describeWith(['CAP_BPF', 'CAP_PERFMON'], 'that are loaded', () => {
+    it('exec-snoop.ts shows programs that start', () => {
+      const lines = runExample('exec-snoop.ts', objectPath('exec', EXAMPLES), '3').trimEnd().split('\n');
+      expect(lines).toHaveLength(3);
+      for (const line of lines) expect(line).toMatch(/^[1-9]\d* \d+ \S/);
+    });
+
+    it('syscall-latency.ts counts at least the calls it made', () => {
+      const output = runExample('syscall-latency.ts', objectPath('latency', EXAMPLES));
+      const counts = [...output.matchAll(/^\d+ ns and more: (\d+)$/gm)].map(([, count]) => Number(count));
+      const total = Number(/^(\d+) system calls$/m.exec(output)?.[1]);
+      expect(counts.reduce((sum, one) => sum + one, 0)).toBe(total);
+      expect(total).toBeGreaterThanOrEqual(10_000);
+    });
+
+    it('process-lives.ts tells two types of events apart', () => {
+      expect(runExample('process-lives.ts', objectPath('lives', EXAMPLES))).toBe(
+        'true starts\nand ends; 0 events of unknown types\n',
+      );
+    });
+
+    it('merge-maps.ts merges a ring buffer and a perf event array by time', () => {
+      expect(runExample('merge-maps.ts', objectPath('both', EXAMPLES))).toBe(
+        '0 starts, 0 ends, 1 starts, 1 ends, 2 starts, 2 ends\n',
+      );
+    });
   });
 });

@@ -29,21 +29,25 @@ export function compiledObject(name: string, target: 'bpf' | 'bpfeb' = 'bpf'): B
 let directory: string | undefined;
 const paths = new Map<string, string>();
 
-/** As {@link compiledObject}, once for each name. @returns the path of the file, which exists until the process ends */
-export function objectPath(name: string): string {
+/**
+ * As {@link compiledObject}, once for each name.
+ * @param sources the folder of the source
+ * @returns the path of the file, which exists until the process ends
+ */
+export function objectPath(name: string, sources = SOURCES): string {
   if (directory === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'perfring-bpf-'));
     process.once('exit', () => rmSync(made, { recursive: true, force: true }));
     directory = made;
   }
-  const path = paths.get(name) ?? compile(name, 'bpf', directory);
+  const path = paths.get(name) ?? compile(name, 'bpf', directory, sources);
   paths.set(name, path);
   return path;
 }
 
-function compile(name: string, target: string, folder: string): string {
+function compile(name: string, target: string, folder: string, sources = SOURCES): string {
   const object = join(folder, `${name}.bpf.o`);
-  const source = join(SOURCES, `${name}.bpf.c`);
+  const source = join(sources, `${name}.bpf.c`);
   execFileSync('clang', [...FLAGS, HEADERS, '-target', target, '-c', source, '-o', object], {
     stdio: 'pipe',
   });
