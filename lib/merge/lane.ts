@@ -116,13 +116,29 @@ export class Lane {
     this.ring.counters.countLost(record);
   }
 
-  /** Offset of the time in the next record, bytes, or ABSENT. The record's header has not been checked yet. */
-  timeOffsetOfNext(): number {
+  /** Whether the next record has a time. Its header has not been checked yet. */
+  get isTimed(): boolean {
+    return this.position < this.end && this.#timeOffset() !== ABSENT;
+  }
+
+  /** Reads the time of the next record; without one, the time stays that of the record before it. */
+  readTime(): void {
+    if (!this.isTimed) return;
+    // Words, not the view, which would throw if the memory is detached. The mask keeps every offset in the ring.
+    const { words } = this.cursor;
+    const mask = this.capacityBytes - 1;
+    const at = (this.position + this.#timeOffset()) & mask;
+    this.low = biased(words[at >> 2] ?? 0);
+    this.high = biased(words[((at + 4) & mask) >> 2] ?? 0);
+  }
+
+  /** Offset of the time in the next record, bytes, or ABSENT. */
+  #timeOffset(): number {
     const { position, timeOffset, timeFromEnd, timedBytes } = this;
     const { words } = this.cursor;
     const type = (words[position >> 2] ?? 0) >>> 0;
     const bytes = (words[(position + HEADER_MISC) >> 2] ?? 0) >>> 16;
-    if (type === PERF_RECORD_SAMPLE) return bytes >= timeOffset + 8 ? timeOffset : ABSENT;
+    if (type === PERF_RECORD_SAMPLE) return timeOffset >= 0 && bytes >= timeOffset + 8 ? timeOffset : ABSENT;
     const isTimed = timeFromEnd !== ABSENT && type < FIRST_USER_TYPE && bytes >= timedBytes;
     return isTimed ? bytes - timeFromEnd : ABSENT;
   }

@@ -233,22 +233,10 @@ export function mergeOf(merge: MergeState): Merge {
           position = (position - capacity) | 0;
           end = (end - capacity) | 0;
         }
-        // Reads words, not the view: the view would throw here too if the memory is detached.
-        const words = cursor.words;
-        if (position < end && timeOffset >= 0) {
-          const mask = capacity - 1;
-          const type = (words[position >> 2] as number) >>> 0;
-          const bytes = (words[(position + 4) >> 2] as number) >>> 16;
-          let at = -1;
-          if (type === 9 && bytes >= timeEnd) at = (position + timeOffset) & mask;
-          if (type !== 9 && type < 64 && timeFromEnd > 0 && bytes >= timedBytes) {
-            at = (position + bytes - timeFromEnd) & mask & -8;
-          }
-          if (at >= 0) {
-            high = (words[((at + 4) & mask) >> 2] as number) ^ 0x8000_0000;
-            low = (words[at >> 2] as number) ^ 0x8000_0000;
-          }
-        }
+        [lane.position, lane.end, lane.high, lane.low] = [position, end, high, low];
+        lane.readTime();
+        high = lane.high;
+        low = lane.low;
         key = tournament.keyOf(high, low) | 0;
       }
       lane.position = position;

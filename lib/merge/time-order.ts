@@ -2,13 +2,12 @@ import { PERF_RECORD_SAMPLE } from '../abi/perf-event';
 import { PerfRingError } from '../errors';
 import type { SampleVisitor } from '../records/bulk-visitor';
 import type { RecordVisitor, RingRecord } from '../records/record';
-import { ABSENT } from '../records/record-format';
 import type { LoopCounts } from '../records/record-ring';
 import { consumedBytesOf, type RecordSource } from '../records/record-source';
 import type { ReadSide } from '../ring/read-side';
 import { RingGroup } from '../ring/ring-group';
 import { SCAN_FAULT, SCAN_STOPPED, SCAN_THREW } from '../ring/record-scan';
-import { biased, Lane } from './lane';
+import { Lane } from './lane';
 import { MergeState } from './merge';
 import { type MergeLoopCounts, MergeLoops } from './merge-loops';
 import { OrderClock, type OrderRules } from './order-clock';
@@ -268,25 +267,13 @@ export class TimeOrder implements RecordSource {
     if (merge.count > 0) merge.tournament.play();
   }
 
-  /**
-   * Reads the time of the lane's next record. A record without a time, or with one not of this clock, keeps its place.
-   */
+  /** Reads the time of the lane's next record. A record with a time not of this clock keeps its place. */
   #readTime(lane: Lane): void {
-    const { cursor, position } = lane;
-    const offset = lane.timeOffsetOfNext();
-    if (offset === ABSENT) return;
-    const mask = cursor.capacityBytes - 1;
-    const at = (position + offset) & mask;
-    const low = biased(cursor.words[at >> 2] ?? 0);
-    const high = biased(cursor.words[((at + 4) & mask) >> 2] ?? 0);
+    lane.readTime();
     const { futureHigh, futureLow, lastHigh, lastLow } = this.#merge;
-    if (high > futureHigh || (high === futureHigh && low > futureLow)) {
-      lane.high = lastHigh;
-      lane.low = lastLow;
-      return;
+    if (lane.high > futureHigh || (lane.high === futureHigh && lane.low > futureLow)) {
+      [lane.high, lane.low] = [lastHigh, lastLow];
     }
-    lane.high = high;
-    lane.low = low;
   }
 
   /** Lowers the bound to the limit of an empty ring: the later of its newest record's time and its least limit. */
@@ -305,7 +292,7 @@ export class TimeOrder implements RecordSource {
   #isLate(lane: Lane): boolean {
     const { high, low } = lane;
     const { lastHigh, lastLow } = this.#merge;
-    return (high < lastHigh || (high === lastHigh && low < lastLow)) && lane.timeOffsetOfNext() !== ABSENT;
+    return (high < lastHigh || (high === lastHigh && low < lastLow)) && lane.isTimed;
   }
 
   #checkBatch(): void {

@@ -80,6 +80,7 @@ class LentRecord implements RingRecord {
   get misc(): number {
     const { payloadStart, base } = this.#cursor;
     if (payloadStart === 0) return 0;
+    this.#cursor.checkAttached();
     return this.#view.getUint16(base - payloadStart + HEADER_MISC, true);
   }
 

@@ -14,7 +14,7 @@ import { ReadSide } from './read-side';
 import { RecordCursor } from './record-cursor';
 import { type PerfRingOptions, ringOptions, timeOffsetOf } from './ring-options';
 import type { ReaderCursors, WriterCursors } from './ring-cursors';
-import { WriteSide } from './write-side';
+import { RingWriter } from './ring-writer';
 
 const ignore: RecordVisitor = () => undefined;
 
@@ -63,7 +63,7 @@ export class PerfRing {
   readonly capacityBytes: number;
 
   readonly #reader: ReadSide;
-  readonly #writer: WriteSide;
+  readonly #writer: RingWriter;
 
   /** Use {@link PerfRing.initContiguous}, or a storage's `ring`. */
   private constructor(
@@ -79,7 +79,7 @@ export class PerfRing {
     const timeOffset = timeOffsetOf(format, timeInPayload);
     const cursor = new RecordCursor(geometry, format, timeOffset, cpu, kernelWritten);
     this.#reader = new ReadSide(geometry, reader, cursor);
-    this.#writer = new WriteSide(geometry, writer, format);
+    this.#writer = new RingWriter(geometry, writer, format);
     Object.freeze(this);
   }
 
@@ -283,7 +283,7 @@ export class PerfRing {
       this.#reader.checkBatch();
     }
     checkSampleVisitor(visitor, 'visitor');
-    checkVisitor(other, 'other');
+    if (other !== visitor) checkVisitor(other, 'other');
     if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0)) {
       throw new PerfRingError(
         'ERR_PERF_INVALID_ARGUMENT',

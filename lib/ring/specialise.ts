@@ -1,3 +1,4 @@
+import type { LoopCounts } from '../records/record-ring';
 import { type FunctionLiteral, literalOf } from './function-literal';
 
 /**
@@ -102,18 +103,6 @@ export class LoopCopies<Factory extends (...args: never[]) => unknown> {
       return false;
     }
   }
-}
-
-/** Number of records that the loops of one ring, or of one merge, have delivered. */
-export interface LoopCounts {
-  /** By the loop that all visitors share. */
-  shared: number;
-  /** By copies, each for one visitor or for one function literal. */
-  own: number;
-}
-
-export function noLoopCounts(): LoopCounts {
-  return { shared: 0, own: 0 };
 }
 
 /** How many new visitors with a literal are remembered; visitors called in a second batch are remembered for good. */

@@ -59,13 +59,14 @@ describe.each(READING_KINDS)(
         made.ring.close();
       });
 
-      it('is ERR_PERF_CLOSED to a copy from a record that was peeked before', () => {
+      it('is ERR_PERF_CLOSED to a copy, and to misc, of a record that was peeked before', () => {
         const made = reading([36]);
         const record = made.ring.peek();
         made.detach();
         expect(codeOf(() => record?.bytes())).toBe('ERR_PERF_CLOSED');
         expect(codeOf(() => record?.copyTo(new Uint8Array(4)))).toBe('ERR_PERF_CLOSED');
         expect(codeOf(() => record?.string(0, 8))).toBe('ERR_PERF_CLOSED');
+        expect(codeOf(() => record?.misc)).toBe('ERR_PERF_CLOSED');
         expect(codeOf(() => made.ring.peekCopy(new Uint8Array(4)))).toBe('ERR_PERF_CLOSED');
       });
     });

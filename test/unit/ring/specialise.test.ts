@@ -1,4 +1,5 @@
-import { LoopCache, LoopCopies, noLoopCounts } from '../../../lib/ring/specialise';
+import { noLoopCounts } from '../../../lib/records/record-ring';
+import { LoopCache, LoopCopies } from '../../../lib/ring/specialise';
 
 type Factory = (factor: number) => (n: number) => number;
 
@@ -179,7 +180,7 @@ describe('LoopCache', () => {
     use(loops, visitor);
     expect(loops.loopFor(visitor)).toBe('shared');
     expect(fresh).toHaveBeenCalledTimes(1);
-    expect(counts).toEqual({ shared: 8 * 16_384, own: 0 });
+    expect(counts).toEqual({ shared: 8 * 16_384, own: 0, single: 0 });
   });
 
   it('counts the records by the loop that delivered them', () => {
@@ -187,13 +188,13 @@ describe('LoopCache', () => {
     const loops = new LoopCache<string>('shared', () => 'copy', counts);
     const visitor = {};
     for (let call = 0; call < 4; call++) loops.countRecords(visitor, 5000);
-    expect(counts).toEqual({ shared: 20_000, own: 0 });
+    expect(counts).toEqual({ shared: 20_000, own: 0, single: 0 });
     loops.countRecords(visitor, 7);
     loops.countRecords({}, 1);
-    expect(counts).toEqual({ shared: 20_001, own: 7 });
+    expect(counts).toEqual({ shared: 20_001, own: 7, single: 0 });
     const anew = () => () => undefined;
     for (let call = 0; call < 5; call++) loops.countRecords(anew(), 5000);
-    expect(counts).toEqual({ shared: 40_001, own: 5007 });
+    expect(counts).toEqual({ shared: 40_001, own: 5007, single: 0 });
   });
 
   it('makes none for a visitor that saw much at once, or little often', () => {
