@@ -1,5 +1,6 @@
 /**
- * Makes docs/api from the doc comments of what lib/index.ts and lib/perf-data/index.ts export.
+ * Makes docs/api from the doc comments of what lib/index.ts, lib/perf-data/index.ts and lib/testing/index.ts
+ * export.
  *
  * `node scripts/api-reference.mjs` writes it; `--check` writes nothing and fails when docs/api is out of date. Both
  * fail when a public signature uses a type that isn't exported, a public item has no doc comment, a link is broken, or
@@ -19,6 +20,7 @@ const REFERENCE = join(ROOT, 'docs/api');
 const MODULES = [
   ['typedoc.json', '.'],
   ['typedoc-perf-data.json', 'perf-data'],
+  ['typedoc-testing.json', 'testing'],
 ];
 
 /** ReflectionKind of typedoc. */

@@ -3,6 +3,7 @@
  * - dist/bundle/perfring.js, the library: lib/index.ts and everything it loads. It has a source map.
  * - dist/bundle/perf-data.js, `perfring/perf-data`: lib/perf-data/index.ts, likewise. It takes the error classes from
  *   perfring.js, so that a process has them once.
+ * - dist/bundle/testing.js, `perfring/testing`: lib/testing/index.ts. It takes everything else from perfring.js.
  * - dist/bin/perfring.js, the command: dist/cli/main.js and everything it loads. The licences of the bundled packages
  *   are written next to it, and the manual page to dist/man/perfring.1.
  *
@@ -20,6 +21,7 @@ import { run, runScript, ScriptError } from './shared/script.mjs';
 /** Both are at the same depth as dist/addon and dist/cli, because their code looks for the package two directories up. */
 const LIBRARY = 'bundle/perfring.js';
 const PERF_DATA = 'bundle/perf-data.js';
+const TESTING = 'bundle/testing.js';
 const COMMAND = 'bin/perfring.js';
 const LICENSES = 'bin/LICENSES.txt';
 const MAN_PAGE = 'man/perfring.1';
@@ -62,6 +64,14 @@ const SHARED_ERRORS = {
   name: 'shared-errors',
   setup(build) {
     build.onResolve({ filter: /^\.\.\/errors$/ }, () => ({ path: './perfring.js', external: true }));
+  },
+};
+
+/** Loads everything that the library exports from it. */
+const SHARED_LIBRARY = {
+  name: 'shared-library',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/index$/ }, () => ({ path: './perfring.js', external: true }));
   },
 };
 
@@ -131,6 +141,7 @@ await runScript('bundle', async ([given = 'dist']) => {
   const dist = resolve(ROOT, given);
   await bundleLibrary(dist, 'lib/index.ts', LIBRARY);
   await bundleLibrary(dist, 'lib/perf-data/index.ts', PERF_DATA, [SHARED_ERRORS]);
+  await bundleLibrary(dist, 'lib/testing/index.ts', TESTING, [SHARED_LIBRARY]);
   await bundleCommand(dist);
   writeManPage(dist);
 });

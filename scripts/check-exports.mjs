@@ -16,6 +16,7 @@ const FOLDERS = ['lib', 'test', 'bench', 'examples'];
 const ENTRIES = new Map([
   ['perfring', 'lib/index.ts'],
   ['perfring/perf-data', 'lib/perf-data/index.ts'],
+  ['perfring/testing', 'lib/testing/index.ts'],
 ]);
 
 const isEntry = (file) => [...ENTRIES.values()].includes(file);

@@ -62,6 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   register: ['bpf'],
   cli: ['index', 'perf-data'],
+  testing: ['index'],
 };
 
 function filesOf(folder: string): string[] {

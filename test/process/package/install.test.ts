@@ -59,6 +59,15 @@ describePacked('the package, installed offline without a compiler as an ordinary
     expect({ stdout, stderr }).toEqual({ stdout: 'ERR_PERF_DATA_DAMAGED true\n', stderr: '' });
   });
 
+  it('helps to test by its third module, with the same classes', () => {
+    const program = `import { RingBufferMap } from 'perfring'; import { collectEvents, missingPrivilege } from 'perfring/testing';
+      const { prototype } = RingBufferMap;
+      collectEvents({ from: Object.create(prototype), layout: { fields: [] }, count: 1, run() {} }).catch((error) =>
+        console.log(error.code, typeof missingPrivilege()));`;
+    const { stdout, stderr } = installation.run('node', [installation.write('testing.mjs', program)]);
+    expect({ stdout, stderr }).toEqual({ stdout: 'ERR_PERF_INVALID_ARGUMENT string\n', stderr: '' });
+  });
+
   it('installs its command', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     expect(installation.run('node_modules/.bin/perfring', ['--version'])).toEqual({

@@ -38,6 +38,7 @@ describePacked('the tarball', () => {
         ...['dist/bin/perfring.js', 'dist/bin/LICENSES.txt'],
         ...['dist/bundle/perfring.js', 'dist/bundle/perfring.js.map'],
         ...['dist/bundle/perf-data.js', 'dist/bundle/perf-data.js.map'],
+        ...['dist/bundle/testing.js', 'dist/bundle/testing.js.map'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
         ...['scripts/shared/programs.mjs', 'scripts/shared/script.mjs'],
