@@ -4,6 +4,7 @@ import { missingPrivilege } from './missing-privilege';
 export interface Describe {
   // biome-ignore lint/suspicious/noExplicitAny: what a suite returns differs from framework to framework
   (title: string, body: () => any): unknown;
+  /** Registers a suite that is not run. */
   // biome-ignore lint/suspicious/noExplicitAny: what a suite returns differs from framework to framework
   skip: (title: string, body: () => any) => unknown;
 }
