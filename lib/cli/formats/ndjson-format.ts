@@ -169,7 +169,7 @@ const LATE_END = constantOf(',"late":true}\n');
 
 /** Writes a field by reading it in place. @returns undefined for kinds whose value has to be decoded */
 function memberInPlace({ kind, offset, size, values }: SampleField, output: OutputBytes): Member | undefined {
-  if (values !== undefined) return undefined;
+  if (values !== undefined) return kind === 'u32' ? enumInPlace(offset, values, output) : undefined;
   if (kind === 'char[16]') return nameInPlace(offset, output);
   if (/^char\[\d+\]$/.test(kind)) {
     return (record) => {
@@ -198,6 +198,26 @@ function memberInPlace({ kind, offset, size, values }: SampleField, output: Outp
     default:
       return undefined;
   }
+}
+
+/** An enum of u32: the name of its value, or the number. */
+function enumInPlace(
+  offset: number,
+  values: NonNullable<SampleField['values']>,
+  output: OutputBytes,
+): Member {
+  const names = new Map<number, Constant>();
+  for (const [name, value] of Object.entries(values)) {
+    const bits = Number(BigInt.asUintN(32, BigInt(value)));
+    // Of two names for one value the first is used, as by a decoder.
+    if (!names.has(bits)) names.set(bits, constantOf(jsonText(name)));
+  }
+  return (record) => {
+    const value = record.u32(offset);
+    const name = names.get(value);
+    if (name === undefined) output.unsigned(value);
+    else output.constant(name);
+  };
 }
 
 /** Most names remembered; there are as many as there are commands. */
