@@ -28,7 +28,8 @@ const OLDEST_GLIBC = '2.28';
  */
 function compileTypeScript() {
   const dist = join(ROOT, 'dist');
-  const [fresh, former] = ['dist', 'former-dist'].map((name) => join(ROOT, '.setup', name));
+  // Beside dist: the command looks for package.json two directories up.
+  const [fresh, former] = ['dist-new', 'dist-old'].map((name) => join(ROOT, name));
   for (const directory of [fresh, former]) rmSync(directory, { recursive: true, force: true });
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh]);
   run(process.execPath, ['scripts/bundle.mjs', fresh]);

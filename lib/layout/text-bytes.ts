@@ -1,8 +1,9 @@
-import { isIPv4, isIPv6 } from 'node:net';
+/** Loaded when an address is written as text: it loads node:stream. */
+const net = () => require('node:net') as typeof import('node:net');
 
 /** The bytes of `10.0.0.1`; undefined for other text. */
 export function ipv4Bytes(text: string): number[] | undefined {
-  return isIPv4(text) ? text.split('.').map(Number) : undefined;
+  return net().isIPv4(text) ? text.split('.').map(Number) : undefined;
 }
 
 /** The bytes of `02:42:ac:11:00:02`; undefined for other text. */
@@ -13,7 +14,7 @@ export function macBytes(text: string): number[] | undefined {
 
 /** The bytes of `fe80::1` or `::ffff:10.0.0.1`; undefined for other text. */
 export function ipv6Bytes(text: string): number[] | undefined {
-  if (!isIPv6(text) || text.includes('%')) return undefined;
+  if (!net().isIPv6(text) || text.includes('%')) return undefined;
   const [head = '', tail] = text.split('::');
   const before = groupsOf(head);
   if (tail === undefined) return before;
