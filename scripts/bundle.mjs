@@ -4,6 +4,7 @@
  * - dist/bundle/perf-data.js, `perfring/perf-data`: lib/perf-data/index.ts, likewise. It takes the error classes from
  *   perfring.js, so that a process has them once.
  * - dist/bundle/testing.js, `perfring/testing`: lib/testing/index.ts. It takes everything else from perfring.js.
+ * - dist/bundle/register.js, `perfring/register`, and the hooks that it loads into a thread of their own.
  * - dist/bin/perfring.js, the command: dist/cli/main.js and everything it loads. The licences of the bundled packages
  *   are written next to it, and the manual page to dist/man/perfring.1.
  *
@@ -22,6 +23,8 @@ import { run, runScript, ScriptError } from './shared/script.mjs';
 const LIBRARY = 'bundle/perfring.js';
 const PERF_DATA = 'bundle/perf-data.js';
 const TESTING = 'bundle/testing.js';
+const REGISTER = 'bundle/register.js';
+const REGISTER_HOOKS = 'bundle/register-hooks.js';
 const COMMAND = 'bin/perfring.js';
 const LICENSES = 'bin/LICENSES.txt';
 const MAN_PAGE = 'man/perfring.1';
@@ -142,6 +145,8 @@ await runScript('bundle', async ([given = 'dist']) => {
   await bundleLibrary(dist, 'lib/index.ts', LIBRARY);
   await bundleLibrary(dist, 'lib/perf-data/index.ts', PERF_DATA, [SHARED_ERRORS]);
   await bundleLibrary(dist, 'lib/testing/index.ts', TESTING, [SHARED_LIBRARY]);
+  await bundleLibrary(dist, 'lib/register/register.ts', REGISTER, [SHARED_LIBRARY]);
+  await bundleLibrary(dist, 'lib/register/register-hooks.ts', REGISTER_HOOKS);
   await bundleCommand(dist);
   writeManPage(dist);
 });

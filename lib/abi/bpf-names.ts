@@ -87,10 +87,14 @@ export const PROGRAM_TYPE_NAMES: readonly string[] = [
  * ```
  */
 export function mapTypeName(type: number): string {
-  return MAP_TYPE_NAMES[type] ?? `type ${type}`;
+  return nameOf(type, MAP_TYPE_NAMES);
 }
 
 /** The name of a program's type: `raw_tracepoint`; `type 99` for one that this version does not know. */
 export function programTypeName(type: number): string {
-  return PROGRAM_TYPE_NAMES[type] ?? `type ${type}`;
+  return nameOf(type, PROGRAM_TYPE_NAMES);
+}
+
+function nameOf(type: number, names: readonly string[]): string {
+  return typeof type === 'number' ? (names[type] ?? `type ${type}`) : 'unknown type';
 }

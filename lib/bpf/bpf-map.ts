@@ -5,7 +5,7 @@ import { isErrno } from '../abi/errno';
 import { PerfRingError } from '../errors';
 import { possibleCpuCount } from '../host/cpu-list';
 import { permissionAdvice } from '../host/permission-advice';
-import { checkBytes, checkString, plainOptions } from '../input/plain-data';
+import { checkBytes, checkString, entryList, plainOptions } from '../input/plain-data';
 import { byteLengthOf } from '../input/view-span';
 import { named, shown } from '../input/shown';
 import { bpfError, pinError } from './bpf-error';
@@ -230,7 +230,7 @@ export class BpfMap {
    * @throws as {@link update}; entries before the one that failed are set
    */
   updateAll(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
-    const list = [...entries];
+    const list = entryList(entries);
     for (const [key, value] of list) {
       this.#checkKey(key);
       this.#checkValue(value);

@@ -1,4 +1,5 @@
 import { PerfRingError } from '../errors';
+import { checkString } from '../input/plain-data';
 
 /** How a program of an object is attached. `automatic`: libbpf attaches it, by the section alone. */
 export type AttachKind =
@@ -76,6 +77,7 @@ export function partsOf(rest: string): (string | undefined)[] {
  * @param section as written in the object: `tp/sched/sched_switch`
  */
 export function attachmentBy(section: string): 'section' | 'target' | undefined {
+  checkString(section, 'section');
   const parsed = parseSection(section);
   switch (parsed?.kind) {
     case 'automatic':

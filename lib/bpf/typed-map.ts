@@ -1,11 +1,14 @@
 import { isPerCpuType } from '../abi/bpf';
 import { PerfRingError } from '../errors';
-import { plainList } from '../input/plain-data';
+import { entryList, plainList, plainProperties } from '../input/plain-data';
 import { shown } from '../input/shown';
 import type { FieldType } from '../layout/sample-layout';
 import { codecOf, type ValueCodec } from '../layout/value-codec';
 import { BpfMap } from './bpf-map';
 import type { KeyOf, ValueIn } from './object-types';
+
+/** Only this module makes typed maps. */
+const MAKING = Symbol('making');
 
 /** More CPUs than any machine has. */
 const MOST_CPUS = 65_536;
@@ -34,7 +37,10 @@ export class TypedMap<Key = unknown, Value = unknown> implements Iterable<readon
   readonly #key: ValueCodec<Key>;
   readonly #value: ValueCodec<Value>;
 
-  private constructor(map: BpfMap, key: ValueCodec<Key>, value: ValueCodec<Value>) {
+  private constructor(making: symbol, map: BpfMap, key: ValueCodec<Key>, value: ValueCodec<Value>) {
+    if (making !== MAKING) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'typed maps are made by TypedMap.of()');
+    }
     this.map = map;
     this.#key = key;
     this.#value = value;
@@ -50,10 +56,12 @@ export class TypedMap<Key = unknown, Value = unknown> implements Iterable<readon
    * @throws PerfRingError ERR_PERF_MAP_TYPE for types of another size than the map's; ERR_PERF_INVALID_ARGUMENT
    */
   static of<const Types extends MapTypes>(map: BpfMap, types: Types): TypedMap<KeyOf<Types>, ValueIn<Types>>;
-  static of(map: BpfMap, { key, value }: MapTypes): TypedMap {
+  static of(map: BpfMap, types: MapTypes): TypedMap {
     if (!BpfMap.is(map)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `map must be a BpfMap, got ${shown(map)}`);
     }
+    const names = ['key', 'value', 'type'] as const;
+    const { key, value } = plainProperties(types, names, 'ERR_PERF_INVALID_ARGUMENT', 'types');
     const keys = codecOf<unknown>(key);
     const values = codecOf<unknown>(value);
     const { id, keySize, valueSize, type } = map.info;
@@ -63,7 +71,7 @@ export class TypedMap<Key = unknown, Value = unknown> implements Iterable<readon
         `map ${id} has keys of ${keySize} and values of ${valueSize} bytes, and the types have ${keys.size} and ${values.size}`,
       );
     }
-    return new TypedMap(map, keys, isPerCpuType(type) ? perCpuCodec(map, values) : values);
+    return new TypedMap(MAKING, map, keys, isPerCpuType(type) ? perCpuCodec(map, values) : values);
   }
 
   /**
@@ -90,8 +98,7 @@ export class TypedMap<Key = unknown, Value = unknown> implements Iterable<readon
    * @throws as {@link set}
    */
   setAll(entries: Iterable<readonly [Key, Value]>): this {
-    const encoded = Array.from(
-      entries,
+    const encoded = entryList(entries).map(
       ([key, value]) => [this.#key.encode(key, 'key'), this.#value.encode(value, 'value')] as const,
     );
     this.map.updateAll(encoded);

@@ -8,6 +8,9 @@ import { shown } from '../input/shown';
 import { bpfError } from './bpf-error';
 import { BpfMap } from './bpf-map';
 
+/** Only this module makes writers. */
+const MAKING = Symbol('making');
+
 /**
  * Writes events into a user ring buffer map (BPF_MAP_TYPE_USER_RINGBUF), which a program reads by
  * bpf_user_ringbuf_drain. Linux 6.1 and later.
@@ -29,18 +32,19 @@ export class UserRingBuffer {
   readonly #title: string;
   #ring: UserRingHandle | undefined;
 
-  private constructor(native: NativeAddon, map: BpfMap) {
-    this.#native = native;
-    this.#title = `user ring buffer map ${map.info.id}`;
-    this.capacityBytes = map.info.maxEntries;
-    const ring = native.userRingMap(map.handle);
-    if (typeof ring === 'number') {
-      throw bpfError(ring, 'mmap', `mapping ${this.#title} of ${this.capacityBytes} bytes`, {
-        EFBIG: 'maps of more than 512 MiB are not written: create it smaller',
-        EACCES: 'the descriptor of the map is read-only: open it for writing',
-        EPERM: 'the descriptor of the map is read-only: open it for writing',
-      });
+  private constructor(
+    making: symbol,
+    native: NativeAddon,
+    title: string,
+    capacityBytes: number,
+    ring: UserRingHandle,
+  ) {
+    if (making !== MAKING) {
+      throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', 'writers are made by UserRingBuffer.open()');
     }
+    this.#native = native;
+    this.#title = title;
+    this.capacityBytes = capacityBytes;
     this.#ring = ring;
   }
 
@@ -56,14 +60,23 @@ export class UserRingBuffer {
     if (!BpfMap.is(map)) {
       throw new PerfRingError('ERR_PERF_INVALID_ARGUMENT', `map must be a BpfMap, got ${shown(map)}`);
     }
-    const { type, id } = map.info;
+    const { type, id, maxEntries } = map.info;
     if (type !== BPF_MAP_TYPE_USER_RINGBUF) {
       throw new PerfRingError(
         'ERR_PERF_MAP_TYPE',
         `map ${id} is of type ${type}, not a user ring buffer map (${BPF_MAP_TYPE_USER_RINGBUF})`,
       );
     }
-    return new UserRingBuffer(native, map);
+    const title = `user ring buffer map ${id}`;
+    const ring = native.userRingMap(map.handle);
+    if (typeof ring === 'number') {
+      throw bpfError(ring, 'mmap', `mapping ${title} of ${maxEntries} bytes`, {
+        EFBIG: 'maps of more than 512 MiB are not written: create it smaller',
+        EACCES: 'the descriptor of the map is read-only: open it for writing',
+        EPERM: 'the descriptor of the map is read-only: open it for writing',
+      });
+    }
+    return new UserRingBuffer(MAKING, native, title, maxEntries, ring);
   }
 
   /** Whether {@link close} was called. */

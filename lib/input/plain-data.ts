@@ -83,6 +83,39 @@ export function plainList<Element>(
   return Array.from({ length }, (_, index) => read(() => list[index] as Element, `${what}[${index}]`, code));
 }
 
+/** The most entries of one call: each takes memory. */
+const MOST_ENTRIES = 2 ** 24;
+
+/**
+ * Copies entries of keys and values, as a Map and an array of pairs give them.
+ * @throws PerfRingError ERR_PERF_INVALID_ARGUMENT for what can't be iterated, or an element that is not a pair
+ */
+export function entryList<Key, Value>(entries: Iterable<readonly [Key, Value]>): (readonly [Key, Value])[] {
+  const code = 'ERR_PERF_INVALID_ARGUMENT';
+  const isIterable = read(
+    () => typeof entries === 'object' && entries !== null && typeof entries[Symbol.iterator] === 'function',
+    'entries',
+    code,
+  );
+  if (!isIterable)
+    throw new PerfRingError(code, `entries must be a Map or a list of pairs, got ${shown(entries)}`);
+  const list: (readonly [Key, Value])[] = [];
+  const add = (): void => {
+    for (const entry of entries) {
+      if (list.push(entry) > MOST_ENTRIES) break;
+    }
+  };
+  read(add, 'entries', code);
+  if (list.length > MOST_ENTRIES)
+    throw new PerfRingError(code, `there can be ${MOST_ENTRIES} entries in one call`);
+  return list.map((entry, index) => {
+    const [key, value, ...rest] = plainList(entry as readonly (Key | Value)[], `entries[${index}]`, 3);
+    if (rest.length > 0 || entry.length < 2)
+      throw new PerfRingError(code, `entries[${index}] must be a key and a value`);
+    return [key as Key, value as Value] as const;
+  });
+}
+
 /** Whether it is an array. @throws PerfRingError of the code, for a revoked proxy */
 export function isList(
   value: unknown,

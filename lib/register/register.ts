@@ -5,10 +5,10 @@
 import Module from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
-import { readTypedObject } from '../bpf/object-types';
+import { readTypedObject } from '../index';
 
 // In a thread of its own, so it has to be a file of its own.
-Module.register(pathToFileURL(join(__dirname, 'hooks.js')));
+Module.register(pathToFileURL(join(__dirname, 'register-hooks.js')));
 
 type Load = (module: { exports: unknown }, path: string) => void;
 

@@ -9,7 +9,7 @@ import { defineLayout } from '../../lib/layout/sample-layout';
 import { Dispatcher } from '../../lib/delivery/dispatcher';
 import { RingReader } from '../../lib/merge/ring-reader';
 import { ringGeometry } from '../../lib/ring/geometry';
-import { internalsOf, PerfRing } from '../../lib/ring/perf-ring';
+import { internalsOf, type PerfRing, perfRingOver } from '../../lib/ring/perf-ring';
 import type { RingRecord } from '../../lib/records/record';
 import { recordFormat } from '../../lib/records/record-format';
 import { FuzzRandom } from './fuzz-random';
@@ -51,13 +51,14 @@ const scenes: Scene[] = CURSOR_KINDS.flatMap(([cursor, cursors]) =>
       const rings = Array.from({ length: RINGS }, (_, cpu): Ring => {
         const memory = new SharedArrayBuffer((1 + pages) * PAGE);
         const geometry = ringGeometry(memory, pages, PAGE);
-        const options = {
-          cpu,
-          format: recordFormat({ sample_type: sampleType }),
-          cursors: cursors(geometry),
-        };
+        const made = cursors(geometry);
         return {
-          ring: PerfRing.initContiguous(memory, pages, PAGE, options),
+          ring: perfRingOver(
+            geometry,
+            { cpu, format: recordFormat({ sample_type: sampleType }) },
+            made,
+            made,
+          ),
           data: new Uint8Array(memory, PAGE),
           positions: new BigUint64Array(memory, 1024, 2),
         };

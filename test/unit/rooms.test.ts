@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'host',
     'abi',
   ],
-  register: ['bpf'],
+  register: ['index'],
   cli: ['index', 'perf-data'],
   testing: ['index'],
 };

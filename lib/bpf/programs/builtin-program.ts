@@ -136,10 +136,13 @@ export function builtinProgram<const Name extends ProgramName, Values>(
     },
     options: Object.freeze([...COMMON_OPTIONS, ...(definition.options ?? [])]),
     needsKernelTypes: definition.needsKernelTypes === true,
-    maps: (options) => ({
-      ...(ownMap === undefined ? {} : { own: ownMap(builtin.layout.size) }),
-      ...(options.cgroup === undefined ? {} : { cgroup: CGROUP_MAP }),
-    }),
+    maps: (options) => {
+      const { cgroup } = checkBuiltinOptions(builtin, options);
+      return {
+        ...(ownMap === undefined ? {} : { own: ownMap(builtin.layout.size) }),
+        ...(cgroup === undefined ? {} : { cgroup: CGROUP_MAP }),
+      };
+    },
     build: (output, options, maps = {}) => {
       const { own, cgroup } = plainProperties(maps, ['own', 'cgroup'], 'ERR_PERF_INVALID_ARGUMENT', 'maps');
       const build: Build = {

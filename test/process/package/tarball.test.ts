@@ -39,6 +39,8 @@ describePacked('the tarball', () => {
         ...['dist/bundle/perfring.js', 'dist/bundle/perfring.js.map'],
         ...['dist/bundle/perf-data.js', 'dist/bundle/perf-data.js.map'],
         ...['dist/bundle/testing.js', 'dist/bundle/testing.js.map'],
+        ...['dist/bundle/register.js', 'dist/bundle/register.js.map'],
+        ...['dist/bundle/register-hooks.js', 'dist/bundle/register-hooks.js.map', 'dist/man/perfring.1'],
         ...['prebuilds/linux-arm64/perfring.node', 'prebuilds/linux-x64/perfring.node'],
         ...['CMakeLists.txt', 'scripts/build-addon.mjs', ...filesUnder('native')],
         ...['scripts/shared/programs.mjs', 'scripts/shared/script.mjs'],

@@ -9,7 +9,8 @@ interface Loaded {
   readonly shortCircuit: boolean;
 }
 
-const INDEX = pathToFileURL(join(__dirname, '../index.js')).href;
+/** The library, which is bundled into the same folder. */
+const LIBRARY = pathToFileURL(join(__dirname, 'perfring.js')).href;
 
 /** Makes a module of an object: its default export is the object with its types. */
 export async function load(
@@ -22,6 +23,6 @@ export async function load(
   return {
     format: 'module',
     shortCircuit: true,
-    source: `import perfring from ${JSON.stringify(INDEX)}; export default perfring.readTypedObject(${JSON.stringify(path)});`,
+    source: `import perfring from ${JSON.stringify(LIBRARY)}; export default perfring.readTypedObject(${JSON.stringify(path)});`,
   };
 }

@@ -1,4 +1,4 @@
-import { load } from '../../../lib/register/hooks';
+import { load } from '../../../lib/register/register-hooks';
 
 describe('the hooks of perfring/register', () => {
   const passedOn = { format: 'module', source: 'passed on', shortCircuit: true };
@@ -8,7 +8,7 @@ describe('the hooks of perfring/register', () => {
     const { format, source } = await load(`file:///tmp/a%20'b"/exec.bpf.o`, {}, nextLoad);
     expect(format).toBe('module');
     expect(source).toMatch(
-      /^import perfring from "file:.*\/index\.js"; export default perfring\.readTypedObject\(/,
+      /^import perfring from "file:.*\/perfring\.js"; export default perfring\.readTypedObject\(/,
     );
     expect(source).toContain(JSON.stringify(`/tmp/a 'b"/exec.bpf.o`));
     expect(nextLoad).not.toHaveBeenCalled();
