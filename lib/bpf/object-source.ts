@@ -6,7 +6,7 @@ import { elfSections } from '../btf/elf-sections';
 import { PerfRingError } from '../errors';
 import { failedCall } from '../host/failed-call';
 import { named, shown } from '../input/shown';
-import { isUint8Array, spanOfArray } from '../input/view-span';
+import { isUint8Array, ownCopy } from '../input/view-span';
 
 /** The default name of an object. */
 export function nameOf(source: unknown): string {
@@ -49,8 +49,7 @@ function copyOf(source: string | Uint8Array): Uint8Array {
       `source must be the path of an object, or a Uint8Array of its bytes, got ${shown(source)}`,
     );
   }
-  const { buffer, byteOffset, byteLength } = spanOfArray(source);
-  return new Uint8Array(buffer, byteOffset, byteLength).slice();
+  return ownCopy(source);
 }
 
 function readObject(path: string): Uint8Array {
