@@ -28,8 +28,7 @@ export type Subscriber = (record: RingRecord) => void;
  * records by their record type. Pass its {@link visitors} to a reader's `drain`.
  */
 export class Dispatcher {
-  /** For `drain`: samples go to the subscribers of their message type, other records to those of their record type. */
-  readonly visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
+  readonly #visitors: { readonly sample: RecordVisitor; readonly other: RecordVisitor };
   readonly #byMessage = new Map<number, Subscriber[]>();
   readonly #byRecord = new Map<number, Subscriber[]>();
   readonly #unknownMessages = new Map<number, number>();
@@ -58,10 +57,15 @@ export class Dispatcher {
     this.#typeOffset = wholeNumber(typeOffset, 'typeOffset', 0);
     this.#typeBytes = typeBytes;
     this.#onError = onError;
-    this.visitors = Object.freeze<Dispatcher['visitors']>({
+    this.#visitors = Object.freeze<Dispatcher['visitors']>({
       sample: (record) => this.#dispatchSample(record),
       other: (record) => this.#dispatchOther(record),
     });
+  }
+
+  /** For `drain`: samples go to the subscribers of their message type, other records to those of their record type. */
+  get visitors(): { readonly sample: RecordVisitor; readonly other: RecordVisitor } {
+    return this.#visitors;
   }
 
   /**

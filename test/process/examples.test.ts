@@ -114,7 +114,7 @@ describeWith(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], 'the examples that nee
       'ENOENT of bpf(BPF_OBJ_GET)',
       'ERR_PERF_INVALID_OPTION: an option has the wrong type or value, or excludes another',
       expect.stringContaining('sched_switch'),
-      'sched_switch: a thread leaves a CPU',
+      'sched_switch: a thread leaves a CPU; with the thread that follows',
       '',
     ]);
   });
