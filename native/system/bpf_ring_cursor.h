@@ -85,7 +85,7 @@ class BpfRingCursor {
   // The fence makes the relaxed loads of all these headers acquires (B), which pair with the xchg() of the header in
   // bpf_ringbuf_commit().
   CommittedRecords Committed(uint64_t position, uint64_t published, uint64_t limit) const {
-    const std::byte* const start = data_ + (position & mask_);
+    std::byte* const start = data_ + (position & mask_);
     const uint64_t stop = limit < published ? limit : published;
     uint64_t bytes = 0;
     CommittedRecords::End end = CommittedRecords::End::kLimit;
@@ -123,13 +123,12 @@ class BpfRingCursor {
   static_assert(std::atomic_ref<uint64_t>::is_always_lock_free, "the other side takes no lock");
   static_assert(BPF_RINGBUF_HDR_SZ == 8);
 
-  static uint32_t Header(const std::byte* record) {
-    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(const_cast<std::byte*>(record)))
-        .load(std::memory_order_relaxed);
+  static uint32_t Header(std::byte* record) {
+    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(record)).load(std::memory_order_relaxed);
   }
 
   // Not 0 when the record's header is another one.
-  static uint32_t Differs(const std::byte* record, uint32_t header) { return Header(record) ^ header; }
+  static uint32_t Differs(std::byte* record, uint32_t header) { return Header(record) ^ header; }
 
   uint64_t* consumer_;
   uint64_t* producer_;
