@@ -2,10 +2,10 @@
 
 #include <linux/bpf.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "system/bpf_ring_cursor.h"
@@ -88,7 +88,7 @@ int UserRing::Write(std::span<const std::byte> payload) {
     return -ESTALE;
   }
   position_ += bytes;
-  std::memcpy(record + BPF_RINGBUF_HDR_SZ, payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), record + BPF_RINGBUF_HDR_SZ);
   // Release (C): pairs with the smp_load_acquire() of the header in __bpf_user_ringbuf_peek(): a program that sees the
   // header without its busy bit sees the payload.
   header.store(length, std::memory_order_release);
