@@ -143,11 +143,15 @@ describeWith(READER_CAPABILITIES, 'ringGroup', () => {
     expect(s.acquire().map(([, available]) => available)).toEqual([CLOSED, CLOSED, CLOSED]);
   });
 
-  it('does so too when the ArrayBuffer of the ring was transferred before', () => {
+  it('does so too when the ArrayBuffer of the ring was transferred before', async () => {
     using s = new Scene();
     s.write(0, 1);
     const buffer = native.ringBuffer(s.at(0).ring) as ArrayBuffer;
-    structuredClone(buffer, { transfer: [buffer] });
+    // A byte stream takes the memory, in every version of Node.
+    const start = (controller: { enqueue(view: Uint8Array): void }): void =>
+      controller.enqueue(new Uint8Array(buffer));
+    await new ReadableStream({ type: 'bytes', start }).getReader().read();
+    expect(buffer.byteLength).toBe(0);
     expect(s.acquire()).toHaveLength(1);
     native.ringClose(s.at(0).ring);
     expect(s.acquire().map(([, available]) => available)).toEqual([CLOSED]);
@@ -167,6 +171,8 @@ describeWith(READER_CAPABILITIES, 'ringGroup', () => {
   });
 
   it('keeps its words while a function of it can be reached, and no ring open', async () => {
+    // What the tests before have left is collected first.
+    for (let round = 0; round < 10 && native.openHandles().mappings > 0; round++) await collectGarbage();
     const before = native.openHandles().mappings;
     const acquire = (() => {
       const fixture = new RingFixture();
