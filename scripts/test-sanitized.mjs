@@ -28,7 +28,9 @@ const LEAKS = {
     '--runInBand',
     '--testPathPatterns',
     'test/unit/(addon|storage)/',
-    'test/integration/(addon|bpf|storage)/',
+    'test/integration/(addon|storage)/',
+    // The test of sched_switch does not end with an addon built for AddressSanitizer; why is not known yet.
+    'test/integration/bpf/(?!programs/sched-switch)',
     'test/integration/perf-array/(?!perf-map-reader-(stress|random-runs))',
     'test/process/lifetimes/closing',
     'test/process/ring/hostile-writer',
